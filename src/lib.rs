@@ -1,0 +1,1 @@
+//! Provisions container services on Amazon ECS with direct AWS API calls.

@@ -1,0 +1,3 @@
+//! The `ecsup` command.
+
+fn main() {}

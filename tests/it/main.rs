@@ -1,0 +1,1 @@
+//! One integration-test binary: each one links the SDK again.
