@@ -1,0 +1,119 @@
+//! AWS as ecsup sees it: one client per service, made from one configuration.
+//!
+//! [`error`] gives every failed call a meaning, [`tags`] decides what is ours, [`config`] finds
+//! region and credentials.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+
+use crate::names::{Names, NodeName};
+
+pub mod config;
+pub mod error;
+pub mod tags;
+
+pub use error::{Doing, Error, Meaning, Meanings, Result, missing};
+pub use tags::{Labels, Owner, Scope};
+
+/// A connection that is not there after this time never comes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// No call in use takes AWS this long; a call that does has lost its answer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Attempts for calls that are safe to repeat. Throttling is part of a normal deployment.
+const ATTEMPTS: u32 = 8;
+
+/// One client per service.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// Auto Scaling.
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    /// EC2 and VPC.
+    pub ec2: aws_sdk_ec2::Client,
+    /// EC2 without retries, for creates that have no client token: a retried `CreateVpc` whose
+    /// first answer was lost makes a second VPC.
+    pub ec2_once: aws_sdk_ec2::Client,
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// ECS without retries, for `RegisterTaskDefinition`, which makes a revision each time.
+    pub ecs_once: aws_sdk_ecs::Client,
+    /// Elastic Load Balancing v2.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Route 53.
+    pub route53: aws_sdk_route53::Client,
+    /// Systems Manager, for public AMI parameters.
+    pub ssm: aws_sdk_ssm::Client,
+    /// The security token service, for the caller's identity.
+    pub sts: aws_sdk_sts::Client,
+}
+
+impl Aws {
+    /// Makes the clients. Retries and timeouts are ecsup's own, everything else is the caller's.
+    pub fn new(config: &SdkConfig) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let with = |retries: RetryConfig| {
+            config.to_builder().timeout_config(timeouts.clone()).retry_config(retries).build()
+        };
+        let retrying = with(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        let once = with(RetryConfig::disabled());
+        // The first call of every run: an endpoint that is not there is reported within seconds.
+        let hasty = with(RetryConfig::standard().with_max_attempts(2));
+        Self {
+            autoscaling: aws_sdk_autoscaling::Client::new(&retrying),
+            ec2: aws_sdk_ec2::Client::new(&retrying),
+            ec2_once: aws_sdk_ec2::Client::new(&once),
+            ecs: aws_sdk_ecs::Client::new(&retrying),
+            ecs_once: aws_sdk_ecs::Client::new(&once),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&retrying),
+            iam: aws_sdk_iam::Client::new(&retrying),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&retrying),
+            route53: aws_sdk_route53::Client::new(&retrying),
+            ssm: aws_sdk_ssm::Client::new(&retrying),
+            sts: aws_sdk_sts::Client::new(&hasty),
+        }
+    }
+}
+
+/// What a resource needs to create or change something: the clients, its names and its tags.
+#[derive(Debug, Clone)]
+pub struct Cx {
+    /// The clients.
+    pub aws: Aws,
+    /// The stack's names.
+    pub names: Names,
+    /// The tags of everything made.
+    pub labels: Labels,
+}
+
+impl Cx {
+    /// The tags of a node, as key and value.
+    pub fn tags(&self, node: &NodeName) -> Vec<(String, String)> {
+        self.labels.of(&self.names, node)
+    }
+
+    /// The tags of a node in the form that EC2's creates take.
+    pub fn ec2_tags(
+        &self,
+        node: &NodeName,
+        kind: aws_sdk_ec2::types::ResourceType,
+    ) -> aws_sdk_ec2::types::TagSpecification {
+        use aws_sdk_ec2::types::{Tag, TagSpecification};
+        let tags = self.tags(node).into_iter().map(|(k, v)| Tag::builder().key(k).value(v).build());
+        TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
+    }
+
+    /// The tags of a node in the form that ECS takes.
+    pub fn ecs_tags(&self, node: &NodeName) -> Vec<aws_sdk_ecs::types::Tag> {
+        use aws_sdk_ecs::types::Tag;
+        self.tags(node).into_iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+    }
+}

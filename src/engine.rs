@@ -1,0 +1,175 @@
+//! The engine: decides what runs when, and is the only place that waits.
+//!
+//! [`graph`] holds typed nodes and edges, [`walk`] runs them, [`converge`] brings one node to where
+//! it should be, [`looks`] shares listings between nodes, [`patience`] says how long to wait for
+//! what, [`plan`] says what a walk would do, [`teardown`] removes a stack from what is there.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::aws::{Cx, Error, Scope};
+use crate::names::NodeName;
+
+pub mod converge;
+pub mod event;
+pub mod graph;
+pub mod inventory;
+pub mod looks;
+pub mod patience;
+pub mod plan;
+pub mod teardown;
+pub mod walk;
+
+use event::{Event, What};
+use looks::Looks;
+
+/// Why a node did not get where it should be.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// An attempt failed and waiting does not help.
+    #[error("failed to {0}")]
+    Failed(#[from] Error),
+    /// It took longer than the kind's patience.
+    #[error("gave up after {} waiting for it: {last}", event::duration(*after))]
+    TimedOut {
+        /// How long it was waited for.
+        after: Duration,
+        /// What was last seen.
+        last: String,
+    },
+    /// Something else has our name.
+    #[error("{0} exists but was not made by ecsup for this stack, so it is left alone")]
+    Foreign(String),
+    /// The change takes a replacement.
+    #[error("{0}")]
+    Refused(String),
+    /// It is broken and does not heal.
+    #[error("{0}")]
+    Broken(String),
+    /// Something that it depends on failed.
+    #[error("not started, since {0} failed")]
+    DependencyFailed(NodeName),
+    /// The user asked to stop, or the time is up.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// How one node ended.
+pub type Outcome = Result<(), Failure>;
+
+/// One run of the engine: what nodes share while they converge.
+pub struct Run {
+    /// What resources act with.
+    pub cx: Rc<Cx>,
+    /// What has been seen, shared between nodes.
+    pub looks: Looks,
+    /// Whether the run ends when everything is ready, or already when everything is made.
+    pub wait_for_ready: bool,
+    listener: Box<dyn Fn(&Event)>,
+    started: Instant,
+    stop: Rc<Stop>,
+    failed: RefCell<BTreeSet<NodeName>>,
+    changed: Notify,
+}
+
+/// A wish to stop, shared between the run and whoever listens for Ctrl-C or the time limit.
+#[derive(Debug, Default)]
+pub struct Stop {
+    asked: Cell<bool>,
+    notify: Notify,
+}
+
+impl Stop {
+    /// Asks the run to start nothing new and to end its waits.
+    pub fn ask(&self) {
+        self.asked.set(true);
+        self.notify.notify_waiters();
+    }
+
+    /// Whether somebody asked.
+    pub fn is_asked(&self) -> bool {
+        self.asked.get()
+    }
+}
+
+impl Run {
+    /// Starts a run.
+    pub fn new(
+        cx: Rc<Cx>,
+        looks: Looks,
+        wait_for_ready: bool,
+        stop: Rc<Stop>,
+        listener: impl Fn(&Event) + 'static,
+    ) -> Self {
+        Self {
+            cx,
+            looks,
+            wait_for_ready,
+            listener: Box::new(listener),
+            started: Instant::now(),
+            stop,
+            failed: RefCell::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Starts a run over a scope with nothing seen yet.
+    pub fn fresh(cx: Rc<Cx>, stop: Rc<Stop>, listener: impl Fn(&Event) + 'static) -> Self {
+        let looks = Looks::new(cx.aws.clone(), Scope::Stack(cx.names.clone()));
+        Self::new(cx, looks, true, stop, listener)
+    }
+
+    /// How long the run has been going.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Tells whoever listens.
+    pub fn tell(&self, node: &NodeName, what: What) {
+        tracing::info!(%node, ?what);
+        (self.listener)(&Event { at: self.elapsed(), node: node.clone(), what });
+    }
+
+    /// Refuses to go on when somebody asked to stop.
+    pub fn go_on(&self) -> Outcome {
+        if self.stop.is_asked() { Err(Failure::Stopped) } else { Ok(()) }
+    }
+
+    /// Remembers that a node failed, and wakes those that wait for it.
+    fn fail(&self, node: &NodeName) {
+        self.failed.borrow_mut().insert(node.clone());
+        self.changed.notify_waiters();
+    }
+
+    /// The first of these nodes that has failed.
+    fn first_failed(&self, of: &[NodeName]) -> Option<NodeName> {
+        let failed = self.failed.borrow();
+        of.iter().find(|node| failed.contains(*node)).cloned()
+    }
+
+    /// Sleeps until a moment, unless somebody asks to stop or one of `upstream` fails meanwhile.
+    async fn sleep_until(&self, until: Instant, upstream: &[NodeName]) -> Outcome {
+        let sleep = tokio::time::sleep_until(until);
+        tokio::pin!(sleep);
+        loop {
+            let (stopped, changed) = (self.stop.notify.notified(), self.changed.notified());
+            tokio::pin!(stopped, changed);
+            stopped.as_mut().enable();
+            changed.as_mut().enable();
+            self.go_on()?;
+            if let Some(node) = self.first_failed(upstream) {
+                return Err(Failure::DependencyFailed(node));
+            }
+            tokio::select! {
+                () = &mut sleep => return Ok(()),
+                () = &mut stopped => {}
+                () = &mut changed => {}
+            }
+        }
+    }
+}

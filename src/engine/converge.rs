@@ -1,0 +1,495 @@
+//! Brings one node to where it should be: the only place that waits and retries.
+//!
+//! Everything is level-triggered. Whatever happened, a lost answer, another run, a person in the
+//! console, the next look decides.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tokio::time::Instant;
+
+use super::event::What;
+use super::looks::Moment;
+use super::patience::{self, Patience};
+use super::walk::Place;
+use super::{Failure, Outcome, Run};
+use crate::aws::{Error, Meaning, Owner};
+use crate::names::NodeName;
+use crate::resource::{Difference, Made, Owned, Phase, Remedy, Resource, Seen};
+
+/// What is known of one node during a run.
+pub(super) struct State<T> {
+    output: Rc<RefCell<Option<T>>>,
+    id: RefCell<String>,
+    phase: RefCell<Phase>,
+    /// When AWS was last asked to make or change it; `None` when this run never did.
+    changed: Cell<Option<(Moment, Instant)>>,
+    remade: Cell<bool>,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self {
+            output: Rc::default(),
+            id: RefCell::default(),
+            phase: RefCell::new(Phase::Ready),
+            changed: Cell::new(None),
+            remade: Cell::new(false),
+        }
+    }
+}
+
+impl<T: Clone> State<T> {
+    /// The cell that handles read.
+    pub(super) fn output(&self) -> Rc<RefCell<Option<T>>> {
+        Rc::clone(&self.output)
+    }
+
+    /// Whether the thing was replaced since this was last asked.
+    pub(super) fn take_remade(&self) -> bool {
+        self.remade.take()
+    }
+
+    /// Remembers what was seen.
+    pub(super) fn saw(&self, id: &str, it: T, phase: Phase) {
+        id.clone_into(&mut self.id.borrow_mut());
+        self.now_is(it, phase);
+    }
+
+    fn now_is(&self, it: T, phase: Phase) {
+        *self.output.borrow_mut() = Some(it);
+        *self.phase.borrow_mut() = phase;
+    }
+
+    fn it(&self) -> T {
+        self.output.borrow().clone().expect("a node is settled after it was made")
+    }
+
+    fn changed_now(&self, run: &Run) {
+        self.changed.set(Some((run.looks.now(), Instant::now())));
+    }
+
+    fn changed_at(&self) -> Option<Moment> {
+        self.changed.get().map(|(moment, _)| moment)
+    }
+
+    fn made(&self, made: Made<T>) {
+        match made {
+            Made::Ready(it) => self.now_is(it, Phase::Ready),
+            Made::Coming(it, why) => self.now_is(it, Phase::Coming(why)),
+            Made::Asked(why) => *self.phase.borrow_mut() = Phase::Coming(why),
+        }
+    }
+}
+
+/// Picks a node's own among everything listed: one that is there before one that leaves.
+pub(super) fn pick<'a, T>(seen: &'a [Owned<T>], node: &NodeName) -> Option<&'a Owned<T>> {
+    let mut own: Vec<_> = seen.iter().filter(|owned| owned.owner.node == *node).collect();
+    own.sort_by_key(|owned| (matches!(owned.seen, Seen::Leaving(..)), &owned.id));
+    own.first().copied()
+}
+
+/// A wait of one node: its rhythm, its deadline, and the reason that was last told.
+struct Wait<'a> {
+    run: &'a Run,
+    place: &'a Place,
+    node: &'a NodeName,
+    patience: Patience,
+    since: Instant,
+    pauses: u32,
+    told: Option<String>,
+}
+
+impl<'a> Wait<'a> {
+    fn new(run: &'a Run, place: &'a Place, node: &'a NodeName, patience: Patience) -> Self {
+        Self { run, place, node, patience, since: Instant::now(), pauses: 0, told: None }
+    }
+
+    /// For calls that are asked again after a refusal.
+    fn for_calls(run: &'a Run, place: &'a Place, node: &'a NodeName) -> Self {
+        let every = patience::between_attempts(1);
+        Self::new(run, place, node, Patience { first: every, every, deadline: patience::NOT_YET })
+    }
+
+    fn tell(&mut self, why: &str) {
+        if self.told.as_deref() != Some(why) {
+            self.told = Some(why.to_owned());
+            self.run.tell(self.node, What::Waiting(why.to_owned()));
+        }
+    }
+
+    async fn sleep(&mut self, until: Instant, why: &str) -> Outcome {
+        if self.since.elapsed() >= self.patience.deadline {
+            return Err(Failure::TimedOut { after: self.since.elapsed(), last: why.to_owned() });
+        }
+        self.pauses += 1;
+        self.tell(why);
+        self.run.sleep_until(until, &self.place.upstream).await
+    }
+
+    /// Sleeps until the next look is due. Looks fall on a common grid, so that nodes of one kind
+    /// share them.
+    async fn until_next_look(&mut self, why: &str) -> Outcome {
+        let due = match self.pauses {
+            0 => self.since + self.patience.first,
+            _ => Instant::now() + self.patience.every,
+        };
+        let every = self.patience.every.as_millis().max(1);
+        let offset = due.saturating_duration_since(self.run.started).as_millis();
+        let steps = u32::try_from(offset.div_ceil(every)).unwrap_or(u32::MAX);
+        self.sleep(self.run.started + self.patience.every.saturating_mul(steps), why).await
+    }
+
+    /// Sleeps until the next attempt is due: 1 s at first, growing to 5 s.
+    async fn until_next_attempt(&mut self, why: &str) -> Outcome {
+        let due = Instant::now() + patience::between_attempts(self.pauses + 1);
+        self.sleep(due, why).await
+    }
+
+    /// Passes an error on, or sleeps when asking again may help.
+    async fn after(&mut self, error: Error) -> Outcome {
+        match error.meaning {
+            Meaning::NotYet | Meaning::Throttled | Meaning::Lost => {
+                tracing::debug!(node = %self.node, %error, "again");
+                self.until_next_attempt(&error.cause.to_string()).await
+            }
+            Meaning::Taken | Meaning::Gone | Meaning::Fatal => Err(error.into()),
+        }
+    }
+}
+
+/// Until the node's output is known: finds it, or asks AWS to make it.
+pub(super) async fn make<R: Resource>(
+    run: &Run,
+    place: &Place,
+    node: &NodeName,
+    resource: &R,
+    needs: &dyn Fn() -> R::Needs,
+    state: &State<R::Output>,
+) -> Outcome {
+    let leaving = patience::until_gone(R::KIND).unwrap_or(patience::until_ready(R::KIND));
+    let mut wait = Wait::new(run, place, node, Patience { first: leaving.every, ..leaving });
+    let mut calls = Wait::for_calls(run, place, node);
+    let mut look_after = state.changed_at();
+    // While this is in the future, a create of ours may have happened although it is not seen.
+    let mut invisible_until: Option<Instant> = None;
+    let mut conflict_since: Option<Instant> = None;
+    // A refused create has had no effect, so asking again takes no new look.
+    let mut surely_absent = false;
+    loop {
+        run.go_on()?;
+        if !surely_absent {
+            let seen = match run.looks.list::<R>(look_after).await {
+                Ok(seen) => seen,
+                Err(error) => {
+                    calls.after(error).await?;
+                    continue;
+                }
+            };
+            look_after = Some(run.looks.now());
+            match pick(&seen, node).map(|own| (own, &own.seen)) {
+                Some((own, Seen::Present(_, Phase::Broken(why)))) if R::REMADE_WHEN_BROKEN => {
+                    run.tell(node, What::Waiting(format!("{why}: it is removed and made again")));
+                    remove::<R>(run, place, own).await?;
+                    state.remade.set(true);
+                    continue;
+                }
+                Some((own, Seen::Present(it, phase))) => {
+                    state.saw(&own.id, it.clone(), phase.clone());
+                    if state.changed.get().is_some() {
+                        run.tell(node, What::Created);
+                    }
+                    return Ok(());
+                }
+                Some((_, Seen::Leaving(_, why))) => {
+                    wait.until_next_look(&format!("the former one is leaving: {why}")).await?;
+                    continue;
+                }
+                None => {}
+            }
+            if invisible_until.is_some_and(|until| Instant::now() < until) {
+                calls.until_next_attempt("AWS's answer was lost: looking for what it made").await?;
+                continue;
+            }
+            match resource.holder(&run.cx, node).await {
+                Ok(None) => conflict_since = None,
+                Ok(Some(holder)) => {
+                    let since = *conflict_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= patience::LOST {
+                        return Err(Failure::Foreign(holder));
+                    }
+                    let why = format!("{holder} has the name: looking whose it is");
+                    calls.until_next_attempt(&why).await?;
+                    continue;
+                }
+                Err(error) if error.is_denied() => tracing::warn!(%node, %error),
+                Err(error) => {
+                    calls.after(error).await?;
+                    continue;
+                }
+            }
+        }
+        run.go_on()?;
+        run.tell(node, What::Creating);
+        let answer = resource.create(&run.cx, node, &needs()).await;
+        state.changed_now(run);
+        look_after = state.changed_at();
+        let error = match answer {
+            Ok(Made::Asked(why)) => {
+                (surely_absent, invisible_until) = (false, Some(Instant::now() + patience::LOST));
+                calls.until_next_attempt(&why).await?;
+                continue;
+            }
+            Ok(made) => {
+                state.made(made);
+                run.tell(node, What::Created);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        surely_absent = matches!(error.meaning, Meaning::NotYet | Meaning::Throttled);
+        match error.meaning {
+            Meaning::Lost => invisible_until = Some(Instant::now() + patience::LOST),
+            Meaning::Taken => {
+                // Perhaps an earlier create of our own, whose answer was lost or which is not
+                // visible yet.
+                let since = *conflict_since.get_or_insert_with(Instant::now);
+                if since.elapsed() < patience::LOST {
+                    calls.until_next_attempt(&error.cause.to_string()).await?;
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        calls.after(error).await?;
+    }
+}
+
+/// Until the node is right and usable: removes differences, then waits.
+pub(super) async fn settle<R: Resource>(
+    run: &Run,
+    place: &Place,
+    node: &NodeName,
+    resource: &R,
+    needs: &dyn Fn() -> R::Needs,
+    state: &State<R::Output>,
+) -> Outcome {
+    let mut wait = Wait::new(run, place, node, patience::until_ready(R::KIND));
+    let mut calls = Wait::for_calls(run, place, node);
+    let mut repeated: (Vec<Difference>, u32) = (Vec::new(), 0);
+    loop {
+        run.go_on()?;
+        let it = state.it();
+        let differences = resource.drift(&it, &needs());
+        if let Some(refusal) = refusal(&differences) {
+            return Err(Failure::Refused(refusal));
+        }
+        if !differences.is_empty() {
+            repeated = match repeated {
+                (before, times) if before == differences => (before, times + 1),
+                _ => (differences.clone(), 0),
+            };
+            if repeated.1 >= 3 {
+                let left = describe(&differences);
+                return Err(Failure::Broken(format!(
+                    "AWS accepted the change and still shows {left}"
+                )));
+            }
+            let fields = differences.iter().map(|difference| difference.field.clone()).collect();
+            run.tell(node, What::Changing(fields));
+            match resource.update(&run.cx, node, &it, &needs(), &differences).await {
+                Ok(Made::Asked(why)) => {
+                    state.changed_now(run);
+                    calls.until_next_attempt(&why).await?;
+                    look_again::<R>(run, place, node, state).await?;
+                }
+                Ok(made) => {
+                    state.changed_now(run);
+                    state.made(made);
+                    run.tell(node, What::Changed);
+                    wait = Wait::new(run, place, node, patience::until_ready(R::KIND));
+                }
+                Err(error) => {
+                    // A change that AWS refuses for now has not been tried in vain.
+                    repeated.1 = 0;
+                    let lost = error.meaning == Meaning::Lost;
+                    calls.after(error).await?;
+                    if lost {
+                        state.changed_now(run);
+                        look_again::<R>(run, place, node, state).await?;
+                    }
+                }
+            }
+            continue;
+        }
+        let phase = state.phase.borrow().clone();
+        match phase {
+            Phase::Ready => {
+                let what = match state.changed.get() {
+                    Some(_) => What::Ready,
+                    None => What::Found { id: state.id.borrow().clone() },
+                };
+                run.looks.arrived::<R>(node);
+                run.tell(node, what);
+                return Ok(());
+            }
+            Phase::Broken(_) if R::REMADE_WHEN_BROKEN => {
+                make(run, place, node, resource, needs, state).await?;
+                wait = Wait::new(run, place, node, patience::until_ready(R::KIND));
+            }
+            Phase::Broken(why) => return Err(Failure::Broken(why)),
+            Phase::Coming(_) if !run.wait_for_ready && !place.awaited => return Ok(()),
+            Phase::Coming(why) => {
+                let owned = owned(run, node, state);
+                run.looks.waits::<R>(&owned);
+                wait.until_next_look(&why).await?;
+                match run.looks.poll::<R>(&owned, run.looks.now()).await {
+                    Ok(seen) => match pick(&seen, node) {
+                        Some(Owned { id, seen: Seen::Present(it, phase), .. }) => {
+                            state.saw(id, it.clone(), phase.clone());
+                        }
+                        // What was just made may be invisible for a moment. What has been there
+                        // and is not any more has to be made again.
+                        _ if state
+                            .changed
+                            .get()
+                            .is_some_and(|(_, at)| at.elapsed() < patience::LOST) => {}
+                        _ => make(run, place, node, resource, needs, state).await?,
+                    },
+                    Err(error) => calls.after(error).await?,
+                }
+            }
+        }
+    }
+}
+
+/// Reads the node again, in full.
+async fn look_again<R: Resource>(
+    run: &Run,
+    place: &Place,
+    node: &NodeName,
+    state: &State<R::Output>,
+) -> Outcome {
+    let mut calls = Wait::for_calls(run, place, node);
+    loop {
+        match run.looks.list::<R>(state.changed_at()).await {
+            Ok(seen) => {
+                if let Some(Owned { id, seen: Seen::Present(it, phase), .. }) = pick(&seen, node) {
+                    state.saw(id, it.clone(), phase.clone());
+                }
+                return Ok(());
+            }
+            Err(error) => calls.after(error).await?,
+        }
+    }
+}
+
+/// Asks AWS to remove a thing, as often as it takes, and waits until it is gone.
+pub(super) async fn remove<R: Resource>(
+    run: &Run,
+    place: &Place,
+    it: &Owned<R::Output>,
+) -> Outcome {
+    ask_to_go::<R>(run, place, it).await?;
+    until_gone::<R>(run, place, it).await
+}
+
+/// Asks AWS to remove a thing, as often as it takes until AWS agrees.
+pub(super) async fn ask_to_go<R: Resource>(
+    run: &Run,
+    place: &Place,
+    it: &Owned<R::Output>,
+) -> Outcome {
+    let node = &it.owner.node;
+    let mut calls = Wait::for_calls(run, place, node);
+    run.tell(node, What::Removing);
+    loop {
+        run.go_on()?;
+        match R::delete(&run.cx.aws, it.it()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                let waited = calls.since.elapsed();
+                if error.meaning == Meaning::NotYet && waited >= patience::BLOCKED {
+                    let blockers = R::blockers(&run.cx.aws, it.it()).await.unwrap_or_default();
+                    if !blockers.is_empty() {
+                        calls.tell(&format!("held by {}", blockers.join(", ")));
+                        if waited >= calls.patience.deadline {
+                            let last = format!("held by {}", blockers.join(", "));
+                            return Err(Failure::TimedOut { after: waited, last });
+                        }
+                        let due = Instant::now() + patience::between_attempts(u32::MAX);
+                        run.sleep_until(due, &place.upstream).await?;
+                        continue;
+                    }
+                }
+                calls.after(error).await?;
+            }
+        }
+    }
+}
+
+/// Waits until a thing is gone, asking again from time to time.
+pub(super) async fn until_gone<R: Resource>(
+    run: &Run,
+    place: &Place,
+    it: &Owned<R::Output>,
+) -> Outcome {
+    let node = &it.owner.node;
+    let Some(patience) = patience::until_gone(R::KIND) else {
+        run.tell(node, What::Removed);
+        return Ok(());
+    };
+    let mut wait = Wait::new(run, place, node, patience);
+    let mut calls = Wait::for_calls(run, place, node);
+    let mut asked = Instant::now();
+    let mut why = "AWS to remove it".to_owned();
+    loop {
+        run.looks.waits::<R>(it);
+        wait.until_next_look(&why).await?;
+        match run.looks.poll::<R>(it, run.looks.now()).await {
+            Ok(seen) => {
+                match seen.iter().find(|other| other.id == it.id).map(|other| &other.seen) {
+                    None => {
+                        run.looks.arrived::<R>(node);
+                        run.tell(node, What::Removed);
+                        return Ok(());
+                    }
+                    Some(Seen::Leaving(_, reason)) => why.clone_from(reason),
+                    Some(Seen::Present(..)) => "AWS to remove it".clone_into(&mut why),
+                }
+            }
+            Err(error) => calls.after(error).await?,
+        }
+        if asked.elapsed() >= patience::BLOCKED {
+            ask_to_go::<R>(run, place, it).await?;
+            asked = Instant::now();
+        }
+    }
+}
+
+/// The thing of a node as others list it.
+fn owned<T: Clone>(run: &Run, node: &NodeName, state: &State<T>) -> Owned<T> {
+    let owner =
+        Owner { stack: run.cx.names.stack().to_string(), node: node.clone(), pattern: None };
+    let phase = state.phase.borrow().clone();
+    Owned { owner, id: state.id.borrow().clone(), seen: Seen::Present(state.it(), phase) }
+}
+
+/// Why a change is refused, when one of the differences takes a replacement.
+pub(super) fn refusal(differences: &[Difference]) -> Option<String> {
+    differences.iter().find_map(|difference| match &difference.remedy {
+        Remedy::Replacement(why) => Some(format!(
+            "{} is `{}` and `{}` was asked for: {why}",
+            difference.field, difference.is, difference.wanted
+        )),
+        Remedy::Update => None,
+    })
+}
+
+/// Differences in one line.
+pub(super) fn describe(differences: &[Difference]) -> String {
+    let one = |difference: &Difference| {
+        format!("{}: {} (wanted {})", difference.field, difference.is, difference.wanted)
+    };
+    differences.iter().map(one).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,306 @@
+//! The graph of a stack: typed nodes, and edges that are the data flowing along them.
+//!
+//! `graph.add(name, resource, needs)` returns a [`Handle`] to what the resource will give. A handle
+//! among another node's needs is the edge: a resource cannot read an output that it did not ask for,
+//! and a wrong edge does not compile. Handles only point backwards, so there are no cycles.
+//!
+//! An edge has one of two grades. A plain handle waits until the resource is *ready*;
+//! [`Handle::made`] only until its output is known, which is enough wherever AWS accepts a dependent
+//! early: a route to a pending NAT gateway, a listener on a load balancer still provisioning.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures::future::{FutureExt, LocalBoxFuture};
+
+use super::converge::{self, State};
+use super::plan::{self, Planned, Verdict};
+use super::walk::{Place, Work};
+use super::{Outcome, Run};
+use crate::aws::Result;
+use crate::names::NodeName;
+use crate::resource::{Kind, Resource};
+
+/// How far the node at the other end of an edge has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// Its output is known.
+    Made,
+    /// It is usable.
+    Ready,
+}
+
+/// An edge to an earlier node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// The index of the earlier node.
+    pub to: usize,
+    /// How far it has to be.
+    pub grade: Grade,
+    /// Whether a value flows along it, or only order.
+    pub carries: bool,
+}
+
+/// A promise of what a node gives, kept once the node is ready.
+pub struct Handle<T> {
+    to: usize,
+    output: Rc<RefCell<Option<T>>>,
+}
+
+/// A promise of what a node gives, kept as soon as it is known.
+pub struct MadeHandle<T>(Handle<T>);
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        Self { to: self.to, output: Rc::clone(&self.output) }
+    }
+}
+
+impl<T> Clone for MadeHandle<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Handle<T> {
+    /// The same promise, kept earlier.
+    pub fn made(&self) -> MadeHandle<T> {
+        MadeHandle(self.clone())
+    }
+}
+
+/// What a node asks of others: handles, or tuples and lists of them.
+pub trait Needs: 'static {
+    /// What the resource receives.
+    type Values;
+    /// Adds the edges.
+    fn edges(&self, into: &mut Vec<Edge>);
+    /// The values, once all are known.
+    fn values(&self) -> Option<Self::Values>;
+
+    /// The same needs, handed over as something else.
+    fn map<T, F: Fn(Self::Values) -> T + 'static>(self, with: F) -> Mapped<Self, F>
+    where
+        Self: Sized,
+    {
+        Mapped(self, with)
+    }
+}
+
+/// Needs whose values are turned into something else.
+pub struct Mapped<N, F>(N, F);
+
+impl<N: Needs, T, F: Fn(N::Values) -> T + 'static> Needs for Mapped<N, F> {
+    type Values = T;
+    fn edges(&self, into: &mut Vec<Edge>) {
+        self.0.edges(into);
+    }
+    fn values(&self) -> Option<T> {
+        self.0.values().map(&self.1)
+    }
+}
+
+impl<T: Clone + 'static> Needs for Handle<T> {
+    type Values = T;
+    fn edges(&self, into: &mut Vec<Edge>) {
+        into.push(Edge { to: self.to, grade: Grade::Ready, carries: true });
+    }
+    fn values(&self) -> Option<T> {
+        self.output.borrow().clone()
+    }
+}
+
+impl<T: Clone + 'static> Needs for MadeHandle<T> {
+    type Values = T;
+    fn edges(&self, into: &mut Vec<Edge>) {
+        into.push(Edge { to: self.0.to, grade: Grade::Made, carries: true });
+    }
+    fn values(&self) -> Option<T> {
+        self.0.values()
+    }
+}
+
+impl<N: Needs> Needs for Vec<N> {
+    type Values = Vec<N::Values>;
+    fn edges(&self, into: &mut Vec<Edge>) {
+        self.iter().for_each(|needs| needs.edges(into));
+    }
+    fn values(&self) -> Option<Self::Values> {
+        self.iter().map(Needs::values).collect()
+    }
+}
+
+impl<N: Needs> Needs for Option<N> {
+    type Values = Option<N::Values>;
+    fn edges(&self, into: &mut Vec<Edge>) {
+        self.iter().for_each(|needs| needs.edges(into));
+    }
+    fn values(&self) -> Option<Self::Values> {
+        match self {
+            Some(needs) => needs.values().map(Some),
+            None => Some(None),
+        }
+    }
+}
+
+macro_rules! tuple_needs {
+    ($($part:ident $index:tt),*) => {
+        impl<$($part: Needs),*> Needs for ($($part,)*) {
+            type Values = ($($part::Values,)*);
+            fn edges(&self, _into: &mut Vec<Edge>) {
+                $(self.$index.edges(_into);)*
+            }
+            fn values(&self) -> Option<Self::Values> {
+                Some(($(self.$index.values()?,)*))
+            }
+        }
+    };
+}
+tuple_needs!();
+tuple_needs!(A 0, B 1);
+tuple_needs!(A 0, B 1, C 2);
+tuple_needs!(A 0, B 1, C 2, D 3);
+tuple_needs!(A 0, B 1, C 2, D 3, E 4);
+
+/// A node with its types erased.
+pub trait Node: Work {
+    /// The kind of its resource.
+    fn kind(&self) -> Kind;
+    /// Lists its kind.
+    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Result<()>>;
+    /// What a walk would do with it, given what it would do with the nodes before.
+    fn plan<'a>(
+        &'a self,
+        run: &'a Run,
+        before: &'a [Planned],
+    ) -> LocalBoxFuture<'a, Result<Verdict>>;
+    /// Whether its update gives dependents another output.
+    fn update_replaces(&self) -> bool;
+}
+
+struct Typed<R: Resource, N> {
+    name: NodeName,
+    resource: R,
+    needs: N,
+    order: Vec<Edge>,
+    state: State<R::Output>,
+}
+
+impl<R: Resource, N: Needs<Values = R::Needs>> Work for Typed<R, N> {
+    fn name(&self) -> &NodeName {
+        &self.name
+    }
+
+    fn edges(&self) -> Vec<Edge> {
+        let mut edges = self.order.clone();
+        self.needs.edges(&mut edges);
+        edges
+    }
+
+    fn first<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
+        let needs =
+            || self.needs.values().expect("the walk starts a node when its needs are known");
+        async move { converge::make(run, place, &self.name, &self.resource, &needs, &self.state).await }
+            .boxed_local()
+    }
+
+    fn second<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
+        let needs =
+            || self.needs.values().expect("the walk starts a node when its needs are known");
+        async move {
+            converge::settle(run, place, &self.name, &self.resource, &needs, &self.state).await
+        }
+        .boxed_local()
+    }
+
+    fn was_remade(&self) -> bool {
+        self.state.take_remade()
+    }
+}
+
+impl<R: Resource, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
+    fn kind(&self) -> Kind {
+        R::KIND
+    }
+
+    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Result<()>> {
+        async move { run.looks.list::<R>(None).await.map(|_| ()) }.boxed_local()
+    }
+
+    fn plan<'a>(
+        &'a self,
+        run: &'a Run,
+        before: &'a [Planned],
+    ) -> LocalBoxFuture<'a, Result<Verdict>> {
+        async move {
+            let follows = plan::follows(&self.edges(), before);
+            let needs = self.needs.values();
+            plan::verdict(run, &self.name, &self.resource, needs.as_ref(), follows, &self.state)
+                .await
+        }
+        .boxed_local()
+    }
+
+    fn update_replaces(&self) -> bool {
+        R::UPDATE_REPLACES
+    }
+}
+
+/// The wanted stack.
+#[derive(Default)]
+pub struct Graph {
+    nodes: Vec<Box<dyn Node>>,
+}
+
+impl Graph {
+    /// Adds a node, and returns the promise of what it gives.
+    pub fn add<R: Resource, N: Needs<Values = R::Needs>>(
+        &mut self,
+        name: impl Into<NodeName>,
+        resource: R,
+        needs: N,
+    ) -> Handle<R::Output> {
+        self.add_after(name, resource, needs, &())
+    }
+
+    /// Adds a node that also waits for others from which it takes no value.
+    pub fn add_after<R: Resource, N: Needs<Values = R::Needs>>(
+        &mut self,
+        name: impl Into<NodeName>,
+        resource: R,
+        needs: N,
+        after: &impl Needs,
+    ) -> Handle<R::Output> {
+        let mut order = Vec::new();
+        after.edges(&mut order);
+        order.iter_mut().for_each(|edge| edge.carries = false);
+        let state = State::default();
+        let handle = Handle { to: self.nodes.len(), output: state.output() };
+        self.nodes.push(Box::new(Typed { name: name.into(), resource, needs, order, state }));
+        handle
+    }
+
+    /// The nodes, in the order in which they were added: every edge points to an earlier one.
+    pub fn nodes(&self) -> &[Box<dyn Node>] {
+        &self.nodes
+    }
+
+    /// The graph as text, one line per node with the nodes that it waits for.
+    pub fn to_text(&self) -> String {
+        let line = |node: &Box<dyn Node>| {
+            let edges: Vec<String> = node
+                .edges()
+                .iter()
+                .map(|edge| {
+                    let grade = if edge.grade == Grade::Made { " (made)" } else { "" };
+                    format!("{}{grade}", self.nodes[edge.to].name())
+                })
+                .collect();
+            match edges.is_empty() {
+                true => node.name().to_string(),
+                false => format!("{} <- {}", node.name(), edges.join(", ")),
+            }
+        };
+        self.nodes.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,159 @@
+//! Looking at AWS, shared between nodes: one listing per kind serves everyone who waits for it.
+//!
+//! The rule that keeps this sound: a node may join only a listing that *started* after the node's
+//! own last change ended. An older one shows a world without what was just made, and a node that
+//! believes it makes a duplicate.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::future::{FutureExt, LocalBoxFuture, Shared};
+use tokio::time::Instant;
+
+use crate::aws::{Aws, Result, Scope};
+use crate::names::NodeName;
+use crate::resource::{Kind, Owned, Resource};
+
+/// How old a listing may be to serve as a node's first look. It spares a deploy the listings that
+/// its plan has just made.
+const FRESH: Duration = Duration::from_secs(15);
+
+/// A point in the order of things that happened; two never coincide.
+pub type Moment = u64;
+
+/// What everyone sees of one kind.
+pub type Seen<T> = Rc<Vec<Owned<T>>>;
+
+/// All listings of a run.
+pub struct Looks {
+    aws: Aws,
+    scope: Scope,
+    moment: Cell<Moment>,
+    kinds: RefCell<BTreeMap<Kind, Rc<dyn Any>>>,
+}
+
+struct OfKind<T> {
+    listing: RefCell<Option<Flight<T>>>,
+    poll: RefCell<Option<Flight<T>>>,
+    waiting: RefCell<BTreeMap<NodeName, Owned<T>>>,
+}
+
+struct Flight<T> {
+    started: Moment,
+    at: Instant,
+    answer: Shared<LocalBoxFuture<'static, Result<Seen<T>>>>,
+}
+
+impl<T> Clone for Flight<T> {
+    fn clone(&self) -> Self {
+        Self { started: self.started, at: self.at, answer: self.answer.clone() }
+    }
+}
+
+impl<T> Flight<T> {
+    fn is_over(&self) -> bool {
+        self.answer.peek().is_some()
+    }
+
+    fn failed(&self) -> bool {
+        self.answer.peek().is_some_and(Result::is_err)
+    }
+}
+
+impl Looks {
+    /// Looks at one scope.
+    pub fn new(aws: Aws, scope: Scope) -> Self {
+        Self { aws, scope, moment: Cell::new(0), kinds: RefCell::default() }
+    }
+
+    /// What is looked at.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The clients.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// A new moment, later than all before: taken when a change ended and when a listing starts.
+    pub fn now(&self) -> Moment {
+        self.moment.set(self.moment.get() + 1);
+        self.moment.get()
+    }
+
+    fn of<R: Resource>(&self) -> Rc<OfKind<R::Output>> {
+        let mut kinds = self.kinds.borrow_mut();
+        let kind = kinds.entry(R::KIND).or_insert_with(|| {
+            Rc::new(OfKind::<R::Output> {
+                listing: RefCell::default(),
+                poll: RefCell::default(),
+                waiting: RefCell::default(),
+            })
+        });
+        Rc::clone(kind).downcast().expect("a kind has one output type")
+    }
+
+    fn fly<T: 'static>(
+        &self,
+        answer: impl Future<Output = Result<Vec<Owned<T>>>> + 'static,
+    ) -> Flight<T> {
+        let answer = async move { answer.await.map(Rc::new) }.boxed_local().shared();
+        Flight { started: self.now(), at: Instant::now(), answer }
+    }
+
+    /// Lists a kind. `after` is the moment when the caller last changed something of it, `None`
+    /// when it never did: then a recent listing will do.
+    pub async fn list<R: Resource>(&self, after: Option<Moment>) -> Result<Seen<R::Output>> {
+        let of = self.of::<R>();
+        let usable = |flight: &Flight<R::Output>| match after {
+            None => !flight.failed() && flight.at.elapsed() < FRESH,
+            Some(after) => flight.started > after && !flight.is_over(),
+        };
+        let running = of.listing.borrow().as_ref().filter(|flight| usable(flight)).cloned();
+        let flight = running.unwrap_or_else(|| {
+            let (aws, scope) = (self.aws.clone(), self.scope.clone());
+            tracing::debug!(kind = ?R::KIND, "list");
+            let flight = self.fly(async move { R::list(&aws, &scope).await });
+            *of.listing.borrow_mut() = Some(flight.clone());
+            flight
+        });
+        flight.answer.await
+    }
+
+    /// Looks again at one thing that is coming or leaving, together with all others of its kind
+    /// that wait at this moment.
+    pub async fn poll<R: Resource>(
+        &self,
+        it: &Owned<R::Output>,
+        after: Moment,
+    ) -> Result<Seen<R::Output>> {
+        let of = self.of::<R>();
+        let newcomer = of.waiting.borrow_mut().insert(it.owner.node.clone(), it.clone()).is_none();
+        let usable =
+            |flight: &Flight<R::Output>| flight.started > after && !flight.is_over() && !newcomer;
+        let running = of.poll.borrow().as_ref().filter(|flight| usable(flight)).cloned();
+        let flight = running.unwrap_or_else(|| {
+            let (aws, scope) = (self.aws.clone(), self.scope.clone());
+            let these: Vec<_> = of.waiting.borrow().values().cloned().collect();
+            tracing::debug!(kind = ?R::KIND, count = these.len(), "poll");
+            let flight = self.fly(async move { R::poll(&aws, &scope, &these).await });
+            *of.poll.borrow_mut() = Some(flight.clone());
+            flight
+        });
+        flight.answer.await
+    }
+
+    /// Says that a thing is waited for, so that others' polls take it along.
+    pub fn waits<R: Resource>(&self, it: &Owned<R::Output>) {
+        self.of::<R>().waiting.borrow_mut().insert(it.owner.node.clone(), it.clone());
+    }
+
+    /// Says that a thing is waited for no more.
+    pub fn arrived<R: Resource>(&self, node: &NodeName) {
+        self.of::<R>().waiting.borrow_mut().remove(node);
+    }
+}

@@ -1,0 +1,71 @@
+//! How long to wait for what: when to look first, how often then, and when to give up.
+//!
+//! The durations are what AWS usually takes (`docs/aws-facts.md`). The first look comes when a thing
+//! is usually about ready, the next ones every few seconds: a waiter on a fixed grid of 15 seconds
+//! costs up to 15 seconds per wait.
+
+use std::time::Duration;
+
+use crate::resource::Kind;
+
+/// The rhythm of looking at a thing that is coming or leaving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// From the request to the first look.
+    pub first: Duration,
+    /// Between looks.
+    pub every: Duration,
+    /// From the request to giving up.
+    pub deadline: Duration,
+}
+
+const fn patience(first: u64, every: u64, deadline_minutes: u64) -> Patience {
+    Patience {
+        first: Duration::from_secs(first),
+        every: Duration::from_secs(every),
+        deadline: Duration::from_secs(deadline_minutes * 60),
+    }
+}
+
+/// How long something that was made or changed takes until it is ready.
+pub fn until_ready(kind: Kind) -> Patience {
+    match kind {
+        Kind::NatGateway => patience(45, 5, 10),
+        Kind::LoadBalancer => patience(60, 5, 15),
+        Kind::Service => patience(5, 5, 30),
+        Kind::CapacityProviderAssociation => patience(3, 3, 10),
+        Kind::Cluster | Kind::CapacityProvider => patience(1, 2, 10),
+        _ => patience(1, 2, 10),
+    }
+}
+
+/// How long something that was deleted takes until it is gone. `None` for kinds whose delete is
+/// over when AWS has answered; the audit at the end of a destroy looks at them again all the same.
+pub fn until_gone(kind: Kind) -> Option<Patience> {
+    match kind {
+        Kind::NatGateway => Some(patience(30, 5, 15)),
+        Kind::Service | Kind::AutoScalingGroup | Kind::Instance => Some(patience(5, 5, 30)),
+        Kind::CapacityProvider | Kind::CapacityProviderAssociation => Some(patience(1, 3, 20)),
+        Kind::LoadBalancer | Kind::Cluster => Some(patience(1, 2, 15)),
+        _ => None,
+    }
+}
+
+/// Between two attempts at a call that AWS answers with "not yet": 1 s, then growing to 5 s.
+pub fn between_attempts(attempt: u32) -> Duration {
+    Duration::from_secs(u64::from(attempt.clamp(1, 5)))
+}
+
+/// How long AWS may say "not yet" to one call. The longest reason, a group of the same name that
+/// is still being deleted, takes up to ten minutes.
+pub const NOT_YET: Duration = Duration::from_secs(10 * 60);
+
+/// How long a thing whose create lost its answer may stay invisible, and how long a holder of our
+/// name may still turn out to be our own.
+pub const LOST: Duration = Duration::from_secs(30);
+
+/// How long AWS may hide what was just made. A last look comes later than this.
+pub const PROPAGATION: Duration = Duration::from_secs(15);
+
+/// After how long of refusals the blockers of a removal are looked up.
+pub const BLOCKED: Duration = Duration::from_secs(30);

@@ -1,0 +1,298 @@
+//! What a resource is: it lists, creates, updates and deletes, and leaves waiting to the engine.
+//!
+//! One file per kind, all in the same order: output, struct, `list`, `create`, `drift`, `update`,
+//! `delete`, helpers, tests. `docs/adding-a-resource.md` follows one of them through the project.
+
+use std::fmt::Debug;
+
+use crate::aws::{Aws, Cx, Error, Owner, Result, Scope};
+use crate::names::NodeName;
+
+pub mod auto_scaling_group;
+pub mod capacity_provider;
+pub mod capacity_provider_association;
+pub mod cluster;
+pub mod elastic_ip;
+pub mod hosted_zone;
+pub mod id;
+pub mod instance;
+pub mod instance_profile;
+pub mod internet_gateway;
+pub mod launch_template;
+pub mod listener;
+pub mod load_balancer;
+pub mod log_group;
+pub mod nat_gateway;
+pub mod network_interface;
+pub mod record;
+pub mod role;
+pub mod route_table;
+pub mod security_group;
+pub mod security_group_rule;
+pub mod service;
+pub mod subnet;
+pub mod target_group;
+pub mod task_definition;
+pub mod vpc;
+pub mod warm_start;
+
+/// Every kind of resource that ecsup knows, in the order in which an inventory prints them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    missing_docs,
+    reason = "each variant is the name of the AWS resource, and has a file of its own"
+)]
+pub enum Kind {
+    Vpc,
+    InternetGateway,
+    Subnet,
+    ElasticIp,
+    NatGateway,
+    RouteTable,
+    SecurityGroup,
+    SecurityGroupRule,
+    Role,
+    InstanceProfile,
+    LogGroup,
+    Cluster,
+    LaunchTemplate,
+    AutoScalingGroup,
+    Instance,
+    CapacityProvider,
+    CapacityProviderAssociation,
+    WarmStart,
+    TaskDefinition,
+    LoadBalancer,
+    TargetGroup,
+    Listener,
+    HostedZone,
+    Record,
+    Service,
+}
+
+impl Kind {
+    /// The kind in words, as messages say it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::Vpc => "VPC",
+            Kind::InternetGateway => "internet gateway",
+            Kind::Subnet => "subnet",
+            Kind::ElasticIp => "elastic IP address",
+            Kind::NatGateway => "NAT gateway",
+            Kind::RouteTable => "route table",
+            Kind::SecurityGroup => "security group",
+            Kind::SecurityGroupRule => "security group rule",
+            Kind::Role => "IAM role",
+            Kind::InstanceProfile => "instance profile",
+            Kind::LogGroup => "log group",
+            Kind::Cluster => "ECS cluster",
+            Kind::LaunchTemplate => "launch template",
+            Kind::AutoScalingGroup => "Auto Scaling group",
+            Kind::Instance => "EC2 instance",
+            Kind::CapacityProvider => "capacity provider",
+            Kind::CapacityProviderAssociation => "capacity provider association",
+            Kind::WarmStart => "first instances",
+            Kind::TaskDefinition => "task definition",
+            Kind::LoadBalancer => "load balancer",
+            Kind::TargetGroup => "target group",
+            Kind::Listener => "listener",
+            Kind::HostedZone => "private hosted zone",
+            Kind::Record => "DNS record",
+            Kind::Service => "ECS service",
+        }
+    }
+}
+
+/// One kind of AWS resource, and one wanted instance of it.
+///
+/// The struct that implements this holds the wanted properties; everything that comes from other
+/// resources arrives as [`Resource::Needs`]. A resource never sleeps, loops, retries or prints.
+#[expect(async_fn_in_trait, reason = "everything runs on one thread, so no future has to be Send")]
+pub trait Resource: 'static {
+    /// Values taken from other resources, already known: `VpcId`, `(VpcId, Vec<SubnetId>)`, `()`.
+    type Needs;
+    /// What this one gives to others, as AWS returned it.
+    type Output: Clone + Debug + 'static;
+    /// The kind.
+    const KIND: Kind;
+    /// Whether an update yields another output (a new revision or version), which dependents must take over.
+    const UPDATE_REPLACES: bool = false;
+    /// Whether a broken one never heals, and is removed and made again.
+    const REMADE_WHEN_BROKEN: bool = false;
+
+    /// Lists every resource of this kind within the scope. It needs no spec: it starts from the
+    /// stack's identity, may follow ids that it found itself, and checks every owner on the client.
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Self::Output>>>;
+
+    /// Looks again at those still coming or leaving, in as few calls as possible. Fields that this
+    /// look does not read stay absent in the output, which counts as unknown.
+    async fn poll(
+        aws: &Aws,
+        scope: &Scope,
+        _these: &[Owned<Self::Output>],
+    ) -> Result<Vec<Owned<Self::Output>>> {
+        Self::list(aws, scope).await
+    }
+
+    /// Says who holds the name that this one would get, when it is not one of this stack's own.
+    /// Only kinds with a unique name have to look.
+    async fn holder(&self, _cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Asks AWS to make it, tagged from birth, in one call. Does not wait.
+    async fn create(
+        &self,
+        cx: &Cx,
+        node: &NodeName,
+        needs: &Self::Needs,
+    ) -> Result<Made<Self::Output>>;
+
+    /// How what was seen differs from what is wanted. An absent field is unknown and no difference.
+    fn drift(&self, _it: &Self::Output, _needs: &Self::Needs) -> Vec<Difference> {
+        Vec::new()
+    }
+
+    /// Removes these differences; safe to repeat. Called only with differences of [`Remedy::Update`].
+    async fn update(
+        &self,
+        _cx: &Cx,
+        _node: &NodeName,
+        it: &Self::Output,
+        _needs: &Self::Needs,
+        _differences: &[Difference],
+    ) -> Result<Made<Self::Output>> {
+        Ok(Made::Ready(it.clone()))
+    }
+
+    /// Says beforehand what shortens the removal of others, such as a deregistration delay of 0.
+    async fn prepare_removal(_aws: &Aws, _it: &Self::Output) -> Result<()> {
+        Ok(())
+    }
+
+    /// Asks AWS to remove it. Does not wait; safe to repeat; needs no spec.
+    async fn delete(aws: &Aws, it: &Self::Output) -> Result<()>;
+
+    /// Says what keeps it from being removed, when AWS refuses for long.
+    async fn blockers(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
+
+/// One resource of ours, as last seen.
+#[derive(Debug, Clone)]
+pub struct Owned<T> {
+    /// Whose it is.
+    pub owner: Owner,
+    /// AWS's own id or name, for people.
+    pub id: String,
+    /// What was seen.
+    pub seen: Seen<T>,
+}
+
+impl<T> Owned<T> {
+    /// The thing itself, unless it is leaving.
+    pub fn present(&self) -> Option<&T> {
+        match &self.seen {
+            Seen::Present(it, _) => Some(it),
+            Seen::Leaving(..) => None,
+        }
+    }
+
+    /// The thing itself, also when it is leaving.
+    pub fn it(&self) -> &T {
+        match &self.seen {
+            Seen::Present(it, _) | Seen::Leaving(it, _) => it,
+        }
+    }
+}
+
+/// What a look saw of a thing.
+#[derive(Debug, Clone)]
+pub enum Seen<T> {
+    /// It is there.
+    Present(T, Phase),
+    /// It is on its way out; `String` says how far.
+    Leaving(T, String),
+}
+
+/// How far a thing is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Not usable yet; says what it waits for.
+    Coming(String),
+    /// Usable.
+    Ready,
+    /// It failed; says why.
+    Broken(String),
+}
+
+/// What a create or an update answered.
+#[derive(Debug)]
+pub enum Made<T> {
+    /// It is there and usable.
+    Ready(T),
+    /// It is known, and on its way; says what it waits for.
+    Coming(T, String),
+    /// AWS returned nothing usable: the next look supplies the output.
+    Asked(String),
+}
+
+/// One way in which what is there differs from what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The property, as AWS names it.
+    pub field: String,
+    /// What is there.
+    pub is: String,
+    /// What is wanted.
+    pub wanted: String,
+    /// How it is brought about.
+    pub remedy: Remedy,
+}
+
+/// How a difference is removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// AWS changes it in place.
+    Update,
+    /// It takes a replacement, which ecsup refuses; says why.
+    Replacement(String),
+}
+
+impl Difference {
+    /// A difference that AWS can remove in place.
+    pub fn update(field: &str, is: impl ToString, wanted: impl ToString) -> Self {
+        Self {
+            field: field.into(),
+            is: is.to_string(),
+            wanted: wanted.to_string(),
+            remedy: Remedy::Update,
+        }
+    }
+
+    /// A difference that takes a replacement.
+    pub fn replacement(field: &str, is: impl ToString, wanted: impl ToString, why: &str) -> Self {
+        Self { remedy: Remedy::Replacement(why.into()), ..Self::update(field, is, wanted) }
+    }
+}
+
+/// Adds a difference when a known value is not the wanted one; an unknown value is no difference.
+pub fn compare<T: PartialEq + Debug>(
+    differences: &mut Vec<Difference>,
+    field: &str,
+    is: Option<&T>,
+    wanted: &T,
+) {
+    if let Some(is) = is.filter(|is| *is != wanted) {
+        differences.push(Difference::update(field, format!("{is:?}"), format!("{wanted:?}")));
+    }
+}
+
+/// The error of a delete that has nothing of its own to call.
+pub fn goes_with(kind: Kind, other: Kind) -> Error {
+    Error::other(
+        format!("remove the {}", kind.words()),
+        format!("it goes with the {}", other.words()),
+    )
+}

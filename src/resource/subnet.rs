@@ -1,0 +1,140 @@
+//! A subnet: a part of the VPC's range in one zone.
+
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, SubnetState};
+use ipnet::Ipv4Net;
+
+use super::id::{SubnetId, VpcId};
+use super::{
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, network_interface, vpc,
+};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::names::NodeName;
+
+/// A subnet as AWS returned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its id.
+    pub id: SubnetId,
+    /// The VPC that it is part of.
+    pub vpc: VpcId,
+    /// Its zone.
+    pub zone: Option<String>,
+    /// Its range.
+    pub cidr: Option<String>,
+    /// Whether what starts in it gets a public address.
+    pub public_addresses: Option<bool>,
+}
+
+/// The subnet that is wanted.
+#[derive(Debug)]
+pub struct Subnet {
+    /// The name of its zone, such as `eu-west-1a`.
+    pub zone: String,
+    /// Its range.
+    pub cidr: Ipv4Net,
+    /// Whether what starts in it gets a public address.
+    pub public_addresses: bool,
+}
+
+/// What EC2 answers as long as it does not know a subnet that was just made, in both spellings.
+pub const UNKNOWN: &[&str] = &["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"];
+
+impl Resource for Subnet {
+    type Needs = vpc::Output;
+    type Output = Output;
+    const KIND: Kind = Kind::Subnet;
+
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let subnets = aws.ec2.describe_subnets().set_filters(Some(scope.ec2_filters()));
+        let subnets = subnets.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let subnets = subnets.doing("list the subnets")?;
+        let read = |subnet: &aws_sdk_ec2::types::Subnet| {
+            let owner = scope.owner(subnet.tags())?;
+            let output = Output::from(subnet);
+            let phase = match subnet.state() {
+                Some(SubnetState::Pending) => {
+                    Phase::Coming("the subnet to become available".into())
+                }
+                _ => Phase::Ready,
+            };
+            Some(Owned { owner, id: output.id.to_string(), seen: Seen::Present(output, phase) })
+        };
+        Ok(subnets.iter().filter_map(read).collect())
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
+        const DOING: &str = "create the subnet";
+        let created = cx
+            .aws
+            .ec2_once
+            .create_subnet()
+            .vpc_id(vpc.id.as_str())
+            .availability_zone(&self.zone)
+            .cidr_block(self.cidr.to_string())
+            .tag_specifications(cx.ec2_tags(node, ResourceType::Subnet))
+            .send()
+            .await
+            .doing(DOING)
+            .wait_on(&[vpc::UNKNOWN])?;
+        let subnet = created.subnet().ok_or_else(|| missing(DOING, "subnet"))?;
+        subnet.subnet_id().ok_or_else(|| missing(DOING, "subnetId"))?;
+        // A subnet made by API is born without public addresses.
+        Ok(Made::Ready(Output { public_addresses: Some(false), ..Output::from(subnet) }))
+    }
+
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let why = "a subnet keeps its place for life: destroy the stack, or deploy another one";
+        let mut fixed = |field: &str, is: Option<&str>, wanted: &str| {
+            if let Some(is) = is.filter(|is| *is != wanted) {
+                differences.push(Difference::replacement(field, is, wanted, why));
+            }
+        };
+        fixed("VpcId", Some(it.vpc.as_str()), vpc.id.as_str());
+        fixed("AvailabilityZone", it.zone.as_deref(), &self.zone);
+        fixed("CidrBlock", it.cidr.as_deref(), &self.cidr.to_string());
+        let public = it.public_addresses.as_ref();
+        compare(&mut differences, "MapPublicIpOnLaunch", public, &self.public_addresses);
+        differences
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        _vpc: &vpc::Output,
+        _differences: &[Difference],
+    ) -> Result<Made<Output>> {
+        let value = AttributeBooleanValue::builder().value(self.public_addresses).build();
+        let modify = cx.aws.ec2.modify_subnet_attribute().subnet_id(it.id.as_str());
+        let modify = modify.map_public_ip_on_launch(value).send().await;
+        modify.doing("set MapPublicIpOnLaunch on the subnet").wait_on(UNKNOWN)?;
+        Ok(Made::Ready(Output { public_addresses: Some(self.public_addresses), ..it.clone() }))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_subnet().subnet_id(it.id.as_str()).send().await;
+        delete
+            .doing("delete the subnet")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(UNKNOWN)
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        network_interface::holding(aws, "subnet-id", it.id.as_str()).await
+    }
+}
+
+impl From<&aws_sdk_ec2::types::Subnet> for Output {
+    fn from(subnet: &aws_sdk_ec2::types::Subnet) -> Self {
+        Self {
+            id: SubnetId::from(subnet.subnet_id().unwrap_or_default()),
+            vpc: VpcId::from(subnet.vpc_id().unwrap_or_default()),
+            zone: subnet.availability_zone().map(str::to_owned),
+            cidr: subnet.cidr_block().map(str::to_owned),
+            public_addresses: subnet.map_public_ip_on_launch(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The VPC: a network of the stack's own, with DNS names inside.
+
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName, VpcState};
+use futures::future::try_join_all;
+use ipnet::Ipv4Net;
+
+use super::id::VpcId;
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, network_interface};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::names::NodeName;
+
+/// A VPC as AWS returned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its id.
+    pub id: VpcId,
+    /// Its first range.
+    pub cidr: Option<String>,
+    /// Whether the VPC's resolver answers. `None` when not read.
+    pub dns_support: Option<bool>,
+    /// Whether instances get names. `None` when not read.
+    pub dns_hostnames: Option<bool>,
+}
+
+/// The VPC that is wanted.
+#[derive(Debug)]
+pub struct Vpc {
+    /// Its range.
+    pub cidr: Ipv4Net,
+}
+
+/// What EC2 answers as long as it does not know a VPC that was just made.
+pub const UNKNOWN: &str = "InvalidVpcID.NotFound";
+
+impl Resource for Vpc {
+    type Needs = ();
+    type Output = Output;
+    const KIND: Kind = Kind::Vpc;
+
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let vpcs = aws.ec2.describe_vpcs().set_filters(Some(scope.ec2_filters()));
+        let vpcs = vpcs.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let vpcs = vpcs.doing("list the VPCs")?;
+        let ours = vpcs.iter().filter_map(|vpc| Some((scope.owner(vpc.tags())?, vpc)));
+        let read = ours.map(async |(owner, vpc)| {
+            let id = VpcId::from(vpc.vpc_id().unwrap_or_default());
+            // The attributes are no part of the description: one call each.
+            let (dns_support, dns_hostnames) = futures::try_join!(
+                attribute(aws, &id, VpcAttributeName::EnableDnsSupport),
+                attribute(aws, &id, VpcAttributeName::EnableDnsHostnames),
+            )?;
+            let cidr = vpc.cidr_block().map(str::to_owned);
+            let phase = match vpc.state() {
+                Some(VpcState::Pending) => Phase::Coming("the VPC to become available".into()),
+                _ => Phase::Ready,
+            };
+            let seen =
+                Seen::Present(Output { id: id.clone(), cidr, dns_support, dns_hostnames }, phase);
+            Ok(Owned { owner, id: id.into(), seen })
+        });
+        try_join_all(read).await
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
+        const DOING: &str = "create the VPC";
+        let created = cx
+            .aws
+            .ec2_once
+            .create_vpc()
+            .cidr_block(self.cidr.to_string())
+            .tag_specifications(cx.ec2_tags(node, ResourceType::Vpc))
+            .send()
+            .await
+            .doing(DOING)?;
+        let vpc = created.vpc().ok_or_else(|| missing(DOING, "vpc"))?;
+        let id = vpc.vpc_id().ok_or_else(|| missing(DOING, "vpcId"))?;
+        Ok(Made::Ready(Output {
+            id: VpcId::from(id),
+            cidr: Some(self.cidr.to_string()),
+            // What a VPC made by API is born with.
+            dns_support: Some(true),
+            dns_hostnames: Some(false),
+        }))
+    }
+
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if let Some(cidr) = it.cidr.as_ref().filter(|cidr| **cidr != self.cidr.to_string()) {
+            let why = "a VPC keeps its range for life: destroy the stack, or deploy another one";
+            differences.push(Difference::replacement("CidrBlock", cidr, self.cidr, why));
+        }
+        compare(&mut differences, "EnableDnsSupport", it.dns_support.as_ref(), &true);
+        compare(&mut differences, "EnableDnsHostnames", it.dns_hostnames.as_ref(), &true);
+        differences
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        (): &(),
+        differences: &[Difference],
+    ) -> Result<Made<Output>> {
+        let on = || AttributeBooleanValue::builder().value(true).build();
+        for difference in differences {
+            // One attribute per call, says ModifyVpcAttribute.
+            let modify = cx.aws.ec2.modify_vpc_attribute().vpc_id(it.id.as_str());
+            let modify = match difference.field.as_str() {
+                "EnableDnsSupport" => modify.enable_dns_support(on()),
+                _ => modify.enable_dns_hostnames(on()),
+            };
+            let attempt = format!("set {} on the VPC", difference.field);
+            modify.send().await.doing(attempt).wait_on(&[UNKNOWN])?;
+        }
+        Ok(Made::Ready(Output { dns_support: Some(true), dns_hostnames: Some(true), ..it.clone() }))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_vpc().vpc_id(it.id.as_str()).send().await;
+        delete
+            .doing("delete the VPC")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        network_interface::holding(aws, "vpc-id", it.id.as_str()).await
+    }
+}
+
+async fn attribute(aws: &Aws, id: &VpcId, name: VpcAttributeName) -> Result<Option<bool>> {
+    let read = aws.ec2.describe_vpc_attribute().vpc_id(id.as_str()).attribute(name).send().await;
+    // A VPC that goes between two looks has no attributes.
+    let read = read.doing("read the VPC's attributes").gone_is_fine(&[UNKNOWN])?;
+    let value = read.and_then(|read| read.enable_dns_support.or(read.enable_dns_hostnames));
+    Ok(value.and_then(|value| value.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dns_is_switched_on_and_the_range_is_for_life() {
+        let wanted = Vpc { cidr: "10.0.0.0/16".parse().unwrap() };
+        let it = |cidr: &str, dns_hostnames| Output {
+            id: VpcId::from("vpc-1"),
+            cidr: Some(cidr.into()),
+            dns_support: None,
+            dns_hostnames,
+        };
+        assert_eq!(wanted.drift(&it("10.0.0.0/16", Some(true)), &()), []);
+        let differences = wanted.drift(&it("10.1.0.0/16", Some(false)), &());
+        let fields: Vec<_> = differences.iter().map(|d| d.field.as_str()).collect();
+        assert_eq!(fields, ["CidrBlock", "EnableDnsHostnames"]);
+        assert!(matches!(differences[0].remedy, super::super::Remedy::Replacement(_)));
+    }
+}
