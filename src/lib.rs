@@ -1,6 +1,25 @@
 //! Provisions container services on Amazon ECS with direct AWS API calls, and removes them again.
+//!
+//! Data flows through the modules in one direction, and progress comes back as events:
+//!
+//! ```text
+//! argv ─► cli ─► spec ─► facts ─► pattern ─► engine ─► resource ─► aws ─► AWS, or an emulator
+//!                                               └─► events ─► ui
+//! ```
+//!
+//! * [`cli`]: one file per command.
+//! * [`spec`]: what was asked for, checked. [`facts`]: what has to be looked up before a graph.
+//! * [`pattern`]: functions from a spec to a graph. [`names`], [`capacity`]: pure arithmetic for it.
+//! * [`engine`]: decides what runs when, and waits. [`resource`]: one file per kind of AWS resource.
+//! * [`aws`]: clients, what an error means, and what is ours. [`ui`]: what a person sees.
 
 pub mod aws;
+pub mod capacity;
+pub mod cli;
 pub mod engine;
+pub mod facts;
 pub mod names;
+pub mod pattern;
 pub mod resource;
+pub mod spec;
+pub mod ui;

@@ -3,8 +3,8 @@
 //! A name is a pure function of the region, the stack and what is named, so that another run finds
 //! it again. Three rules keep two things from ever sharing one:
 //!
-//! 1. A name that is too long for its kind is cut, and ends in eight hexadecimal digits of a hash of
-//!    everything that went into it. A name that could pass for a hashed one is hashed as well.
+//! 1. A name that is too long for its kind is cut, and ends in eight hexadecimal digits of a hash
+//!    of everything that went into it. A name that could pass for a hashed one is hashed as well.
 //! 2. A name of two variable parts (stack and service) is hashed wherever its separator may also
 //!    stand inside the parts: stack `a` with service `b-c` is not stack `a-b` with service `c`.
 //! 3. Where AWS ignores case, a name with an upper-case letter is hashed: `Demo` is not `demo`.
@@ -44,7 +44,8 @@ const ROLE_LIMIT: usize = 64;
 /// Longest name of an instance profile or a launch template (`CreateInstanceProfile`,
 /// `CreateLaunchTemplate`).
 const PROFILE_LIMIT: usize = 128;
-/// Longest name of an auto scaling group, security group, cluster, capacity provider or task family.
+/// Longest name of an auto scaling group, security group, cluster, capacity provider or task
+/// family.
 const LONG_LIMIT: usize = 255;
 /// Longest label of a DNS name (RFC 1035).
 const LABEL_LIMIT: usize = 63;
@@ -146,14 +147,15 @@ macro_rules! checked_name {
     };
 }
 
-/// The name of a stack, one deployed environment: 1 to 64 letters, digits and hyphens, beginning and
-/// ending with a letter or digit. Case counts.
+/// The name of a stack, one deployed environment: 1 to 64 letters, digits and hyphens, beginning
+/// and ending with a letter or digit. Case counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StackName(String);
 
-/// The name of a service, which is also its container's, its log streams' prefix and the first label
-/// of its DNS name: 1 to 63 letters, digits and hyphens, beginning and ending with a letter or digit.
+/// The name of a service, which is also its container's, its log streams' prefix and the first
+/// label of its DNS name: 1 to 63 letters, digits and hyphens, beginning and ending with a letter
+/// or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceName(String);
@@ -233,8 +235,8 @@ impl Names {
         self.name("tg", &parts, LOAD_BALANCING_LIMIT, Hash::Always)
     }
 
-    /// Names the capacity provider: `cp-<stack>`. The name space is the account's in the region, not
-    /// the cluster's.
+    /// Names the capacity provider: `cp-<stack>`. The name space is the account's in the region,
+    /// not the cluster's.
     pub fn capacity_provider(&self) -> String {
         self.name("cp", &[self.stack.as_str()], LONG_LIMIT, Hash::Needed)
     }
@@ -254,11 +256,11 @@ impl Names {
         self.name("cluster", &[self.stack.as_str()], LONG_LIMIT, Hash::Needed)
     }
 
-    /// Names a role: `role-<region>-<stack>-<role>`, at most 64 characters. It holds the region because
-    /// IAM has none: one name is one role in the whole account, whatever its path.
+    /// Names a role: `role-<region>-<stack>-<role>`, at most 64 characters. It holds the region
+    /// because IAM has none: one name is one role in the whole account, whatever its path.
     pub fn role(&self, role: &str) -> String {
-        // No region's name is another's with `-` and more behind it, and a role is a word of ours: the
-        // parts stay apart unless the word itself holds a hyphen.
+        // No region's name is another's with `-` and more behind it, and a role is a word of ours:
+        // the parts stay apart unless the word itself holds a hyphen.
         let hash = if role.contains('-') { Hash::Always } else { self.ignoring_case() };
         self.name("role", &[&self.region, self.stack.as_str(), role], ROLE_LIMIT, hash)
     }
@@ -269,20 +271,20 @@ impl Names {
         self.name("profile", &parts, PROFILE_LIMIT, self.ignoring_case())
     }
 
-    /// Returns the IAM path of the stack's roles and profiles: `/ecsup/<region>/<stack>/`. A path makes
-    /// them listable, and a caller's policy can be written for it.
+    /// Returns the IAM path of the stack's roles and profiles: `/ecsup/<region>/<stack>/`. A path
+    /// makes them listable, and a caller's policy can be written for it.
     pub fn iam_path(&self) -> String {
         format!("/ecsup/{}/{}/", self.region, self.stack)
     }
 
-    /// Names a security group: `group-<stack>-<which>`. Not hashed for its two parts: such a name is
-    /// unique in its VPC only, and a VPC is one stack's.
+    /// Names a security group: `group-<stack>-<which>`. Not hashed for its two parts: such a name
+    /// is unique in its VPC only, and a VPC is one stack's.
     pub fn security_group(&self, which: &str) -> String {
         self.name("group", &[self.stack.as_str(), which], LONG_LIMIT, Hash::Needed)
     }
 
-    /// Names a service's task definition family: `td-<stack>_<service>`. The underscore, which neither
-    /// part can hold, keeps them apart.
+    /// Names a service's task definition family: `td-<stack>_<service>`. The underscore, which
+    /// neither part can hold, keeps them apart.
     pub fn task_family(&self, service: &ServiceName) -> String {
         format!("td-{}_{service}", self.stack)
     }
@@ -297,14 +299,15 @@ impl Names {
         format!("/ecsup/{}/", self.stack)
     }
 
-    /// Names the log group that Container Insights would otherwise make by itself, without our tags.
+    /// Names the log group that Container Insights would otherwise make by itself, without our
+    /// tags.
     pub fn insights_log_group(&self) -> String {
         format!("/aws/ecs/containerinsights/{}/performance", self.cluster())
     }
 
     /// Returns what the `CallerReference` of the stack's hosted zone begins with:
-    /// `ecsup/<region>/<stack>/`. References are single-use, so each attempt appends a nonce; with the
-    /// longest stack name, 20 characters are left for it within Route 53's 128.
+    /// `ecsup/<region>/<stack>/`. References are single-use, so each attempt appends a nonce; with
+    /// the longest stack name, 20 characters are left for it within Route 53's 128.
     pub fn zone_reference_prefix(&self) -> String {
         format!("ecsup/{}/{}/", self.region, self.stack)
     }
@@ -340,8 +343,8 @@ impl Names {
     }
 }
 
-/// Names the private hosted zone of a stack whose user named none: `<stack>.internal`, in lower case,
-/// the label cut to 63 characters. ICANN reserves `internal` for private use (2024).
+/// Names the private hosted zone of a stack whose user named none: `<stack>.internal`, in lower
+/// case, the label cut to 63 characters. ICANN reserves `internal` for private use (2024).
 pub fn default_zone(stack: &StackName) -> String {
     let label = stack.as_str().to_ascii_lowercase();
     format!("{}.internal", fit(&label, &format!("zone\0{label}"), LABEL_LIMIT, Hash::Needed))
@@ -359,8 +362,8 @@ enum Hash {
     Needed,
 }
 
-/// Brings a text into a limit and into letters, digits and hyphens, and hashes the identity behind it
-/// where anything was lost on the way.
+/// Brings a text into a limit and into letters, digits and hyphens, and hashes the identity behind
+/// it where anything was lost on the way.
 fn fit(text: &str, identity: &str, limit: usize, hash: Hash) -> String {
     let plain: String =
         text.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
@@ -382,7 +385,7 @@ fn looks_hashed(name: &str) -> bool {
 /// The first hexadecimal digits of an identity's SHA-256.
 fn digits(identity: &str) -> String {
     let hash = Sha256::digest(identity.as_bytes());
-    hash.iter().take(HASH_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:08x}", u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]))
 }
 
 #[cfg(test)]
@@ -542,8 +545,7 @@ mod tests {
     fn exclusive(names: &Names) -> Vec<String> {
         let mut all = vec![names.load_balancer(), names.instance_profile()];
         all.extend(WORDS.iter().map(|word| names.role(word)));
-        all.iter_mut().for_each(|name| name.make_ascii_lowercase());
-        all
+        all.iter().map(|name| name.to_ascii_lowercase()).collect()
     }
 
     #[test]

@@ -39,3 +39,4 @@ impl Resource for CapacityProviderAssociation {
         todo!()
     }
 }
+pub const NODE: &str = "capacity-provider-association";

@@ -45,3 +45,4 @@ impl Resource for HostedZone {
         todo!()
     }
 }
+pub const NODE: &str = "hosted-zone";

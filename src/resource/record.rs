@@ -47,3 +47,6 @@ impl Resource for Record {
         todo!()
     }
 }
+pub fn node(host: &str) -> NodeName {
+    NodeName::from(format!("record/{host}"))
+}

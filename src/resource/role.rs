@@ -51,3 +51,16 @@ impl Resource for Role {
         todo!()
     }
 }
+
+pub fn instance_trust() -> String {
+    todo!()
+}
+pub fn instance_policy(_partition: &str) -> String {
+    todo!()
+}
+pub fn execution_trust(_partition: &str, _region: &str, _account: &str) -> String {
+    todo!()
+}
+pub fn execution_policy(_partition: &str) -> String {
+    todo!()
+}

@@ -42,3 +42,4 @@ impl Resource for WarmStart {
         todo!()
     }
 }
+pub const NODE: &str = "capacity/warm";

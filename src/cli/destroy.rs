@@ -1,0 +1,206 @@
+//! `ecsup destroy`: removes everything of a stack, found by its tags alone, and proves it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use clap::Args;
+
+use super::list::{self, Found};
+use super::{Connection, Ended, Exit, Global, Reason, connect, drive, report_error, run_on};
+use crate::aws::{Cx, Labels, Scope};
+use crate::engine::Stop;
+use crate::engine::event::duration;
+use crate::engine::inventory::{Thing, inventory};
+use crate::engine::looks::Looks;
+use crate::engine::teardown::{Receipt, teardown};
+use crate::engine::walk::Report;
+use crate::facts;
+use crate::names::{Names, StackName};
+use crate::resource::Kind;
+use crate::ui::Screen;
+
+/// What `ecsup destroy` takes.
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// Name of the stack; the only one there is when not given
+    #[arg(env = "ECSUP_STACK", hide_env_values = true)]
+    pub stack: Option<String>,
+
+    /// Do not ask for the stack's name before removing it
+    #[arg(short, long, env = "ECSUP_YES", hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub yes: bool,
+
+    /// Only list what would be removed
+    #[arg(long, env = "ECSUP_DRY_RUN", hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub dry_run: bool,
+}
+
+/// Runs the command.
+pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Exit {
+    let given: Option<StackName> = match args.stack.as_deref().map(str::parse).transpose() {
+        Ok(given) => given,
+        Err(error) => {
+            screen.error(&format!("{error}"));
+            return Exit::Refused;
+        }
+    };
+    if !args.yes && !args.dry_run && !screen.can_ask() {
+        screen.error("destroy asks for the stack's name, and there is no terminal to ask on");
+        screen.hint(
+            "say --yes to go ahead without being asked, or --dry-run to see what it would remove",
+        );
+        return Exit::Refused;
+    }
+    let connection = match connect(global, screen).await {
+        Ok(connection) => connection,
+        Err(exit) => return exit,
+    };
+    let caller = match facts::caller(&connection.aws).await {
+        Ok(caller) => caller,
+        Err(error) => return report_error(&error, screen),
+    };
+    let stack = match given {
+        Some(stack) => stack,
+        None => match only_stack(&connection, screen).await {
+            Ok(stack) => stack,
+            Err(exit) => return exit,
+        },
+    };
+    let names = Names::new(stack.clone(), &connection.region);
+    let looks = Looks::new(connection.aws.clone(), Scope::Stack(names.clone()));
+    let things = match inventory(&looks).await {
+        Ok(things) => things,
+        Err(error) => return report_error(&error, screen),
+    };
+    screen.note(&format!("destroy stack {stack}\n{}", connection.header(&caller)));
+    if things.is_empty() {
+        screen.note(&format!("nothing to do: there is nothing of stack `{stack}` here"));
+        return Exit::Done;
+    }
+    if args.dry_run {
+        for thing in &things {
+            screen.out(&format!(
+                "{:<36} {:<24} {}",
+                thing.name(),
+                thing.kind().words(),
+                thing.id()
+            ));
+        }
+        screen.note(&format!("{} resources would be removed; nothing was changed", things.len()));
+        return Exit::Done;
+    }
+    screen.note(&contents(&things));
+    let question = format!("Type the stack's name to remove all of it: ");
+    if !args.yes && !screen.ask(&question, |answer| answer == stack.as_str()) {
+        screen.note("nothing was changed");
+        return Exit::Refused;
+    }
+
+    let stop = Rc::new(Stop::default());
+    let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
+    let cx = Rc::new(Cx { aws: connection.aws.clone(), names, labels });
+    let run = run_on(screen, cx, &stop);
+    let ended = drive(teardown(&run), &stop, global.timeout, screen).await;
+    screen.finish();
+    match ended {
+        Ended::With(Ok((receipt, report)), reason) => {
+            if receipt.left.is_empty() && receipt.audited {
+                print_receipt(&stack, &receipt, &duration(run.elapsed()), screen);
+                return Exit::Done;
+            }
+            incomplete(&stack, &receipt, &report, reason, screen)
+        }
+        Ended::With(Err(error), _) => {
+            report_error(&error, screen);
+            screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
+            Exit::DestroyIncomplete
+        }
+        Ended::Left => {
+            screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
+            Exit::Interrupted
+        }
+    }
+}
+
+/// The only stack there is, or a list to choose from.
+async fn only_stack(connection: &Connection, screen: &Screen) -> Result<StackName, Exit> {
+    let stacks = list::stacks(connection).await.map_err(|error| report_error(&error, screen))?;
+    let mut names = stacks.keys();
+    match (names.next(), names.next()) {
+        (None, _) => {
+            screen.note(&format!("nothing to do: there is no stack in {}", connection.region));
+            Err(Exit::Done)
+        }
+        (Some(only), None) => only.parse().map_err(|error| {
+            screen.error(&format!("{error}"));
+            Exit::Refused
+        }),
+        _ => {
+            screen.error("there are several stacks: name the one to destroy");
+            stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found)));
+            Err(Exit::Refused)
+        }
+    }
+}
+
+/// What is there, by kind.
+fn contents(things: &[Box<dyn Thing>]) -> String {
+    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+    for thing in things {
+        *kinds.entry(thing.kind()).or_default() += 1;
+    }
+    let counts: Vec<_> =
+        kinds.iter().map(|(kind, count)| format!("{count} {}", plural(*kind, *count))).collect();
+    format!("{} resources: {}", things.len(), counts.join(", "))
+}
+
+fn plural(kind: Kind, count: usize) -> String {
+    let words = kind.words();
+    match count {
+        1 => words.to_owned(),
+        _ if words.ends_with("ss") => format!("{words}es"),
+        _ => format!("{words}s"),
+    }
+}
+
+/// The proof: what was removed, what was looked at, nothing left.
+fn print_receipt(stack: &StackName, receipt: &Receipt, took: &str, screen: &Screen) {
+    for item in &receipt.removed {
+        screen.out(&format!("removed  {:<36} {}", item.name, item.id));
+    }
+    screen.out(&format!(
+        "stack `{stack}`: {} removed, {} kinds checked, 0 left ({took})",
+        receipt.removed.len(),
+        receipt.kinds_checked
+    ));
+}
+
+fn incomplete(
+    stack: &StackName,
+    receipt: &Receipt,
+    report: &Report,
+    reason: Reason,
+    screen: &Screen,
+) -> Exit {
+    let why = match reason {
+        Reason::Done => format!("{} resources are left", receipt.left.len()),
+        Reason::Interrupted => "it was interrupted".to_owned(),
+        Reason::TimedOut => "its time was up".to_owned(),
+    };
+    screen.error(&format!("destroy of `{stack}` is incomplete: {why}"));
+    for (item, holder) in &receipt.left {
+        screen.detail(&format!("{} ({}): {holder}", item.name, item.id));
+    }
+    for (node, failure) in &report.failed {
+        if !receipt.left.iter().any(|(item, _)| item.name == *node) {
+            screen.detail(&format!("{node}: {failure}"));
+        }
+    }
+    screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
+    match reason {
+        Reason::Interrupted => Exit::Interrupted,
+        Reason::Done | Reason::TimedOut => Exit::DestroyIncomplete,
+    }
+}

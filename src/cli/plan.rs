@@ -1,0 +1,194 @@
+//! `ecsup plan`: what deploy would do. Also how a plan reads, for deploy.
+
+use std::rc::Rc;
+
+use clap::Args;
+use futures::TryFutureExt as _;
+
+use super::{
+    Connection, Exit, Global, connect, report_error, report_problem, report_refused, run_on,
+};
+use crate::aws::{Cx, Labels};
+use crate::engine::plan::{self, Plan, Planned, Verdict};
+use crate::engine::{Run, Stop, inventory};
+use crate::facts::{self, Facts, Problem};
+use crate::names::{Names, NodeName};
+use crate::pattern::{self, Stack};
+use crate::resource::Kind;
+use crate::spec::{Capacity, Nat, ServiceFlags, Spec};
+use crate::ui::{Screen, Tone};
+
+/// What `ecsup plan` takes.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The stack.
+    #[command(flatten)]
+    pub flags: ServiceFlags,
+
+    /// Exit with 3 when something would change
+    #[arg(long, env = "ECSUP_EXIT_CODE", hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub exit_code: bool,
+}
+
+/// Everything that is known before anything is done.
+pub(crate) struct Prepared {
+    pub(crate) connection: Connection,
+    pub(crate) spec: Spec,
+    pub(crate) facts: Facts,
+    pub(crate) stack: Stack,
+    pub(crate) run: Run,
+    pub(crate) plan: Plan,
+    pub(crate) refusals: Vec<(NodeName, String)>,
+}
+
+/// Runs the command.
+pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
+    let stop = Rc::new(Stop::default());
+    let prepared = match Spec::from_flags(&args.flags) {
+        Ok(spec) => prepare(spec, global, screen, &stop, true).await,
+        Err(errors) => return report_refused(&errors, screen),
+    };
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(exit) => return exit,
+    };
+    screen.note(&title(&prepared));
+    for line in prepared.plan.nodes.iter().map(node_line) {
+        screen.out(&line);
+    }
+    for line in prepared.plan.removals.iter().map(removal_line) {
+        screen.out(&line);
+    }
+    screen.out(&counts(&prepared.plan));
+    if report_refusals(&prepared, screen) {
+        return Exit::Refused;
+    }
+    match prepared.is_settled() {
+        false if args.exit_code => Exit::ChangesPending,
+        _ => Exit::Done,
+    }
+}
+
+/// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once.
+pub(crate) async fn prepare(
+    spec: Spec,
+    global: &Global,
+    screen: &Screen,
+    stop: &Rc<Stop>,
+    wait_for_ready: bool,
+) -> Result<Prepared, Exit> {
+    let connection = connect(global, screen).await?;
+    let names = Names::new(spec.stack.clone(), &connection.region);
+    let labels = Labels { pattern: spec.pattern.to_string(), user: spec.tags.clone() };
+    let cx = Rc::new(Cx { aws: connection.aws.clone(), names: names.clone(), labels });
+    let mut run = run_on(screen, cx, stop);
+    run.wait_for_ready = wait_for_ready;
+
+    let things = inventory::inventory(&run.looks).map_err(Problem::from);
+    let gathered = futures::try_join!(facts::gather(&run.looks, &spec), things);
+    let (facts, things) = gathered.map_err(|problem| report_problem(&problem, screen))?;
+    let mut refusals = Vec::new();
+    let of_other = |thing: &&Box<dyn inventory::Thing>| {
+        thing.owner().pattern.as_ref().is_some_and(|pattern| *pattern != spec.pattern.to_string())
+    };
+    if let Some(thing) = things.iter().find(of_other) {
+        let made_from = thing.owner().pattern.clone().unwrap_or_default();
+        let why = format!(
+            "stack `{}` was made from pattern `{made_from}`: a stack keeps its pattern, so deploy another one or destroy this one first",
+            spec.stack
+        );
+        refusals.push((NodeName::from("--pattern"), why));
+    }
+    let stack = pattern::stack(&spec, &names, &facts);
+    let plan =
+        plan::plan(&run, &stack.graph).await.map_err(|error| report_error(&error, screen))?;
+    refusals.extend(plan.refusals());
+    for warning in facts.warnings.iter().cloned().chain(warning_about_nat(&spec)) {
+        screen.warning(&warning);
+    }
+    Ok(Prepared { connection, spec, facts, stack, run, plan, refusals })
+}
+
+impl Prepared {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.plan.is_settled() && self.facts.missing_service_roles.is_empty()
+    }
+}
+
+fn warning_about_nat(spec: &Spec) -> Option<String> {
+    let on_instances = matches!(spec.capacity, Capacity::Instances(_));
+    let text = "--nat none: instances stand in the public subnets with public addresses and no \
+        inbound rule, and their tasks have no way out of the VPC: AWS gives tasks on EC2 no public address";
+    (spec.network.nat == Nat::None && on_instances).then(|| text.to_owned())
+}
+
+/// What is planned, and where.
+pub(crate) fn title(prepared: &Prepared) -> String {
+    let Prepared { spec, connection, facts, .. } = prepared;
+    let roles = match facts.missing_service_roles.as_slice() {
+        [] => String::new(),
+        missing => {
+            format!("\nservice-linked roles to create for this account: {}", missing.join(", "))
+        }
+    };
+    format!(
+        "stack {} (pattern {})\n{}{roles}",
+        spec.stack,
+        spec.pattern,
+        connection.header(&facts.caller)
+    )
+}
+
+/// Says why the plan cannot be carried out, if it cannot.
+pub(crate) fn report_refusals(prepared: &Prepared, screen: &Screen) -> bool {
+    for (node, why) in &prepared.refusals {
+        screen.error(&format!("{node}: {why}"));
+    }
+    if !prepared.refusals.is_empty() {
+        screen.hint("nothing was changed");
+    }
+    !prepared.refusals.is_empty()
+}
+
+/// A node and its verdict in one line.
+pub(crate) fn node_line(planned: &Planned) -> String {
+    let (tone, word, detail) = match &planned.verdict {
+        Verdict::Create => (Tone::Good, "create", String::new()),
+        Verdict::Keep => (Tone::Plain, "keep", String::new()),
+        Verdict::Change(differences) => (Tone::Change, "change", plan::change(differences)),
+        Verdict::Wait(why) => (Tone::Change, "wait", why.clone()),
+        Verdict::Broken(why) => (Tone::Bad, "broken", why.clone()),
+        Verdict::Foreign(holder) => (Tone::Bad, "foreign", format!("{holder} is not this stack's")),
+    };
+    line(tone, word, &planned.name, planned.kind, &detail)
+}
+
+/// Something that is not asked for any more, in one line.
+pub(crate) fn removal_line((name, kind, id): &(NodeName, Kind, String)) -> String {
+    line(Tone::Bad, "remove", name, *kind, &format!("{id} is not asked for any more"))
+}
+
+fn line(tone: Tone, word: &str, name: &NodeName, kind: Kind, detail: &str) -> String {
+    let word = tone.paint(&format!("{word:<8}"));
+    let colon = if detail.is_empty() { "" } else { ": " };
+    format!("  {word}{name:<36} {}{colon}{detail}", kind.words())
+}
+
+/// How much there is to do.
+pub(crate) fn counts(plan: &Plan) -> String {
+    let create = plan.count(|verdict| *verdict == Verdict::Create);
+    let keep = plan.count(|verdict| *verdict == Verdict::Keep);
+    let change = plan.count(|verdict| matches!(verdict, Verdict::Change(_)));
+    let mut parts = vec![format!("{create} to create"), format!("{change} to change")];
+    let others = plan.nodes.len() - create - keep - change;
+    if others > 0 {
+        parts.push(format!("{others} to wait for or mend"));
+    }
+    if !plan.removals.is_empty() {
+        parts.push(format!("{} to remove", plan.removals.len()));
+    }
+    parts.push(format!("{keep} to keep"));
+    parts.join(", ")
+}

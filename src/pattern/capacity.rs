@@ -1,0 +1,85 @@
+//! What tasks run on: a cluster, and on EC2 a group of instances that ECS scales.
+
+use super::network::Network;
+use crate::engine::graph::{Graph, Handle};
+use crate::facts::Facts;
+use crate::names::Names;
+use crate::resource::auto_scaling_group::AutoScalingGroup;
+use crate::resource::capacity_provider;
+use crate::resource::capacity_provider::CapacityProvider;
+use crate::resource::capacity_provider_association::{self, CapacityProviderAssociation};
+use crate::resource::cluster::{self, Cluster};
+use crate::resource::instance_profile::InstanceProfile;
+use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::log_group::LogGroup;
+use crate::resource::role::{self, Role};
+use crate::resource::security_group::SecurityGroup;
+use crate::resource::warm_start::{self, WarmStart};
+use crate::spec::{Ami, Instances, Nat, Spec};
+
+/// Container Insights keeps its events only for a short time: they cost, and go with the cluster.
+const INSIGHTS_RETENTION_DAYS: i32 = 1;
+
+/// Instances that ECS places tasks on.
+pub struct Pool {
+    /// The capacity provider.
+    pub provider: Handle<capacity_provider::Output>,
+    /// Ready when the cluster knows the provider.
+    pub association: Handle<capacity_provider_association::Output>,
+}
+
+/// Adds the cluster.
+pub fn cluster(graph: &mut Graph, names: &Names) -> Handle<cluster::Output> {
+    // Container Insights would make this group itself, without tags and for ever.
+    let insights =
+        LogGroup { name: names.insights_log_group(), retention_days: INSIGHTS_RETENTION_DAYS };
+    let insights = graph.add("log-group/insights", insights, ());
+    graph.add_after("cluster", Cluster, (), &insights.made())
+}
+
+/// Adds a group of instances and its capacity provider.
+pub fn instances(
+    graph: &mut Graph,
+    spec: &Spec,
+    wanted: &Instances,
+    network: &Network,
+    cluster: &Handle<cluster::Output>,
+    facts: &Facts,
+) -> Pool {
+    let role = Role {
+        which: "instance",
+        trust: role::instance_trust(),
+        policy: role::instance_policy(&facts.caller.partition),
+    };
+    let role = graph.add("role/instance", role, ());
+    let profile = graph.add("instance-profile", InstanceProfile, role.made());
+    let group = SecurityGroup {
+        which: "instance",
+        description: "Access to the EC2 hosts that run containers".into(),
+    };
+    let group = graph.add("security-group/instance", group, network.vpc.made());
+
+    let template = LaunchTemplate {
+        instance_type: wanted.instance_type.clone(),
+        image: facts.image.clone(),
+        replace_image: !matches!(wanted.ami, Ami::Latest { refresh: false }),
+        public_address: spec.network.nat == Nat::None,
+    };
+    let template = graph.add("launch-template", template, (profile, group, cluster.made()));
+    let subnets = network.with_way_out(spec.network.nat).to_vec();
+    let group = AutoScalingGroup { min_size: wanted.min_size, max_size: wanted.max_size };
+    // An agent that starts before its cluster is there exits for good, and a group with a minimum
+    // size starts instances at once.
+    let group = graph.add_after("auto-scaling-group", group, (template, subnets), cluster);
+    let provider = graph.add("capacity-provider", CapacityProvider, group.clone());
+    let association = graph.add(
+        capacity_provider_association::NODE,
+        CapacityProviderAssociation,
+        (cluster.clone(), provider.clone()),
+    );
+    // The instances start when ECS has been told whose they are, not when it is done with it: the
+    // association takes seconds and an instance a minute.
+    let warm = WarmStart { instances: facts.first_instances };
+    graph.add_after(warm_start::NODE, warm, group, &association.made());
+    Pool { provider, association }
+}

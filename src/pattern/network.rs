@@ -1,0 +1,94 @@
+//! The network: a VPC over two zones, a public and a private subnet in each.
+
+use crate::engine::graph::{Graph, Handle, Needs as _};
+use crate::facts::Facts;
+use crate::resource::elastic_ip::ElasticIp;
+use crate::resource::internet_gateway::InternetGateway;
+use crate::resource::nat_gateway::NatGateway;
+use crate::resource::route_table::{RouteTable, Target};
+use crate::resource::subnet::Subnet;
+use crate::resource::vpc::Vpc;
+use crate::resource::{internet_gateway, route_table, subnet, vpc};
+use crate::spec::{Nat, Spec};
+
+/// What others take from the network.
+pub struct Network {
+    /// The VPC.
+    pub vpc: Handle<vpc::Output>,
+    /// The internet gateway; ready when it is attached.
+    pub internet_gateway: Handle<internet_gateway::Output>,
+    /// The public subnets.
+    pub public: Vec<Handle<subnet::Output>>,
+    /// The private subnets.
+    pub private: Vec<Handle<subnet::Output>>,
+    /// The private subnets' ways out; ready when their routes are there.
+    pub ways_out: Vec<Handle<route_table::Output>>,
+    /// The gateways at the end of the ways out.
+    pub nat_gateways: Vec<Handle<crate::resource::nat_gateway::Output>>,
+}
+
+impl Network {
+    /// The subnets for what needs a way out of its own: private ones behind a NAT gateway, public
+    /// ones where there is none.
+    pub fn with_way_out(&self, nat: Nat) -> &[Handle<subnet::Output>] {
+        match nat {
+            Nat::PerZone | Nat::Single => &self.private,
+            Nat::None => &self.public,
+        }
+    }
+}
+
+/// Adds the network.
+pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
+    let wanted = &spec.network;
+    let vpc = graph.add("vpc", Vpc { cidr: wanted.vpc_cidr }, ());
+    let internet_gateway = graph.add("internet-gateway", InternetGateway, vpc.made());
+
+    let mut subnets = |name: &str, cidrs: &[ipnet::Ipv4Net; 2], public_addresses: bool| {
+        let zones = facts.zones.iter().zip(cidrs).enumerate();
+        let subnet = |(index, (zone, cidr)): (usize, (&String, &ipnet::Ipv4Net))| {
+            let subnet = Subnet { zone: zone.clone(), cidr: *cidr, public_addresses };
+            graph.add(format!("subnet/{name}-{}", index + 1), subnet, vpc.made())
+        };
+        zones.map(subnet).collect::<Vec<_>>()
+    };
+    let public = subnets("public", &wanted.public, true);
+    let private = subnets("private", &wanted.private, false);
+
+    let made =
+        |subnets: &[Handle<subnet::Output>]| subnets.iter().map(Handle::made).collect::<Vec<_>>();
+    let to_internet = internet_gateway.clone().map(|gateway| Target::InternetGateway(gateway.id));
+    graph.add("route-table/public", RouteTable, (vpc.made(), to_internet, made(&public)));
+
+    let gateways = match wanted.nat {
+        Nat::PerZone => 2,
+        Nat::Single => 1,
+        Nat::None => 0,
+    };
+    let nat_gateways: Vec<_> = (0..gateways)
+        .map(|index| {
+            let address = graph.add(format!("elastic-ip/{}", index + 1), ElasticIp, ());
+            let needs = (address, public[index].made());
+            // Before the gateway is attached, a NAT gateway is made and then fails.
+            graph.add_after(format!("nat/{}", index + 1), NatGateway, needs, &internet_gateway)
+        })
+        .collect();
+    let ways_out = (0..private.len())
+        .map(|index| {
+            let name = format!("route-table/private-{}", index + 1);
+            let subnets = vec![private[index].made()];
+            // A route may lead to a gateway that is still pending.
+            match nat_gateways.get(index).or(nat_gateways.first()) {
+                Some(nat) => {
+                    let target = nat.made().map(|nat| Target::NatGateway(nat.id));
+                    graph.add(name, RouteTable, (vpc.made(), target, subnets))
+                }
+                None => {
+                    let nowhere = ().map(|()| Target::Nowhere);
+                    graph.add(name, RouteTable, (vpc.made(), nowhere, subnets))
+                }
+            }
+        })
+        .collect();
+    Network { vpc, internet_gateway, public, private, ways_out, nat_gateways }
+}

@@ -1,0 +1,537 @@
+//! What was asked for: the flags, checked once, as one [`Spec`] without anything left open.
+//!
+//! [`Spec::from_flags`] reports every mistake at once, each with the flag, the value and the rule,
+//! so that nobody corrects five flags in five runs. What a pattern does with a spec is in
+//! `pattern`, and what only AWS can know (whether an instance type exists, how large it is) is
+//! asked later.
+
+mod dns;
+mod error;
+mod flags;
+mod image;
+mod network;
+mod pairs;
+mod size;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use ipnet::Ipv4Net;
+
+pub use self::error::SpecError;
+pub use self::flags::ServiceFlags;
+pub use self::image::Image;
+pub use self::pairs::EnvValue;
+
+use self::error::Problems;
+use crate::names::{NameError, ServiceName, StackName};
+
+/// The image of the published templates.
+pub const DEFAULT_IMAGE: &str = "public.ecr.aws/docker/library/nginx:latest";
+/// The instance type of the published templates.
+pub const DEFAULT_INSTANCE_TYPE: &str = "c5.xlarge";
+const DEFAULT_CPU: u32 = 256;
+const DEFAULT_MEMORY: u32 = 512;
+const DEFAULT_PORT: u32 = 80;
+const DEFAULT_COUNT: u32 = 2;
+const DEFAULT_MIN_SIZE: u32 = 0;
+const DEFAULT_MAX_SIZE: u32 = 100;
+const DEFAULT_HEALTH_PATH: &str = "/";
+/// Longest health check path, in characters (Elastic Load Balancing `CreateTargetGroup`).
+const HEALTH_PATH_LIMIT: usize = 1024;
+/// Longest instance type, in characters. The longest that AWS has are half as long.
+const INSTANCE_TYPE_LIMIT: usize = 40;
+
+/// A pattern: what to build around the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Pattern {
+    /// A service on EC2 instances, behind a load balancer that only the VPC can reach
+    InternalWorker,
+    /// A service on EC2 instances, behind a load balancer on the internet
+    PublicApi,
+    /// A service on Fargate, behind a load balancer on the internet
+    FargateApi,
+}
+
+impl Pattern {
+    /// Returns the pattern's name, which is also the default name of its stack.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InternalWorker => "internal-worker",
+            Self::PublicApi => "public-api",
+            Self::FargateApi => "fargate-api",
+        }
+    }
+
+    /// Returns the name of the pattern's service, unless the user gives one.
+    pub fn default_service(self) -> &'static str {
+        match self {
+            Self::InternalWorker => "worker",
+            Self::PublicApi | Self::FargateApi => "web",
+        }
+    }
+
+    /// Returns where the pattern's load balancer can be reached from.
+    pub fn scheme(self) -> Scheme {
+        match self {
+            Self::InternalWorker => Scheme::Internal,
+            Self::PublicApi | Self::FargateApi => Scheme::InternetFacing,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One stack, fully said and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// What to build.
+    pub pattern: Pattern,
+    /// The stack's name.
+    pub stack: StackName,
+    /// The VPC and its subnets.
+    pub network: Network,
+    /// What the tasks run on.
+    pub capacity: Capacity,
+    /// What stands in front of the service.
+    pub load_balancer: LoadBalancer,
+    /// The service itself.
+    pub service: Service,
+    /// The private DNS zone and the service's name in it, if there is to be one.
+    pub dns: Option<PrivateDns>,
+    /// The user's own tags, for everything in the stack.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The VPC and its four subnets, one public and one private in each of two zones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// The VPC's range, /16 to /25.
+    pub vpc_cidr: Ipv4Net,
+    /// The public subnets, in the first and second zone: the first two quarters of the VPC.
+    pub public: [Ipv4Net; 2],
+    /// The private subnets, in the first and second zone: the last two quarters of the VPC.
+    pub private: [Ipv4Net; 2],
+    /// How the private subnets reach the internet.
+    pub nat: Nat,
+}
+
+/// How many NAT gateways there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Nat {
+    /// One in each zone: a zone that fails takes only its own with it
+    PerZone,
+    /// One for both zones: half the price
+    Single,
+    /// None: instances, or Fargate tasks, live in the public subnets; EC2 tasks then have no way
+    /// out
+    None,
+}
+
+impl fmt::Display for Nat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::PerZone => "per-zone",
+            Self::Single => "single",
+            Self::None => "none",
+        })
+    }
+}
+
+/// What the tasks run on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Capacity {
+    /// EC2 instances of the stack's own.
+    Instances(Instances),
+    /// Fargate.
+    Fargate,
+}
+
+/// The EC2 instances of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instances {
+    /// The instance type, such as `c5.xlarge`.
+    pub instance_type: String,
+    /// The machine image.
+    pub ami: Ami,
+    /// Fewest instances in the group; never more than `max_size`.
+    pub min_size: u32,
+    /// Most instances in the group.
+    pub max_size: u32,
+}
+
+/// Which machine image the instances boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ami {
+    /// The newest ECS-optimized one when the stack is made. An existing stack keeps its own, unless
+    /// `refresh` asks for the newest again.
+    Latest {
+        /// Whether an existing stack changes to the newest.
+        refresh: bool,
+    },
+    /// This one, such as `ami-0123456789abcdef0`.
+    Exactly(String),
+}
+
+/// What stands in front of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadBalancer {
+    /// Where it can be reached from.
+    pub scheme: Scheme,
+    /// The ranges that may reach it; at least one, and no two overlap.
+    pub allow: Vec<Ipv4Net>,
+}
+
+/// Where a load balancer can be reached from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scheme {
+    /// From the VPC and what is connected to it.
+    Internal,
+    /// From the internet.
+    InternetFacing,
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Internal => "internal",
+            Self::InternetFacing => "internet-facing",
+        })
+    }
+}
+
+/// The service, with one container in each task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The name of the service, of its container and of its log streams.
+    pub name: ServiceName,
+    /// The container's image.
+    pub image: Image,
+    /// CPU of one task, in units of 1/1024 vCPU.
+    pub cpu: u32,
+    /// Memory of one task, in MiB.
+    pub memory: u32,
+    /// The TCP port that the container listens on.
+    pub port: u16,
+    /// Number of tasks to keep running.
+    pub count: u32,
+    /// Environment variables of the container.
+    pub env: BTreeMap<String, EnvValue>,
+    /// The path that the load balancer's health checks ask for.
+    pub health_path: String,
+}
+
+/// A private DNS zone with the service's name in it, both in lower case and without a closing dot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivateDns {
+    /// The zone, such as `internal-worker.internal`.
+    pub zone: String,
+    /// The service's host: the zone itself, or a name in it.
+    pub host: String,
+}
+
+impl Spec {
+    /// Checks what was typed, and fills in what was not. Answers everything that is wrong at once,
+    /// in the order of the flags' help.
+    pub fn from_flags(flags: &ServiceFlags) -> Result<Self, Vec<SpecError>> {
+        let mut problems = Problems::default();
+        if flags.pattern.is_none() {
+            let names = Pattern::value_variants().iter().map(|it| it.name()).collect::<Vec<_>>();
+            problems.add("--pattern", "", format!("say what to build: {}", names.join(", ")));
+        }
+        // Without a pattern, the rest is checked against the one that takes every flag.
+        let pattern = flags.pattern.unwrap_or(Pattern::InternalWorker);
+        let stack = name("--stack", flags.stack.as_deref(), pattern.name(), &mut problems);
+        let tags = pairs::check_tags(&flags.tags, &mut problems);
+        let service = service(flags, pattern, &mut problems);
+        let capacity = capacity(flags, pattern, &mut problems);
+        let network = network(flags, pattern, &mut problems);
+        let load_balancer = load_balancer(flags, pattern, network.as_ref(), &mut problems);
+        let dns = match (&stack, &service.name) {
+            (Some(stack), Some(service)) => {
+                dns::choose(flags, pattern, stack, service, &mut problems)
+            }
+            _ => None,
+        };
+        let capacity = capacity.inspect(|it| it.check_count(service.count, &mut problems));
+        if let (Some(network), Some(count)) = (&network, service.count) {
+            network.check_count(count, &mut problems);
+        }
+
+        let (Some(stack), Some(network), Some(capacity), Some(service)) =
+            (stack, network, capacity, service.finish())
+        else {
+            return Err(problems.into_errors());
+        };
+        let errors = problems.into_errors();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self { pattern, stack, network, capacity, load_balancer, service, dns, tags })
+    }
+}
+
+impl Capacity {
+    /// Checks that the group may grow at all when there are tasks to run.
+    fn check_count(&self, count: Option<u32>, problems: &mut Problems) {
+        let Self::Instances(instances) = self else { return };
+        if instances.max_size == 0 && count.is_some_and(|count| count > 0) {
+            problems.add("--max-size", "0", "leaves no instance to run the tasks of --count on");
+        }
+    }
+}
+
+impl Network {
+    /// Checks that the tasks' own addresses fit into two subnets. Only what cannot possibly work is
+    /// refused: instances, load balancer and deployments need addresses as well.
+    fn check_count(&self, count: u32, problems: &mut Problems) {
+        let subnets = if self.nat == Nat::None { &self.public } else { &self.private };
+        let addresses: u32 = subnets.iter().map(|it| network::usable_addresses(*it)).sum();
+        if count > addresses {
+            problems.add(
+                "--count",
+                count.to_string(),
+                format!(
+                    "each task has an address of its own, and `{}` leaves {addresses} for tasks",
+                    self.vpc_cidr
+                ),
+            );
+        }
+    }
+}
+
+/// A service whose parts are there as far as they were right.
+struct Draft {
+    name: Option<ServiceName>,
+    image: Option<Image>,
+    cpu: Option<u32>,
+    memory: Option<u32>,
+    port: Option<u16>,
+    count: Option<u32>,
+    env: BTreeMap<String, EnvValue>,
+    health_path: Option<String>,
+}
+
+impl Draft {
+    fn finish(self) -> Option<Service> {
+        Some(Service {
+            name: self.name?,
+            image: self.image?,
+            cpu: self.cpu?,
+            memory: self.memory?,
+            port: self.port?,
+            count: self.count?,
+            env: self.env,
+            health_path: self.health_path?,
+        })
+    }
+}
+
+fn service(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Draft {
+    let default = pattern.default_service();
+    let name = name("--service", flags.service.as_deref(), default, problems);
+    let image = flags.image.as_deref().unwrap_or(DEFAULT_IMAGE);
+    let image = problems.keep("--image", image, Image::parse(image));
+    let (cpu, memory) = cpu_and_memory(flags, pattern, problems);
+    let mut whole = |field, typed: Option<&str>, default, range, what| {
+        number(field, typed, default, &range, what, problems)
+    };
+    let port = whole("--port", flags.port.as_deref(), DEFAULT_PORT, size::PORT, "a port number");
+    let port = port.and_then(|port| u16::try_from(port).ok());
+    let count =
+        whole("--count", flags.count.as_deref(), DEFAULT_COUNT, size::COUNT, "a number of tasks");
+    let env = pairs::check_env(&flags.env, problems);
+    let path = flags.health_path.as_deref().unwrap_or(DEFAULT_HEALTH_PATH);
+    let health_path = problems.keep("--health-path", path, check_health_path(path));
+    Draft { name, image, cpu, memory, port, count, env, health_path }
+}
+
+fn cpu_and_memory(
+    flags: &ServiceFlags,
+    pattern: Pattern,
+    problems: &mut Problems,
+) -> (Option<u32>, Option<u32>) {
+    let (typed_cpu, typed_memory) = (flags.cpu.as_deref(), flags.memory.as_deref());
+    if pattern != Pattern::FargateApi {
+        let what = "a number of CPU units, 1024 to a vCPU";
+        let cpu = number("--cpu", typed_cpu, DEFAULT_CPU, &size::CPU, what, problems);
+        let what = "a number of MiB";
+        let memory =
+            number("--memory", typed_memory, DEFAULT_MEMORY, &size::MEMORY, what, problems);
+        return (cpu, memory);
+    }
+    let cpu = match typed_cpu {
+        Some(typed) => problems.keep("--cpu", typed, size::fargate_cpu(typed)),
+        None => Some(DEFAULT_CPU),
+    };
+    let default = DEFAULT_MEMORY.to_string();
+    let checked = size::fargate_memory(typed_memory.unwrap_or(&default), cpu);
+    let checked = match typed_memory {
+        Some(_) => checked,
+        None => checked.map_err(|rule| format!("is the default, but {rule}")),
+    };
+    let memory = problems.keep("--memory", typed_memory.unwrap_or(&default), checked);
+    (cpu, memory)
+}
+
+fn capacity(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Option<Capacity> {
+    if pattern == Pattern::FargateApi {
+        let typed = [
+            ("--instance-type", flags.instance_type.as_deref()),
+            ("--ami", flags.ami.as_deref()),
+            ("--refresh-ami", flags.refresh_ami.then_some("")),
+            ("--min-size", flags.min_size.as_deref()),
+            ("--max-size", flags.max_size.as_deref()),
+        ];
+        for (field, typed) in typed {
+            if let Some(typed) = typed {
+                problems.add(
+                    field,
+                    typed,
+                    format!("means nothing for {pattern}, which has no instances"),
+                );
+            }
+        }
+        return Some(Capacity::Fargate);
+    }
+    let instance_type = flags.instance_type.as_deref().unwrap_or(DEFAULT_INSTANCE_TYPE);
+    let instance_type =
+        problems.keep("--instance-type", instance_type, check_instance_type(instance_type));
+    let ami = ami(flags, problems);
+    let mut whole = |field, typed: Option<&str>, default| {
+        let what = "a number of instances";
+        number(field, typed, default, &size::INSTANCES, what, problems)
+    };
+    let min_size = whole("--min-size", flags.min_size.as_deref(), DEFAULT_MIN_SIZE);
+    let max_size = whole("--max-size", flags.max_size.as_deref(), DEFAULT_MAX_SIZE);
+    let (min_size, max_size) = (min_size?, max_size?);
+    if min_size > max_size {
+        let default = if flags.max_size.is_none() { ", the default" } else { "" };
+        problems.add(
+            "--min-size",
+            min_size.to_string(),
+            format!("must not be larger than --max-size, which is {max_size}{default}"),
+        );
+    }
+    Some(Capacity::Instances(Instances {
+        instance_type: instance_type?,
+        ami: ami?,
+        min_size,
+        max_size,
+    }))
+}
+
+fn ami(flags: &ServiceFlags, problems: &mut Problems) -> Option<Ami> {
+    let Some(typed) = flags.ami.as_deref() else {
+        return Some(Ami::Latest { refresh: flags.refresh_ami });
+    };
+    if flags.refresh_ami {
+        problems.add("--refresh-ami", "", "cannot be combined with --ami, which says which image");
+    }
+    problems.keep("--ami", typed, check_ami(typed)).map(Ami::Exactly)
+}
+
+fn network(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Option<Network> {
+    let text = flags.vpc_cidr.as_deref().unwrap_or(network::DEFAULT_VPC);
+    let division = network::check_vpc(text, pattern != Pattern::FargateApi);
+    let division = problems.keep("--vpc-cidr", text, division)?;
+    Some(Network {
+        vpc_cidr: division.vpc,
+        public: division.public,
+        private: division.private,
+        nat: flags.nat.unwrap_or(Nat::PerZone),
+    })
+}
+
+fn load_balancer(
+    flags: &ServiceFlags,
+    pattern: Pattern,
+    network: Option<&Network>,
+    problems: &mut Problems,
+) -> LoadBalancer {
+    let scheme = pattern.scheme();
+    let mut allow = Vec::new();
+    for typed in &flags.allow {
+        let checked = network::check_allowed(typed, &allow);
+        allow.extend(problems.keep("--allow", typed, checked));
+    }
+    if flags.allow.is_empty() {
+        allow.extend(match scheme {
+            Scheme::Internal => network.map(|it| it.vpc_cidr),
+            Scheme::InternetFacing => Some(Ipv4Net::default()),
+        });
+    }
+    LoadBalancer { scheme, allow }
+}
+
+/// Parses the name that was typed, or the default.
+fn name<T: FromStr<Err = NameError>>(
+    field: &'static str,
+    typed: Option<&str>,
+    default: &str,
+    problems: &mut Problems,
+) -> Option<T> {
+    let text = typed.unwrap_or(default);
+    problems.keep(field, text, text.parse().map_err(|error: NameError| error.rule))
+}
+
+/// Parses the whole number that was typed, or returns the default.
+fn number(
+    field: &'static str,
+    typed: Option<&str>,
+    default: u32,
+    range: &RangeInclusive<u32>,
+    what: &str,
+    problems: &mut Problems,
+) -> Option<u32> {
+    match typed {
+        Some(typed) => problems.keep(field, typed, size::number(typed, range, what)),
+        None => Some(default),
+    }
+}
+
+fn check_health_path(path: &str) -> Result<String, String> {
+    let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
+    if path.starts_with('/') && path.len() <= HEALTH_PATH_LIMIT && printable {
+        return Ok(path.to_owned());
+    }
+    Err(format!(
+        "must begin with `/` and have at most {HEALTH_PATH_LIMIT} printable ASCII characters, \
+         no blanks"
+    ))
+}
+
+/// Checks the shape only: which types there are differs by region, and grows.
+fn check_instance_type(text: &str) -> Result<String, String> {
+    let word = |text: &str| {
+        text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+            && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+    };
+    let shaped = text.split_once('.').is_some_and(|(family, size)| {
+        family.starts_with(|first: char| first.is_ascii_lowercase()) && word(family) && word(size)
+    });
+    if shaped && text.len() <= INSTANCE_TYPE_LIMIT {
+        return Ok(text.to_owned());
+    }
+    Err("must be a family and a size, such as `c5.xlarge`".into())
+}
+
+fn check_ami(text: &str) -> Result<String, String> {
+    let fits = text.strip_prefix("ami-").is_some_and(|digits| {
+        (8..=17).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    });
+    if fits {
+        return Ok(text.to_owned());
+    }
+    Err("must be `ami-` and 8 to 17 lower-case hexadecimal digits".into())
+}

@@ -1,0 +1,105 @@
+//! Checks of numbers: what a task may ask for on EC2 and on Fargate, and how many of what there may
+//! be.
+
+use std::ops::RangeInclusive;
+
+/// CPU units that Fargate sells, in the order of size (ECS developer guide, "Task CPU and memory").
+const FARGATE_CPU: [u32; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
+/// More values than this are told as a range.
+const LISTED: usize = 8;
+
+/// CPU units of a task on EC2: 128 (0.125 vCPU) to 196608 (192 vCPUs) (`RegisterTaskDefinition`).
+pub(super) const CPU: RangeInclusive<u32> = 128..=196_608;
+/// MiB of a task on EC2: Docker refuses containers below 6 MiB, and the largest instance type, of
+/// the family `u7inh-32tb`, has 32 TiB.
+pub(super) const MEMORY: RangeInclusive<u32> = 6..=33_554_432;
+/// Tasks of one service (default quota of ECS).
+pub(super) const COUNT: RangeInclusive<u32> = 0..=5000;
+/// Instances of one cluster (default quota of ECS).
+pub(super) const INSTANCES: RangeInclusive<u32> = 0..=5000;
+/// TCP ports.
+pub(super) const PORT: RangeInclusive<u32> = 1..=65535;
+
+/// Parses a whole number in a range.
+pub(super) fn number(text: &str, range: &RangeInclusive<u32>, what: &str) -> Result<u32, String> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits && range.contains(&number) => Ok(number),
+        _ => Err(format!("must be {what}, from {} to {}", range.start(), range.end())),
+    }
+}
+
+/// Parses CPU units that Fargate sells.
+pub(super) fn fargate_cpu(text: &str) -> Result<u32, String> {
+    number(text, &CPU, "")
+        .ok()
+        .filter(|cpu| FARGATE_CPU.contains(cpu))
+        .ok_or_else(|| format!("Fargate sells {} CPU units", list(&FARGATE_CPU)))
+}
+
+/// Parses memory that Fargate sells; with this many CPU units, if those are known.
+pub(super) fn fargate_memory(text: &str, cpu: Option<u32>) -> Result<u32, String> {
+    let memory = number(text, &MEMORY, "a whole number of MiB")?;
+    let Some(cpu) = cpu else { return Ok(memory) };
+    let (sold, step) = memory_sold(cpu);
+    if sold.contains(&memory) {
+        return Ok(memory);
+    }
+    let offer = match (sold.first(), sold.last()) {
+        (Some(first), Some(last)) if sold.len() > LISTED => {
+            format!("{first} to {last} MiB in steps of {step}")
+        }
+        _ => format!("{} MiB", list(&sold)),
+    };
+    Err(format!("with {cpu} CPU units Fargate sells {offer}"))
+}
+
+/// Returns the memory in MiB that Fargate sells with a number of CPU units, and its step (ECS
+/// developer guide, "Task CPU and memory"). Without a step: those of 256 units double.
+fn memory_sold(cpu: u32) -> (Vec<u32>, usize) {
+    let (range, step) = match cpu {
+        256 => return (vec![512, 1024, 2048], 0),
+        512 => (1024..=4096, 1024),
+        1024 => (2048..=8192, 1024),
+        2048 => (4096..=16384, 1024),
+        4096 => (8192..=30720, 1024),
+        8192 => (16384..=61440, 4096),
+        16384 => (32768..=122_880, 8192),
+        _ => return (Vec::new(), 0),
+    };
+    (range.step_by(step).collect(), step)
+}
+
+/// Writes numbers as text: `1, 2 or 3`.
+fn list(numbers: &[u32]) -> String {
+    let words: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fargate_sells_what_its_table_says() {
+        let counts = FARGATE_CPU.map(|cpu| memory_sold(cpu).0.len());
+        assert_eq!(counts, [3, 4, 7, 13, 23, 12, 12]);
+        let largest = FARGATE_CPU.map(|cpu| memory_sold(cpu).0.last().copied());
+        let expected = [2048, 4096, 8192, 16384, 30720, 61440, 122_880].map(Some);
+        assert_eq!(largest, expected);
+        assert!(fargate_memory("1536", Some(256)).is_err());
+        assert_eq!(fargate_memory("9216", Some(4096)), Ok(9216));
+    }
+
+    #[test]
+    fn numbers_are_digits_within_their_range() {
+        assert_eq!(number("80", &PORT, "a port"), Ok(80));
+        for text in ["", "0", "-1", "+80", "65536", "8o", " 80", "99999999999999999999"] {
+            assert!(number(text, &PORT, "a port").is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Tests of the whole step from flags to spec.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn flags(pattern: Pattern) -> ServiceFlags {
+    ServiceFlags { pattern: Some(pattern), ..ServiceFlags::default() }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what it makes is a field of the flags")]
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+fn range(text: &str) -> Ipv4Net {
+    text.parse().unwrap()
+}
+
+/// Every complaint about some flags, a line each.
+fn complaints(flags: &ServiceFlags) -> String {
+    let errors = Spec::from_flags(flags).expect_err("the flags are wrong");
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn names_of_patterns_are_those_of_the_flag() {
+    for pattern in Pattern::value_variants() {
+        assert_eq!(pattern.to_possible_value().unwrap().get_name(), pattern.name());
+    }
+    for nat in Nat::value_variants() {
+        assert_eq!(nat.to_possible_value().unwrap().get_name(), nat.to_string());
+    }
+}
+
+#[test]
+fn an_internal_worker_needs_nothing_but_its_pattern() {
+    let spec = Spec::from_flags(&flags(Pattern::InternalWorker)).unwrap();
+    let expected = Spec {
+        pattern: Pattern::InternalWorker,
+        stack: "internal-worker".parse().unwrap(),
+        network: Network {
+            vpc_cidr: range("10.0.0.0/16"),
+            public: [range("10.0.0.0/18"), range("10.0.64.0/18")],
+            private: [range("10.0.128.0/18"), range("10.0.192.0/18")],
+            nat: Nat::PerZone,
+        },
+        capacity: Capacity::Instances(Instances {
+            instance_type: "c5.xlarge".into(),
+            ami: Ami::Latest { refresh: false },
+            min_size: 0,
+            max_size: 100,
+        }),
+        load_balancer: LoadBalancer { scheme: Scheme::Internal, allow: vec![range("10.0.0.0/16")] },
+        service: Service {
+            name: "worker".parse().unwrap(),
+            image: Image::parse(DEFAULT_IMAGE).unwrap(),
+            cpu: 256,
+            memory: 512,
+            port: 80,
+            count: 2,
+            env: BTreeMap::new(),
+            health_path: "/".into(),
+        },
+        dns: Some(PrivateDns {
+            zone: "internal-worker.internal".into(),
+            host: "worker.internal-worker.internal".into(),
+        }),
+        tags: BTreeMap::new(),
+    };
+    assert_eq!(spec, expected);
+}
+
+#[test]
+fn the_public_patterns_differ_in_capacity_only() {
+    let on_instances = Spec::from_flags(&flags(Pattern::PublicApi)).unwrap();
+    let on_fargate = Spec::from_flags(&flags(Pattern::FargateApi)).unwrap();
+    assert_eq!(on_instances.service, on_fargate.service);
+    assert_eq!(on_instances.service.name.as_str(), "web");
+    assert_eq!(on_instances.load_balancer.allow, [range("0.0.0.0/0")]);
+    assert_eq!(on_instances.load_balancer, on_fargate.load_balancer);
+    assert_eq!((on_instances.dns, &on_fargate.dns), (None, &None));
+    assert_eq!(on_fargate.capacity, Capacity::Fargate);
+}
+
+#[test]
+fn a_zone_or_a_host_gives_any_pattern_private_dns() {
+    let dns = |zone: Option<&str>, host: Option<&str>| {
+        let flags = ServiceFlags {
+            zone: zone.map(Into::into),
+            host: host.map(Into::into),
+            ..flags(Pattern::FargateApi)
+        };
+        let dns = Spec::from_flags(&flags).unwrap().dns.unwrap();
+        (dns.zone, dns.host)
+    };
+    let pair = |zone: &str, host: &str| (zone.to_owned(), host.to_owned());
+    assert_eq!(dns(Some("In.Example.com."), None), pair("in.example.com", "web.in.example.com"));
+    assert_eq!(dns(None, Some("a.in.example.com")), pair("in.example.com", "a.in.example.com"));
+    assert_eq!(
+        dns(Some("example.com"), Some("a.b.example.com")),
+        pair("example.com", "a.b.example.com")
+    );
+    assert_eq!(
+        dns(Some("api.internal"), Some("api.internal")),
+        pair("api.internal", "api.internal")
+    );
+    let none = ServiceFlags { no_dns: true, ..flags(Pattern::InternalWorker) };
+    assert_eq!(Spec::from_flags(&none).unwrap().dns, None);
+}
+
+#[test]
+fn machine_images_are_kept_refreshed_or_pinned() {
+    let ami = |flags: &ServiceFlags| match Spec::from_flags(flags).unwrap().capacity {
+        Capacity::Instances(instances) => instances.ami,
+        Capacity::Fargate => panic!("the pattern has instances"),
+    };
+    let refresh = ServiceFlags { refresh_ami: true, ..flags(Pattern::PublicApi) };
+    assert_eq!(ami(&refresh), Ami::Latest { refresh: true });
+    let pinned = ServiceFlags { ami: text("ami-0123456789abcdef0"), ..flags(Pattern::PublicApi) };
+    assert_eq!(ami(&pinned), Ami::Exactly("ami-0123456789abcdef0".into()));
+}
+
+#[test]
+fn debug_text_holds_no_environment_values() {
+    let flags = ServiceFlags { env: vec!["PASSWORD=hunter2".into()], ..flags(Pattern::PublicApi) };
+    let spec = Spec::from_flags(&flags).unwrap();
+    assert_eq!(spec.service.env["PASSWORD"].as_str(), "hunter2");
+    let debug = format!("{spec:?}");
+    assert!(debug.contains("PASSWORD") && !debug.contains("hunter2"));
+}
+
+#[test]
+fn nothing_said_is_answered_with_the_patterns() {
+    insta::assert_snapshot!(complaints(&ServiceFlags::default()), @"--pattern: say what to build: internal-worker, public-api, fargate-api");
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let flags = ServiceFlags {
+        stack: text("-demo"),
+        service: text("my_service"),
+        image: text("https://example.com/app"),
+        cpu: text("64"),
+        memory: text("1GB"),
+        port: text("0"),
+        count: text("-1"),
+        env: vec!["secret".into()],
+        health_path: text("healthz"),
+        instance_type: text("c5"),
+        ami: text("ami-xyz"),
+        refresh_ami: true,
+        min_size: text("5"),
+        max_size: text("3"),
+        vpc_cidr: text("10.0.0.0/8"),
+        allow: vec!["10.1.2.3".into(), "10.1.2.3/8".into()],
+        tags: vec!["aws:x=y".into()],
+        ..flags(Pattern::InternalWorker)
+    };
+    insta::assert_snapshot!(complaints(&flags), @r"
+    --stack `-demo`: must be 1 to 64 letters, digits and hyphens, and begin and end with a letter or digit
+    --tag `aws:x=y`: keys that begin with `aws:` are reserved
+    --service `my_service`: must be 1 to 63 letters, digits and hyphens, and begin and end with a letter or digit
+    --image `https://example.com/app`: an image has no scheme; leave out everything up to `://`
+    --cpu `64`: must be a number of CPU units, 1024 to a vCPU, from 128 to 196608
+    --memory `1GB`: must be a number of MiB, from 6 to 33554432
+    --port `0`: must be a port number, from 1 to 65535
+    --count `-1`: must be a number of tasks, from 0 to 5000
+    --env `number 1`: needs `=`, as in `NAME=value`
+    --health-path `healthz`: must begin with `/` and have at most 1024 printable ASCII characters, no blanks
+    --instance-type `c5`: must be a family and a size, such as `c5.xlarge`
+    --refresh-ami: cannot be combined with --ami, which says which image
+    --ami `ami-xyz`: must be `ami-` and 8 to 17 lower-case hexadecimal digits
+    --min-size `5`: must not be larger than --max-size, which is 3
+    --vpc-cidr `10.0.0.0/8`: must be a /16 to /25: AWS has no larger VPC, and an Application Load Balancer needs subnets of at least /27, which are quarters of the VPC, with 8 free addresses
+    --allow `10.1.2.3`: needs a prefix length; for one address write `10.1.2.3/32`
+    --allow `10.1.2.3/8`: has bits set behind the prefix; write `10.0.0.0/8`
+    ");
+}
+
+#[test]
+fn fargate_takes_its_own_sizes_and_no_instance_flags() {
+    let flags = ServiceFlags {
+        cpu: text("300"),
+        instance_type: text("c5.large"),
+        ami: text("ami-12345678"),
+        refresh_ami: true,
+        min_size: text("1"),
+        max_size: text("2"),
+        ..flags(Pattern::FargateApi)
+    };
+    insta::assert_snapshot!(complaints(&flags), @r"
+    --cpu `300`: Fargate sells 256, 512, 1024, 2048, 4096, 8192 or 16384 CPU units
+    --instance-type `c5.large`: means nothing for fargate-api, which has no instances
+    --ami `ami-12345678`: means nothing for fargate-api, which has no instances
+    --refresh-ami: means nothing for fargate-api, which has no instances
+    --min-size `1`: means nothing for fargate-api, which has no instances
+    --max-size `2`: means nothing for fargate-api, which has no instances
+    ");
+}
+
+#[test]
+fn fargate_memory_depends_on_cpu() {
+    let complaint = |cpu: &str, memory: Option<&str>| {
+        complaints(&ServiceFlags {
+            cpu: text(cpu),
+            memory: memory.map(Into::into),
+            ..flags(Pattern::FargateApi)
+        })
+    };
+    insta::assert_snapshot!(complaint("256", Some("4096")), @"--memory `4096`: with 256 CPU units Fargate sells 512, 1024 or 2048 MiB");
+    insta::assert_snapshot!(complaint("1024", None), @"--memory `512`: is the default, but with 1024 CPU units Fargate sells 2048, 3072, 4096, 5120, 6144, 7168 or 8192 MiB");
+    insta::assert_snapshot!(complaint("16384", Some("32000")), @"--memory `32000`: with 16384 CPU units Fargate sells 32768 to 122880 MiB in steps of 8192");
+}
+
+#[test]
+fn address_ranges_that_cannot_work_are_refused() {
+    let complaint = |vpc: &str, allow: &[&str]| {
+        complaints(&ServiceFlags {
+            vpc_cidr: text(vpc),
+            allow: allow.iter().map(ToString::to_string).collect(),
+            ..flags(Pattern::PublicApi)
+        })
+    };
+    insta::assert_snapshot!(complaint("10.0.0.0/26", &[]), @"--vpc-cidr `10.0.0.0/26`: must be a /16 to /25: AWS has no larger VPC, and an Application Load Balancer needs subnets of at least /27, which are quarters of the VPC, with 8 free addresses");
+    insta::assert_snapshot!(complaint("10.0.0.1/16", &[]), @"--vpc-cidr `10.0.0.1/16`: has bits set behind the prefix; write `10.0.0.0/16`");
+    insta::assert_snapshot!(complaint("169.254.0.0/16", &[]), @"--vpc-cidr `169.254.0.0/16`: 169.254.0.0/16 is link-local: AWS serves instance and task metadata there");
+    insta::assert_snapshot!(complaint("172.17.0.0/16", &[]), @"--vpc-cidr `172.17.0.0/16`: overlaps 172.17.0.0/16, the range of Docker's bridge on every instance: instances could not reach those addresses of the VPC");
+    insta::assert_snapshot!(complaint("everywhere", &["192.0.2.0/24", "192.0.2.0/24", "192.0.2.7/32", "192.0.0.0/16", ""]), @r"
+    --vpc-cidr `everywhere`: must be an IPv4 range such as `10.0.0.0/16`
+    --allow `192.0.2.0/24`: is given twice
+    --allow `192.0.2.7/32`: is already within `192.0.2.0/24`, which is also given
+    --allow `192.0.0.0/16`: already holds `192.0.2.0/24`, which is also given
+    --allow: must be an IPv4 range such as `10.0.0.0/16`
+    ");
+}
+
+#[test]
+fn more_tasks_than_addresses_or_instances_are_refused() {
+    let flags = ServiceFlags {
+        vpc_cidr: text("10.0.0.0/25"),
+        count: text("55"),
+        max_size: text("0"),
+        ..flags(Pattern::InternalWorker)
+    };
+    insta::assert_snapshot!(complaints(&flags), @r"
+    --max-size `0`: leaves no instance to run the tasks of --count on
+    --count `55`: each task has an address of its own, and `10.0.0.0/25` leaves 54 for tasks
+    ");
+    let idle = ServiceFlags { count: text("0"), ..flags };
+    assert!(Spec::from_flags(&idle).is_ok());
+}
+
+#[test]
+fn the_default_of_max_size_is_said_when_it_is_in_the_way() {
+    let flags = ServiceFlags { min_size: text("200"), ..flags(Pattern::PublicApi) };
+    insta::assert_snapshot!(complaints(&flags), @"--min-size `200`: must not be larger than --max-size, which is 100, the default");
+}
+
+#[test]
+fn zones_and_hosts_that_do_not_fit_are_refused() {
+    let complaint = |zone: Option<&str>, host: Option<&str>, no_dns: bool| {
+        complaints(&ServiceFlags {
+            zone: zone.map(Into::into),
+            host: host.map(Into::into),
+            no_dns,
+            ..flags(Pattern::InternalWorker)
+        })
+    };
+    insta::assert_snapshot!(complaint(Some("in_example"), Some("*.example.com"), false), @r"
+    --zone `in_example`: must be a DNS name of at most 253 characters: labels of 1 to 63 letters, digits and inner hyphens, with dots between them
+    --host `*.example.com`: must be a DNS name of at most 253 characters: labels of 1 to 63 letters, digits and inner hyphens, with dots between them
+    ");
+    insta::assert_snapshot!(complaint(Some("in.example.com"), Some("api.example.com"), false), @"--host `api.example.com`: must be the zone `in.example.com` or a name in it");
+    insta::assert_snapshot!(complaint(Some("ecs.amazonaws.com"), None, false), @"--zone `ecs.amazonaws.com`: would hide AWS's own names, under amazonaws.com, from the VPC");
+    insta::assert_snapshot!(complaint(Some("a.internal"), Some("b.a.internal"), true), @r"
+    --zone `a.internal`: cannot be combined with --no-dns
+    --host `b.a.internal`: cannot be combined with --no-dns
+    ");
+    let long = ["x"; 126].join(".");
+    assert!(complaint(Some(&long), None, false).starts_with("--zone"));
+}
+
+prop_compose! {
+    /// A text that a flag may hold: rarely right, often close.
+    fn typed()(
+        it in prop_oneof![
+            ".{0,12}",
+            "[0-9]{1,6}",
+            "[a-zA-Z0-9./:@=_-]{0,20}",
+            "[0-9]{1,3}\\.[0-9]{1,3}\\.0\\.0/[0-9]{1,2}",
+            "[a-z]{1,5}\\.[a-z]{1,5}",
+            "[A-Za-z]{1,3}=.{0,3}",
+            "/[a-z]{0,5}",
+            "ami-[0-9a-f]{8}",
+        ]
+    ) -> String { it }
+}
+
+fn maybe() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(typed())
+}
+
+fn some() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(typed(), 0..3)
+}
+
+prop_compose! {
+    fn any_flags()(
+        pattern in prop::option::of(prop::sample::select(Pattern::value_variants())),
+        nat in prop::option::of(prop::sample::select(Nat::value_variants())),
+        (stack, service, image, health_path) in (maybe(), maybe(), maybe(), maybe()),
+        (cpu, memory, port, count) in (maybe(), maybe(), maybe(), maybe()),
+        (instance_type, ami, min_size, max_size) in (maybe(), maybe(), maybe(), maybe()),
+        (vpc_cidr, zone, host) in (maybe(), maybe(), maybe()),
+        (allow, tags, env) in (some(), some(), some()),
+        (refresh_ami, no_dns) in (any::<bool>(), any::<bool>()),
+    ) -> ServiceFlags {
+        ServiceFlags {
+            pattern, stack, tags, service, image, cpu, memory, port, count,
+            env: env.into_iter().map(EnvValue::from).collect(),
+            health_path, instance_type, ami, refresh_ami, min_size, max_size,
+            vpc_cidr, nat, allow, zone, host, no_dns,
+        }
+    }
+}
+
+/// What every accepted spec promises to those who use it.
+fn check_promises(spec: &Spec) {
+    assert!(!spec.load_balancer.allow.is_empty());
+    assert!(spec.tags.len() <= 40);
+    if let Capacity::Instances(instances) = &spec.capacity {
+        assert!(instances.min_size <= instances.max_size);
+        assert!(instances.max_size > 0 || spec.service.count == 0);
+    }
+    if let Some(dns) = &spec.dns {
+        assert!(dns.host.ends_with(&dns.zone) && dns.host.len() <= 253);
+    }
+    assert!(spec.service.port > 0 && spec.service.health_path.starts_with('/'));
+}
+
+proptest! {
+    #[test]
+    fn any_flags_are_accepted_or_refused_with_reasons(flags in any_flags()) {
+        match Spec::from_flags(&flags) {
+            Ok(spec) => check_promises(&spec),
+            Err(errors) => {
+                prop_assert!(!errors.is_empty());
+                for error in errors {
+                    prop_assert!(error.field.starts_with("--") && !error.rule.ends_with('.'));
+                    prop_assert!(!error.to_string().contains('\n'));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_arbitrary_flag_never_panics(typed in ".*", index in 0_usize..16, fargate: bool) {
+        let mut flags = flags(if fargate { Pattern::FargateApi } else { Pattern::InternalWorker });
+        let typed = Some(typed);
+        match index {
+            0 => flags.stack = typed,
+            1 => flags.service = typed,
+            2 => flags.image = typed,
+            3 => flags.cpu = typed,
+            4 => flags.memory = typed,
+            5 => flags.port = typed,
+            6 => flags.count = typed,
+            7 => flags.health_path = typed,
+            8 => flags.instance_type = typed,
+            9 => flags.ami = typed,
+            10 => flags.vpc_cidr = typed,
+            11 => flags.zone = typed,
+            12 => flags.host = typed,
+            13 => flags.allow = typed.into_iter().collect(),
+            14 => flags.tags = typed.into_iter().collect(),
+            _ => flags.env = typed.into_iter().map(EnvValue::from).collect(),
+        }
+        if let Ok(spec) = Spec::from_flags(&flags) {
+            check_promises(&spec);
+        }
+    }
+}

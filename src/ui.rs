@@ -1,0 +1,187 @@
+//! What a person sees. stdout carries data, stderr everything else.
+//!
+//! The engine never prints: it tells [`Event`]s, and [`plain`] or [`live`] shows them.
+
+use std::cell::RefCell;
+use std::io::{IsTerminal as _, Write as _};
+use std::rc::Rc;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::engine::event::Event;
+
+pub mod live;
+pub mod plain;
+
+use live::Live;
+use plain::Plain;
+
+/// Whether to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How a word is meant. Colour is never the only sign of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing special.
+    Plain,
+    /// Something comes.
+    Good,
+    /// Something changes.
+    Change,
+    /// Something goes, or is wrong.
+    Bad,
+}
+
+impl Tone {
+    /// The text in the tone's colour; colours are taken out again where they are not wanted.
+    pub fn paint(self, text: &str) -> String {
+        let style = match self {
+            Self::Plain => return text.to_owned(),
+            Self::Good => Style::new().fg_color(Some(AnsiColor::Green.into())),
+            Self::Change => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+            Self::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())),
+        };
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// How progress is shown.
+enum Progress {
+    Quiet,
+    Plain(Plain),
+    Live(Live),
+}
+
+/// The terminal, or what takes its place.
+#[derive(Clone)]
+pub struct Screen {
+    progress: Rc<RefCell<Progress>>,
+}
+
+impl Screen {
+    /// Shows live progress on a terminal, one line per change elsewhere. Logs on the same stream
+    /// would tear a live display apart.
+    pub fn new(color: Color, quiet: bool, verbose: u8) -> Self {
+        let choice = match color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let in_ci = std::env::var_os("CI").is_some();
+        let live = std::io::stderr().is_terminal() && !dumb && !in_ci && verbose == 0;
+        let progress = match (quiet, live) {
+            (true, _) => Progress::Quiet,
+            (_, true) => Progress::Live(Live::new()),
+            (_, false) => Progress::Plain(Plain::default()),
+        };
+        Self { progress: Rc::new(RefCell::new(progress)) }
+    }
+
+    /// Writes a line of data.
+    pub fn out(&self, line: &str) {
+        // A reader that has gone away does not matter to what is being done.
+        let _gone = writeln!(anstream::stdout(), "{line}");
+    }
+
+    /// Writes a line for people, unless they want quiet.
+    pub fn note(&self, line: &str) {
+        if !matches!(*self.progress.borrow(), Progress::Quiet) {
+            self.line(line);
+        }
+    }
+
+    /// Says what went wrong.
+    pub fn error(&self, text: &str) {
+        self.line(&format!("{} {text}", Tone::Bad.paint("error:")));
+    }
+
+    /// Says one part of what went wrong.
+    pub fn detail(&self, text: &str) {
+        self.line(&format!("  {text}"));
+    }
+
+    /// Says what to type next.
+    pub fn hint(&self, text: &str) {
+        self.line(&format!("{} {text}", Tone::Good.paint("hint:")));
+    }
+
+    /// Says what could matter.
+    pub fn warning(&self, text: &str) {
+        self.line(&format!("{} {text}", Tone::Change.paint("warning:")));
+    }
+
+    fn line(&self, line: &str) {
+        match &*self.progress.borrow() {
+            Progress::Live(live) => live.line(line),
+            Progress::Plain(_) | Progress::Quiet => write_line(line),
+        }
+    }
+
+    /// Shows an event.
+    pub fn event(&self, event: &Event) {
+        match &mut *self.progress.borrow_mut() {
+            Progress::Quiet => {}
+            Progress::Plain(plain) => {
+                if let Some(line) = plain.event(event) {
+                    write_line(&line);
+                }
+            }
+            Progress::Live(live) => live.event(event),
+        }
+    }
+
+    /// Gives a sign of life where nothing moves by itself.
+    pub fn heartbeat(&self) {
+        if let Progress::Plain(plain) = &*self.progress.borrow() {
+            if let Some(line) = plain.heartbeat() {
+                write_line(&line);
+            }
+        }
+    }
+
+    /// Takes the live display down.
+    pub fn finish(&self) {
+        if let Progress::Live(live) = &mut *self.progress.borrow_mut() {
+            live.finish();
+        }
+    }
+
+    /// Whether there is a person to ask.
+    pub fn can_ask(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks a question, and says whether the answer is the one that counts.
+    pub fn ask(&self, question: &str, counts: impl Fn(&str) -> bool) -> bool {
+        let mut stderr = anstream::stderr();
+        let asked = write!(stderr, "{question}").and_then(|()| stderr.flush());
+        let mut answer = String::new();
+        asked.is_ok() && std::io::stdin().read_line(&mut answer).is_ok() && counts(answer.trim())
+    }
+}
+
+fn write_line(line: &str) {
+    let _gone = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Sends the log to stderr, as far as `-v` or `RUST_LOG` ask for one.
+pub fn log_to_stderr(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let filter = match (std::env::var("RUST_LOG"), verbose) {
+        (Ok(filter), _) if !filter.is_empty() => EnvFilter::new(filter),
+        (_, 0) => return,
+        (_, 1) => EnvFilter::new("ecsup=info"),
+        (_, _) => EnvFilter::new("ecsup=debug"),
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
