@@ -48,7 +48,7 @@ pub fn instances(
 ) -> Pool {
     let role = Role {
         which: "instance",
-        trust: role::instance_trust(),
+        trust: role::instance_trust(&facts.caller.partition),
         policy: role::instance_policy(&facts.caller.partition),
     };
     let role = graph.add("role/instance", role, ());

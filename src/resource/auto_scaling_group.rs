@@ -1,11 +1,25 @@
-//! AutoScalingGroup: the instances.
+//! The Auto Scaling group: the instances. How many there are is its scaler's affair, never drift.
+//!
+//! Its create names everything that a template only names, so whatever is not visible yet is
+//! refused here, as a `ValidationError` with words. It answers with nothing: the next look supplies
+//! the ARN. A delete is forced, which passes over the protection from scale-in that ECS leaves on
+//! instances; what ECS's draining hook holds is released first.
 
-use super::{Kind, Made, Owned, Resource, launch_template, subnet};
-use crate::aws::{Aws, Cx, Result, Scope};
-use crate::names::NodeName;
+use std::collections::BTreeMap;
 
-/// What AWS returned.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup as Group, DeletionProtection, Filter, LaunchTemplateSpecification,
+    LifecycleState, ScalingActivityStatusCode, Tag,
+};
+
+use super::{
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, launch_template, subnet,
+};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope};
+use crate::names::{self, NodeName};
+
+/// An Auto Scaling group as AWS returned it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
     /// Its name.
     pub name: String,
@@ -15,9 +29,11 @@ pub struct Output {
     pub min_size: Option<i32>,
     /// Most instances.
     pub max_size: Option<i32>,
+    /// The id of its launch template.
+    pub template: Option<String>,
     /// The version of the launch template that it is pinned to.
     pub template_version: Option<String>,
-    /// Its subnets.
+    /// Its subnets, in order.
     pub subnets: Option<Vec<String>>,
     /// Whether new instances are protected from scale-in.
     pub protected: Option<bool>,
@@ -27,7 +43,7 @@ pub struct Output {
     pub held: Vec<String>,
 }
 
-/// What is wanted.
+/// The Auto Scaling group that is wanted.
 #[derive(Debug)]
 pub struct AutoScalingGroup {
     /// Fewest instances.
@@ -36,25 +52,400 @@ pub struct AutoScalingGroup {
     pub max_size: u32,
 }
 
+/// What Auto Scaling answers while another change of the same group is under way.
+pub const BUSY: &[&str] = &["ResourceContention", "ScalingActivityInProgress"];
+
+/// What Auto Scaling answers when it does not know a group; it has no code of its own for that.
+const UNKNOWN: &str = "ValidationError: not found";
+
+/// What means that something just made is not visible yet. An AMI that does not exist is refused
+/// with almost the same words and never comes, hence the length.
+const NOT_YET: &[&str] = &[
+    "ValidationError: Invalid IAM Instance Profile",
+    "ValidationError: iamInstanceProfile",
+    "ValidationError: The specified launch template",
+    "ValidationError: the specified version",
+    "ValidationError: subnet ID",
+    "ValidationError: security group",
+    "ServiceLinkedRoleFailure",
+    "ResourceContention",
+    "ScalingActivityInProgress",
+];
+
+/// With this tag ECS's service-linked role may scale the group, and ECS counts the instances.
+const MANAGED: &str = "AmazonECSManaged";
+/// The hook with which ECS drains an instance before it goes.
+const DRAINING_HOOK: &str = "ecs-managed-draining-termination-hook";
+const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+
+type Needs = (launch_template::Output, Vec<subnet::Output>);
+
 impl Resource for AutoScalingGroup {
-    type Needs = (launch_template::Output, Vec<subnet::Output>);
+    type Needs = Needs;
     type Output = Output;
     const KIND: Kind = Kind::AutoScalingGroup;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let filter = match scope {
+            Scope::Stack(names) => Filter::builder()
+                .name(format!("tag:{}", names::TAG_STACK))
+                .values(names.stack().as_str()),
+            Scope::Region(_) => Filter::builder().name("tag-key").values(names::TAG_STACK),
+        };
+        let groups = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
+        let groups = groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let groups = groups.doing("list the Auto Scaling groups")?;
+        let read = |group: &Group| {
+            let owner = scope.owner(group.tags())?;
+            let it = Output::from(group);
+            let id = it.name.clone();
+            let seen = if is_leaving(group) {
+                Seen::Leaving(it, leaving(group))
+            } else {
+                Seen::Present(it, Phase::Ready)
+            };
+            Some(Owned { owner, id, seen })
+        };
+        Ok(groups.iter().filter_map(read).collect())
+    }
+
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let name = cx.names.auto_scaling_group();
+        let Some(group) = describe(&cx.aws, &name).await? else { return Ok(None) };
+        let ours = Scope::Stack(cx.names.clone()).owner(group.tags()).is_some();
+        // One that leaves gives its name back.
+        let holds = !ours && !is_leaving(&group);
+        Ok(holds.then(|| format!("the Auto Scaling group `{name}`")))
     }
 
     async fn create(
         &self,
-        _cx: &Cx,
-        _node: &NodeName,
-        _needs: &Self::Needs,
+        cx: &Cx,
+        node: &NodeName,
+        (template, subnets): &Needs,
     ) -> Result<Made<Output>> {
-        todo!()
+        let name = cx.names.auto_scaling_group();
+        let create = cx.aws.autoscaling.create_auto_scaling_group();
+        let create = create
+            .auto_scaling_group_name(&name)
+            .min_size(count(self.min_size))
+            .max_size(count(self.max_size))
+            // No more than that: the first instances are another node's affair.
+            .desired_capacity(count(self.min_size))
+            .launch_template(pinned(template))
+            .vpc_zone_identifier(zone_identifier(subnets).join(","))
+            .new_instances_protected_from_scale_in(true)
+            .set_tags(Some(tags(cx, node, &name)))
+            .send()
+            .await;
+        create
+            .doing("create the Auto Scaling group")
+            .taken_on(&["AlreadyExists"])
+            .wait_on(&["AlreadyExists: pending delete"])
+            .wait_on(NOT_YET)?;
+        Ok(Made::Asked("the new Auto Scaling group to be listed".into()))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    fn drift(&self, it: &Output, (template, subnets): &Needs) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let version = template.version.to_string();
+        let all = &mut differences;
+        compare(all, "MinSize", it.min_size.as_ref(), &count(self.min_size));
+        compare(all, "MaxSize", it.max_size.as_ref(), &count(self.max_size));
+        compare(all, "LaunchTemplateId", it.template.as_ref(), &template.id.to_string());
+        compare(all, "LaunchTemplate.Version", it.template_version.as_ref(), &version);
+        compare(all, "VPCZoneIdentifier", it.subnets.as_ref(), &zone_identifier(subnets));
+        compare(all, "NewInstancesProtectedFromScaleIn", it.protected.as_ref(), &true);
+        differences
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        (template, subnets): &Needs,
+        _differences: &[Difference],
+    ) -> Result<Made<Output>> {
+        let subnets = zone_identifier(subnets);
+        let update = cx.aws.autoscaling.update_auto_scaling_group();
+        let update = update
+            .auto_scaling_group_name(&it.name)
+            .min_size(count(self.min_size))
+            .max_size(count(self.max_size))
+            .launch_template(pinned(template))
+            .vpc_zone_identifier(subnets.join(","))
+            .new_instances_protected_from_scale_in(true)
+            .send()
+            .await;
+        update.doing("change the Auto Scaling group").wait_on(NOT_YET)?;
+        Ok(Made::Ready(Output {
+            min_size: Some(count(self.min_size)),
+            max_size: Some(count(self.max_size)),
+            template: Some(template.id.to_string()),
+            template_version: Some(template.version.to_string()),
+            subnets: Some(subnets),
+            protected: Some(true),
+            ..it.clone()
+        }))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        const DOING: &str = "delete the Auto Scaling group";
+        // Who is held by a hook changes between two attempts.
+        let Some(group) = describe(aws, &it.name).await? else { return Ok(()) };
+        if let Some(why) = protection(&group) {
+            return Err(Error::other(DOING, why));
+        }
+        release(aws, &it.name, &held(&group)).await?;
+        if is_leaving(&group) {
+            return Ok(());
+        }
+        let delete = aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&it.name);
+        let delete = delete.force_delete(true).send().await;
+        delete
+            .doing(DOING)
+            .wait_on(BUSY)
+            .wait_on(&["ResourceInUse"])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let group = describe(aws, &it.name).await?;
+        let group = group.filter(|group| !group.instances().is_empty());
+        Ok(group.iter().map(|group| format!("its instances ({})", states(group))).collect())
+    }
+}
+
+/// Why the group's last launch or termination failed, in AWS's words. `None` when the last one that
+/// ended went well, and when it is a failure that the group repairs itself.
+pub async fn last_failure(aws: &Aws, group_name: &str) -> Result<Option<String>> {
+    let activities = aws.autoscaling.describe_scaling_activities();
+    let activities = activities.auto_scaling_group_name(group_name).max_records(20).send().await;
+    let activities = activities.doing("read the scaling activities").gone_is_fine(&[UNKNOWN])?;
+    let activities = activities.and_then(|all| all.activities).unwrap_or_default();
+    // AWS lists the newest first.
+    let ended = activities.iter().find_map(|activity| {
+        let message = activity.status_message().unwrap_or("no message");
+        match activity.status_code() {
+            Some(ScalingActivityStatusCode::Successful) => Some(None),
+            Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => {
+                Some(Some(message.to_owned()))
+            }
+            _ => None,
+        }
+    });
+    // A profile that is not visible yet: the group launches again by itself.
+    let heals = |message: &String| {
+        message.contains("iamInstanceProfile") || message.contains("Invalid IAM Instance Profile")
+    };
+    Ok(ended.flatten().filter(|message| !heals(message)))
+}
+
+/// The tags, for the group and for the instances that it launches. An instance's own name and node
+/// come from the template, over which the group's tags would prevail.
+fn tags(cx: &Cx, node: &NodeName, group: &str) -> Vec<Tag> {
+    let own = [names::TAG_NAME, names::TAG_NODE];
+    let tag = |(key, value): (String, String)| {
+        Tag::builder()
+            .resource_id(group)
+            .resource_type("auto-scaling-group")
+            .propagate_at_launch(!own.contains(&key.as_str()))
+            .key(key)
+            .value(value)
+            .build()
+    };
+    let managed = (MANAGED.to_owned(), String::new());
+    cx.tags(node).into_iter().chain([managed]).map(tag).collect()
+}
+
+fn count(instances: u32) -> i32 {
+    i32::try_from(instances).unwrap_or(i32::MAX)
+}
+
+/// The template by number: `$Latest` would launch what nobody has looked at.
+fn pinned(template: &launch_template::Output) -> LaunchTemplateSpecification {
+    LaunchTemplateSpecification::builder()
+        .launch_template_id(template.id.as_str())
+        .version(template.version.to_string())
+        .build()
+}
+
+fn zone_identifier(subnets: &[subnet::Output]) -> Vec<String> {
+    let mut ids: Vec<_> = subnets.iter().map(|subnet| subnet.id.to_string()).collect();
+    ids.sort();
+    ids
+}
+
+async fn describe(aws: &Aws, name: &str) -> Result<Option<Group>> {
+    let found = aws.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name);
+    let found = found.send().await.doing("look up the Auto Scaling group");
+    let found = found.gone_is_fine(&[UNKNOWN])?;
+    let mut groups = found.and_then(|found| found.auto_scaling_groups).into_iter().flatten();
+    Ok(groups.find(|group| group.auto_scaling_group_name() == Some(name)))
+}
+
+/// Lets go what a hook holds, on the way out: otherwise an instance stays for up to an hour.
+async fn release(aws: &Aws, group: &str, held: &[String]) -> Result<()> {
+    const GONE: &[&str] = &[UNKNOWN, "ValidationError: No active Lifecycle Action"];
+    if held.is_empty() {
+        return Ok(());
+    }
+    let hooks = aws.autoscaling.describe_lifecycle_hooks().auto_scaling_group_name(group);
+    let hooks = hooks.send().await.doing("list the hooks of the Auto Scaling group");
+    let hooks = hooks.gone_is_fine(&[UNKNOWN])?;
+    let hooks = hooks.and_then(|hooks| hooks.lifecycle_hooks).unwrap_or_default().into_iter();
+    let hooks = hooks.filter(|hook| hook.lifecycle_transition() == Some(TERMINATING));
+    let mut hooks: Vec<_> = hooks.filter_map(|hook| hook.lifecycle_hook_name).collect();
+    if hooks.is_empty() {
+        // A forced delete drops the hooks before the instances.
+        hooks.push(DRAINING_HOOK.to_owned());
+    }
+    for instance in held {
+        for hook in &hooks {
+            let complete = aws.autoscaling.complete_lifecycle_action();
+            let complete = complete.auto_scaling_group_name(group).lifecycle_hook_name(hook);
+            let complete = complete.instance_id(instance).lifecycle_action_result("CONTINUE");
+            let complete = complete.send().await.doing("release an instance from its hook");
+            complete.wait_on(BUSY).gone_is_fine(GONE)?;
+        }
+    }
+    Ok(())
+}
+
+fn held(group: &Group) -> Vec<String> {
+    let held = group.instances().iter();
+    let held = held.filter(|one| one.lifecycle_state() == Some(&LifecycleState::TerminatingWait));
+    held.filter_map(|instance| instance.instance_id.clone()).collect()
+}
+
+/// AWS gives a group a status only while it is being deleted.
+fn is_leaving(group: &Group) -> bool {
+    group.status().is_some_and(|status| status.to_ascii_lowercase().starts_with("delet"))
+}
+
+fn leaving(group: &Group) -> String {
+    match group.instances() {
+        [] => "the Auto Scaling group to be deleted".to_owned(),
+        _ => format!("its instances to terminate ({})", states(group)),
+    }
+}
+
+/// How many instances are in which state: `2 Terminating, 1 Terminating:Wait`.
+fn states(group: &Group) -> String {
+    let mut counts = BTreeMap::new();
+    for instance in group.instances() {
+        let state = instance.lifecycle_state().map_or("in no known state", LifecycleState::as_str);
+        *counts.entry(state).or_insert(0_usize) += 1;
+    }
+    let words = counts.iter().map(|(state, count)| format!("{count} {state}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Why AWS would refuse to delete the group, when somebody has locked it on purpose.
+fn protection(group: &Group) -> Option<String> {
+    let on = group.deletion_protection().filter(|on| **on != DeletionProtection::None)?;
+    let name = group.auto_scaling_group_name().unwrap_or_default();
+    Some(format!(
+        "somebody set its deletion protection to `{}`; to lift it, run `aws autoscaling \
+         update-auto-scaling-group --auto-scaling-group-name {name} --deletion-protection none`",
+        on.as_str()
+    ))
+}
+
+impl From<&Group> for Output {
+    fn from(group: &Group) -> Self {
+        let template = group.launch_template();
+        let subnets = group.vpc_zone_identifier().map(|ids| {
+            let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
+            let mut ids: Vec<_> = ids.map(str::to_owned).collect();
+            ids.sort();
+            ids
+        });
+        Self {
+            name: group.auto_scaling_group_name().unwrap_or_default().to_owned(),
+            arn: group.auto_scaling_group_arn().unwrap_or_default().to_owned(),
+            min_size: group.min_size(),
+            max_size: group.max_size(),
+            template: template.and_then(|it| it.launch_template_id.clone()),
+            template_version: template.and_then(|it| it.version.clone()),
+            subnets,
+            protected: group.new_instances_protected_from_scale_in(),
+            desired: group.desired_capacity(),
+            held: held(group),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_autoscaling::types::Instance;
+
+    use super::super::id::{LaunchTemplateId, SubnetId, VpcId};
+    use super::*;
+
+    fn needs(version: i64) -> Needs {
+        let template = LaunchTemplateId::from("lt-1");
+        let subnet = |id: &str| subnet::Output {
+            id: SubnetId::from(id),
+            vpc: VpcId::from("vpc-1"),
+            zone: None,
+            cidr: None,
+            public_addresses: None,
+        };
+        let template = launch_template::Output { id: template, version, data: None };
+        (template, vec![subnet("subnet-b"), subnet("subnet-a")])
+    }
+
+    fn group() -> aws_sdk_autoscaling::types::builders::AutoScalingGroupBuilder {
+        let template = LaunchTemplateSpecification::builder().launch_template_id("lt-1");
+        Group::builder()
+            .auto_scaling_group_name("asg-demo")
+            .min_size(0)
+            .max_size(100)
+            .desired_capacity(7)
+            .launch_template(template.version("1").build())
+            .vpc_zone_identifier("subnet-a, subnet-b")
+            .new_instances_protected_from_scale_in(true)
+    }
+
+    #[test]
+    fn desired_is_the_scalers_and_a_new_version_is_taken_over() {
+        let wanted = AutoScalingGroup { min_size: 0, max_size: 100 };
+        let it = Output::from(&group().build());
+        assert_eq!(wanted.drift(&it, &needs(1)), []);
+        let differences = wanted.drift(&it, &needs(2));
+        assert_eq!(differences.len(), 1);
+        assert_eq!(differences[0].field, "LaunchTemplate.Version");
+        assert_eq!(wanted.drift(&Output::default(), &needs(1)), []);
+    }
+
+    #[test]
+    fn a_group_on_its_way_out_says_what_it_waits_for() {
+        let instance =
+            |id: &str, state| Instance::builder().instance_id(id).lifecycle_state(state).build();
+        let group = group()
+            .status("Delete in progress")
+            .instances(instance("i-1", LifecycleState::Terminating))
+            .instances(instance("i-2", LifecycleState::TerminatingWait))
+            .build();
+        assert!(is_leaving(&group));
+        assert_eq!(
+            leaving(&group),
+            "its instances to terminate (1 Terminating, 1 Terminating:Wait)"
+        );
+        assert_eq!(Output::from(&group).held, ["i-2"]);
+    }
+
+    #[test]
+    fn a_locked_group_says_how_to_unlock_it() {
+        assert_eq!(protection(&group().build()), None);
+        assert_eq!(
+            protection(&group().deletion_protection(DeletionProtection::None).build()),
+            None
+        );
+        let locked = group().deletion_protection(DeletionProtection::PreventForceDeletion).build();
+        assert!(protection(&locked).unwrap().contains("`prevent-force-deletion`"));
     }
 }

@@ -1,42 +1,178 @@
-//! CapacityProviderAssociation: the cluster's list of capacity providers and its default strategy.
+//! The cluster's list of capacity providers and its default strategy.
+//!
+//! It has no tags of its own: it is ours where the cluster is. `PutClusterCapacityProviders` replaces
+//! the whole list, and ECS then works on it for up to a minute.
 
-use super::{Kind, Made, Owned, Resource, capacity_provider, cluster};
-use crate::aws::{Aws, Cx, Result, Scope};
+use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Cluster};
+
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, capacity_provider, cluster};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
 
-/// What AWS returned.
+/// A cluster's providers as AWS returned them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its cluster.
     pub cluster: String,
     /// Names of the associated providers.
     pub providers: Vec<String>,
+    /// Why ECS failed to associate them, when it did.
+    pub failed: Option<String>,
 }
 
-/// What is wanted.
+/// The association that is wanted.
 #[derive(Debug)]
 pub struct CapacityProviderAssociation;
+
+/// The node's name. The cluster's own tags name the cluster's node.
+pub const NODE: &str = "capacity-provider-association";
 
 impl Resource for CapacityProviderAssociation {
     type Needs = (cluster::Output, capacity_provider::Output);
     type Output = Output;
     const KIND: Kind = Kind::CapacityProviderAssociation;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let clusters = cluster::ours(aws, scope).await?;
+        Ok(clusters.into_iter().filter_map(|(owner, cluster)| read(owner, &cluster)).collect())
     }
 
     async fn create(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        (cluster, provider): &Self::Needs,
     ) -> Result<Made<Output>> {
-        todo!()
+        const DOING: &str = "associate the capacity provider with the ECS cluster";
+        let strategy = CapacityProviderStrategyItem::builder()
+            .capacity_provider(&provider.name)
+            .base(0)
+            .weight(1)
+            .build()
+            .map_err(|error| Error::other(DOING, error.to_string()))?;
+        let put = cx.aws.ecs.put_cluster_capacity_providers().cluster(&cluster.name);
+        let put = put.capacity_providers(&provider.name);
+        let put = put.default_capacity_provider_strategy(strategy).send().await;
+        let put = put.doing(DOING).wait_on(BUSY).wait_on(&[cluster::NO_LINKED_ROLE])?;
+        let cluster = put.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
+        let output = Output { failed: None, ..Output::from(cluster) };
+        Ok(if is_coming(cluster) {
+            Made::Coming(output, ATTACHING.into())
+        } else {
+            Made::Ready(output)
+        })
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    fn drift(&self, it: &Output, (_, provider): &Self::Needs) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        // Others in the list are somebody's own wish.
+        if !it.providers.contains(&provider.name) {
+            let is = it.providers.join(", ");
+            differences.push(Difference::update("capacityProviders", is, &provider.name));
+        }
+        if let Some(why) = &it.failed {
+            let is = format!("UPDATE_FAILED ({why})");
+            differences.push(Difference::update("attachmentsStatus", is, "UPDATE_COMPLETE"));
+        }
+        differences
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx,
+        node: &NodeName,
+        _it: &Output,
+        needs: &Self::Needs,
+        _differences: &[Difference],
+    ) -> Result<Made<Output>> {
+        self.create(cx, node, needs).await
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let put = aws.ecs.put_cluster_capacity_providers().cluster(&it.cluster);
+        // Both lists have to be there.
+        let put = put.set_capacity_providers(Some(Vec::new()));
+        let put = put.set_default_capacity_provider_strategy(Some(Vec::new())).send().await;
+        put.doing("detach the capacity provider from the ECS cluster")
+            .wait_on(BUSY)
+            .gone_is_fine(cluster::GONE)
+            .map(drop)
     }
 }
-pub const NODE: &str = "capacity-provider-association";
+
+const BUSY: &[&str] = &[
+    "ClientException: Cluster was not ACTIVE",
+    "ResourceInUseException",
+    "UpdateInProgressException",
+];
+
+const ATTACHING: &str = "ECS to give the group its scaling policy and its hook";
+
+impl From<&Cluster> for Output {
+    fn from(cluster: &Cluster) -> Self {
+        let failed = cluster.attachments_status() == Some("UPDATE_FAILED");
+        Self {
+            cluster: cluster.cluster_name().unwrap_or_default().to_owned(),
+            providers: cluster.capacity_providers().to_vec(),
+            failed: failed.then(|| cluster::failure(cluster)),
+        }
+    }
+}
+
+fn read(owner: Owner, cluster: &Cluster) -> Option<Owned<Output>> {
+    let output = Output::from(cluster);
+    let id = output.cluster.clone();
+    let leaving = cluster.status() == Some("DEPROVISIONING");
+    let seen = match (output.providers.is_empty(), output.failed.clone()) {
+        (true, _) if !is_updating(cluster) => return None,
+        (true, _) => Seen::Leaving(output, DETACHING.into()),
+        (false, _) if leaving => Seen::Leaving(output, DETACHING.into()),
+        (false, Some(why)) => Seen::Present(output, Phase::Broken(why)),
+        (false, None) if is_coming(cluster) => {
+            Seen::Present(output, Phase::Coming(ATTACHING.into()))
+        }
+        (false, None) => Seen::Present(output, Phase::Ready),
+    };
+    Some(Owned { owner: Owner { node: NodeName::from(NODE), ..owner }, id, seen })
+}
+
+const DETACHING: &str = "ECS takes its scaling policy and its hook off the group";
+
+/// Whether ECS works on the list. A list that never changed has no status, or an empty one.
+fn is_updating(cluster: &Cluster) -> bool {
+    cluster.attachments_status() == Some("UPDATE_IN_PROGRESS")
+}
+
+/// Whether providers in the list are not usable yet.
+fn is_coming(cluster: &Cluster) -> bool {
+    is_updating(cluster) || cluster.status() == Some("PROVISIONING")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(providers: &[&str], status: Option<&str>) -> Option<Seen<Output>> {
+        let owner = Owner { stack: "demo".into(), node: NodeName::from("cluster"), pattern: None };
+        let providers = providers.iter().map(|&name| name.to_owned()).collect();
+        let cluster = Cluster::builder()
+            .set_capacity_providers(Some(providers))
+            .set_attachments_status(status.map(str::to_owned))
+            .build();
+        let owned = read(owner, &cluster)?;
+        assert_eq!(owned.owner.node.as_str(), NODE);
+        Some(owned.seen)
+    }
+
+    #[test]
+    fn it_is_there_as_long_as_ecs_works_on_it() {
+        assert!(seen(&[], None).is_none());
+        assert!(seen(&[], Some("UPDATE_COMPLETE")).is_none());
+        let busy = Some("UPDATE_IN_PROGRESS");
+        assert!(matches!(seen(&[], busy), Some(Seen::Leaving(..))));
+        assert!(matches!(seen(&["cp"], busy), Some(Seen::Present(_, Phase::Coming(_)))));
+        assert!(matches!(seen(&["cp"], Some("")), Some(Seen::Present(_, Phase::Ready))));
+        let failed = Some("UPDATE_FAILED");
+        assert!(matches!(seen(&["cp"], failed), Some(Seen::Present(_, Phase::Broken(_)))));
+    }
+}

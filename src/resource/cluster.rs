@@ -1,10 +1,21 @@
-//! Cluster: the ECS cluster.
+//! The ECS cluster, with Container Insights.
+//!
+//! `CreateCluster` returns a living cluster of the same name without a word, whoever made it, so the
+//! tags that come back decide. A deleted cluster stays describable as `INACTIVE` for a while; its
+//! name is free.
 
-use super::{Kind, Made, Owned, Resource};
-use crate::aws::{Aws, Cx, Result, Scope};
-use crate::names::NodeName;
+use aws_sdk_ecs::types::{
+    Attachment, Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName,
+};
+use futures::future::try_join_all;
 
-/// What AWS returned.
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
+use crate::aws::error::Cause;
+use crate::aws::tags::Tagged;
+use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope, missing};
+use crate::names::{self, NodeName};
+
+/// A cluster as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its name.
@@ -15,29 +26,241 @@ pub struct Output {
     pub insights: Option<String>,
 }
 
-/// What is wanted.
+/// The cluster that is wanted.
 #[derive(Debug)]
 pub struct Cluster;
+
+/// What ECS answers about a cluster that is gone.
+pub const GONE: &[&str] = &[
+    "ClusterNotFoundException",
+    "ClientException: inactive",
+    "InvalidParameterException: inactive",
+];
+
+/// What ECS answers while its service-linked role, which may just have been made, is not usable yet.
+pub const NO_LINKED_ROLE: &str =
+    "InvalidParameterException: Unable to assume the service linked role";
+
+const INSIGHTS: &str = "enabled";
 
 impl Resource for Cluster {
     type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::Cluster;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let read = |(owner, cluster): (Owner, Described)| {
+            let output = Output::from(&cluster);
+            let seen = match cluster.status().unwrap_or_default() {
+                "DEPROVISIONING" => Seen::Leaving(output, "ECS removes what belongs to it".into()),
+                "PROVISIONING" => Seen::Present(output, Phase::Coming(PROVISIONING.into())),
+                "FAILED" => Seen::Present(output, Phase::Broken(failure(&cluster))),
+                _ => Seen::Present(output, Phase::Ready),
+            };
+            let id = cluster.cluster_name().unwrap_or_default().to_owned();
+            Owned { owner, id, seen }
+        };
+        Ok(ours(aws, scope).await?.into_iter().map(read).collect())
     }
 
-    async fn create(
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let scope = Scope::Stack(cx.names.clone());
+        let there = describe(&cx.aws, vec![cx.names.cluster()]).await?;
+        let holder = there.iter().find(|cluster| {
+            let leaving = matches!(cluster.status(), Some("INACTIVE" | "DEPROVISIONING"));
+            !leaving && scope.owner(cluster.tags()).is_none()
+        });
+        Ok(holder.map(whose))
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
+        const DOING: &str = "create the ECS cluster";
+        let create = cx.aws.ecs.create_cluster().cluster_name(cx.names.cluster());
+        let create = create.settings(insights()).set_tags(Some(cx.ecs_tags(node))).send().await;
+        let created = create.doing(DOING).wait_on(&[NO_LINKED_ROLE])?;
+        let cluster = created.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
+        if Scope::Stack(cx.names.clone()).owner(cluster.tags()).is_none() {
+            return Err(Error {
+                attempt: DOING.into(),
+                cause: Cause::Other(format!("{} has the name", whose(cluster))),
+                meaning: Meaning::Taken,
+            });
+        }
+        let output = Output::from(cluster);
+        Ok(match cluster.status() {
+            Some("PROVISIONING") => Made::Coming(output, PROVISIONING.into()),
+            _ => Made::Ready(output),
+        })
+    }
+
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let is = it.insights.as_ref();
+        compare(&mut differences, "containerInsights", is, &INSIGHTS.to_owned());
+        differences
+    }
+
+    async fn update(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        it: &Output,
+        (): &(),
+        _differences: &[Difference],
     ) -> Result<Made<Output>> {
-        todo!()
+        let update = cx.aws.ecs.update_cluster_settings().cluster(&it.name).settings(insights());
+        update.send().await.doing("set containerInsights on the ECS cluster")?;
+        Ok(Made::Ready(Output { insights: Some(INSIGHTS.into()), ..it.clone() }))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        // An instance whose agent lost its connection before it was terminated stays registered for
+        // ever, and with it the cluster could never be deleted.
+        for instance in container_instances(aws, it).await? {
+            let deregister = aws.ecs.deregister_container_instance().cluster(&it.name);
+            let deregister = deregister.container_instance(instance).force(true).send().await;
+            deregister
+                .doing("deregister a container instance of the ECS cluster")
+                .gone_is_fine(GONE_INSTANCE)?;
+        }
+        let delete = aws.ecs.delete_cluster().cluster(&it.name).send().await;
+        delete
+            .doing("delete the ECS cluster")
+            .wait_on(&[
+                "ClusterContainsServicesException",
+                "ClusterContainsTasksException",
+                "ClusterContainsContainerInstancesException",
+                "ClusterContainsCapacityProviderException",
+                "ClientException: Capacity Providers are attached",
+                "UpdateInProgressException",
+            ])
+            .gone_is_fine(GONE)
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let there = describe(aws, vec![it.name.clone()]).await?;
+        Ok(there.first().map(contents).unwrap_or_default())
+    }
+}
+
+const PROVISIONING: &str = "ECS to provision what belongs to the cluster";
+
+/// What ECS answers about a container instance that is gone, or whose cluster is.
+const GONE_INSTANCE: &[&str] = &[
+    "ClusterNotFoundException",
+    "ClientException: not found",
+    "ClientException: inactive",
+    "InvalidParameterException: not found",
+    "InvalidParameterException: inactive",
+];
+
+impl From<&Described> for Output {
+    fn from(cluster: &Described) -> Self {
+        let insights = cluster
+            .settings()
+            .iter()
+            .find(|setting| setting.name() == Some(&ClusterSettingName::ContainerInsights));
+        Self {
+            name: cluster.cluster_name().unwrap_or_default().to_owned(),
+            arn: cluster.cluster_arn().unwrap_or_default().to_owned(),
+            insights: insights.and_then(ClusterSetting::value).map(str::to_owned),
+        }
+    }
+}
+
+/// Our clusters that are not deleted, with their attachments: in one call for a stack.
+pub async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Described)>> {
+    let names = match scope {
+        Scope::Stack(names) => vec![names.cluster()],
+        Scope::Region(_) => {
+            let all = aws.ecs.list_clusters().into_paginator().items().send();
+            all.collect::<Result<Vec<_>, _>>().await.doing("list the ECS clusters")?
+        }
+    };
+    let there = describe(aws, names).await?.into_iter();
+    let living = there.filter(|cluster| cluster.status() != Some("INACTIVE"));
+    Ok(living.filter_map(|cluster| Some((scope.owner(cluster.tags())?, cluster))).collect())
+}
+
+/// Clusters by name or ARN; a call takes 100. Unknown ones are left out.
+async fn describe(aws: &Aws, clusters: Vec<String>) -> Result<Vec<Described>> {
+    let batches = clusters.chunks(100).map(async |batch| {
+        let describe = aws.ecs.describe_clusters().set_clusters(Some(batch.to_vec()));
+        let describe = describe
+            .include(ClusterField::Tags)
+            .include(ClusterField::Settings)
+            .include(ClusterField::Attachments);
+        let described = describe.send().await.doing("describe the ECS clusters")?;
+        Ok(described.clusters.unwrap_or_default())
+    });
+    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+}
+
+async fn container_instances(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+    let all = aws.ecs.list_container_instances().cluster(&it.name).into_paginator().items().send();
+    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.doing("list the container instances of the ECS cluster").gone_is_fine(GONE)?;
+    Ok(all.unwrap_or_default())
+}
+
+fn insights() -> ClusterSetting {
+    ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(INSIGHTS).build()
+}
+
+/// A cluster of somebody else, in words.
+fn whose(cluster: &Described) -> String {
+    let name = cluster.cluster_name().unwrap_or_default();
+    let stack = cluster.tags().iter().find(|tag| Tagged::key(*tag) == names::TAG_STACK);
+    match stack {
+        Some(stack) => format!("the ECS cluster `{name}` of the stack `{}`", Tagged::value(stack)),
+        None => format!("the ECS cluster `{name}`"),
+    }
+}
+
+/// What a cluster still holds, in words.
+fn contents(cluster: &Described) -> Vec<String> {
+    let counts = [
+        (cluster.active_services_count(), "service"),
+        (cluster.running_tasks_count(), "running task"),
+        (cluster.pending_tasks_count(), "pending task"),
+        (cluster.registered_container_instances_count(), "container instance"),
+    ];
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let some =
+        some.map(|(count, what)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" }));
+    some.chain(cluster.capacity_providers().iter().map(|name| format!("the provider {name}")))
+        .collect()
+}
+
+/// Why a cluster or its attachments failed, as far as AWS says.
+pub fn failure(cluster: &Described) -> String {
+    let attachments = cluster.attachments().iter();
+    let failed = attachments.filter(|it| it.status().is_some_and(|status| status.contains("FAIL")));
+    let details = failed
+        .flat_map(Attachment::details)
+        .filter_map(|detail| Some(format!("{}: {}", detail.name()?, detail.value()?)));
+    let details = details.collect::<Vec<_>>().join(", ");
+    if details.is_empty() { "ECS gives no reason".into() } else { details }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn insights_are_read_and_wanted() {
+        let cluster = Described::builder().cluster_name("cluster-demo").settings(insights());
+        let output = Output::from(&cluster.build());
+        assert_eq!(Cluster.drift(&output, &()), []);
+        let off = Output { insights: Some("disabled".into()), ..output.clone() };
+        assert_eq!(Cluster.drift(&off, &())[0].field, "containerInsights");
+        assert_eq!(Cluster.drift(&Output { insights: None, ..output }, &()), []);
+    }
+
+    #[test]
+    fn what_holds_a_cluster_is_counted() {
+        let cluster = Described::builder().running_tasks_count(2).capacity_providers("cp-demo");
+        assert_eq!(contents(&cluster.build()), ["2 running tasks", "the provider cp-demo"]);
     }
 }

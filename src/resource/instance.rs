@@ -1,10 +1,13 @@
-//! Instance: an instance of our group: made by the group, waited for and, if need be, terminated by a destroy.
+//! An instance of our group. The group makes it and takes it down; a destroy waits until it is
+//! gone, and terminates one that outlives its group.
 
-use super::{Kind, Made, Owned, Resource};
-use crate::aws::{Aws, Cx, Result, Scope};
+use aws_sdk_ec2::types::{Filter, InstanceStateName, Reservation};
+
+use super::{Kind, Made, Owned, Phase, Resource, Seen};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope};
 use crate::names::NodeName;
 
-/// What AWS returned.
+/// An instance as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its id.
@@ -13,29 +16,89 @@ pub struct Output {
     pub state: String,
 }
 
-/// What is wanted.
+/// An instance is never asked for: its group makes it.
 #[derive(Debug)]
 pub struct Instance;
+
+/// The node that the instances' tags name. They share it, since they share a template; a listing
+/// tells them apart by their ids.
+pub const NODE: &str = "instance";
+
+/// Every state but `terminated`, in which EC2 shows an instance for about an hour.
+const STATES: [&str; 5] = ["pending", "running", "stopping", "stopped", "shutting-down"];
 
 impl Resource for Instance {
     type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::Instance;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let states = Filter::builder().name("instance-state-name");
+        let states = states.set_values(Some(STATES.map(str::to_owned).into())).build();
+        let filters = [scope.ec2_filters(), vec![states]].concat();
+        let all = aws.ec2.describe_instances().set_filters(Some(filters)).into_paginator().items();
+        let all = all.send().collect::<Result<Vec<_>, _>>().await;
+        let all = all.doing("list the EC2 instances")?;
+        let instances = all.iter().flat_map(Reservation::instances);
+        Ok(instances.filter_map(|instance| read(scope, instance)).collect())
     }
 
-    async fn create(
-        &self,
-        _cx: &Cx,
-        _node: &NodeName,
-        _needs: &Self::Needs,
-    ) -> Result<Made<Output>> {
-        todo!()
+    async fn create(&self, _cx: &Cx, _node: &NodeName, (): &()) -> Result<Made<Output>> {
+        Err(Error::other("create the EC2 instance", "its Auto Scaling group makes it"))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let terminate = aws.ec2.terminate_instances().instance_ids(&it.id).send().await;
+        terminate
+            .doing("terminate the EC2 instance")
+            .gone_is_fine(&["InvalidInstanceID.NotFound"])
+            .map(drop)
+    }
+}
+
+fn read(scope: &Scope, instance: &aws_sdk_ec2::types::Instance) -> Option<Owned<Output>> {
+    let mut owner = scope.owner(instance.tags())?;
+    let state = instance.state().and_then(|state| state.name.as_ref())?;
+    let id = instance.instance_id().unwrap_or_default().to_owned();
+    owner.node = NodeName::from(format!("{NODE}/{id}"));
+    let it = Output { id: id.clone(), state: state.as_str().to_owned() };
+    let seen = match state {
+        InstanceStateName::Terminated => return None,
+        InstanceStateName::ShuttingDown => {
+            Seen::Leaving(it, "the instance to shut down and terminate".into())
+        }
+        InstanceStateName::Pending => {
+            Seen::Present(it, Phase::Coming("the instance to start".into()))
+        }
+        _ => Seen::Present(it, Phase::Ready),
+    };
+    Some(Owned { owner, id, seen })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{self, Tag};
+
+    use super::*;
+    use crate::aws::Labels;
+    use crate::names::Names;
+
+    #[test]
+    fn instances_are_told_apart_by_their_ids_and_terminated_ones_are_not_there() {
+        let names = Names::new("demo".parse().unwrap(), "eu-west-1");
+        let labels = Labels { pattern: "internal-worker".into(), user: [].into() };
+        let tags = labels.of(&names, &NodeName::from(NODE)).into_iter();
+        let tags: Vec<_> = tags.map(|(k, v)| Tag::builder().key(k).value(v).build()).collect();
+        let scope = Scope::Stack(names);
+        let look = |state: InstanceStateName| {
+            let state = types::InstanceState::builder().name(state).build();
+            let instance = types::Instance::builder().instance_id("i-1").state(state);
+            read(&scope, &instance.set_tags(Some(tags.clone())).build())
+        };
+        let running = look(InstanceStateName::Running).unwrap();
+        assert_eq!(running.owner.node.as_str(), "instance/i-1");
+        assert!(running.present().is_some());
+        assert!(look(InstanceStateName::ShuttingDown).unwrap().present().is_none());
+        assert!(look(InstanceStateName::Terminated).is_none());
     }
 }

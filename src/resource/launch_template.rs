@@ -1,20 +1,74 @@
-//! LaunchTemplate: how the instances start; a change is a new version.
+//! The launch template: how the instances start. A change is a new version, which the group is
+//! pinned to; what runs already stays as it is.
+//!
+//! EC2 does not check what a template names, the group's create does. The tags in the template are
+//! the instances', the template's own go beside it. An image stays once chosen: it is compared only
+//! when the user asks for another one.
+
+use std::fmt;
+
+use aws_sdk_ec2::types::{
+    InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+    LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
+    LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
+    LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData, ResourceType,
+    ResponseLaunchTemplateData, Tag, VolumeType,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::try_join_all;
 
 use super::id::LaunchTemplateId;
-use super::{Kind, Made, Owned, Resource, cluster, instance_profile, security_group};
-use crate::aws::{Aws, Cx, Result, Scope};
+use super::{
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, cluster, compare, instance,
+    instance_profile, security_group,
+};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
 use crate::names::NodeName;
 
-/// What a version of the template says, as far as ecsup compares it.
+/// What a version of the template says, as far as ecsup compares it. Absent is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Data {
     /// The AMI.
     pub image: Option<String>,
     /// The instance type.
     pub instance_type: Option<String>,
+    /// The name of the instance profile.
+    pub profile: Option<String>,
+    /// The security groups, in order.
+    pub groups: Option<Vec<String>>,
+    /// Whether instances get a public address.
+    pub public_address: Option<bool>,
+    /// The first script that an instance runs.
+    pub user_data: Option<UserData>,
+    /// Size of the root volume in GiB.
+    pub volume_size: Option<i32>,
+    /// Type of the root volume.
+    pub volume_type: Option<String>,
+    /// Whether the root volume is encrypted.
+    pub encrypted: Option<bool>,
+    /// Whether the root volume goes with its instance.
+    pub delete_on_termination: Option<bool>,
+    /// Whether there is a metadata service.
+    pub metadata: Option<String>,
+    /// Whether the metadata service asks for tokens (IMDSv2).
+    pub http_tokens: Option<String>,
+    /// How many hops its answers may take: with 1 they do not reach a container behind a bridge.
+    pub hop_limit: Option<i32>,
 }
 
-/// What AWS returned.
+/// User data in base64. It may hold secrets, so nothing prints it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserData(String);
+
+impl fmt::Debug for UserData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserData(..)")
+    }
+}
+
+/// A launch template as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its id.
@@ -25,7 +79,7 @@ pub struct Output {
     pub data: Option<Data>,
 }
 
-/// What is wanted.
+/// The launch template that is wanted.
 #[derive(Debug)]
 pub struct LaunchTemplate {
     /// The instance type.
@@ -38,26 +92,332 @@ pub struct LaunchTemplate {
     pub public_address: bool,
 }
 
+/// What EC2 answers when it does not know a template, in all spellings.
+const UNKNOWN: &[&str] = &[
+    "InvalidLaunchTemplateId.NotFound",
+    "InvalidLaunchTemplateId.NotFoundException",
+    "InvalidLaunchTemplateName.NotFoundException",
+];
+
+/// The root device of the AMIs in use.
+const ROOT_DEVICE: &str = "/dev/xvda";
+
+type Needs = (instance_profile::Output, security_group::Output, cluster::Output);
+
 impl Resource for LaunchTemplate {
-    type Needs = (instance_profile::Output, security_group::Output, cluster::Output);
+    type Needs = Needs;
     type Output = Output;
     const KIND: Kind = Kind::LaunchTemplate;
     const UPDATE_REPLACES: bool = true;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let templates = aws.ec2.describe_launch_templates().set_filters(Some(scope.ec2_filters()));
+        let templates = templates.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
+        let templates = templates.await.doing("list the launch templates")?;
+        let ours = templates.iter().filter_map(|one| Some((scope.owner(one.tags())?, one)));
+        let read = ours.map(async |(owner, template)| {
+            let id = LaunchTemplateId::from(template.launch_template_id().unwrap_or_default());
+            let newest = newest(aws, &id).await?;
+            let version = template.latest_version_number().unwrap_or_default();
+            let it = match newest {
+                // The version that was read is the one that counts: listings lag behind.
+                Some((number, data)) => Output { id, version: number, data: Some(data) },
+                None => Output { id, version, data: None },
+            };
+            Ok(Owned { owner, id: it.id.to_string(), seen: Seen::Present(it, Phase::Ready) })
+        });
+        try_join_all(read).await
     }
 
-    async fn create(
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let name = cx.names.launch_template();
+        let found = cx.aws.ec2.describe_launch_templates().launch_template_names(&name);
+        let found = found.send().await.doing("look up the launch template");
+        let found = found.gone_is_fine(UNKNOWN)?;
+        let found = found.and_then(|found| found.launch_templates).unwrap_or_default();
+        let ours = Scope::Stack(cx.names.clone());
+        let foreign = found.iter().any(|template| {
+            template.launch_template_name() == Some(&name) && ours.owner(template.tags()).is_none()
+        });
+        Ok(foreign.then(|| format!("the launch template `{name}`")))
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
+        const DOING: &str = "create the launch template";
+        let data = Data { image: Some(self.image.clone()), ..self.wanted(needs) };
+        let created = cx
+            .aws
+            .ec2
+            .create_launch_template()
+            .launch_template_name(cx.names.launch_template())
+            .launch_template_data(request(cx, &data))
+            .tag_specifications(cx.ec2_tags(node, ResourceType::LaunchTemplate))
+            .send()
+            .await
+            .doing(DOING)
+            .taken_on(&["InvalidLaunchTemplateName.AlreadyExistsException"])?;
+        let template = created.launch_template().ok_or_else(|| missing(DOING, "launchTemplate"))?;
+        let id = template.launch_template_id();
+        let id = id.ok_or_else(|| missing(DOING, "launchTemplateId"))?;
+        Ok(Made::Ready(Output {
+            id: LaunchTemplateId::from(id),
+            version: template.latest_version_number().unwrap_or(1),
+            data: Some(data),
+        }))
+    }
+
+    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let Some(is) = &it.data else { return differences };
+        let wanted = self.wanted(needs);
+        if self.replace_image {
+            compare(&mut differences, "ImageId", is.image.as_ref(), &self.image);
+        }
+        macro_rules! differ {
+            ($($field:ident: $name:literal),* $(,)?) => {
+                $(if let Some(wanted) = &wanted.$field {
+                    compare(&mut differences, $name, is.$field.as_ref(), wanted);
+                })*
+            };
+        }
+        differ! {
+            instance_type: "InstanceType",
+            profile: "IamInstanceProfile",
+            groups: "SecurityGroupIds",
+            public_address: "AssociatePublicIpAddress",
+            volume_size: "VolumeSize",
+            volume_type: "VolumeType",
+            encrypted: "Encrypted",
+            delete_on_termination: "DeleteOnTermination",
+            metadata: "HttpEndpoint",
+            http_tokens: "HttpTokens",
+            hop_limit: "HttpPutResponseHopLimit",
+        }
+        if is.user_data.is_some() && is.user_data != wanted.user_data {
+            let joins = "the script with which an instance joins the cluster";
+            differences.push(Difference::update("UserData", "changed", joins));
+        }
+        differences
+    }
+
+    async fn update(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        it: &Output,
+        needs: &Needs,
+        _differences: &[Difference],
     ) -> Result<Made<Output>> {
-        todo!()
+        const DOING: &str = "create a new version of the launch template";
+        let kept = it.data.as_ref().and_then(|data| data.image.clone());
+        let kept = kept.filter(|_| !self.replace_image);
+        let image = kept.unwrap_or_else(|| self.image.clone());
+        let data = Data { image: Some(image), ..self.wanted(needs) };
+        let create = cx.aws.ec2.create_launch_template_version().launch_template_id(it.id.as_str());
+        let created = create.launch_template_data(request(cx, &data)).send().await;
+        let created = created.doing(DOING).wait_on(UNKNOWN)?;
+        let version = created.launch_template_version().and_then(|version| version.version_number);
+        let version = version.ok_or_else(|| missing(DOING, "versionNumber"))?;
+        Ok(Made::Ready(Output { version, data: Some(data), ..it.clone() }))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_launch_template().launch_template_id(it.id.as_str());
+        let delete = delete.send().await.doing("delete the launch template");
+        delete.gone_is_fine(UNKNOWN).map(drop)
+    }
+}
+
+impl LaunchTemplate {
+    /// All but the image.
+    fn wanted(&self, (profile, group, cluster): &Needs) -> Data {
+        Data {
+            image: None,
+            instance_type: Some(self.instance_type.clone()),
+            profile: Some(profile.name.clone()),
+            groups: Some(vec![group.id.to_string()]),
+            public_address: Some(self.public_address),
+            user_data: Some(UserData(STANDARD.encode(script(&cluster.name)))),
+            volume_size: Some(50),
+            volume_type: Some(VolumeType::Gp3.as_str().to_owned()),
+            encrypted: Some(true),
+            delete_on_termination: Some(true),
+            metadata: Some("enabled".to_owned()),
+            http_tokens: Some("required".to_owned()),
+            hop_limit: Some(1),
+        }
+    }
+}
+
+/// What makes the ECS agent join the cluster, and tasks unable to act as the instance. The agent
+/// starts after this script, which must therefore not wait for it.
+fn script(cluster: &str) -> String {
+    format!(
+        "#!/bin/bash\n\
+         echo ECS_CLUSTER={cluster} >> /etc/ecs/ecs.config\n\
+         echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config\n"
+    )
+}
+
+/// The data in the form that EC2 takes.
+fn request(cx: &Cx, data: &Data) -> RequestLaunchTemplateData {
+    let profile = LaunchTemplateIamInstanceProfileSpecificationRequest::builder()
+        .set_name(data.profile.clone())
+        .build();
+    let volume = LaunchTemplateEbsBlockDeviceRequest::builder()
+        .set_volume_size(data.volume_size)
+        .set_volume_type(data.volume_type.as_deref().map(VolumeType::from))
+        .set_encrypted(data.encrypted)
+        .set_delete_on_termination(data.delete_on_termination)
+        .build();
+    let root = LaunchTemplateBlockDeviceMappingRequest::builder();
+    let root = root.device_name(ROOT_DEVICE).ebs(volume).build();
+    let endpoint = data.metadata.as_deref().map(LaunchTemplateInstanceMetadataEndpointState::from);
+    let tokens = data.http_tokens.as_deref().map(LaunchTemplateHttpTokensState::from);
+    let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
+        .set_http_endpoint(endpoint)
+        .set_http_tokens(tokens)
+        .set_http_put_response_hop_limit(data.hop_limit)
+        .build();
+    let tags = cx.tags(&NodeName::from(instance::NODE)).into_iter();
+    let tags: Vec<_> = tags.map(|(k, v)| Tag::builder().key(k).value(v).build()).collect();
+    let born = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface];
+    let born = born.map(|kind| {
+        let tags = Some(tags.clone());
+        LaunchTemplateTagSpecificationRequest::builder().resource_type(kind).set_tags(tags).build()
+    });
+    let request = RequestLaunchTemplateData::builder()
+        .set_image_id(data.image.clone())
+        .set_instance_type(data.instance_type.as_deref().map(InstanceType::from))
+        .iam_instance_profile(profile)
+        .set_user_data(data.user_data.clone().map(|UserData(base64)| base64))
+        .block_device_mappings(root)
+        .metadata_options(metadata)
+        .set_tag_specifications(Some(born.into()));
+    if data.public_address != Some(true) {
+        return request.set_security_group_ids(data.groups.clone()).build();
+    }
+    // The address is the interface's, and then the groups are as well.
+    let interface = LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()
+        .device_index(0)
+        .associate_public_ip_address(true)
+        .delete_on_termination(true)
+        .set_groups(data.groups.clone())
+        .build();
+    request.network_interfaces(interface).build()
+}
+
+/// The number of the newest version and what it says; `None` when the template is gone.
+async fn newest(aws: &Aws, id: &LaunchTemplateId) -> Result<Option<(i64, Data)>> {
+    let read = aws.ec2.describe_launch_template_versions().launch_template_id(id.as_str());
+    let read = read.versions("$Latest").send().await.doing("read the launch template");
+    let read = read.gone_is_fine(UNKNOWN)?;
+    let newest = read.and_then(|read| read.launch_template_versions?.into_iter().next());
+    Ok(newest.and_then(|version| {
+        Some((version.version_number?, Data::from(&version.launch_template_data?)))
+    }))
+}
+
+impl From<&ResponseLaunchTemplateData> for Data {
+    fn from(data: &ResponseLaunchTemplateData) -> Self {
+        let interface = data.network_interfaces().first();
+        let groups = match interface {
+            Some(interface) => interface.groups(),
+            None => data.security_group_ids(),
+        };
+        let groups = Some(groups.to_vec()).filter(|groups| !groups.is_empty());
+        let public_address = match interface {
+            Some(interface) => interface.associate_public_ip_address,
+            // Where the groups are the template's own, its interfaces are plain ones.
+            None => groups.is_some().then_some(false),
+        };
+        let mut devices = data.block_device_mappings().iter();
+        let root = devices.find(|device| device.device_name() == Some(ROOT_DEVICE));
+        let root = root.and_then(|device| device.ebs.as_ref());
+        let metadata = data.metadata_options();
+        Self {
+            image: data.image_id().map(str::to_owned),
+            instance_type: data.instance_type().map(|one| one.as_str().to_owned()),
+            profile: data.iam_instance_profile().and_then(|profile| profile.name.clone()),
+            groups,
+            public_address,
+            user_data: data.user_data().map(|base64| UserData(base64.to_owned())),
+            volume_size: root.and_then(|root| root.volume_size),
+            volume_type: root.and_then(|root| Some(root.volume_type()?.as_str().to_owned())),
+            encrypted: root.and_then(|root| root.encrypted),
+            delete_on_termination: root.and_then(|root| root.delete_on_termination),
+            metadata: metadata.and_then(|all| Some(all.http_endpoint()?.as_str().to_owned())),
+            http_tokens: metadata.and_then(|all| Some(all.http_tokens()?.as_str().to_owned())),
+            hop_limit: metadata.and_then(|all| all.http_put_response_hop_limit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::{SecurityGroupId, VpcId};
+    use super::*;
+
+    fn needs() -> Needs {
+        (
+            instance_profile::Output {
+                name: "profile-demo".into(),
+                arn: String::new(),
+                roles: Vec::new(),
+            },
+            security_group::Output { id: SecurityGroupId::from("sg-1"), vpc: VpcId::from("vpc-1") },
+            cluster::Output { name: "cluster-demo".into(), arn: String::new(), insights: None },
+        )
+    }
+
+    fn wanted() -> LaunchTemplate {
+        LaunchTemplate {
+            instance_type: "c5.xlarge".into(),
+            image: "ami-2".into(),
+            replace_image: false,
+            public_address: false,
+        }
+    }
+
+    fn it(data: Data) -> Output {
+        Output { id: LaunchTemplateId::from("lt-1"), version: 1, data: Some(data) }
+    }
+
+    fn fields(differences: &[Difference]) -> Vec<&str> {
+        differences.iter().map(|difference| difference.field.as_str()).collect()
+    }
+
+    #[test]
+    fn the_image_stays_once_chosen() {
+        let old = || it(Data { image: Some("ami-1".into()), ..wanted().wanted(&needs()) });
+        assert_eq!(wanted().drift(&old(), &needs()), []);
+        let refreshed = LaunchTemplate { replace_image: true, ..wanted() };
+        assert_eq!(fields(&refreshed.drift(&old(), &needs())), ["ImageId"]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_difference() {
+        assert_eq!(wanted().drift(&it(Data::default()), &needs()), []);
+        let public = LaunchTemplate { public_address: true, ..wanted() };
+        let response = ResponseLaunchTemplateData::builder().security_group_ids("sg-1").build();
+        let differences = public.drift(&it(Data::from(&response)), &needs());
+        assert_eq!(fields(&differences), ["AssociatePublicIpAddress"]);
+    }
+
+    #[test]
+    fn user_data_is_never_shown() {
+        let data = Data { user_data: Some(UserData("c2VjcmV0".into())), ..Data::default() };
+        let differences = wanted().drift(&it(data.clone()), &needs());
+        assert_eq!(fields(&differences), ["UserData"]);
+        assert!(!format!("{differences:?} {data:?}").contains("c2VjcmV0"));
+    }
+
+    #[test]
+    fn the_script_ends_with_a_line_break() {
+        assert_eq!(
+            script("cluster-demo"),
+            "#!/bin/bash\necho ECS_CLUSTER=cluster-demo >> /etc/ecs/ecs.config\n\
+             echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config\n"
+        );
     }
 }

@@ -1,10 +1,15 @@
-//! LogGroup: a log group: its retention is drift and update.
+//! A log group. Its retention is a second call, so it is drift and update.
+//!
+//! The tags are no part of a description: one call for each group. The group that Container
+//! Insights writes is ours as well: it would otherwise make one itself, without our tags.
 
-use super::{Kind, Made, Owned, Resource};
-use crate::aws::{Aws, Cx, Result, Scope};
+use futures::future::try_join_all;
+
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope};
 use crate::names::NodeName;
 
-/// What AWS returned.
+/// A log group as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its name.
@@ -13,34 +18,165 @@ pub struct Output {
     pub retention_days: Option<i32>,
 }
 
-/// What is wanted.
+/// The log group that is wanted.
 #[derive(Debug)]
 pub struct LogGroup {
     /// Its name.
     pub name: String,
-    /// How long events are kept, in days.
+    /// How long events are kept, in days; 0 means for ever.
     pub retention_days: i32,
 }
+
+const UNKNOWN: &str = "ResourceNotFoundException";
+/// What CloudWatch Logs answers while another change of the same group is under way.
+const BUSY: &str = "OperationAbortedException";
+
+/// What the group of any cluster's Container Insights begins and ends with.
+const INSIGHTS: (&str, &str) = ("/aws/ecs/containerinsights/", "/performance");
+
+/// How many groups' tags are read at a time: CloudWatch Logs admits about ten calls a second.
+const TAGS_AT_A_TIME: usize = 8;
 
 impl Resource for LogGroup {
     type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::LogGroup;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let groups = match scope {
+            Scope::Stack(names) => {
+                let (prefix, insights) = (names.log_group_prefix(), names.insights_log_group());
+                let (own, mut others) =
+                    futures::try_join!(beginning(aws, &prefix), beginning(aws, &insights))?;
+                others.retain(|group| group.log_group_name() == Some(&insights));
+                [own, others].concat()
+            }
+            Scope::Region(_) => {
+                let (own, mut others) =
+                    futures::try_join!(beginning(aws, "/ecsup/"), beginning(aws, INSIGHTS.0))?;
+                let of_a_cluster = |name: &str| name.ends_with(INSIGHTS.1);
+                others.retain(|group| group.log_group_name().is_some_and(of_a_cluster));
+                [own, others].concat()
+            }
+        };
+        let mut ours = Vec::new();
+        for some in groups.chunks(TAGS_AT_A_TIME) {
+            let read = some.iter().map(async |group| {
+                let Some(owner) = scope.owner(&tags(aws, group).await?) else { return Ok(None) };
+                let it = Output::from(group);
+                let id = it.name.clone();
+                Ok(Some(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) }))
+            });
+            ours.extend(try_join_all(read).await?.into_iter().flatten());
+        }
+        Ok(ours)
     }
 
-    async fn create(
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let groups = beginning(&cx.aws, &self.name).await?;
+        let same = groups.iter().find(|group| group.log_group_name() == Some(&self.name));
+        let Some(group) = same else { return Ok(None) };
+        let tags = tags(&cx.aws, group).await?;
+        let ours = Scope::Stack(cx.names.clone()).owner(&tags).is_some();
+        Ok((!ours).then(|| format!("the log group `{}`", self.name)))
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
+        let create = cx.aws.logs.create_log_group().log_group_name(&self.name);
+        let tags = cx.tags(node).into_iter().collect();
+        let create = create.set_tags(Some(tags)).send().await;
+        create
+            .doing("create the log group")
+            .wait_on(&[BUSY])
+            .taken_on(&["ResourceAlreadyExistsException"])?;
+        // A group is born to keep its events for ever.
+        Ok(Made::Ready(Output { name: self.name.clone(), retention_days: Some(0) }))
+    }
+
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let days = it.retention_days.as_ref();
+        compare(&mut differences, "RetentionInDays", days, &self.retention_days);
+        differences
+    }
+
+    async fn update(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        it: &Output,
+        (): &(),
+        _differences: &[Difference],
     ) -> Result<Made<Output>> {
-        todo!()
+        const DOING: &str = "set the retention of the log group";
+        // CloudWatch Logs may not know yet what it has just made.
+        const NOT_YET: &[&str] = &[UNKNOWN, BUSY];
+        let logs = &cx.aws.logs;
+        if self.retention_days == 0 {
+            let delete = logs.delete_retention_policy().log_group_name(&it.name).send().await;
+            delete.doing(DOING).wait_on(NOT_YET)?;
+        } else {
+            let put = logs.put_retention_policy().log_group_name(&it.name);
+            let put = put.retention_in_days(self.retention_days).send().await;
+            put.doing(DOING).wait_on(NOT_YET)?;
+        }
+        Ok(Made::Ready(Output { retention_days: Some(self.retention_days), ..it.clone() }))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.logs.delete_log_group().log_group_name(&it.name).send().await;
+        delete.doing("delete the log group").wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN]).map(drop)
+    }
+}
+
+impl From<&aws_sdk_cloudwatchlogs::types::LogGroup> for Output {
+    fn from(group: &aws_sdk_cloudwatchlogs::types::LogGroup) -> Self {
+        Self {
+            name: group.log_group_name().unwrap_or_default().to_owned(),
+            // The one absent field that says something: without it events are kept for ever.
+            retention_days: Some(group.retention_in_days().unwrap_or(0)),
+        }
+    }
+}
+
+/// The groups whose names begin with this.
+async fn beginning(
+    aws: &Aws,
+    prefix: &str,
+) -> Result<Vec<aws_sdk_cloudwatchlogs::types::LogGroup>> {
+    let groups = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
+    let groups = groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let mut groups = groups.doing("list the log groups")?;
+    groups.retain(|group| group.log_group_name().is_some_and(|name| name.starts_with(prefix)));
+    Ok(groups)
+}
+
+/// The tags of a group; none when it went between two looks.
+async fn tags(
+    aws: &Aws,
+    group: &aws_sdk_cloudwatchlogs::types::LogGroup,
+) -> Result<Vec<(String, String)>> {
+    // Descriptions end the ARN with `:*`, which this call refuses.
+    let arn = group.arn().or(group.log_group_arn()).unwrap_or_default().trim_end_matches(":*");
+    let tags = aws.logs.list_tags_for_resource().resource_arn(arn).send().await;
+    let tags = tags.doing("read the tags of the log group").gone_is_fine(&[UNKNOWN])?;
+    Ok(tags.and_then(|answer| answer.tags).into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudwatchlogs::types;
+
+    use super::*;
+
+    #[test]
+    fn a_group_without_retention_keeps_its_events_for_ever() {
+        let wanted = LogGroup { name: "/ecsup/demo/web".into(), retention_days: 30 };
+        let it = |days| {
+            let group = types::LogGroup::builder().log_group_name("/ecsup/demo/web");
+            Output::from(&group.set_retention_in_days(days).build())
+        };
+        assert_eq!(wanted.drift(&it(Some(30)), &()), []);
+        assert_eq!(wanted.drift(&it(None), &()), [Difference::update("RetentionInDays", 0, 30)]);
     }
 }

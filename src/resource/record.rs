@@ -1,11 +1,20 @@
-//! Record: a name in the zone: an alias to the load balancer.
+//! A DNS record: a name in the private zone that stands for the load balancer, as an alias.
+//!
+//! A record cannot be tagged: it is ours when it is in our zone and points at our load balancer. It
+//! is made with `CREATE`, which refuses where a record of somebody's stands, and changed with
+//! `UPSERT`. Route 53 deletes only what is repeated to it exactly, so a record is read before.
+
+use aws_sdk_route53::types::{
+    AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType,
+};
+use aws_smithy_types::error::operation::BuildError;
 
 use super::id::HostedZoneId;
-use super::{Kind, Made, Owned, Resource, hosted_zone, load_balancer};
-use crate::aws::{Aws, Cx, Result, Scope};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, hosted_zone, load_balancer};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
 use crate::names::NodeName;
 
-/// What AWS returned.
+/// A record as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its zone.
@@ -18,11 +27,16 @@ pub struct Output {
     pub target_zone: Option<String>,
 }
 
-/// What is wanted.
+/// The record that is wanted.
 #[derive(Debug)]
 pub struct Record {
     /// The name, without a final dot.
     pub host: String,
+}
+
+/// The node of a name. A record carries no tags that could say it.
+pub fn node(host: &str) -> NodeName {
+    NodeName::from(format!("record/{}", host.to_ascii_lowercase()))
 }
 
 impl Resource for Record {
@@ -30,23 +44,249 @@ impl Resource for Record {
     type Output = Output;
     const KIND: Kind = Kind::Record;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let mut found = Vec::new();
+        for (names, zone) in hosted_zone::ours(aws, scope).await? {
+            let zone = hosted_zone::id(&zone);
+            let target = names.load_balancer();
+            for record in all(aws, &zone).await? {
+                let Some(it) = Output::of(&zone, &record) else { continue };
+                if !it.target.as_deref().is_some_and(|name| is_of(name, &target)) {
+                    continue;
+                }
+                let (stack, node) = (names.stack().to_string(), node(&it.host));
+                let owner = Owner { stack, node, pattern: None };
+                let id = it.host.clone();
+                found.push(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) });
+            }
+        }
+        Ok(found)
     }
 
     async fn create(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        (zone, load_balancer): &Self::Needs,
     ) -> Result<Made<Output>> {
-        todo!()
+        let it = self.pointing_at(zone, load_balancer);
+        let created = change(&cx.aws, ChangeAction::Create, &it, "create the DNS record").await;
+        created.taken_on(&["InvalidChangeBatch: it already exists"])?;
+        Ok(Made::Ready(it))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    fn drift(&self, it: &Output, (_, load_balancer): &Self::Needs) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        let wanted = &load_balancer.dns_name;
+        if let Some(is) = it.target.as_ref().filter(|is| bare(is) != bare(wanted)) {
+            differences.push(Difference::update("AliasTarget.DNSName", is, wanted));
+        }
+        let wanted = &load_balancer.zone_id;
+        if let Some(is) = it.target_zone.as_ref().filter(|is| *is != wanted) {
+            differences.push(Difference::update("AliasTarget.HostedZoneId", is, wanted));
+        }
+        differences
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx,
+        _node: &NodeName,
+        _it: &Output,
+        (zone, load_balancer): &Self::Needs,
+        _differences: &[Difference],
+    ) -> Result<Made<Output>> {
+        let it = self.pointing_at(zone, load_balancer);
+        change(&cx.aws, ChangeAction::Upsert, &it, "change the DNS record").await?;
+        Ok(Made::Ready(it))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        const DOING: &str = "delete the DNS record";
+        let read = aws
+            .route53
+            .list_resource_record_sets()
+            .hosted_zone_id(it.zone.as_str())
+            .start_record_name(&it.host)
+            .start_record_type(RrType::A)
+            .max_items(1)
+            .send()
+            .await
+            .doing("read the DNS record")
+            .gone_is_fine(&[hosted_zone::UNKNOWN])?;
+        // Route 53 begins at the name or, when it is not there, behind it.
+        let sets = read.map(|read| read.resource_record_sets).unwrap_or_default();
+        let same = |read: &Output| {
+            read.host == plain(&it.host)
+                && read.target.as_deref().map(bare) == it.target.as_deref().map(bare)
+        };
+        let own = |set: &ResourceRecordSet| Output::of(&it.zone, set).as_ref().is_some_and(same);
+        let Some(set) = sets.into_iter().find(own) else { return Ok(()) };
+        let delete = ask(aws, &it.zone, ChangeAction::Delete, set, DOING).await;
+        delete
+            .gone_is_fine(&[hosted_zone::UNKNOWN, "InvalidChangeBatch: it was not found"])
+            .map(drop)
     }
 }
-pub fn node(host: &str) -> NodeName {
-    NodeName::from(format!("record/{host}"))
+
+impl Record {
+    fn pointing_at(&self, zone: &hosted_zone::Output, to: &load_balancer::Output) -> Output {
+        Output {
+            zone: zone.id.clone(),
+            host: self.host.clone(),
+            target: Some(to.dns_name.clone()),
+            target_zone: Some(to.zone_id.clone()),
+        }
+    }
+}
+
+impl Output {
+    /// Reads a plain alias of type A. Others, such as weighted ones, are never ours.
+    fn of(zone: &HostedZoneId, set: &ResourceRecordSet) -> Option<Self> {
+        let plain_alias = *set.r#type() == RrType::A && set.set_identifier().is_none();
+        let alias = set.alias_target().filter(|_| plain_alias)?;
+        Some(Self {
+            zone: zone.clone(),
+            host: plain(set.name()),
+            target: Some(plain(alias.dns_name())),
+            target_zone: Some(alias.hosted_zone_id().to_owned()),
+        })
+    }
+}
+
+/// Brings a record about.
+async fn change(aws: &Aws, action: ChangeAction, it: &Output, doing: &str) -> Result<()> {
+    let unsaid = |error: BuildError| Error::other(doing, error.to_string());
+    let alias = AliasTarget::builder()
+        .dns_name(it.target.as_deref().unwrap_or_default())
+        .hosted_zone_id(it.target_zone.as_deref().unwrap_or_default())
+        .evaluate_target_health(false)
+        .build()
+        .map_err(unsaid)?;
+    let set = ResourceRecordSet::builder().name(&it.host).r#type(RrType::A).alias_target(alias);
+    let set = set.build().map_err(unsaid)?;
+    // Route 53 does not know a load balancer for the first minutes of its life, nor perhaps a zone.
+    let codes = [hosted_zone::UNKNOWN, "InvalidChangeBatch: that target was not found"];
+    ask(aws, &it.zone, action, set, doing).await.wait_on(&codes)
+}
+
+async fn ask(
+    aws: &Aws,
+    zone: &HostedZoneId,
+    action: ChangeAction,
+    set: ResourceRecordSet,
+    doing: &str,
+) -> Result<()> {
+    let unsaid = |error: BuildError| Error::other(doing, error.to_string());
+    let change = Change::builder().action(action).resource_record_set(set);
+    let batch = ChangeBatch::builder().changes(change.build().map_err(unsaid)?);
+    let batch = batch.build().map_err(unsaid)?;
+    let ask = aws.route53.change_resource_record_sets().hosted_zone_id(zone.as_str());
+    ask.change_batch(batch).send().await.doing(doing).map(drop)
+}
+
+/// Lists every record of a zone; a zone that is gone has none.
+pub(super) async fn all(aws: &Aws, zone: &HostedZoneId) -> Result<Vec<ResourceRecordSet>> {
+    let mut all = Vec::new();
+    let first = || aws.route53.list_resource_record_sets().hosted_zone_id(zone.as_str());
+    let mut ask = first();
+    loop {
+        let page = ask.send().await.doing("list the records of the hosted zone");
+        let Some(page) = page.gone_is_fine(&[hosted_zone::UNKNOWN])? else { return Ok(all) };
+        all.extend(page.resource_record_sets);
+        if !page.is_truncated || page.next_record_name.is_none() {
+            return Ok(all);
+        }
+        ask = first()
+            .set_start_record_name(page.next_record_name)
+            .set_start_record_type(page.next_record_type)
+            .set_start_record_identifier(page.next_record_identifier);
+    }
+}
+
+/// Writes a name as people do: Route 53 ends it with a dot, in lower case, and writes unusual
+/// characters in octal, `*` as `\052`.
+pub(super) fn plain(name: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = name.trim_end_matches('.');
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        plain.push(code.map_or('\\', char::from));
+        rest = if code.is_some() { &after[3..] } else { after };
+    }
+    plain.push_str(rest);
+    plain.to_ascii_lowercase()
+}
+
+/// A target in its one form: the console writes `dualstack.` before it.
+fn bare(target: &str) -> String {
+    let plain = plain(target);
+    plain.strip_prefix("dualstack.").map(str::to_owned).unwrap_or(plain)
+}
+
+/// Whether a DNS name is one of a load balancer of this name: `lb-demo-1234.…`, with `internal-`
+/// before it for an internal one.
+fn is_of(dns_name: &str, load_balancer: &str) -> bool {
+    let bare = bare(dns_name);
+    let label = bare.split('.').next().unwrap_or_default();
+    let label = label.strip_prefix("internal-").unwrap_or(label);
+    let name = label.rsplit_once('-').map_or(label, |(name, _)| name);
+    name.eq_ignore_ascii_case(load_balancer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_people_write_them() {
+        assert_eq!(plain("web.demo.internal."), "web.demo.internal");
+        assert_eq!(plain(r"\052.Demo.internal."), "*.demo.internal");
+        assert_eq!(plain(r"a\b\9"), r"a\b\9");
+    }
+
+    #[test]
+    fn a_record_is_ours_when_it_points_at_our_load_balancer() {
+        let ours = |name| is_of(name, "lb-demo");
+        assert!(ours("internal-lb-demo-1234.eu-west-1.elb.amazonaws.com."));
+        assert!(ours("dualstack.internal-LB-Demo-1234.eu-west-1.elb.amazonaws.com"));
+        assert!(ours("lb-demo-1234.eu-west-1.elb.amazonaws.com"));
+        assert!(!ours("lb-demo-2-1234.eu-west-1.elb.amazonaws.com"));
+        assert!(!ours("my-lb-demo-1234.eu-west-1.elb.amazonaws.com"));
+        assert!(!ours("lb-demo.example.com"));
+    }
+
+    #[test]
+    fn another_target_is_drift_and_another_spelling_is_not() {
+        let zone = HostedZoneId::from("Z1");
+        let to = load_balancer::Output {
+            arn: super::super::id::LoadBalancerArn::from("arn:1"),
+            dns_name: "internal-lb-Demo-1.eu-west-1.elb.amazonaws.com".into(),
+            zone_id: "Z2".into(),
+            provisioning: false,
+            scheme: None,
+            subnets: None,
+            security_groups: None,
+            idle_timeout: None,
+        };
+        let in_zone = hosted_zone::Output {
+            id: zone.clone(),
+            name: "demo.internal".into(),
+            vpcs: None,
+            tagged: None,
+        };
+        let wanted = Record { host: "web.demo.internal".into() };
+        let it = |target: &str| Output {
+            zone: zone.clone(),
+            host: "web.demo.internal".into(),
+            target: Some(target.into()),
+            target_zone: Some("Z2".into()),
+        };
+        let needs = (in_zone, to);
+        let same = it("dualstack.internal-lb-demo-1.eu-west-1.elb.amazonaws.com");
+        assert_eq!(wanted.drift(&same, &needs), []);
+        let other = it("internal-lb-demo-2.eu-west-1.elb.amazonaws.com");
+        assert_eq!(wanted.drift(&other, &needs).len(), 1);
+    }
 }

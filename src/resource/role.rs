@@ -1,11 +1,19 @@
-//! Role: an IAM role: its managed policy is drift and update.
+//! An IAM role: who may take it on, and the one managed policy that it gets.
+//!
+//! IAM has no regions: the stack's roles stand under a path of their own, which makes them listable.
+//! `ListRoles` returns no tags, so each role is read once more. A role on another path still takes
+//! the name, so the name is looked up as well.
+
+use aws_sdk_iam::types::Tag;
+use futures::future::try_join_all;
+use serde_json::{Value, json};
 
 use super::id::RoleArn;
-use super::{Kind, Made, Owned, Resource};
-use crate::aws::{Aws, Cx, Result, Scope};
-use crate::names::NodeName;
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
+use crate::names::{Names, NodeName};
 
-/// What AWS returned.
+/// A role as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its name.
@@ -18,7 +26,7 @@ pub struct Output {
     pub trust: Option<String>,
 }
 
-/// What is wanted.
+/// The role that is wanted.
 #[derive(Debug)]
 pub struct Role {
     /// What it is for: `instance` or `execution`.
@@ -29,38 +37,295 @@ pub struct Role {
     pub policy: String,
 }
 
+/// What IAM answers when it does not know a role, a profile or a policy of a role.
+pub const UNKNOWN: &str = "NoSuchEntity";
+/// What IAM answers while another change of the same thing is under way.
+pub const BUSY: &str = "ConcurrentModification";
+
+const TRUST: &str = "AssumeRolePolicyDocument";
+const POLICY: &str = "ManagedPolicyArns";
+
 impl Resource for Role {
     type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::Role;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let roles = aws.iam.list_roles().path_prefix(path(scope)).into_paginator().items().send();
+        let roles = roles.collect::<Result<Vec<_>, _>>().await.doing("list the IAM roles")?;
+        let read = try_join_all(roles.iter().map(|role| read(aws, scope, role.role_name())));
+        Ok(read.await?.into_iter().flatten().collect())
     }
 
-    async fn create(
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let name = cx.names.role(self.which);
+        let Some(role) = get(&cx.aws, &name).await? else { return Ok(None) };
+        let ours = Scope::Stack(cx.names.clone()).owner(role.tags()).is_some();
+        Ok((!ours).then(|| format!("the IAM role `{}{name}`", role.path())))
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
+        const DOING: &str = "create the IAM role";
+        let created = cx
+            .aws
+            .iam
+            .create_role()
+            .path(cx.names.iam_path())
+            .role_name(cx.names.role(self.which))
+            .assume_role_policy_document(&self.trust)
+            .set_tags(Some(tags(cx, node, DOING)?))
+            .send()
+            .await
+            .doing(DOING)
+            .wait_on(&[BUSY])
+            .taken_on(&["EntityAlreadyExists"])?;
+        let role = created.role().ok_or_else(|| missing(DOING, "Role"))?;
+        Ok(Made::Ready(Output {
+            name: role.role_name().to_owned(),
+            arn: RoleArn::from(role.arn()),
+            // A role is born without policies.
+            policies: Some(Vec::new()),
+            trust: Some(self.trust.clone()),
+        }))
+    }
+
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if let Some(trust) = it.trust.as_ref().filter(|trust| !is_same_json(trust, &self.trust)) {
+            differences.push(Difference::update(TRUST, trust, &self.trust));
+        }
+        // Policies that somebody else attached are theirs to keep.
+        if let Some(policies) = it.policies.as_ref().filter(|all| !all.contains(&self.policy)) {
+            differences.push(Difference::update(POLICY, policies.join(", "), &self.policy));
+        }
+        differences
+    }
+
+    async fn update(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        it: &Output,
+        (): &(),
+        differences: &[Difference],
     ) -> Result<Made<Output>> {
-        todo!()
+        // IAM may not know yet what it has just made. A policy that it does not know is fatal.
+        const NOT_YET: &[&str] = &["NoSuchEntity: role with name", BUSY];
+        let mut it = it.clone();
+        for difference in differences {
+            if difference.field == TRUST {
+                let update = cx.aws.iam.update_assume_role_policy().role_name(&it.name);
+                let update = update.policy_document(&self.trust).send().await;
+                update.doing("set the trust policy of the IAM role").wait_on(NOT_YET)?;
+                it.trust = Some(self.trust.clone());
+            } else {
+                let attach = cx.aws.iam.attach_role_policy().role_name(&it.name);
+                let attach = attach.policy_arn(&self.policy).send().await;
+                attach.doing("attach the managed policy to the IAM role").wait_on(NOT_YET)?;
+                it.policies.get_or_insert_default().push(self.policy.clone());
+            }
+        }
+        Ok(Made::Ready(it))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    /// A role goes only without policies. Taking it out of instance profiles is their affair.
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let Some(attached) = attached(aws, &it.name).await? else { return Ok(()) };
+        for policy in attached {
+            let detach = aws.iam.detach_role_policy().role_name(&it.name).policy_arn(policy);
+            let detach = detach.send().await.doing("detach a managed policy from the IAM role");
+            detach.wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN])?;
+        }
+        let inline = aws.iam.list_role_policies().role_name(&it.name).into_paginator().items();
+        let inline = inline.send().collect::<Result<Vec<_>, _>>().await;
+        let inline = inline.doing("list the policies of the IAM role").gone_is_fine(&[UNKNOWN])?;
+        for policy in inline.unwrap_or_default() {
+            let delete = aws.iam.delete_role_policy().role_name(&it.name).policy_name(policy);
+            let delete = delete.send().await.doing("delete a policy of the IAM role");
+            delete.wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN])?;
+        }
+        let delete = aws.iam.delete_role().role_name(&it.name).send().await;
+        delete
+            .doing("delete the IAM role")
+            .wait_on(&["DeleteConflict", BUSY])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let profiles = aws.iam.list_instance_profiles_for_role().role_name(&it.name);
+        let profiles = profiles.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
+        let profiles = profiles.await.doing("list the instance profiles of the IAM role");
+        let profiles = profiles.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
+        let words = |name: &str| format!("the instance profile `{name}`");
+        Ok(profiles.iter().map(|profile| words(profile.instance_profile_name())).collect())
     }
 }
 
-pub fn instance_trust() -> String {
-    todo!()
+/// The trust policy of the instances' role.
+pub fn instance_trust(partition: &str) -> String {
+    // EC2 is the service whose name differs in China.
+    let service = if partition == "aws-cn" { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" };
+    trust(&json!({
+        "Effect": "Allow",
+        "Principal": { "Service": service },
+        "Action": "sts:AssumeRole",
+    }))
 }
-pub fn instance_policy(_partition: &str) -> String {
-    todo!()
+
+/// The trust policy of the role with which ECS pulls images and writes logs. The conditions keep
+/// ECS from taking it on for somebody else's account.
+pub fn execution_trust(partition: &str, region: &str, account: &str) -> String {
+    trust(&json!({
+        "Effect": "Allow",
+        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": { "aws:SourceAccount": account },
+            "ArnLike": { "aws:SourceArn": format!("arn:{partition}:ecs:{region}:{account}:*") },
+        },
+    }))
 }
-pub fn execution_trust(_partition: &str, _region: &str, _account: &str) -> String {
-    todo!()
+
+fn trust(statement: &Value) -> String {
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
-pub fn execution_policy(_partition: &str) -> String {
-    todo!()
+
+/// The managed policy with which an instance joins its cluster.
+pub fn instance_policy(partition: &str) -> String {
+    format!("arn:{partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role")
+}
+
+/// The managed policy with which ECS pulls images and writes logs.
+pub fn execution_policy(partition: &str) -> String {
+    format!("arn:{partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy")
+}
+
+/// The path under which the roles and instance profiles of a scope stand.
+pub(super) fn path(scope: &Scope) -> String {
+    scope.names().map_or_else(|| format!("/ecsup/{}/", scope.region()), Names::iam_path)
+}
+
+/// The tags of a node in the form that IAM takes.
+pub(super) fn tags(cx: &Cx, node: &NodeName, attempt: &str) -> Result<Vec<Tag>> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+    let tags: Result<_, _> = cx.tags(node).into_iter().map(tag).collect();
+    tags.map_err(|error| Error::other(attempt, error.to_string()))
+}
+
+/// One role of ours, in full. `None` when it is not ours, or went between two looks.
+async fn read(aws: &Aws, scope: &Scope, name: &str) -> Result<Option<Owned<Output>>> {
+    let Some(role) = get(aws, name).await? else { return Ok(None) };
+    let Some(owner) = scope.owner(role.tags()) else { return Ok(None) };
+    let Some(policies) = attached(aws, name).await? else { return Ok(None) };
+    let it = Output {
+        name: role.role_name().to_owned(),
+        arn: RoleArn::from(role.arn()),
+        policies: Some(policies),
+        trust: role.assume_role_policy_document().map(decoded),
+    };
+    Ok(Some(Owned { owner, id: it.name.clone(), seen: Seen::Present(it, Phase::Ready) }))
+}
+
+async fn get(aws: &Aws, name: &str) -> Result<Option<aws_sdk_iam::types::Role>> {
+    let got = aws.iam.get_role().role_name(name).send().await;
+    let got = got.doing("read the IAM role").gone_is_fine(&[UNKNOWN])?;
+    Ok(got.and_then(|got| got.role))
+}
+
+/// ARNs of the managed policies of a role; `None` when the role is gone.
+async fn attached(aws: &Aws, name: &str) -> Result<Option<Vec<String>>> {
+    let policies = aws.iam.list_attached_role_policies().role_name(name).into_paginator().items();
+    let policies = policies.send().collect::<Result<Vec<_>, _>>().await;
+    let policies = policies.doing("list the managed policies of the IAM role");
+    let policies = policies.gone_is_fine(&[UNKNOWN])?;
+    Ok(policies.map(|all| all.into_iter().filter_map(|policy| policy.policy_arn).collect()))
+}
+
+/// Undoes the percent encoding (RFC 3986) in which IAM returns policies. A policy that comes as
+/// plain JSON stays as it is.
+fn decoded(policy: &str) -> String {
+    if policy.trim_start().starts_with('{') {
+        return policy.to_owned();
+    }
+    let mut decoded = Vec::with_capacity(policy.len());
+    let mut rest = policy.as_bytes();
+    while let [first, after @ ..] = rest {
+        let byte = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// Whether two policies say the same, however they are laid out.
+fn is_same_json(one: &str, other: &str) -> bool {
+    let parse = |text| serde_json::from_str::<Value>(text).ok();
+    match (parse(one), parse(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trust_policies_name_their_service_and_keep_out_other_accounts() {
+        assert_eq!(
+            serde_json::from_str::<Value>(&instance_trust("aws")).unwrap(),
+            json!({
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow",
+                    "Principal": { "Service": "ec2.amazonaws.com" },
+                    "Action": "sts:AssumeRole",
+                }],
+            })
+        );
+        let trust = execution_trust("aws-us-gov", "us-gov-west-1", "123456789012");
+        let trust: Value = serde_json::from_str(&trust).unwrap();
+        assert_eq!(
+            trust["Statement"][0]["Condition"],
+            json!({
+                "StringEquals": { "aws:SourceAccount": "123456789012" },
+                "ArnLike": { "aws:SourceArn": "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:*" },
+            })
+        );
+    }
+
+    #[test]
+    fn a_policy_is_compared_by_what_it_says() {
+        let wanted = Role {
+            which: "instance",
+            trust: instance_trust("aws"),
+            policy: instance_policy("aws"),
+        };
+        let it = |policies: Option<Vec<String>>, trust: &str| Output {
+            name: "role".into(),
+            arn: RoleArn::from("arn:aws:iam::123456789012:role/role"),
+            policies,
+            trust: Some(decoded(trust)),
+        };
+        let encoded: String = wanted.trust.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let theirs = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned();
+        let both = vec![theirs.clone(), wanted.policy.clone()];
+        assert_eq!(wanted.drift(&it(Some(both), &encoded), &()), []);
+        assert_eq!(wanted.drift(&it(None, &wanted.trust.replace(':', " : ")), &()).len(), 1);
+        assert_eq!(wanted.drift(&it(None, &wanted.trust.replace(",\"", ", \"")), &()), []);
+        let differences = wanted.drift(&it(Some(vec![theirs]), "%7B%7D"), &());
+        let fields: Vec<_> = differences.iter().map(|d| d.field.as_str()).collect();
+        assert_eq!(fields, [TRUST, POLICY]);
+    }
+
+    #[test]
+    fn broken_escapes_are_left_as_they_are() {
+        assert_eq!(decoded("a%2"), "a%2");
+        assert_eq!(decoded("%zz%7b"), "%zz{");
+    }
 }

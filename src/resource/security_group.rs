@@ -1,11 +1,18 @@
-//! SecurityGroup: what may reach whom: its rules are resources of their own.
+//! A security group: what may reach its members. What it lets in are resources of their own
+//! ([`super::security_group_rule`]); what goes out is EC2's default, everything.
+//!
+//! Its name is unique in its VPC, and the VPC is the stack's own, so nobody is looked up beforehand
+//! as the name's holder. EC2 refuses to delete a group as long as an interface uses it or a rule of
+//! another group names it.
+
+use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::id::{SecurityGroupId, VpcId};
-use super::{Kind, Made, Owned, Resource, vpc};
-use crate::aws::{Aws, Cx, Result, Scope};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, network_interface, vpc};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
 use crate::names::NodeName;
 
-/// What AWS returned.
+/// A security group as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its id.
@@ -14,34 +21,98 @@ pub struct Output {
     pub vpc: VpcId,
 }
 
-/// What is wanted.
+/// The security group that is wanted.
 #[derive(Debug)]
 pub struct SecurityGroup {
     /// What it is for: `load-balancer`, `service` or `instance`.
     pub which: &'static str,
-    /// Its description; for life.
+    /// Its description. A group keeps it for life, so another one is no difference.
     pub description: String,
 }
+
+/// What EC2 answers as long as it does not know a group that was just made, in all spellings.
+pub const UNKNOWN: &[&str] =
+    &["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "InvalidGroupId.NotFound"];
 
 impl Resource for SecurityGroup {
     type Needs = vpc::Output;
     type Output = Output;
     const KIND: Kind = Kind::SecurityGroup;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let groups = read(aws, scope.ec2_filters()).await?;
+        let read = |group: &aws_sdk_ec2::types::SecurityGroup| {
+            let owner = scope.owner(group.tags())?;
+            let id = SecurityGroupId::from(group.group_id()?);
+            let vpc = VpcId::from(group.vpc_id().unwrap_or_default());
+            let seen = Seen::Present(Output { id: id.clone(), vpc }, Phase::Ready);
+            Some(Owned { owner, id: id.into(), seen })
+        };
+        Ok(groups.iter().filter_map(read).collect())
     }
 
-    async fn create(
-        &self,
-        _cx: &Cx,
-        _node: &NodeName,
-        _needs: &Self::Needs,
-    ) -> Result<Made<Output>> {
-        todo!()
+    async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
+        const DOING: &str = "create the security group";
+        let created = cx
+            .aws
+            .ec2_once
+            .create_security_group()
+            .group_name(cx.names.security_group(self.which))
+            .description(&self.description)
+            .vpc_id(vpc.id.as_str())
+            .tag_specifications(cx.ec2_tags(node, ResourceType::SecurityGroup))
+            .send()
+            .await
+            .doing(DOING)
+            .wait_on(&[vpc::UNKNOWN])
+            .taken_on(&["InvalidGroup.Duplicate"])?;
+        let id = created.group_id().ok_or_else(|| missing(DOING, "groupId"))?;
+        Ok(Made::Ready(Output { id: SecurityGroupId::from(id), vpc: vpc.id.clone() }))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+        if it.vpc == vpc.id {
+            return Vec::new();
+        }
+        let why =
+            "a security group keeps its VPC for life: destroy the stack, or deploy another one";
+        vec![Difference::replacement("VpcId", &it.vpc, &vpc.id, why)]
     }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_security_group().group_id(it.id.as_str()).send().await;
+        delete
+            .doing("delete the security group")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(UNKNOWN)
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let filter = Filter::builder().name("vpc-id").values(it.vpc.as_str()).build();
+        let (mut blockers, groups) = futures::try_join!(
+            network_interface::holding(aws, "group-id", it.id.as_str()),
+            read(aws, vec![filter]),
+        )?;
+        let others = groups.iter().filter(|group| names(group, &it.id));
+        blockers.extend(others.map(|group| {
+            let (name, id) = (group.group_name(), group.group_id());
+            let (name, id) = (name.unwrap_or_default(), id.unwrap_or_default());
+            format!("a rule of the security group `{name}` ({id})")
+        }));
+        Ok(blockers)
+    }
+}
+
+async fn read(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<aws_sdk_ec2::types::SecurityGroup>> {
+    let groups = aws.ec2.describe_security_groups().set_filters(Some(filters));
+    let groups = groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    groups.doing("list the security groups")
+}
+
+/// Whether a rule of another group names this one.
+fn names(other: &aws_sdk_ec2::types::SecurityGroup, id: &SecurityGroupId) -> bool {
+    let rules = other.ip_permissions().iter().chain(other.ip_permissions_egress());
+    let mut named = rules.flat_map(|rule| rule.user_id_group_pairs());
+    other.group_id() != Some(id.as_str()) && named.any(|pair| pair.group_id() == Some(id.as_str()))
 }

@@ -1,11 +1,29 @@
-//! Service: the ECS service; success is its rollout.
+//! The ECS service; its success is its rollout.
+//!
+//! A service that is being deleted is `DRAINING`, and ECS leaves it out of `ListServices`: its name is
+//! then known from its task definition, which outlives it. `CreateService` has no safe repetition, so
+//! a lost answer is looked up.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentCircuitBreaker,
+    DeploymentConfiguration, DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration,
+    PlacementStrategy, PlacementStrategyType, PropagateTags, Service as Described, ServiceField,
+};
+use aws_smithy_types::DateTime;
+use futures::future::try_join_all;
 
 use super::{
-    Kind, Made, Owned, Resource, capacity_provider, cluster, security_group, subnet, target_group,
-    task_definition,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, capacity_provider, cluster, compare,
+    security_group, subnet, target_group, task_definition,
 };
-use crate::aws::{Aws, Cx, Result, Scope};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
 use crate::names::{NodeName, ServiceName};
+
+mod rollout;
+
+use rollout::{Rollout, judge, short};
 
 /// What a service takes from others.
 pub type Needs = (
@@ -17,18 +35,62 @@ pub type Needs = (
     Option<capacity_provider::Output>,
 );
 
-/// What AWS returned.
+/// A service as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its name.
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// Its cluster.
+    /// The name of its cluster.
     pub cluster: String,
+    /// ARN of the revision that it runs, or was asked to run.
+    pub task_definition: Option<String>,
+    /// The deployment that brings it there.
+    pub deployment: Option<Deployment>,
+    /// Why its deployment had failed before this run did anything.
+    pub failed: Option<String>,
+    /// How many tasks it wants.
+    pub desired_count: Option<i32>,
+    /// `FARGATE` or `EC2`, when it has no capacity providers.
+    pub launch_type: Option<String>,
+    /// Names of the capacity providers that it runs on.
+    pub providers: Option<Vec<String>>,
+    /// Fields and types of its placement strategies, in order.
+    pub placement: Option<Vec<String>>,
+    /// Where its tasks are in the network.
+    pub network: Option<Network>,
+    /// Target groups that its tasks register with, and the container's port.
+    pub targets: Option<Vec<(String, i32)>>,
+    /// Seconds after a task's start in which health checks do not count.
+    pub grace_period: Option<i32>,
+    /// Least and most tasks during a deployment, in percent.
+    pub percents: Option<[i32; 2]>,
+    /// Whether the circuit breaker is on, and whether it rolls back.
+    pub circuit_breaker: Option<[bool; 2]>,
 }
 
-/// What is wanted.
+/// Where tasks are in the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Ids of the subnets, sorted.
+    pub subnets: Vec<String>,
+    /// Ids of the security groups, sorted.
+    pub groups: Vec<String>,
+    /// Whether tasks get public addresses.
+    pub public: Option<bool>,
+}
+
+/// One deployment of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its id.
+    pub id: String,
+    /// When it began.
+    pub since: Option<DateTime>,
+}
+
+/// The service that is wanted.
 #[derive(Debug)]
 pub struct Service {
     /// Its name.
@@ -41,25 +103,626 @@ pub struct Service {
     pub public_address: bool,
 }
 
+/// Targets sit in `initial` while a new load balancer is provisioned: with less grace, ECS would
+/// replace healthy tasks.
+const GRACE_PERIOD: i32 = 120;
+const PERCENTS: [i32; 2] = [75, 200];
+/// First over the zones, then as few instances as their CPU allows.
+const PLACEMENT: [(PlacementStrategyType, &str); 2] = [
+    (PlacementStrategyType::Spread, "attribute:ecs.availability-zone"),
+    (PlacementStrategyType::Binpack, "cpu"),
+];
+const STARTING: &str = "ECS to start the tasks";
+const UNSEEN: &str = "AWS to show the new deployment";
+
+/// What the creation and the update of a service wait for.
+const NOT_YET: &[&str] = &[
+    cluster::NO_LINKED_ROLE,
+    // Its listener was just made.
+    "InvalidParameterException: does not have an associated load balancer",
+    // Its provider was just associated.
+    "InvalidParameterException: The specified capacity provider",
+    "InvalidParameterException: not associated with the cluster",
+];
+
 impl Resource for Service {
     type Needs = Needs;
     type Output = Output;
     const KIND: Kind = Kind::Service;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let clusters = async {
+            Ok(match scope {
+                Scope::Stack(names) => vec![(names.stack().to_string(), names.cluster())],
+                Scope::Region(_) => {
+                    let ours = cluster::ours(aws, scope).await?.into_iter();
+                    ours.map(|(owner, it)| (owner.stack, it.cluster_name.unwrap_or_default()))
+                        .collect()
+                }
+            })
+        };
+        let families = task_definition::families(aws, scope);
+        let (clusters, families) = futures::try_join!(clusters, families)?;
+        let services = clusters.iter().map(async |(stack, cluster)| {
+            let mut names = listed(aws, cluster).await?;
+            let parts = families.iter().filter_map(|family| task_definition::parts(family));
+            names.extend(parts.filter(|(of, _)| of == stack).map(|(_, name)| name.to_owned()));
+            names.sort();
+            names.dedup();
+            describe(aws, cluster, &names).await
+        });
+        let services = try_join_all(services).await?.into_iter().flatten();
+        Ok(services.filter_map(|service| read(scope, &service)).collect())
     }
 
-    async fn create(
+    async fn poll(aws: &Aws, scope: &Scope, these: &[Owned<Output>]) -> Result<Vec<Owned<Output>>> {
+        let mut clusters: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for it in these.iter().map(Owned::it) {
+            clusters.entry(&it.cluster).or_default().push(it.name.clone());
+        }
+        let services =
+            clusters.into_iter().map(async |(cluster, names)| describe(aws, cluster, &names).await);
+        let services = try_join_all(services).await?.into_iter().flatten();
+        let looks = services.map(async |service| {
+            let before =
+                these.iter().map(Owned::it).find(|it| service.service_arn() == Some(&it.arn));
+            let Some(owned) = read(scope, &service) else { return Ok(None) };
+            let Seen::Present(it, _) = owned.seen else { return Ok(Some(owned)) };
+            let asked = before.and_then(|before| before.deployment.as_ref());
+            let stopped = stopped(aws, &it, rollout::failing(&service, asked)).await?;
+            let it = Output { failed: None, ..it };
+            let seen = match (judge(&service, asked, &stopped), before) {
+                // The next run finds what ECS went back to, and tries once more. This one must not.
+                (Rollout::RolledBack(why), Some(before)) => {
+                    Seen::Present(before.clone(), Phase::Broken(why))
+                }
+                (Rollout::Unseen, Some(before)) => {
+                    Seen::Present(before.clone(), Phase::Coming(UNSEEN.into()))
+                }
+                (rollout, _) => Seen::Present(it, phase(rollout)),
+            };
+            Ok(Some(Owned { seen, ..owned }))
+        });
+        Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let scope = Scope::Stack(cx.names.clone());
+        let (cluster, name) = (cx.names.cluster(), self.name.to_string());
+        let there = describe(&cx.aws, &cluster, std::slice::from_ref(&name)).await?;
+        let foreign = there.iter().any(|service| {
+            service.status() == Some("ACTIVE") && scope.owner(service.tags()).is_none()
+        });
+        Ok(foreign.then(|| format!("the service `{name}` of the ECS cluster `{cluster}`")))
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
+        const DOING: &str = "create the ECS service";
+        let (cluster, task_definition, target_group, _, provider) = needs;
+        let create = cx
+            .aws
+            .ecs_once
+            .create_service()
+            .cluster(&cluster.name)
+            .service_name(self.name.as_str())
+            .task_definition(task_definition.arn.as_str())
+            .desired_count(self.count())
+            .network_configuration(self.network_configuration(needs, DOING)?)
+            .load_balancers(self.load_balancer(target_group))
+            .health_check_grace_period_seconds(GRACE_PERIOD)
+            .deployment_configuration(deployment_configuration())
+            .enable_ecs_managed_tags(true)
+            .propagate_tags(PropagateTags::Service)
+            .set_tags(Some(cx.ecs_tags(node)));
+        let create = match provider {
+            Some(provider) => create
+                .capacity_provider_strategy(strategy(provider, DOING)?)
+                .set_placement_strategy(Some(placement())),
+            None => create.launch_type(LaunchType::Fargate),
+        };
+        let created = create
+            .send()
+            .await
+            .doing(DOING)
+            .wait_on(NOT_YET)
+            .wait_on(&[
+                "ClusterNotFoundException",
+                "InvalidParameterException: \
+                 verify that the ECS service role being passed has the proper permissions",
+                "InvalidParameterException: Unable to Start a service that is still Draining",
+            ])
+            .taken_on(&[
+                "InvalidParameterException: Creation of service was not idempotent",
+                "ClientException: Creation of service was not idempotent",
+            ])?;
+        Ok(made(created.service().ok_or_else(|| missing(DOING, "service"))?))
+    }
+
+    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference> {
+        let (_, task_definition, target_group, _, provider) = needs;
+        let mut differences = Vec::new();
+        let fargate = it.launch_type.as_deref() == Some("FARGATE");
+        // A list that is empty says nothing: some endpoints drop it, and AWS then has a launch type.
+        let providers = it.providers.as_ref().filter(|providers| !providers.is_empty());
+        let is = providers.map(|providers| providers.join(", "));
+        match (provider, is) {
+            (Some(provider), _) if fargate => {
+                differences.push(replacement("FARGATE", &provider.name));
+            }
+            (Some(provider), Some(is)) if is != provider.name => {
+                differences.push(Difference::update(
+                    "capacityProviderStrategy",
+                    is,
+                    &provider.name,
+                ));
+            }
+            (None, Some(is)) => differences.push(replacement(&is, "FARGATE")),
+            (None, None) if it.launch_type.as_deref() == Some("EC2") => {
+                differences.push(replacement("EC2", "FARGATE"));
+            }
+            _ => {}
+        }
+        let mut differs = |field: &str, is: Option<String>, wanted: String| {
+            if let Some(is) = is.filter(|is| *is != wanted) {
+                differences.push(Difference::update(field, is, wanted));
+            }
+        };
+        let revision = |arn: &str| short(arn).to_owned();
+        let is = it.task_definition.as_deref().map(revision);
+        differs("taskDefinition", is, revision(task_definition.arn.as_str()));
+        let targets = it.targets.as_ref().map(|targets| {
+            let targets = targets.iter().map(|(group, port)| target(group, *port));
+            targets.collect::<Vec<_>>().join(", ")
+        });
+        let wanted = target(target_group.arn.as_str(), i32::from(self.port));
+        differs("loadBalancers", targets, wanted);
+        let wanted = self.network(needs);
+        // Where tasks cannot have public addresses, AWS may say so or say nothing.
+        let network = it.network.clone().map(|it| match (it.public, wanted.public) {
+            (Some(_), Some(_)) => it,
+            _ => Network { public: wanted.public, ..it },
+        });
+        differs("networkConfiguration", network.as_ref().map(words), words(&wanted));
+        if provider.is_some() {
+            let placement = it.placement.as_ref().filter(|placement| !placement.is_empty());
+            let is = placement.map(|placement| placement.join(", ").to_ascii_lowercase());
+            differs("placementStrategy", is, order(&self::placement()).join(", "));
+        }
+        compare(&mut differences, "desiredCount", it.desired_count.as_ref(), &self.count());
+        let grace = it.grace_period.as_ref();
+        compare(&mut differences, "healthCheckGracePeriodSeconds", grace, &GRACE_PERIOD);
+        let percents = it.percents.as_ref();
+        compare(&mut differences, "deploymentConfiguration", percents, &PERCENTS);
+        let breaker = it.circuit_breaker.as_ref();
+        compare(&mut differences, "deploymentCircuitBreaker", breaker, &[true, true]);
+        // A deployment that failed stays as it is until somebody asks for another. Where something
+        // else changes, that does.
+        if let Some(why) = it.failed.as_ref().filter(|_| differences.is_empty()) {
+            differences.push(Difference::update(
+                "deployment",
+                format!("failed: {why}"),
+                "a new one",
+            ));
+        }
+        differences
+    }
+
+    async fn update(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        it: &Output,
+        needs: &Needs,
+        differences: &[Difference],
     ) -> Result<Made<Output>> {
-        todo!()
+        const DOING: &str = "update the ECS service";
+        let (_, task_definition, target_group, _, provider) = needs;
+        // Only what differs: ECS may start a deployment for a field that is merely said again.
+        let differs = |field: &str| differences.iter().any(|it| it.field == field);
+        let mut update = cx.aws.ecs.update_service().cluster(&it.cluster).service(&it.name);
+        if differs("taskDefinition") {
+            update = update.task_definition(task_definition.arn.as_str());
+        }
+        if differs("desiredCount") {
+            update = update.desired_count(self.count());
+        }
+        if differs("loadBalancers") {
+            update = update.load_balancers(self.load_balancer(target_group));
+        }
+        if differs("networkConfiguration") {
+            update = update.network_configuration(self.network_configuration(needs, DOING)?);
+        }
+        if differs("healthCheckGracePeriodSeconds") {
+            update = update.health_check_grace_period_seconds(GRACE_PERIOD);
+        }
+        if differs("deploymentConfiguration") || differs("deploymentCircuitBreaker") {
+            update = update.deployment_configuration(deployment_configuration());
+        }
+        if differs("placementStrategy") {
+            update = update.set_placement_strategy(Some(placement()));
+        }
+        if let Some(provider) = provider.as_ref().filter(|_| differs("capacityProviderStrategy")) {
+            update = update.capacity_provider_strategy(strategy(provider, DOING)?);
+        }
+        if differs("capacityProviderStrategy") || it.failed.is_some() {
+            update = update.force_new_deployment(true);
+        }
+        let updated = update.send().await.doing(DOING).wait_on(NOT_YET)?;
+        Ok(made(updated.service().ok_or_else(|| missing(DOING, "service"))?))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        // Forced, it need not be scaled down first.
+        let delete = aws.ecs.delete_service().cluster(&it.cluster).service(&it.name).force(true);
+        delete
+            .send()
+            .await
+            .doing("delete the ECS service")
+            .wait_on(&["InvalidParameterException: deployments are active"])
+            .gone_is_fine(&[
+                "ServiceNotFoundException",
+                "ServiceNotActiveException",
+                "ClusterNotFoundException",
+                "ClientException: inactive",
+                "InvalidParameterException: inactive",
+            ])
+            .map(drop)
+    }
+}
+
+impl Service {
+    fn count(&self) -> i32 {
+        i32::try_from(self.count).unwrap_or(i32::MAX)
+    }
+
+    fn load_balancer(&self, target_group: &target_group::Output) -> LoadBalancer {
+        LoadBalancer::builder()
+            .target_group_arn(target_group.arn.as_str())
+            .container_name(self.name.as_str())
+            .container_port(i32::from(self.port))
+            .build()
+    }
+
+    fn network(&self, (_, _, _, (subnets, group), provider): &Needs) -> Network {
+        let mut subnets: Vec<_> = subnets.iter().map(|subnet| subnet.id.to_string()).collect();
+        subnets.sort();
+        Network {
+            subnets,
+            groups: vec![group.id.to_string()],
+            // Tasks on instances cannot have one, and ECS refuses to be asked for it.
+            public: provider.is_none().then_some(self.public_address),
+        }
+    }
+
+    fn network_configuration(&self, needs: &Needs, doing: &str) -> Result<NetworkConfiguration> {
+        let network = self.network(needs);
+        let assign =
+            |public| if public { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
+        let configuration = AwsVpcConfiguration::builder()
+            .set_subnets(Some(network.subnets))
+            .set_security_groups(Some(network.groups))
+            .set_assign_public_ip(network.public.map(assign))
+            .build()
+            .map_err(|error| Error::other(doing, error.to_string()))?;
+        Ok(NetworkConfiguration::builder().awsvpc_configuration(configuration).build())
+    }
+}
+
+impl From<&Described> for Output {
+    fn from(service: &Described) -> Self {
+        let network = service.network_configuration();
+        let network = network.and_then(NetworkConfiguration::awsvpc_configuration);
+        let network = network.map(|it| {
+            let (mut subnets, mut groups) = (it.subnets().to_vec(), it.security_groups().to_vec());
+            subnets.sort();
+            groups.sort();
+            let public = it.assign_public_ip().map(|it| *it == AssignPublicIp::Enabled);
+            Network { subnets, groups, public }
+        });
+        let target =
+            |it: &LoadBalancer| Some((it.target_group_arn()?.to_owned(), it.container_port()?));
+        let targets = service.load_balancers.as_ref();
+        let targets = targets.and_then(|targets| targets.iter().map(target).collect());
+        let providers = service.capacity_provider_strategy.as_ref();
+        let deployments = service.deployment_configuration();
+        let percents =
+            deployments.and_then(|it| Some([it.minimum_healthy_percent()?, it.maximum_percent()?]));
+        let breaker = deployments.and_then(DeploymentConfiguration::deployment_circuit_breaker);
+        let primary = rollout::primary(service);
+        Self {
+            name: service.service_name().unwrap_or_default().to_owned(),
+            arn: service.service_arn().unwrap_or_default().to_owned(),
+            cluster: short(service.cluster_arn().unwrap_or_default()).to_owned(),
+            task_definition: service.task_definition().map(str::to_owned),
+            deployment: primary.and_then(|it| {
+                Some(Deployment { id: it.id()?.to_owned(), since: it.created_at().copied() })
+            }),
+            failed: None,
+            desired_count: Some(service.desired_count()),
+            launch_type: service.launch_type().map(|it| it.as_str().to_owned()),
+            providers: providers
+                .map(|all| all.iter().map(|it| it.capacity_provider().to_owned()).collect()),
+            placement: service.placement_strategy.as_deref().map(order),
+            network,
+            targets,
+            grace_period: service.health_check_grace_period_seconds(),
+            percents,
+            circuit_breaker: breaker.map(|it| [it.enable(), it.rollback()]),
+        }
+    }
+}
+
+/// The names of the services of a cluster that are not on their way out.
+async fn listed(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
+    let all = aws.ecs.list_services().cluster(cluster).into_paginator().items().send();
+    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.doing("list the ECS services").gone_is_fine(cluster::GONE)?;
+    Ok(all.unwrap_or_default().iter().map(|arn| short(arn).to_owned()).collect())
+}
+
+/// Services by name; a call takes ten. Unknown ones, and those of a cluster that is gone, are left out.
+async fn describe(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Described>> {
+    let batches = names.chunks(10).map(async |batch| {
+        let describe = aws.ecs.describe_services().cluster(cluster).include(ServiceField::Tags);
+        let described = describe.set_services(Some(batch.to_vec())).send().await;
+        let described = described.doing("describe the ECS services").gone_is_fine(cluster::GONE)?;
+        Ok(described.and_then(|described| described.services).unwrap_or_default())
+    });
+    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+}
+
+fn read(scope: &Scope, service: &Described) -> Option<Owned<Output>> {
+    let owner = scope.owner(service.tags())?;
+    let it = Output::from(service);
+    let id = it.name.clone();
+    let seen = match service.status() {
+        Some("INACTIVE") => return None,
+        Some("DRAINING") => {
+            let tasks = service.running_count() + service.pending_count();
+            Seen::Leaving(it, format!("{tasks} of its tasks have not stopped yet"))
+        }
+        _ => match judge(service, None, &[]) {
+            Rollout::Failed(why) => {
+                Seen::Present(Output { failed: Some(why.clone()), ..it }, Phase::Broken(why))
+            }
+            rollout => Seen::Present(it, phase(rollout)),
+        },
+    };
+    Some(Owned { owner, id, seen })
+}
+
+fn phase(rollout: Rollout) -> Phase {
+    match rollout {
+        Rollout::Steady => Phase::Ready,
+        Rollout::Going(why) => Phase::Coming(why),
+        Rollout::Failed(why) | Rollout::RolledBack(why) => Phase::Broken(why),
+        Rollout::Unseen => Phase::Coming(UNSEEN.into()),
+    }
+}
+
+/// What a change answered. A failure that it shows is the one that was there before.
+fn made(service: &Described) -> Made<Output> {
+    match judge(service, None, &[]) {
+        Rollout::Steady => Made::Ready(Output::from(service)),
+        Rollout::Going(why) => Made::Coming(Output::from(service), why),
+        _ => Made::Coming(Output::from(service), STARTING.into()),
+    }
+}
+
+/// Why the newest tasks of a failing deployment stopped: up to three, each reason said once.
+async fn stopped(aws: &Aws, it: &Output, deployment: Option<&str>) -> Result<Vec<String>> {
+    const DOING: &str = "look at the stopped tasks of the ECS service";
+    let Some(deployment) = deployment else { return Ok(Vec::new()) };
+    let look = async {
+        let list = aws.ecs.list_tasks().cluster(&it.cluster).service_name(&it.name);
+        let listed = list.desired_status(DesiredStatus::Stopped).send().await.doing(DOING)?;
+        if listed.task_arns().is_empty() {
+            return Ok(Vec::new());
+        }
+        let describe = aws.ecs.describe_tasks().cluster(&it.cluster);
+        let described = describe.set_tasks(listed.task_arns).send().await.doing(DOING)?;
+        Ok(described.tasks.unwrap_or_default())
+    };
+    let mut tasks = match look.await {
+        // They only explain.
+        Err(error) => {
+            let error: Error = error;
+            tracing::debug!(%error);
+            return Ok(Vec::new());
+        }
+        Ok(tasks) => tasks,
+    };
+    tasks.retain(|task| task.started_by().is_none_or(|by| by == deployment));
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().copied()));
+    let mut reasons: Vec<String> = Vec::new();
+    for why in tasks.iter().take(3).map(rollout::why_stopped) {
+        if !reasons.contains(&why) {
+            reasons.push(why);
+        }
+    }
+    Ok(reasons)
+}
+
+fn replacement(is: &str, wanted: &str) -> Difference {
+    let why = "a service does not move between instances and Fargate: destroy the stack, or deploy \
+               another one";
+    Difference::replacement("launchType", is, wanted, why)
+}
+
+fn strategy(
+    provider: &capacity_provider::Output,
+    doing: &str,
+) -> Result<CapacityProviderStrategyItem> {
+    CapacityProviderStrategyItem::builder()
+        .capacity_provider(&provider.name)
+        .base(0)
+        .weight(1)
+        .build()
+        .map_err(|error| Error::other(doing, error.to_string()))
+}
+
+fn placement() -> Vec<PlacementStrategy> {
+    let strategy = |(kind, field): &(PlacementStrategyType, &str)| {
+        PlacementStrategy::builder().r#type(kind.clone()).field(*field).build()
+    };
+    PLACEMENT.iter().map(strategy).collect()
+}
+
+/// Placement strategies in words, in their order.
+fn order(strategies: &[PlacementStrategy]) -> Vec<String> {
+    let one = |strategy: &PlacementStrategy| {
+        let kind = strategy.r#type().map_or("", PlacementStrategyType::as_str);
+        format!("{kind} {}", strategy.field().unwrap_or_default())
+    };
+    strategies.iter().map(one).collect()
+}
+
+fn deployment_configuration() -> DeploymentConfiguration {
+    let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
+    DeploymentConfiguration::builder()
+        .minimum_healthy_percent(PERCENTS[0])
+        .maximum_percent(PERCENTS[1])
+        .deployment_circuit_breaker(breaker)
+        .build()
+}
+
+fn target(group: &str, port: i32) -> String {
+    format!("port {port} in {group}")
+}
+
+fn words(network: &Network) -> String {
+    let public = match network.public {
+        Some(true) => ", public addresses",
+        Some(false) => ", no public addresses",
+        None => "",
+    };
+    format!("{}, {}{public}", network.subnets.join(", "), network.groups.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Remedy;
+
+    const REVISION: &str = "arn:aws:ecs:eu-west-1:1:task-definition/td-demo_web:2";
+
+    fn wanted() -> Service {
+        Service { name: "web".parse().unwrap(), count: 2, port: 80, public_address: false }
+    }
+
+    fn needs(on_instances: bool) -> Needs {
+        let cluster =
+            cluster::Output { name: "cluster-demo".into(), arn: String::new(), insights: None };
+        let revision = task_definition::Output { arn: REVISION.into(), hash: None, content: None };
+        let target_group = target_group::Output {
+            arn: "tg".into(),
+            health_path: None,
+            health_check: None,
+            deregistration_delay: None,
+        };
+        let subnet = |id: &str| subnet::Output {
+            id: id.into(),
+            vpc: "vpc-1".into(),
+            zone: None,
+            cidr: None,
+            public_addresses: None,
+        };
+        let group = security_group::Output { id: "sg-1".into(), vpc: "vpc-1".into() };
+        let provider = capacity_provider::Output {
+            name: "cp-demo".into(),
+            arn: String::new(),
+            group: None,
+            target_capacity: None,
+            termination_protection: None,
+            draining: None,
+            scaling: None,
+            warmup: None,
+            steps: None,
+        };
+        let place = (vec![subnet("subnet-b"), subnet("subnet-a")], group);
+        (cluster, revision, target_group, place, on_instances.then_some(provider))
+    }
+
+    /// A service as AWS answers right after it was made.
+    fn described(needs: &Needs) -> Described {
+        let service = Described::builder()
+            .task_definition(REVISION)
+            .desired_count(2)
+            .network_configuration(wanted().network_configuration(needs, "").unwrap())
+            .load_balancers(wanted().load_balancer(&needs.2))
+            .health_check_grace_period_seconds(GRACE_PERIOD)
+            .deployment_configuration(deployment_configuration());
+        match &needs.4 {
+            Some(provider) => service
+                .capacity_provider_strategy(strategy(provider, "").unwrap())
+                .set_placement_strategy(Some(placement()))
+                .build(),
+            None => service.launch_type(LaunchType::Fargate).build(),
+        }
+    }
+
+    fn fields(it: &Output, needs: &Needs) -> Vec<String> {
+        wanted().drift(it, needs).into_iter().map(|difference| difference.field).collect()
+    }
+
+    #[test]
+    fn what_was_asked_for_is_no_difference() {
+        for needs in [needs(true), needs(false)] {
+            let it = Output::from(&described(&needs));
+            assert_eq!(wanted().drift(&it, &needs), []);
+            // AWS writes the field in upper case, and says what tasks on instances cannot have.
+            let placement = it.placement.clone().map(|all| all.join(",").to_uppercase());
+            let public = it.network.clone().map(|it| Network { public: Some(false), ..it });
+            let mut it = Output { network: public, ..it };
+            it.placement = placement.map(|all| all.split(',').map(str::to_owned).collect());
+            assert_eq!(wanted().drift(&it, &needs), []);
+        }
+    }
+
+    #[test]
+    fn what_an_endpoint_drops_is_no_difference() {
+        let it = Described::builder()
+            .desired_count(2)
+            .launch_type(LaunchType::Ec2)
+            .set_capacity_provider_strategy(Some(Vec::new()))
+            .set_placement_strategy(Some(Vec::new()))
+            .build();
+        assert_eq!(fields(&Output::from(&it), &needs(true)), [""; 0]);
+    }
+
+    #[test]
+    fn changes_are_told_by_field() {
+        let needs = needs(false);
+        let it = Output::from(&described(&needs));
+        let network =
+            it.network.clone().map(|it| Network { subnets: vec!["subnet-a".into()], ..it });
+        let it = Output {
+            task_definition: Some(REVISION.replace(":2", ":1")),
+            desired_count: Some(1),
+            targets: Some(vec![("tg".into(), 8080)]),
+            network,
+            ..it
+        };
+        let all = ["taskDefinition", "loadBalancers", "networkConfiguration", "desiredCount"];
+        assert_eq!(fields(&it, &needs), all);
+    }
+
+    #[test]
+    fn a_service_does_not_move_between_instances_and_fargate() {
+        for (on_instances, other) in [(true, needs(false)), (false, needs(true))] {
+            let it = Output::from(&described(&other));
+            let differences = wanted().drift(&it, &needs(on_instances));
+            assert!(matches!(differences[0].remedy, Remedy::Replacement(_)));
+        }
+    }
+
+    #[test]
+    fn another_run_tries_a_failed_deployment_again() {
+        let needs = needs(false);
+        let failed = Some("tasks failed to start".to_owned());
+        let it = Output { failed, ..Output::from(&described(&needs)) };
+        assert_eq!(fields(&it, &needs), ["deployment"]);
+        let it = Output { desired_count: Some(1), ..it };
+        assert_eq!(fields(&it, &needs), ["desiredCount"]);
     }
 }

@@ -1,15 +1,27 @@
-//! TargetGroup: the tasks that a listener forwards to; its attributes are drift and update.
+//! A target group: the tasks that a listener forwards to, and how ELB tells healthy ones.
+//!
+//! ECS registers the tasks by their addresses, each with its own port. Like a load balancer, a
+//! create with the settings of an existing one answers with that one. The deregistration delay
+//! cannot be said at birth: it is drift and update.
 
-use super::id::TargetGroupArn;
-use super::{Kind, Made, Owned, Resource, vpc};
-use crate::aws::{Aws, Cx, Result, Scope};
+use aws_sdk_elasticloadbalancingv2::types::{
+    ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetTypeEnum,
+};
+use futures::future::try_join_all;
+
+use super::id::{TargetGroupArn, VpcId};
+use super::load_balancer::{is_foreign, tags, tags_of};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, vpc};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
 use crate::names::{NodeName, ServiceName};
 
-/// What AWS returned.
+/// A target group as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Its arn.
     pub arn: TargetGroupArn,
+    /// The VPC that its targets are in.
+    pub vpc: Option<VpcId>,
     /// Path of the health check.
     pub health_path: Option<String>,
     /// Interval, timeout, healthy and unhealthy threshold of the health check.
@@ -18,7 +30,7 @@ pub struct Output {
     pub deregistration_delay: Option<String>,
 }
 
-/// What is wanted.
+/// The target group that is wanted.
 #[derive(Debug)]
 pub struct TargetGroup {
     /// The service.
@@ -29,25 +41,239 @@ pub struct TargetGroup {
     pub health_path: String,
 }
 
+/// What ELB answers about a target group that is not there.
+pub const UNKNOWN: &str = "TargetGroupNotFound";
+
+/// What all our target groups' names begin with.
+const PREFIX: &str = "tg-";
+const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
+/// Wanted, in seconds: tasks stop at once instead of waiting for connections to end.
+const DEREGISTRATION_DELAY_WANTED: &str = "0";
+/// What a target group is born with, in seconds.
+const DEREGISTRATION_DELAY_AT_BIRTH: &str = "300";
+/// Seconds between two health checks, seconds until one has failed, and how many in a row make a
+/// target healthy or unhealthy: healthy after 12 seconds, where AWS's defaults take 150.
+const HEALTH_CHECK: [i32; 4] = [6, 5, 2, 10];
+
 impl Resource for TargetGroup {
     type Needs = vpc::Output;
     type Output = Output;
     const KIND: Kind = Kind::TargetGroup;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let listed = aws.elb.describe_target_groups().into_paginator().items().send();
+        let listed = listed.collect::<Result<Vec<_>, _>>().await.doing("list the target groups");
+        // Some endpoints say that there are none with the code for one that is not there.
+        let mut listed = listed.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
+        listed.retain(|one| one.target_group_name().is_some_and(|name| name.starts_with(PREFIX)));
+        let arns: Vec<_> = listed.iter().filter_map(Description::target_group_arn).collect();
+        let tags = tags_of(aws, &arns).await?;
+        let ours = listed.iter().filter_map(|described| {
+            Some((scope.owner(tags.get(described.target_group_arn()?)?)?, described))
+        });
+        let read = ours.map(async |(owner, described)| {
+            let output = Output::from(described);
+            let deregistration_delay = deregistration_delay(aws, &output.arn).await?;
+            let output = Output { deregistration_delay, ..output };
+            let id = described.target_group_name().unwrap_or_default().to_owned();
+            Ok(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
+        });
+        try_join_all(read).await
     }
 
-    async fn create(
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let name = cx.names.target_group(&self.service);
+        let found = cx.aws.elb.describe_target_groups().names(&name).send().await;
+        let found = found.doing("look for the target group by its name");
+        let found = found.gone_is_fine(&[UNKNOWN])?;
+        let Some(arn) =
+            found.as_ref().and_then(|it| it.target_groups().first()?.target_group_arn())
+        else {
+            return Ok(None);
+        };
+        let foreign = is_foreign(cx, arn).await?;
+        Ok(foreign.then(|| format!("the target group `{name}`")))
+    }
+
+    async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
+        const DOING: &str = "create the target group";
+        let [interval, timeout, healthy, unhealthy] = HEALTH_CHECK;
+        let created = cx
+            .aws
+            .elb
+            .create_target_group()
+            .name(cx.names.target_group(&self.service))
+            .vpc_id(vpc.id.as_str())
+            .target_type(TargetTypeEnum::Ip)
+            .protocol(ProtocolEnum::Http)
+            .port(i32::from(self.port))
+            .health_check_protocol(ProtocolEnum::Http)
+            .health_check_path(&self.health_path)
+            .health_check_interval_seconds(interval)
+            .health_check_timeout_seconds(timeout)
+            .healthy_threshold_count(healthy)
+            .unhealthy_threshold_count(unhealthy)
+            .set_tags(Some(tags(cx, node)))
+            .send()
+            .await
+            .doing(DOING)
+            // The VPC may be too new for ELB to know it.
+            .wait_on(&["ValidationError: is not found"])
+            .taken_on(&["DuplicateTargetGroupName"])?;
+        let described = created.target_groups().first().ok_or_else(|| missing(DOING, "member"))?;
+        described.target_group_arn().ok_or_else(|| missing(DOING, "TargetGroupArn"))?;
+        let deregistration_delay = Some(DEREGISTRATION_DELAY_AT_BIRTH.into());
+        Ok(Made::Ready(Output { deregistration_delay, ..Output::from(described) }))
+    }
+
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if let Some(is) = it.vpc.as_ref().filter(|is| **is != vpc.id) {
+            let why = "a target group keeps its VPC for life: destroy the stack, or deploy \
+                       another one";
+            differences.push(Difference::replacement("VpcId", is, &vpc.id, why));
+        }
+        let path = it.health_path.as_ref();
+        compare(&mut differences, "HealthCheckPath", path, &self.health_path);
+        compare(&mut differences, "HealthCheck", it.health_check.as_ref(), &HEALTH_CHECK);
+        let delay = it.deregistration_delay.as_deref();
+        let wanted = &DEREGISTRATION_DELAY_WANTED;
+        compare(&mut differences, DEREGISTRATION_DELAY, delay.as_ref(), wanted);
+        differences
+    }
+
+    async fn update(
         &self,
-        _cx: &Cx,
+        cx: &Cx,
         _node: &NodeName,
-        _needs: &Self::Needs,
+        it: &Output,
+        _vpc: &vpc::Output,
+        differences: &[Difference],
     ) -> Result<Made<Output>> {
-        todo!()
+        let differs = |what: &str| differences.iter().any(|one| one.field.starts_with(what));
+        if differs("HealthCheck") {
+            let [interval, timeout, healthy, unhealthy] = HEALTH_CHECK;
+            let modify = cx
+                .aws
+                .elb
+                .modify_target_group()
+                .target_group_arn(it.arn.as_str())
+                .health_check_protocol(ProtocolEnum::Http)
+                .health_check_path(&self.health_path)
+                .health_check_interval_seconds(interval)
+                .health_check_timeout_seconds(timeout)
+                .healthy_threshold_count(healthy)
+                .unhealthy_threshold_count(unhealthy);
+            let modify = modify.send().await;
+            modify.doing("set the health check of the target group").wait_on(&[UNKNOWN])?;
+        }
+        if differs(DEREGISTRATION_DELAY) {
+            set_delay(&cx.aws, &it.arn).await.wait_on(&[UNKNOWN])?;
+        }
+        Ok(Made::Ready(Output {
+            health_path: Some(self.health_path.clone()),
+            health_check: Some(HEALTH_CHECK),
+            deregistration_delay: Some(DEREGISTRATION_DELAY_WANTED.into()),
+            ..it.clone()
+        }))
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
+        match it.deregistration_delay.as_deref() {
+            None | Some(DEREGISTRATION_DELAY_WANTED) => Ok(()),
+            Some(_) => set_delay(aws, &it.arn).await.gone_is_fine(&[UNKNOWN]).map(drop),
+        }
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.elb.delete_target_group().target_group_arn(it.arn.as_str()).send().await;
+        delete
+            .doing("delete the target group")
+            // It is in use for a moment longer than the load balancer is there.
+            .wait_on(&["ResourceInUse"])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let read = aws.elb.describe_target_groups().target_group_arns(it.arn.as_str()).send().await;
+        let read = read.doing("look who uses the target group").gone_is_fine(&[UNKNOWN])?;
+        let groups = read.as_ref().map(|read| read.target_groups()).unwrap_or_default();
+        let users = groups.iter().flat_map(Description::load_balancer_arns);
+        Ok(users.map(|arn| format!("the load balancer {arn}")).collect())
+    }
+}
+
+impl From<&Description> for Output {
+    fn from(described: &Description) -> Self {
+        let health_check = || {
+            Some([
+                described.health_check_interval_seconds()?,
+                described.health_check_timeout_seconds()?,
+                described.healthy_threshold_count()?,
+                described.unhealthy_threshold_count()?,
+            ])
+        };
+        Self {
+            arn: TargetGroupArn::from(described.target_group_arn().unwrap_or_default()),
+            vpc: described.vpc_id().map(VpcId::from),
+            health_path: described.health_check_path().map(str::to_owned),
+            health_check: health_check(),
+            deregistration_delay: None,
+        }
+    }
+}
+
+async fn deregistration_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<Option<String>> {
+    let read = aws.elb.describe_target_group_attributes().target_group_arn(arn.as_str());
+    let read = read.send().await.doing("read the target group's attributes");
+    // A target group that goes between two looks has no attributes.
+    let read = read.gone_is_fine(&[UNKNOWN])?;
+    let attributes = read.as_ref().map(|read| read.attributes()).unwrap_or_default();
+    let delay = attributes.iter().find(|attribute| attribute.key() == Some(DEREGISTRATION_DELAY));
+    Ok(delay.and_then(|attribute| attribute.value()).map(str::to_owned))
+}
+
+async fn set_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<()> {
+    let delay = TargetGroupAttribute::builder().key(DEREGISTRATION_DELAY);
+    let delay = delay.value(DEREGISTRATION_DELAY_WANTED).build();
+    let set = aws.elb.modify_target_group_attributes().target_group_arn(arn.as_str());
+    let set = set.attributes(delay).send().await;
+    set.doing("set the deregistration delay of the target group").map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_check_and_delay_are_changed_in_place() {
+        let wanted = TargetGroup {
+            service: "web".parse().unwrap(),
+            port: 80,
+            health_path: "/health".into(),
+        };
+        let vpc = vpc::Output {
+            id: VpcId::from("vpc-1"),
+            cidr: None,
+            dns_support: None,
+            dns_hostnames: None,
+        };
+        let described = Description::builder()
+            .health_check_path("/")
+            .health_check_interval_seconds(30)
+            .health_check_timeout_seconds(5)
+            .healthy_threshold_count(5)
+            .unhealthy_threshold_count(2)
+            .port(8080)
+            .build();
+        let it = Output::from(&described);
+        let it = Output { deregistration_delay: Some("300".into()), ..it };
+        let fields = |it: &Output| -> Vec<String> {
+            wanted.drift(it, &vpc).into_iter().map(|one| one.field).collect()
+        };
+        assert_eq!(fields(&it), ["HealthCheckPath", "HealthCheck", DEREGISTRATION_DELAY]);
+        let unknown = Output::from(&Description::builder().build());
+        assert_eq!(fields(&unknown), Vec::<String>::new());
     }
 }

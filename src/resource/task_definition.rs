@@ -1,11 +1,32 @@
-//! TaskDefinition: what a task runs; a change is a new revision.
+//! What a task runs: a family of numbered revisions, of which the newest active one counts.
+//!
+//! Each registration makes a revision, also when nothing changed, so revisions carry a hash of their
+//! content in a tag, and only the hash decides. Old revisions stay: a rollback needs them. Removal
+//! takes two calls, deregistration and deletion, and a revision in use is deleted later by ECS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use aws_sdk_ecs::types::{
+    Compatibility as Requires, ContainerDefinition, KeyValuePair, LogConfiguration, LogDriver,
+    NetworkMode, PortMapping, SortOrder, Tag, TaskDefinition as Described, TaskDefinitionField,
+    TaskDefinitionStatus as Status, TransportProtocol,
+};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::id::TaskDefinitionArn;
-use super::{Kind, Made, Owned, Resource, log_group, role};
-use crate::aws::{Aws, Cx, Result, Scope};
-use crate::names::{NodeName, ServiceName};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, log_group, role};
+use crate::aws::tags::Tagged;
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
+use crate::names::{Names, NodeName, ServiceName};
+
+/// The tag that holds the hash of a revision's content.
+pub const TAG_CONTENT: &str = "ecsup:content";
+
+/// How many descriptions are asked for at once: there is no batch of them.
+const AT_ONCE: usize = 8;
 
 /// What a task runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,16 +37,43 @@ pub enum Compatibility {
     Fargate,
 }
 
-/// What AWS returned.
+/// A revision as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// Its arn.
+    /// Its ARN.
     pub arn: TaskDefinitionArn,
     /// Hash of its content, from a tag. `None` when not read.
     pub hash: Option<String>,
+    /// What people recognise in the content, to say what changes. `None` when not read.
+    pub content: Option<Content>,
 }
 
-/// What is wanted.
+/// The parts of a revision's content that a change can be told by. The hash covers more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Image.
+    pub image: String,
+    /// CPU units.
+    pub cpu: String,
+    /// Memory in MiB.
+    pub memory: String,
+    /// The container's port.
+    pub port: String,
+    /// Its environment.
+    pub environment: BTreeMap<String, Secret>,
+}
+
+/// A value that is compared and never shown: many keep passwords in the environment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The task definition that is wanted.
 #[derive(Debug)]
 pub struct TaskDefinition {
     /// The service, which is also the container's name.
@@ -52,20 +100,414 @@ impl Resource for TaskDefinition {
     const KIND: Kind = Kind::TaskDefinition;
     const UPDATE_REPLACES: bool = true;
 
-    async fn list(_aws: &Aws, _scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        todo!()
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        let families = families(aws, scope).await?;
+        let newest = stream::iter(families)
+            .map(async |family: String| newest(aws, scope, &family).await)
+            .buffered(AT_ONCE)
+            .try_collect::<Vec<_>>();
+        Ok(newest.await?.into_iter().flatten().collect())
     }
 
-    async fn create(
+    async fn create(&self, cx: &Cx, node: &NodeName, needs: &Self::Needs) -> Result<Made<Output>> {
+        const DOING: &str = "register the task definition";
+        let (role, log_group) = needs;
+        let hash = self.hash(needs);
+        let container = self.container(&log_group.name);
+        let register = cx
+            .aws
+            .ecs_once
+            .register_task_definition()
+            .family(cx.names.task_family(&self.service))
+            .cpu(self.cpu.to_string())
+            .memory(self.memory.to_string())
+            .network_mode(NetworkMode::Awsvpc)
+            .requires_compatibilities(match self.compatibility {
+                Compatibility::Ec2 => Requires::Ec2,
+                Compatibility::Fargate => Requires::Fargate,
+            })
+            .execution_role_arn(role.arn.as_str())
+            .container_definitions(container.map_err(|why| Error::other(DOING, why))?)
+            .set_tags(Some(cx.ecs_tags(node)))
+            .tags(Tag::builder().key(TAG_CONTENT).value(&hash).build());
+        let registered = register.send().await;
+        let registered =
+            registered.doing(DOING).wait_on(&["ClientException: Role is not valid"])?;
+        let revision = registered.task_definition().and_then(Described::task_definition_arn);
+        let arn = TaskDefinitionArn::from(revision.ok_or_else(|| missing(DOING, "ARN"))?);
+        Ok(Made::Ready(Output { arn, hash: Some(hash), content: Some(self.content()) }))
+    }
+
+    fn drift(&self, it: &Output, needs: &Self::Needs) -> Vec<Difference> {
+        let wanted = self.hash(needs);
+        let Some(hash) = it.hash.as_ref().filter(|hash| **hash != wanted) else {
+            return Vec::new();
+        };
+        let changes = it.content.as_ref().map(|is| changes(is, &self.content()));
+        match changes {
+            Some(changes) if !changes.is_empty() => changes,
+            _ => vec![Difference::update("content", hash, wanted)],
+        }
+    }
+
+    async fn update(
         &self,
-        _cx: &Cx,
-        _node: &NodeName,
-        _needs: &Self::Needs,
+        cx: &Cx,
+        node: &NodeName,
+        _it: &Output,
+        needs: &Self::Needs,
+        _differences: &[Difference],
     ) -> Result<Made<Output>> {
-        todo!()
+        self.create(cx, node, needs).await
     }
 
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        todo!()
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let Some((scope, family)) = whose(&it.arn) else { return Ok(()) };
+        let mut ours = Vec::new();
+        for status in [Status::Active, Status::Inactive] {
+            let active = status == Status::Active;
+            for (owned, _) in revisions(aws, &scope, family, status).await? {
+                if active {
+                    deregister(aws, &owned.it().arn).await?;
+                }
+                ours.push(owned.it().arn.to_string());
+            }
+        }
+        for batch in ours.chunks(10) {
+            let delete = aws.ecs.delete_task_definitions();
+            let delete = delete.set_task_definitions(Some(batch.to_vec())).send().await;
+            let deleted = delete.doing("delete the task definition")?;
+            // One that is not deregistered everywhere yet is found by the next look.
+            for failure in deleted.failures() {
+                tracing::debug!(arn = failure.arn(), reason = failure.reason(), "not deleted");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TaskDefinition {
+    /// Where the container's output goes. In blocking mode a slow log service would stop the tasks.
+    fn log_options<'a>(&'a self, log_group: &'a str) -> BTreeMap<&'static str, &'a str> {
+        BTreeMap::from([
+            ("awslogs-group", log_group),
+            ("awslogs-region", &self.region),
+            ("awslogs-stream-prefix", self.service.as_str()),
+            ("max-buffer-size", "25m"),
+            ("mode", "non-blocking"),
+        ])
+    }
+
+    fn container(&self, log_group: &str) -> Result<ContainerDefinition, String> {
+        // Each task has a network interface of its own, so the host's port is the container's.
+        let port = PortMapping::builder()
+            .container_port(i32::from(self.port))
+            .host_port(i32::from(self.port))
+            .protocol(TransportProtocol::Tcp);
+        let variable = |(name, value)| KeyValuePair::builder().name(name).value(value).build();
+        let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs);
+        let options = self.log_options(log_group).into_iter();
+        let logs = options.fold(logs, |logs, (key, value)| logs.options(key, value)).build();
+        Ok(ContainerDefinition::builder()
+            .name(self.service.as_str())
+            .image(&self.image)
+            .cpu(i32::try_from(self.cpu).map_err(|error| error.to_string())?)
+            .memory(i32::try_from(self.memory).map_err(|error| error.to_string())?)
+            .essential(true)
+            .port_mappings(port.build())
+            .set_environment(Some(self.environment.iter().map(variable).collect()))
+            .log_configuration(logs.map_err(|error| error.to_string())?)
+            .build())
+    }
+
+    /// What is registered, as the API writes it: whatever is added to the request is added here.
+    fn request(&self, (role, log_group): &(role::Output, log_group::Output)) -> Value {
+        json!({
+            "cpu": self.cpu.to_string(),
+            "memory": self.memory.to_string(),
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": [match self.compatibility {
+                Compatibility::Ec2 => "EC2",
+                Compatibility::Fargate => "FARGATE",
+            }],
+            "executionRoleArn": role.arn.as_str(),
+            "containerDefinitions": [{
+                "name": self.service.as_str(),
+                "image": self.image,
+                "cpu": self.cpu,
+                "memory": self.memory,
+                "essential": true,
+                "portMappings": [
+                    { "containerPort": self.port, "hostPort": self.port, "protocol": "tcp" }
+                ],
+                "environment": self.environment,
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": self.log_options(&log_group.name),
+                },
+            }],
+        })
+    }
+
+    /// The hash of everything that is registered, the values of the environment among it.
+    fn hash(&self, needs: &(role::Output, log_group::Output)) -> String {
+        let digest = Sha256::digest(self.request(needs).to_string());
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn content(&self) -> Content {
+        let variable = |(name, value): (&String, &String)| (name.clone(), Secret(value.clone()));
+        Content {
+            image: self.image.clone(),
+            cpu: self.cpu.to_string(),
+            memory: self.memory.to_string(),
+            port: self.port.to_string(),
+            environment: self.environment.iter().map(variable).collect(),
+        }
+    }
+}
+
+/// What changes from one content to another, field by field; values of the environment stay unsaid.
+fn changes(is: &Content, wanted: &Content) -> Vec<Difference> {
+    let mut changes = Vec::new();
+    let fields = [
+        ("image", &is.image, &wanted.image),
+        ("cpu", &is.cpu, &wanted.cpu),
+        ("memory", &is.memory, &wanted.memory),
+        ("port", &is.port, &wanted.port),
+    ];
+    for (field, is, wanted) in fields {
+        if is != wanted {
+            changes.push(Difference::update(field, is, wanted));
+        }
+    }
+    let names: BTreeSet<_> = is.environment.keys().chain(wanted.environment.keys()).collect();
+    for name in names {
+        let (is, wanted) = (is.environment.get(name), wanted.environment.get(name));
+        let words = match (is, wanted) {
+            (Some(_), None) => ("set", "not set"),
+            (None, _) => ("not set", "set"),
+            (Some(is), Some(wanted)) if is != wanted => ("set", "set to another value"),
+            _ => continue,
+        };
+        changes.push(Difference::update(&format!("environment {name}"), words.0, words.1));
+    }
+    changes
+}
+
+impl Content {
+    /// Reads the content of a revision, as far as it has the form that ours have.
+    fn read(revision: &Described) -> Option<Self> {
+        let [container] = revision.container_definitions() else { return None };
+        let variable = |pair: &KeyValuePair| {
+            Some((pair.name()?.to_owned(), Secret(pair.value().unwrap_or_default().to_owned())))
+        };
+        Some(Self {
+            image: container.image()?.to_owned(),
+            cpu: revision.cpu()?.to_owned(),
+            memory: revision.memory()?.to_owned(),
+            port: container.port_mappings().first()?.container_port()?.to_string(),
+            environment: container.environment().iter().filter_map(variable).collect(),
+        })
+    }
+}
+
+/// What the families of a scope begin with: `td-<stack>_`, or `td-` for any stack.
+fn prefix(scope: &Scope) -> String {
+    match scope.names() {
+        Some(names) => format!("td-{}_", names.stack()),
+        None => "td-".into(),
+    }
+}
+
+/// The stack and the service of a family named `td-<stack>_<service>`.
+pub fn parts(family: &str) -> Option<(&str, &str)> {
+    family.strip_prefix("td-")?.split_once('_')
+}
+
+/// The families that are named like ours, also those without an active revision.
+pub async fn families(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
+    let all = aws.ecs.list_task_definition_families().family_prefix(prefix(scope));
+    let all = all.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let mut families = all.doing("list the families of task definitions")?;
+    families.retain(|family| parts(family).is_some());
+    Ok(families)
+}
+
+/// The newest active revision of a family that is ours.
+async fn newest(aws: &Aws, scope: &Scope, family: &str) -> Result<Option<Owned<Output>>> {
+    match describe(aws, scope, family).await? {
+        Some((owned, true)) => return Ok(Some(owned)),
+        // Among all stacks, only what is in use counts.
+        _ if scope.names().is_none() => return Ok(None),
+        _ => {}
+    }
+    // The newest is somebody else's, or a removal was interrupted after the deregistration.
+    for status in [Status::Active, Status::Inactive] {
+        if let Some((owned, _)) = revisions(aws, scope, family, status).await?.into_iter().next() {
+            return Ok(Some(owned));
+        }
+    }
+    Ok(None)
+}
+
+/// Our revisions of a family, newest first.
+async fn revisions(
+    aws: &Aws,
+    scope: &Scope,
+    family: &str,
+    status: Status,
+) -> Result<Vec<(Owned<Output>, bool)>> {
+    // The prefix is a whole family's name here.
+    let all = aws.ecs.list_task_definitions().family_prefix(family).status(status);
+    let all = all.sort(SortOrder::Desc).into_paginator().items().send();
+    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.doing("list the revisions of the task definition")?;
+    let described = stream::iter(all)
+        .map(async |revision: String| describe(aws, scope, &revision).await)
+        .buffered(AT_ONCE)
+        .try_collect::<Vec<_>>();
+    Ok(described.await?.into_iter().flatten().collect())
+}
+
+/// One revision, or the newest active one of a family, if it is ours, and whether it is active.
+async fn describe(
+    aws: &Aws,
+    scope: &Scope,
+    revision: &str,
+) -> Result<Option<(Owned<Output>, bool)>> {
+    let describe = aws.ecs.describe_task_definition().task_definition(revision);
+    let described = describe.include(TaskDefinitionField::Tags).send().await;
+    let described = described
+        .doing("describe the task definition")
+        .gone_is_fine(&["ClientException: Unable to describe task definition"])?;
+    Ok(described.and_then(|described| read(scope, described.task_definition()?, described.tags())))
+}
+
+fn read(scope: &Scope, revision: &Described, tags: &[Tag]) -> Option<(Owned<Output>, bool)> {
+    let owner = scope.owner(tags)?;
+    let active = match revision.status() {
+        Some(Status::Active) => true,
+        Some(Status::Inactive) => false,
+        _ => return None,
+    };
+    let hash = tags.iter().find(|tag| Tagged::key(*tag) == TAG_CONTENT).map(Tagged::value);
+    let (hash, content) = if active {
+        (hash.map(str::to_owned), Content::read(revision))
+    } else {
+        // Nothing can run it any more, whatever is in it.
+        (Some("deregistered".into()), None)
+    };
+    let arn = TaskDefinitionArn::from(revision.task_definition_arn()?);
+    let id = revision.family()?.to_owned();
+    let seen = Seen::Present(Output { arn, hash, content }, Phase::Ready);
+    Some((Owned { owner, id, seen }, active))
+}
+
+/// The stack that a revision's name says it belongs to, and its family. Its tags still have to agree.
+fn whose(arn: &TaskDefinitionArn) -> Option<(Scope, &str)> {
+    let mut fields = arn.as_str().splitn(6, ':').skip(3);
+    let region = fields.next()?;
+    let (_, name) = fields.nth(1)?.split_once('/')?;
+    let family = name.rsplit_once(':').map_or(name, |(family, _)| family);
+    let (stack, _) = parts(family)?;
+    Some((Scope::Stack(Names::new(stack.parse().ok()?, region)), family))
+}
+
+async fn deregister(aws: &Aws, arn: &TaskDefinitionArn) -> Result<()> {
+    let deregister = aws.ecs.deregister_task_definition().task_definition(arn.as_str());
+    deregister
+        .send()
+        .await
+        .doing("deregister the task definition")
+        .gone_is_fine(&[
+            "ClientException: does not exist",
+            "ClientException: not found",
+            "ClientException: Unable to describe task definition",
+            "InvalidParameterException: inactive",
+        ])
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> TaskDefinition {
+        TaskDefinition {
+            service: "web".parse().unwrap(),
+            image: "nginx:2".into(),
+            cpu: 256,
+            memory: 512,
+            port: 80,
+            environment: [("PASSWORD".into(), "swordfish".into())].into(),
+            compatibility: Compatibility::Ec2,
+            region: "eu-west-1".into(),
+        }
+    }
+
+    fn needs() -> (role::Output, log_group::Output) {
+        let role = role::Output {
+            name: "role".into(),
+            arn: "arn:aws:iam::1:role/execution".into(),
+            policies: None,
+            trust: None,
+        };
+        (role, log_group::Output { name: "/ecsup/demo/web".into(), retention_days: None })
+    }
+
+    fn it(of: &TaskDefinition) -> Output {
+        Output {
+            arn: "arn:aws:ecs:eu-west-1:1:task-definition/td-demo_web:3".into(),
+            hash: Some(of.hash(&needs())),
+            content: Some(of.content()),
+        }
+    }
+
+    #[test]
+    fn the_hash_decides_and_the_fields_explain() {
+        let before = TaskDefinition {
+            image: "nginx:1".into(),
+            environment: [("PASSWORD".into(), "hunter2".into()), ("OLD".into(), "1".into())].into(),
+            ..wanted()
+        };
+        assert_eq!(wanted().drift(&it(&wanted()), &needs()), []);
+        let differences = wanted().drift(&it(&before), &needs());
+        let fields: Vec<_> = differences.iter().map(|it| it.field.as_str()).collect();
+        assert_eq!(fields, ["image", "environment OLD", "environment PASSWORD"]);
+        let shown = format!("{differences:?} {:?}", it(&before));
+        assert!(!shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
+    }
+
+    #[test]
+    fn a_change_that_no_field_shows_is_told_by_the_hash() {
+        let before = TaskDefinition { region: "us-east-1".into(), ..wanted() };
+        let differences = wanted().drift(&it(&before), &needs());
+        assert_eq!(differences[0].field, "content");
+        assert_eq!(wanted().drift(&Output { hash: None, ..it(&before) }, &needs()), []);
+    }
+
+    #[test]
+    fn the_request_and_what_is_hashed_say_the_same() {
+        let container = wanted().container("/ecsup/demo/web").unwrap();
+        let hashed = &wanted().request(&needs())["containerDefinitions"][0];
+        assert_eq!(container.name(), hashed["name"].as_str());
+        assert_eq!(container.image(), hashed["image"].as_str());
+        assert_eq!(i64::from(container.cpu()), hashed["cpu"]);
+        assert_eq!(container.memory().map(i64::from), hashed["memory"].as_i64());
+        let logs = container.log_configuration().and_then(LogConfiguration::options).unwrap();
+        let options = hashed["logConfiguration"]["options"].as_object().unwrap();
+        assert!(logs.len() == options.len() && options.iter().all(|(k, v)| logs[k] == *v));
+    }
+
+    #[test]
+    fn a_family_names_its_stack_and_service() {
+        let names = Names::new("demo".parse().unwrap(), "eu-west-1");
+        let family = names.task_family(&"web-1".parse().unwrap());
+        assert_eq!(parts(&family), Some(("demo", "web-1")));
+        assert!(family.starts_with(&prefix(&Scope::Stack(names.clone()))));
+        let arn = it(&wanted()).arn;
+        let (scope, family) = whose(&arn).unwrap();
+        assert_eq!((scope.names(), family), (Some(&names), "td-demo_web"));
     }
 }

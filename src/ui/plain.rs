@@ -1,8 +1,7 @@
 //! Progress as lines: one per change, with the time since the start, and a sign of life now and
 //! then. It reads the same in a log file as on a screen.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::event::{Event, What, duration};
 use crate::names::NodeName;
@@ -11,18 +10,25 @@ use crate::names::NodeName;
 #[derive(Debug, Default)]
 pub struct Plain {
     waiting: BTreeMap<NodeName, String>,
-    at: Duration,
+    created: BTreeSet<NodeName>,
 }
 
 impl Plain {
     /// The line for an event, unless it says nothing new.
     pub fn event(&mut self, event: &Event) -> Option<String> {
         let Event { at, node, what } = event;
-        self.at = *at;
         let waited = match what {
             What::Waiting(why) => self.waiting.insert(node.clone(), why.clone()).is_some(),
             _ => self.waiting.remove(node).is_some(),
         };
+        match what {
+            What::Created => {
+                self.created.insert(node.clone());
+            }
+            // What makes a new thing complete is part of its creation.
+            What::Changing(_) if self.created.contains(node) => return None,
+            _ => {}
+        }
         let text = describe(what, waited)?;
         Some(format!("{:>7}  {node:<32} {text}", duration(*at)))
     }
@@ -52,6 +58,8 @@ pub(super) fn describe(what: &What, waited: bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,301 @@
+//! How a service's rollout is going, in words: read from its deployments, its newest events and the
+//! tasks that stopped.
+//!
+//! A count of running tasks is no success: after a rollback the former revision runs in full. What
+//! counts is the deployment that was asked for, known by its id, and its `rolloutState`.
+
+use aws_sdk_ecs::types::{
+    Deployment as Described, DeploymentRolloutState as State, Service, ServiceEvent, Task,
+};
+
+use super::Deployment;
+
+/// How a rollout is going.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Rollout {
+    /// What was asked for runs.
+    Steady,
+    /// On its way; says what it waits for.
+    Going(String),
+    /// It failed; says why.
+    Failed(String),
+    /// ECS went back to the former deployment; says why.
+    RolledBack(String),
+    /// AWS does not show the deployment that was asked for yet.
+    Unseen,
+}
+
+/// Judges a service. `asked` is the deployment that the last change made, `stopped` says why tasks
+/// of it stopped.
+pub fn judge(service: &Service, asked: Option<&Deployment>, stopped: &[String]) -> Rollout {
+    let Some(primary) = primary(service) else {
+        return Rollout::Going("ECS to start a deployment".into());
+    };
+    if let Some(asked) = asked.filter(|asked| primary.id() != Some(&asked.id)) {
+        if let Some(why) = rolled_back(service, primary, asked) {
+            let to = primary.task_definition().map_or("the former one", short);
+            return Rollout::RolledBack(reasons(
+                [format!("ECS rolled it back to {to}"), why],
+                stopped,
+            ));
+        }
+        // A look may be older than our own change, but nothing that is newer can be.
+        if primary.created_at().is_none_or(|at| asked.since.as_ref().is_some_and(|ours| at < ours))
+        {
+            return Rollout::Unseen;
+        }
+    }
+    let whole = primary.running_count() >= primary.desired_count()
+        && service.running_count() >= service.desired_count();
+    match primary.rollout_state() {
+        Some(State::Failed) => {
+            let why = primary.rollout_state_reason().unwrap_or("ECS gave its rollout up");
+            let event = problem(service, primary);
+            Rollout::Failed(reasons([why.to_owned()].into_iter().chain(event), stopped))
+        }
+        // A higher count of tasks is no new deployment.
+        Some(State::Completed) if whole => Rollout::Steady,
+        None if whole && service.deployments().len() == 1 => Rollout::Steady,
+        _ => Rollout::Going(waits_for(service, primary, stopped)),
+    }
+}
+
+/// The deployment that ECS works towards.
+pub fn primary(service: &Service) -> Option<&Described> {
+    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
+/// The deployment whose tasks failed, when it is the one that was asked for, or the only one.
+pub fn failing<'a>(service: &'a Service, asked: Option<&Deployment>) -> Option<&'a str> {
+    let failing = service.deployments().iter().find(|deployment| {
+        let ours = match asked {
+            Some(asked) => deployment.id() == Some(&asked.id),
+            None => deployment.status() == Some("PRIMARY"),
+        };
+        ours && (deployment.failed_tasks() > 0
+            || deployment.rollout_state() == Some(&State::Failed))
+    });
+    failing.and_then(Described::id)
+}
+
+/// Why a task stopped: ECS's reason, and what its containers ended with.
+pub fn why_stopped(task: &Task) -> String {
+    let ends = task.containers().iter().filter_map(|container| {
+        let code = container.exit_code().map(|code| format!("exited with {code}"));
+        let reason = container.reason().map(str::to_owned);
+        let words: Vec<_> = code.into_iter().chain(reason).collect();
+        let name = container.name().unwrap_or("a container");
+        (!words.is_empty()).then(|| format!("{name} {}", words.join(", ")))
+    });
+    let ends = ends.collect::<Vec<_>>().join("; ");
+    let why = task.stopped_reason().unwrap_or("a task stopped").trim_end_matches('.');
+    if ends.is_empty() { why.to_owned() } else { format!("{why} ({ends})") }
+}
+
+/// The end of an ARN: `family:revision`.
+pub fn short(arn: &str) -> &str {
+    arn.rsplit_once('/').map_or(arn, |(_, name)| name)
+}
+
+/// Why ECS went back, if that is why another deployment is the primary one.
+fn rolled_back(service: &Service, primary: &Described, asked: &Deployment) -> Option<String> {
+    let ours = service.deployments().iter().find(|it| it.id() == Some(&asked.id));
+    if let Some(ours) = ours.filter(|ours| ours.rollout_state() == Some(&State::Failed)) {
+        return Some(ours.rollout_state_reason().unwrap_or("the deployment failed").to_owned());
+    }
+    if let Some(why) = primary.rollout_state_reason().filter(|why| why.contains("rolling back")) {
+        return Some(why.to_owned());
+    }
+    let tells = |event: &&ServiceEvent| {
+        let text = event.message().unwrap_or_default();
+        let failed = text.contains(&asked.id) && text.contains("failed");
+        failed || text.contains("rolling back")
+    };
+    let mut news = service.events().iter().filter(|event| is_since(event, asked.since.as_ref()));
+    news.find(tells).map(plain)
+}
+
+fn is_since(event: &ServiceEvent, since: Option<&aws_smithy_types::DateTime>) -> bool {
+    match (event.created_at(), since) {
+        (Some(at), Some(since)) => at >= since,
+        _ => true,
+    }
+}
+
+/// What a rollout waits for.
+fn waits_for(service: &Service, primary: &Described, stopped: &[String]) -> String {
+    let (running, wanted) = (primary.running_count(), primary.desired_count());
+    let wanted = wanted.max(service.desired_count());
+    let former: i32 = service
+        .deployments()
+        .iter()
+        .filter(|other| other.id() != primary.id())
+        .map(Described::running_count)
+        .sum();
+    let mut parts = vec![format!("{running} of {wanted} tasks running")];
+    match problem(service, primary) {
+        Some(problem) => parts.push(problem),
+        None if running < wanted => {}
+        None if former > 0 => parts.push(format!("{former} of the former ones still stopping")),
+        None => parts.push("ECS checks that they stay healthy".into()),
+    }
+    reasons(parts, stopped)
+}
+
+/// The newest event of a deployment that tells of a problem.
+fn problem(service: &Service, primary: &Described) -> Option<String> {
+    const ROUTINE: &[&str] = &[
+        "has started ",
+        " registered ",
+        "deregistered ",
+        "has begun draining",
+        "has stopped ",
+        "steady state",
+        "completed",
+    ];
+    let text = |event: &ServiceEvent| event.message().unwrap_or_default().to_owned();
+    let news = || {
+        let events = service.events().iter();
+        events.filter(|event| is_since(event, primary.created_at()))
+    };
+    let troubles = news().filter(|event| !ROUTINE.iter().any(|it| text(event).contains(it)));
+    // The first of equally old ones: ECS lists the newest first.
+    let trouble = troubles.reduce(|a, b| if b.created_at() > a.created_at() { b } else { a })?;
+    // All tasks have found a place meanwhile.
+    let placed = primary.running_count() + primary.pending_count() >= primary.desired_count();
+    let over = placed && text(trouble).contains("unable to place");
+    (!over).then(|| plain(trouble))
+}
+
+/// An event's message without what everybody knows: which service, and where the manual is.
+fn plain(event: &ServiceEvent) -> String {
+    let mut text = event.message().unwrap_or_default();
+    for opening in ["(service ", "(deployment "] {
+        if let Some((_, rest)) = text.strip_prefix(opening).and_then(|it| it.split_once(") ")) {
+            text = rest;
+        }
+    }
+    let text = text.split(" For more information").next().unwrap_or(text);
+    text.trim().trim_end_matches('.').to_owned()
+}
+
+fn reasons(parts: impl IntoIterator<Item = String>, stopped: &[String]) -> String {
+    let mut words = parts
+        .into_iter()
+        .map(|part| part.trim_end_matches('.').to_owned())
+        .collect::<Vec<_>>()
+        .join(": ");
+    if !stopped.is_empty() {
+        words = format!("{words}; stopped tasks: {}", stopped.join("; "));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::Container;
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    fn deployment(id: &str, status: &str, state: State, running: i32) -> Described {
+        Described::builder()
+            .id(id)
+            .status(status)
+            .task_definition(format!("arn:aws:ecs:r:1:task-definition/td-demo_web:{}", &id[1..]))
+            .rollout_state(state)
+            .rollout_state_reason("ECS deployment circuit breaker: tasks failed to start.")
+            .desired_count(2)
+            .running_count(running)
+            .created_at(DateTime::from_secs(id[1..].parse().unwrap()))
+            .build()
+    }
+
+    fn service(deployments: Vec<Described>, events: &[(i64, &str)]) -> Service {
+        let event = |(at, text): &(i64, &str)| {
+            ServiceEvent::builder().created_at(DateTime::from_secs(*at)).message(*text).build()
+        };
+        Service::builder()
+            .desired_count(2)
+            .running_count(2)
+            .set_deployments(Some(deployments))
+            .set_events(Some(events.iter().map(event).collect()))
+            .build()
+    }
+
+    fn asked(id: &str) -> Deployment {
+        let since = DateTime::from_secs(id[1..].parse().unwrap());
+        Deployment { id: id.into(), since: Some(since) }
+    }
+
+    #[test]
+    fn only_a_completed_rollout_of_what_was_asked_for_is_steady() {
+        let steady = service(vec![deployment("d9", "PRIMARY", State::Completed, 2)], &[]);
+        assert_eq!(judge(&steady, None, &[]), Rollout::Steady);
+        assert_eq!(judge(&steady, Some(&asked("d9")), &[]), Rollout::Steady);
+        let missing = service(vec![deployment("d9", "PRIMARY", State::Completed, 1)], &[]);
+        let why = "1 of 2 tasks running".to_owned();
+        assert_eq!(judge(&missing, None, &[]), Rollout::Going(why));
+    }
+
+    #[test]
+    fn a_wait_says_what_stands_in_the_way() {
+        let primary = deployment("d9", "PRIMARY", State::InProgress, 1);
+        let events = [
+            (12, "(service web) has started 1 tasks: (task 1)."),
+            (
+                11,
+                "(service web) was unable to place a task because of memory. For more information, see the guide.",
+            ),
+            (3, "(service web) was unable to do something else."),
+        ];
+        let why = "1 of 2 tasks running: was unable to place a task because of memory";
+        assert_eq!(judge(&service(vec![primary], &events), None, &[]), Rollout::Going(why.into()));
+    }
+
+    #[test]
+    fn a_rollback_is_a_failure_while_it_runs_and_afterwards() {
+        let stopped = ["Essential container in task exited (web exited with 1)".to_owned()];
+        let now = service(
+            vec![
+                deployment("d10", "PRIMARY", State::InProgress, 2),
+                deployment("d9", "ACTIVE", State::Failed, 0),
+            ],
+            &[],
+        );
+        let Rollout::RolledBack(why) = judge(&now, Some(&asked("d9")), &stopped) else { panic!() };
+        assert_eq!(
+            why,
+            "ECS rolled it back to td-demo_web:10: ECS deployment circuit breaker: tasks failed to \
+             start; stopped tasks: Essential container in task exited (web exited with 1)"
+        );
+        let event = [(20, "(service web) rolling back to deployment d3.")];
+        let later = service(vec![deployment("d3", "PRIMARY", State::Completed, 2)], &event);
+        assert!(matches!(judge(&later, Some(&asked("d9")), &[]), Rollout::RolledBack(_)));
+    }
+
+    #[test]
+    fn an_old_look_and_a_strangers_change_are_no_rollback() {
+        let old = service(vec![deployment("d3", "PRIMARY", State::Completed, 2)], &[]);
+        assert_eq!(judge(&old, Some(&asked("d9")), &[]), Rollout::Unseen);
+        let new = service(vec![deployment("d11", "PRIMARY", State::Completed, 2)], &[]);
+        assert_eq!(judge(&new, Some(&asked("d9")), &[]), Rollout::Steady);
+    }
+
+    #[test]
+    fn a_first_deployment_fails_where_it_stands() {
+        let first = service(vec![deployment("d9", "PRIMARY", State::Failed, 0)], &[]);
+        let why = "ECS deployment circuit breaker: tasks failed to start".to_owned();
+        assert_eq!(judge(&first, Some(&asked("d9")), &[]), Rollout::Failed(why));
+        assert_eq!(failing(&first, Some(&asked("d9"))), Some("d9"));
+    }
+
+    #[test]
+    fn a_stopped_task_says_how_its_containers_ended() {
+        let container = Container::builder().name("web").exit_code(137).reason("OutOfMemoryError");
+        let task = Task::builder().stopped_reason("Essential container in task exited");
+        let task = task.containers(container.build()).build();
+        let why = "Essential container in task exited (web exited with 137, OutOfMemoryError)";
+        assert_eq!(why_stopped(&task), why);
+    }
+}
