@@ -25,6 +25,9 @@ pub mod plan;
 pub mod teardown;
 pub mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use event::{Event, What};
 use looks::Looks;
 

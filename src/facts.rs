@@ -38,8 +38,6 @@ pub struct Facts {
     pub image: String,
     /// How many instances a new group starts with.
     pub first_instances: u32,
-    /// The services whose service-linked roles the account lacks, such as `ecs.amazonaws.com`.
-    pub missing_service_roles: Vec<&'static str>,
     /// What could not be looked up, and what that means.
     pub warnings: Vec<String>,
 }
@@ -108,39 +106,18 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         Capacity::Instances(instances) => Some(instances),
         Capacity::Fargate => None,
     };
-    let (zones, kept_zones, service_roles, kind, offered, template) = futures::join!(
-        zones(aws),
-        kept_zones(looks),
-        missing_service_roles(aws, instances.is_some()),
+    let (zones, kind) = futures::join!(
+        zones(looks, instances),
         optional(instances, async |instances| instance_type(aws, instances).await),
-        optional(instances, async |instances| offered_zones(aws, instances).await),
-        optional(instances, async |_| has_template(looks).await),
     );
-    let mut warnings = Vec::new();
+    let (zones, mut warnings) = zones?;
     let mut soft = |what: &str, error: Error| match lenient(&error) {
         true => {
-            warnings.push(format!("could not {what}: {}", error.cause));
+            warnings.push(unknown(what, &error));
             Ok(())
         }
         false => Err(Problem::Aws(error)),
     };
-
-    let missing_service_roles = match service_roles {
-        Ok(missing) => missing,
-        Err(error) => {
-            soft("check the service-linked roles", error)?;
-            Vec::new()
-        }
-    };
-    let offered = match offered {
-        Ok(offered) => offered,
-        Err(error) => {
-            soft("check where the instance type is offered", error)?;
-            None
-        }
-    };
-    let zones =
-        choose_zones(&zones?, &kept_zones?, offered.as_ref(), instances, looks.scope().region())?;
 
     let (mut image, mut first_instances) = (String::new(), 0);
     if let Some(instances) = instances {
@@ -170,7 +147,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
                 instances.max_size,
             );
         }
-        let has_template = template?.unwrap_or(false);
+        let template = looks.list::<LaunchTemplate>(None).await?;
         image = match &instances.ami {
             Ami::Exactly(id) => {
                 if let Err(problem) = check_image(aws, id, kind.as_ref()).await {
@@ -181,7 +158,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
                 }
                 id.clone()
             }
-            Ami::Latest { refresh: false } if has_template => String::new(),
+            Ami::Latest { refresh: false } if !template.is_empty() => String::new(),
             Ami::Latest { .. } => newest_image(aws, kind.as_ref(), instances).await?,
         };
     }
@@ -191,15 +168,22 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         zones,
         image,
         first_instances,
-        missing_service_roles,
         warnings,
     })
 }
 
-/// Makes the service-linked roles that the account lacks. They stay: they belong to the account.
-pub async fn make_service_roles(aws: &Aws, services: &[&'static str]) -> Result<()> {
-    for service in services {
-        let made = aws.iam.create_service_linked_role().aws_service_name(*service).send().await;
+/// Makes the service-linked roles that the account lacks: a prerequisite of a first deploy. They stay
+/// when the stack goes, since they belong to the account. Returns what could not be looked up.
+pub async fn make_service_roles(aws: &Aws, scales: bool) -> Result<Option<String>> {
+    let missing = match missing_service_roles(aws, scales).await {
+        Ok(missing) => missing,
+        Err(error) if lenient(&error) => {
+            return Ok(Some(unknown("check the service-linked roles", &error)));
+        }
+        Err(error) => return Err(error),
+    };
+    for service in missing {
+        let made = aws.iam.create_service_linked_role().aws_service_name(service).send().await;
         match made.doing(format!("create the service-linked role of {service}")) {
             Ok(_) => {}
             // Somebody else was faster: AWS itself makes them on first use.
@@ -207,7 +191,11 @@ pub async fn make_service_roles(aws: &Aws, services: &[&'static str]) -> Result<
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+fn unknown(what: &str, error: &Error) -> String {
+    format!("could not {what}: {}", error.cause)
 }
 
 fn lenient(error: &Error) -> bool {
@@ -229,9 +217,40 @@ async fn optional<A, T, E>(
     }
 }
 
+/// The stack's zones, and what could not be looked up for them. A stack that has both keeps them, and
+/// AWS is asked for others only when it has not, or when its instance type changes.
+async fn zones(
+    looks: &Looks,
+    instances: Option<&Instances>,
+) -> Result<([String; 2], Vec<String>), Problem> {
+    let kept = kept_zones(looks).await?;
+    let template = match instances {
+        Some(_) => looks.list::<LaunchTemplate>(None).await?.first().map(|it| it.it().clone()),
+        None => None,
+    };
+    let is = template.and_then(|it| it.data).and_then(|data| data.instance_type);
+    let same_type = instances.is_none_or(|wanted| is.as_ref() == Some(&wanted.instance_type));
+    if let ([Some(first), Some(second)], true) = (&kept, same_type) {
+        return Ok(([first.clone(), second.clone()], Vec::new()));
+    }
+    let (all, offered) = futures::join!(
+        all_zones(looks.aws()),
+        optional(instances, async |instances| offered_zones(looks.aws(), instances).await),
+    );
+    let (offered, warnings) = match offered {
+        Ok(offered) => (offered, Vec::new()),
+        Err(error) if lenient(&error) => {
+            (None, vec![unknown("check where the instance type is offered", &error)])
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let region = looks.scope().region();
+    Ok((choose_zones(&all?, &kept, offered.as_ref(), instances, region)?, warnings))
+}
+
 /// The region's zones that are open to the caller, by name. Local Zones and Wavelength Zones have
 /// neither NAT gateways nor load balancers for us.
-async fn zones(aws: &Aws) -> Result<Vec<String>> {
+async fn all_zones(aws: &Aws) -> Result<Vec<String>> {
     let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
     let zones = aws
         .ec2
@@ -374,10 +393,6 @@ async fn offered_zones(aws: &Aws, instances: &Instances) -> Result<BTreeSet<Stri
         offering.instance_type().is_some_and(|kind| kind.as_str() == instances.instance_type)
     });
     Ok(of_type.filter_map(|offering| offering.location().map(str::to_owned)).collect())
-}
-
-async fn has_template(looks: &Looks) -> Result<bool> {
-    Ok(!looks.list::<LaunchTemplate>(None).await?.is_empty())
 }
 
 /// The newest ECS-optimized image for the instance type.

@@ -4,6 +4,7 @@
 //! `delete`, helpers, tests. `docs/adding-a-resource.md` follows one of them through the project.
 
 use std::fmt::Debug;
+use std::rc::Rc;
 
 use crate::aws::{Aws, Cx, Error, Owner, Result, Scope};
 use crate::names::NodeName;
@@ -117,12 +118,20 @@ pub trait Resource: 'static {
     const KIND: Kind;
     /// Whether an update yields another output (a new revision or version), which dependents must take over.
     const UPDATE_REPLACES: bool = false;
+    /// What it disappears with, when it is not removed on its own.
+    const GOES_WITH: Option<Kind> = None;
     /// Whether a broken one never heals, and is removed and made again.
     const REMADE_WHEN_BROKEN: bool = false;
 
     /// Lists every resource of this kind within the scope. It needs no spec: it starts from the
     /// stack's identity, may follow ids that it found itself, and checks every owner on the client.
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Self::Output>>>;
+
+    /// Lists as [`list`](Self::list) does, for a look at everything at once: a kind that is read out
+    /// of another kind's listing takes part in that one instead of asking AWS the same again.
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Self::Output>>> {
+        Self::list(others.aws(), others.scope()).await
+    }
 
     /// Looks again at those still coming or leaving, in as few calls as possible. Fields that this
     /// look does not read stay absent in the output, which counts as unknown.
@@ -177,6 +186,17 @@ pub trait Resource: 'static {
     async fn blockers(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
+}
+
+/// The listings of other kinds, within a look at everything.
+pub trait Others {
+    /// The clients.
+    fn aws(&self) -> &Aws;
+    /// What is looked at.
+    fn scope(&self) -> &Scope;
+    /// The listing of a kind, made once for all who ask.
+    #[expect(async_fn_in_trait, reason = "everything runs on one thread")]
+    async fn listing<R: Resource>(&self) -> Result<Rc<Vec<Owned<R::Output>>>>;
 }
 
 /// One resource of ours, as last seen.

@@ -82,6 +82,11 @@ impl Error {
         Self { attempt: attempt.into(), cause: Cause::Other(why.into()), meaning: Meaning::Fatal }
     }
 
+    /// Whether asking again may help.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.meaning, Meaning::NotYet | Meaning::Throttled | Meaning::Lost)
+    }
+
     /// AWS's error code, when AWS answered.
     pub fn code(&self) -> Option<&str> {
         match &self.cause {

@@ -8,13 +8,13 @@ use super::plan::{self, Prepared, prepare};
 use super::{Ended, Exit, Global, Reason, drive, report_error, report_refused};
 use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
-use crate::engine::inventory::{self, inventory};
+use crate::engine::inventory;
 use crate::engine::looks::Looks;
 use crate::engine::plan::Verdict;
 use crate::engine::walk::{Report, walk};
 use crate::engine::{Failure, Run, Stop, teardown};
 use crate::facts;
-use crate::spec::{Scheme, ServiceFlags, Spec};
+use crate::spec::{Capacity, Scheme, ServiceFlags, Spec};
 use crate::ui::Screen;
 
 /// What `ecsup deploy` takes.
@@ -65,7 +65,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
         return Exit::Refused;
     }
 
-    let ended = drive(carry_out(&prepared), &stop, global.timeout, screen).await;
+    let ended = drive(carry_out(&prepared, screen), &stop, global.timeout, screen).await;
     screen.finish();
     let (report, reason) = match ended {
         Ended::With(Ok(report), reason) => (report, reason),
@@ -93,14 +93,17 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
 
 /// Makes and changes everything, then removes what is not asked for any more: old things serve until
 /// the new ones do.
-async fn carry_out(prepared: &Prepared) -> crate::aws::Result<Report> {
+async fn carry_out(prepared: &Prepared, screen: &Screen) -> crate::aws::Result<Report> {
     let run = &prepared.run;
-    facts::make_service_roles(&run.cx.aws, &prepared.facts.missing_service_roles).await?;
+    let scales = matches!(prepared.spec.capacity, Capacity::Instances(_));
+    if let Some(warning) = facts::make_service_roles(&run.cx.aws, scales).await? {
+        screen.warning(&warning);
+    }
     let report = walk(run, prepared.stack.graph.nodes()).await;
     if !report.is_complete() || !run.wait_for_ready || prepared.plan.removals.is_empty() {
         return Ok(report);
     }
-    let things = inventory(&fresh_looks(run)).await?;
+    let things = inventory::of_graph(&fresh_looks(run)).await?;
     Ok(teardown::remove(run, inventory::surplus(things, &prepared.stack.graph)).await)
 }
 

@@ -85,7 +85,7 @@ pub(crate) async fn prepare(
     let mut run = run_on(screen, cx, stop);
     run.wait_for_ready = wait_for_ready;
 
-    let things = inventory::inventory(&run.looks).map_err(Problem::from);
+    let things = inventory::of_graph(&run.looks).map_err(Problem::from);
     let gathered = futures::try_join!(facts::gather(&run.looks, &spec), things);
     let (facts, things) = gathered.map_err(|problem| report_problem(&problem, screen))?;
     let mut refusals = Vec::new();
@@ -113,7 +113,7 @@ pub(crate) async fn prepare(
 impl Prepared {
     /// Whether there is nothing to do.
     pub(crate) fn is_settled(&self) -> bool {
-        self.plan.is_settled() && self.facts.missing_service_roles.is_empty()
+        self.plan.is_settled()
     }
 }
 
@@ -127,18 +127,7 @@ fn warning_about_nat(spec: &Spec) -> Option<String> {
 /// What is planned, and where.
 pub(crate) fn title(prepared: &Prepared) -> String {
     let Prepared { spec, connection, facts, .. } = prepared;
-    let roles = match facts.missing_service_roles.as_slice() {
-        [] => String::new(),
-        missing => {
-            format!("\nservice-linked roles to create for this account: {}", missing.join(", "))
-        }
-    };
-    format!(
-        "stack {} (pattern {})\n{}{roles}",
-        spec.stack,
-        spec.pattern,
-        connection.header(&facts.caller)
-    )
+    format!("stack {} (pattern {})\n{}", spec.stack, spec.pattern, connection.header(&facts.caller))
 }
 
 /// Says why the plan cannot be carried out, if it cannot.

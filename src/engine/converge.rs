@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -24,7 +25,12 @@ pub(super) struct State<T> {
     phase: RefCell<Phase>,
     /// When AWS was last asked to make or change it; `None` when this run never did.
     changed: Cell<Option<(Moment, Instant)>>,
+    /// How often this run made it.
+    times_made: Cell<u32>,
+    /// Whether dependents have yet to take over another output.
     remade: Cell<bool>,
+    /// Whether it was told that it is ready.
+    told: Cell<bool>,
 }
 
 impl<T> Default for State<T> {
@@ -34,7 +40,9 @@ impl<T> Default for State<T> {
             id: RefCell::default(),
             phase: RefCell::new(Phase::Ready),
             changed: Cell::new(None),
+            times_made: Cell::new(0),
             remade: Cell::new(false),
+            told: Cell::new(false),
         }
     }
 }
@@ -67,10 +75,32 @@ impl<T: Clone> State<T> {
 
     fn changed_now(&self, run: &Run) {
         self.changed.set(Some((run.looks.now(), Instant::now())));
+        self.told.set(false);
     }
 
     fn changed_at(&self) -> Option<Moment> {
         self.changed.get().map(|(moment, _)| moment)
+    }
+
+    /// Tells that it is ready, once.
+    fn arrived(&self, run: &Run, node: &NodeName) {
+        let what = match self.changed.get() {
+            Some(_) => What::Ready,
+            None => What::Found { id: self.id.borrow().clone() },
+        };
+        if !self.told.replace(true) {
+            run.tell(node, what);
+        }
+    }
+
+    /// Whether what was just made or changed may still be invisible.
+    fn may_be_hidden(&self) -> bool {
+        self.changed.get().is_some_and(|(_, at)| at.elapsed() < patience::LOST)
+    }
+
+    /// Whether a broken one is removed and made again: what breaks each time does not heal that way.
+    fn may_be_remade(&self) -> bool {
+        self.times_made.get() < 2
     }
 
     fn made(&self, made: Made<T>) {
@@ -127,17 +157,17 @@ impl<'a> Wait<'a> {
         self.run.sleep_until(until, &self.place.upstream).await
     }
 
-    /// Sleeps until the next look is due. Looks fall on a common grid, so that nodes of one kind
-    /// share them.
+    /// Sleeps until the next look is due. The first comes on a whole second, the others fall on a
+    /// common grid, so that nodes of one kind share them. A look that takes its time does not cost the next place on the grid.
     async fn until_next_look(&mut self, why: &str) -> Outcome {
-        let due = match self.pauses {
-            0 => self.since + self.patience.first,
-            _ => Instant::now() + self.patience.every,
+        let (due, every) = match self.pauses {
+            0 => (self.since + self.patience.first, Duration::from_secs(1)),
+            _ => (Instant::now() + self.patience.every / 2, self.patience.every),
         };
-        let every = self.patience.every.as_millis().max(1);
         let offset = due.saturating_duration_since(self.run.started).as_millis();
-        let steps = u32::try_from(offset.div_ceil(every)).unwrap_or(u32::MAX);
-        self.sleep(self.run.started + self.patience.every.saturating_mul(steps), why).await
+        let steps = offset.div_ceil(every.as_millis().max(1));
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        self.sleep(self.run.started + every.saturating_mul(steps), why).await
     }
 
     /// Sleeps until the next attempt is due: 1 s at first, growing to 5 s.
@@ -148,17 +178,16 @@ impl<'a> Wait<'a> {
 
     /// Passes an error on, or sleeps when asking again may help.
     async fn after(&mut self, error: Error) -> Outcome {
-        match error.meaning {
-            Meaning::NotYet | Meaning::Throttled | Meaning::Lost => {
-                tracing::debug!(node = %self.node, %error, "again");
-                self.until_next_attempt(&error.cause.to_string()).await
-            }
-            Meaning::Taken | Meaning::Gone | Meaning::Fatal => Err(error.into()),
+        if !error.is_passing() {
+            return Err(error.into());
         }
+        tracing::debug!(node = %self.node, %error, "again");
+        self.until_next_attempt(&error.cause.to_string()).await
     }
 }
 
-/// Until the node's output is known: finds it, or asks AWS to make it.
+/// Until the node's output is known: finds it, or asks AWS to make it. `look_after` is the moment
+/// from which on a look counts; `None` when a recent one will do.
 pub(super) async fn make<R: Resource>(
     run: &Run,
     place: &Place,
@@ -166,16 +195,17 @@ pub(super) async fn make<R: Resource>(
     resource: &R,
     needs: &dyn Fn() -> R::Needs,
     state: &State<R::Output>,
+    mut look_after: Option<Moment>,
 ) -> Outcome {
     let leaving = patience::until_gone(R::KIND).unwrap_or(patience::until_ready(R::KIND));
     let mut wait = Wait::new(run, place, node, Patience { first: leaving.every, ..leaving });
     let mut calls = Wait::for_calls(run, place, node);
-    let mut look_after = state.changed_at();
-    // While this is in the future, a create of ours may have happened although it is not seen.
-    let mut invisible_until: Option<Instant> = None;
+    // Until this moment a create of ours may have happened although it is not seen; and why.
+    let mut invisible: Option<(Instant, String)> = None;
     let mut conflict_since: Option<Instant> = None;
     // A refused create has had no effect, so asking again takes no new look.
     let mut surely_absent = false;
+    let mut told = false;
     loop {
         run.go_on()?;
         if !surely_absent {
@@ -188,59 +218,56 @@ pub(super) async fn make<R: Resource>(
             };
             look_after = Some(run.looks.now());
             match pick(&seen, node).map(|own| (own, &own.seen)) {
-                Some((own, Seen::Present(_, Phase::Broken(why)))) if R::REMADE_WHEN_BROKEN => {
+                Some((own, Seen::Present(_, Phase::Broken(why))))
+                    if R::REMADE_WHEN_BROKEN && state.may_be_remade() =>
+                {
                     run.tell(node, What::Waiting(format!("{why}: it is removed and made again")));
                     remove::<R>(run, place, own).await?;
+                    look_after = Some(run.looks.now());
                     state.remade.set(true);
                     continue;
                 }
                 Some((own, Seen::Present(it, phase))) => {
                     state.saw(&own.id, it.clone(), phase.clone());
-                    if state.changed.get().is_some() {
+                    if told {
                         run.tell(node, What::Created);
                     }
                     return Ok(());
                 }
                 Some((_, Seen::Leaving(_, why))) => {
                     wait.until_next_look(&format!("the former one is leaving: {why}")).await?;
+                    calls = Wait::for_calls(run, place, node);
                     continue;
                 }
                 None => {}
             }
-            if invisible_until.is_some_and(|until| Instant::now() < until) {
-                calls.until_next_attempt("AWS's answer was lost: looking for what it made").await?;
+            if let Some((_, why)) = invisible.as_ref().filter(|(until, _)| Instant::now() < *until)
+            {
+                calls.until_next_attempt(why).await?;
                 continue;
             }
-            match resource.holder(&run.cx, node).await {
-                Ok(None) => conflict_since = None,
-                Ok(Some(holder)) => {
-                    let since = *conflict_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= patience::LOST {
-                        return Err(Failure::Foreign(holder));
-                    }
-                    let why = format!("{holder} has the name: looking whose it is");
-                    calls.until_next_attempt(&why).await?;
-                    continue;
-                }
-                Err(error) if error.is_denied() => tracing::warn!(%node, %error),
-                Err(error) => {
-                    calls.after(error).await?;
-                    continue;
-                }
+            if !is_free(resource, &mut calls, &mut conflict_since).await? {
+                continue;
             }
         }
         run.go_on()?;
-        run.tell(node, What::Creating);
+        if !std::mem::replace(&mut told, true) {
+            run.tell(node, What::Creating);
+        }
         let answer = resource.create(&run.cx, node, &needs()).await;
         state.changed_now(run);
         look_after = state.changed_at();
+        let answered = Instant::now();
         let error = match answer {
             Ok(Made::Asked(why)) => {
-                (surely_absent, invisible_until) = (false, Some(Instant::now() + patience::LOST));
+                state.times_made.set(state.times_made.get() + 1);
+                surely_absent = false;
                 calls.until_next_attempt(&why).await?;
+                invisible = Some((answered + patience::LOST, why));
                 continue;
             }
             Ok(made) => {
+                state.times_made.set(state.times_made.get() + 1);
                 state.made(made);
                 run.tell(node, What::Created);
                 return Ok(());
@@ -249,7 +276,11 @@ pub(super) async fn make<R: Resource>(
         };
         surely_absent = matches!(error.meaning, Meaning::NotYet | Meaning::Throttled);
         match error.meaning {
-            Meaning::Lost => invisible_until = Some(Instant::now() + patience::LOST),
+            Meaning::Lost => {
+                let why = "AWS's answer was lost: looking for what it made";
+                invisible = Some((answered + patience::LOST, why.to_owned()));
+                conflict_since = None;
+            }
             Meaning::Taken => {
                 // Perhaps an earlier create of our own, whose answer was lost or which is not
                 // visible yet.
@@ -265,6 +296,32 @@ pub(super) async fn make<R: Resource>(
     }
 }
 
+/// Whether the name may be had. When somebody has it, waits before that is looked at again.
+async fn is_free<R: Resource>(
+    resource: &R,
+    calls: &mut Wait<'_>,
+    conflict_since: &mut Option<Instant>,
+) -> Result<bool, Failure> {
+    match resource.holder(&calls.run.cx, calls.node).await {
+        // A conflict goes on all the same: not every kind can say who has a name.
+        Ok(None) => return Ok(true),
+        Ok(Some(holder)) => {
+            let since = *conflict_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= patience::LOST {
+                return Err(Failure::Foreign(holder));
+            }
+            let why = format!("{holder} has the name: looking whose it is");
+            calls.until_next_attempt(&why).await?;
+        }
+        Err(error) if error.is_denied() => {
+            tracing::warn!(node = %calls.node, %error);
+            return Ok(true);
+        }
+        Err(error) => calls.after(error).await?,
+    }
+    Ok(false)
+}
+
 /// Until the node is right and usable: removes differences, then waits.
 pub(super) async fn settle<R: Resource>(
     run: &Run,
@@ -274,9 +331,12 @@ pub(super) async fn settle<R: Resource>(
     needs: &dyn Fn() -> R::Needs,
     state: &State<R::Output>,
 ) -> Outcome {
-    let mut wait = Wait::new(run, place, node, patience::until_ready(R::KIND));
+    let until_ready = || Wait::new(run, place, node, patience::until_ready(R::KIND));
+    let mut wait = until_ready();
     let mut calls = Wait::for_calls(run, place, node);
-    let mut repeated: (Vec<Difference>, u32) = (Vec::new(), 0);
+    // Differences whose removal AWS accepted, and the wait for it to show that.
+    let mut accepted: Option<(Vec<Difference>, Wait)> = None;
+    let mut told: Vec<Difference> = Vec::new();
     loop {
         run.go_on()?;
         let it = state.it();
@@ -285,80 +345,90 @@ pub(super) async fn settle<R: Resource>(
             return Err(Failure::Refused(refusal));
         }
         if !differences.is_empty() {
-            repeated = match repeated {
-                (before, times) if before == differences => (before, times + 1),
-                _ => (differences.clone(), 0),
-            };
-            if repeated.1 >= 3 {
-                let left = describe(&differences);
-                return Err(Failure::Broken(format!(
-                    "AWS accepted the change and still shows {left}"
-                )));
+            match accepted.as_mut().filter(|(before, _)| *before == differences) {
+                Some((_, wait)) => {
+                    let left = describe(&differences);
+                    let why = format!("AWS accepted the change and still shows {left}");
+                    wait.until_next_attempt(&why).await?;
+                }
+                None => accepted = None,
             }
-            let fields = differences.iter().map(|difference| difference.field.clone()).collect();
-            run.tell(node, What::Changing(fields));
-            match resource.update(&run.cx, node, &it, &needs(), &differences).await {
-                Ok(Made::Asked(why)) => {
-                    state.changed_now(run);
-                    calls.until_next_attempt(&why).await?;
-                    look_again::<R>(run, place, node, state).await?;
-                }
-                Ok(made) => {
-                    state.changed_now(run);
-                    state.made(made);
-                    run.tell(node, What::Changed);
-                    wait = Wait::new(run, place, node, patience::until_ready(R::KIND));
-                }
+            if told != differences {
+                let fields = differences.iter().map(|difference| difference.field.clone());
+                run.tell(node, What::Changing(fields.collect()));
+                told.clone_from(&differences);
+            }
+            let made = match resource.update(&run.cx, node, &it, &needs(), &differences).await {
+                Ok(made) => made,
                 Err(error) => {
                     // A change that AWS refuses for now has not been tried in vain.
-                    repeated.1 = 0;
+                    accepted = None;
                     let lost = error.meaning == Meaning::Lost;
                     calls.after(error).await?;
                     if lost {
                         state.changed_now(run);
                         look_again::<R>(run, place, node, state).await?;
                     }
+                    continue;
+                }
+            };
+            state.changed_now(run);
+            if R::UPDATE_REPLACES {
+                state.remade.set(true);
+            }
+            calls = Wait::for_calls(run, place, node);
+            accepted.get_or_insert_with(|| {
+                let patience = Patience { deadline: patience::LOST, ..calls.patience };
+                (differences, Wait::new(run, place, node, patience))
+            });
+            match made {
+                Made::Asked(why) => {
+                    calls.until_next_attempt(&why).await?;
+                    look_again::<R>(run, place, node, state).await?;
+                }
+                made => {
+                    state.made(made);
+                    run.tell(node, What::Changed);
+                    wait = until_ready();
                 }
             }
             continue;
         }
         let phase = state.phase.borrow().clone();
-        match phase {
+        let is_lost = match phase {
             Phase::Ready => {
-                let what = match state.changed.get() {
-                    Some(_) => What::Ready,
-                    None => What::Found { id: state.id.borrow().clone() },
-                };
-                run.looks.arrived::<R>(node);
-                run.tell(node, what);
+                state.arrived(run, node);
                 return Ok(());
             }
-            Phase::Broken(_) if R::REMADE_WHEN_BROKEN => {
-                make(run, place, node, resource, needs, state).await?;
-                wait = Wait::new(run, place, node, patience::until_ready(R::KIND));
-            }
+            Phase::Broken(_) if R::REMADE_WHEN_BROKEN && state.may_be_remade() => true,
             Phase::Broken(why) => return Err(Failure::Broken(why)),
             Phase::Coming(_) if !run.wait_for_ready && !place.awaited => return Ok(()),
             Phase::Coming(why) => {
-                let owned = owned(run, node, state);
-                run.looks.waits::<R>(&owned);
+                let waiting = run.looks.waits::<R>(owned(run, node, state));
                 wait.until_next_look(&why).await?;
-                match run.looks.poll::<R>(&owned, run.looks.now()).await {
-                    Ok(seen) => match pick(&seen, node) {
-                        Some(Owned { id, seen: Seen::Present(it, phase), .. }) => {
-                            state.saw(id, it.clone(), phase.clone());
-                        }
-                        // What was just made may be invisible for a moment. What has been there
-                        // and is not any more has to be made again.
-                        _ if state
-                            .changed
-                            .get()
-                            .is_some_and(|(_, at)| at.elapsed() < patience::LOST) => {}
-                        _ => make(run, place, node, resource, needs, state).await?,
-                    },
-                    Err(error) => calls.after(error).await?,
+                let seen = match run.looks.poll::<R>(&waiting).await {
+                    Ok(seen) => seen,
+                    Err(error) => {
+                        calls.after(error).await?;
+                        continue;
+                    }
+                };
+                calls = Wait::for_calls(run, place, node);
+                if let Some(Owned { id, seen: Seen::Present(it, phase), .. }) = pick(&seen, node) {
+                    state.saw(id, it.clone(), phase.clone());
+                    if resource.drift(it, &needs()).is_empty() {
+                        accepted = None;
+                    }
+                    false
+                } else {
+                    !state.may_be_hidden()
                 }
             }
+        };
+        if is_lost {
+            make(run, place, node, resource, needs, state, Some(run.looks.now())).await?;
+            state.remade.set(true);
+            wait = until_ready();
         }
     }
 }
@@ -443,25 +513,29 @@ pub(super) async fn until_gone<R: Resource>(
     let mut calls = Wait::for_calls(run, place, node);
     let mut asked = Instant::now();
     let mut why = "AWS to remove it".to_owned();
+    let waiting = run.looks.waits::<R>(it.clone());
     loop {
-        run.looks.waits::<R>(it);
         wait.until_next_look(&why).await?;
-        match run.looks.poll::<R>(it, run.looks.now()).await {
+        match run.looks.poll::<R>(&waiting).await {
             Ok(seen) => {
+                calls = Wait::for_calls(run, place, node);
                 match seen.iter().find(|other| other.id == it.id).map(|other| &other.seen) {
                     None => {
-                        run.looks.arrived::<R>(node);
                         run.tell(node, What::Removed);
                         return Ok(());
                     }
                     Some(Seen::Leaving(_, reason)) => why.clone_from(reason),
-                    Some(Seen::Present(..)) => "AWS to remove it".clone_into(&mut why),
+                    Some(Seen::Present(..)) => {}
                 }
             }
             Err(error) => calls.after(error).await?,
         }
         if asked.elapsed() >= patience::BLOCKED {
-            ask_to_go::<R>(run, place, it).await?;
+            match R::delete(&run.cx.aws, it.it()).await {
+                Ok(()) => {}
+                Err(error) if error.is_passing() => why = error.cause.to_string(),
+                Err(error) => return Err(error.into()),
+            }
             asked = Instant::now();
         }
     }

@@ -176,6 +176,8 @@ pub trait Node: Work {
     ) -> LocalBoxFuture<'a, Result<Verdict>>;
     /// Whether its update gives dependents another output.
     fn update_replaces(&self) -> bool;
+    /// Whether a broken one is made again, which gives dependents another output.
+    fn remade_when_broken(&self) -> bool;
 }
 
 struct Typed<R: Resource, N> {
@@ -200,8 +202,10 @@ impl<R: Resource, N: Needs<Values = R::Needs>> Work for Typed<R, N> {
     fn first<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
         let needs =
             || self.needs.values().expect("the walk starts a node when its needs are known");
-        async move { converge::make(run, place, &self.name, &self.resource, &needs, &self.state).await }
-            .boxed_local()
+        async move {
+            converge::make(run, place, &self.name, &self.resource, &needs, &self.state, None).await
+        }
+        .boxed_local()
     }
 
     fn second<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
@@ -243,6 +247,10 @@ impl<R: Resource, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
 
     fn update_replaces(&self) -> bool {
         R::UPDATE_REPLACES
+    }
+
+    fn remade_when_broken(&self) -> bool {
+        R::REMADE_WHEN_BROKEN
     }
 }
 

@@ -18,6 +18,8 @@ use crate::resource::{self, Kind, Owned, Resource, Seen};
 pub trait Thing: Work {
     /// The kind.
     fn kind(&self) -> Kind;
+    /// Whether it is removed on its own.
+    fn is_removed(&self) -> bool;
     /// Whose it is.
     fn owner(&self) -> &Owner;
     /// AWS's id or name.
@@ -60,6 +62,10 @@ impl<R: Resource> Thing for Found<R> {
         R::KIND
     }
 
+    fn is_removed(&self) -> bool {
+        R::GOES_WITH.is_none()
+    }
+
     fn owner(&self) -> &Owner {
         &self.owned.owner
     }
@@ -86,13 +92,31 @@ impl<R: Resource> Thing for Found<R> {
 }
 
 /// A kind with its types erased.
-trait AnyKind {
+pub(super) trait AnyKind {
+    /// The kind.
+    fn kind(&self) -> Kind;
+    /// Whether it is removed on its own.
+    fn is_removed(&self) -> bool;
+    /// Lists it.
     fn things<'a>(&'a self, looks: &'a Looks) -> LocalBoxFuture<'a, Result<Vec<Box<dyn Thing>>>>;
 }
 
 struct Of<R>(PhantomData<fn() -> R>);
 
+/// A kind with its type erased.
+pub(super) fn kind<R: Resource>() -> Box<dyn AnyKind> {
+    Box::new(Of::<R>(PhantomData))
+}
+
 impl<R: Resource> AnyKind for Of<R> {
+    fn kind(&self) -> Kind {
+        R::KIND
+    }
+
+    fn is_removed(&self) -> bool {
+        R::GOES_WITH.is_none()
+    }
+
     fn things<'a>(&'a self, looks: &'a Looks) -> LocalBoxFuture<'a, Result<Vec<Box<dyn Thing>>>> {
         async move {
             let seen = looks.list::<R>(None).await?;
@@ -105,36 +129,44 @@ impl<R: Resource> AnyKind for Of<R> {
     }
 }
 
-/// Every kind that is removed on its own. A listener goes with its load balancer, and the first
-/// instances with their group.
-fn kinds() -> Vec<Box<dyn AnyKind>> {
-    fn of<R: Resource>() -> Box<dyn AnyKind> {
-        Box::new(Of::<R>(PhantomData))
-    }
+/// Every kind that is removed on its own: what a destroy and its audit look at.
+pub(super) fn kinds() -> Vec<Box<dyn AnyKind>> {
+    all_kinds().into_iter().filter(|kind| kind.is_removed()).collect()
+}
+
+/// Every kind that a graph can hold. Instances come and go with their group.
+pub(super) fn graph_kinds() -> Vec<Box<dyn AnyKind>> {
+    all_kinds().into_iter().filter(|kind| kind.kind() != Kind::Instance).collect()
+}
+
+/// Every kind there is.
+fn all_kinds() -> Vec<Box<dyn AnyKind>> {
     vec![
-        of::<resource::vpc::Vpc>(),
-        of::<resource::internet_gateway::InternetGateway>(),
-        of::<resource::subnet::Subnet>(),
-        of::<resource::elastic_ip::ElasticIp>(),
-        of::<resource::nat_gateway::NatGateway>(),
-        of::<resource::route_table::RouteTable>(),
-        of::<resource::security_group::SecurityGroup>(),
-        of::<resource::security_group_rule::SecurityGroupRule>(),
-        of::<resource::role::Role>(),
-        of::<resource::instance_profile::InstanceProfile>(),
-        of::<resource::log_group::LogGroup>(),
-        of::<resource::cluster::Cluster>(),
-        of::<resource::launch_template::LaunchTemplate>(),
-        of::<resource::auto_scaling_group::AutoScalingGroup>(),
-        of::<resource::instance::Instance>(),
-        of::<resource::capacity_provider::CapacityProvider>(),
-        of::<resource::capacity_provider_association::CapacityProviderAssociation>(),
-        of::<resource::task_definition::TaskDefinition>(),
-        of::<resource::load_balancer::LoadBalancer>(),
-        of::<resource::target_group::TargetGroup>(),
-        of::<resource::hosted_zone::HostedZone>(),
-        of::<resource::record::Record>(),
-        of::<resource::service::Service>(),
+        kind::<resource::vpc::Vpc>(),
+        kind::<resource::internet_gateway::InternetGateway>(),
+        kind::<resource::subnet::Subnet>(),
+        kind::<resource::elastic_ip::ElasticIp>(),
+        kind::<resource::nat_gateway::NatGateway>(),
+        kind::<resource::route_table::RouteTable>(),
+        kind::<resource::security_group::SecurityGroup>(),
+        kind::<resource::security_group_rule::SecurityGroupRule>(),
+        kind::<resource::role::Role>(),
+        kind::<resource::instance_profile::InstanceProfile>(),
+        kind::<resource::log_group::LogGroup>(),
+        kind::<resource::cluster::Cluster>(),
+        kind::<resource::launch_template::LaunchTemplate>(),
+        kind::<resource::auto_scaling_group::AutoScalingGroup>(),
+        kind::<resource::instance::Instance>(),
+        kind::<resource::capacity_provider::CapacityProvider>(),
+        kind::<resource::capacity_provider_association::CapacityProviderAssociation>(),
+        kind::<resource::warm_start::WarmStart>(),
+        kind::<resource::task_definition::TaskDefinition>(),
+        kind::<resource::load_balancer::LoadBalancer>(),
+        kind::<resource::target_group::TargetGroup>(),
+        kind::<resource::listener::Listener>(),
+        kind::<resource::hosted_zone::HostedZone>(),
+        kind::<resource::record::Record>(),
+        kind::<resource::service::Service>(),
     ]
 }
 
@@ -143,18 +175,26 @@ pub fn kinds_checked() -> usize {
     kinds().len()
 }
 
-/// Lists all kinds at once.
+/// Lists all kinds that a graph can hold at once.
+pub async fn of_graph(looks: &Looks) -> Result<Vec<Box<dyn Thing>>> {
+    of(&graph_kinds(), looks).await
+}
+
+/// Lists all kinds that are removed on their own at once.
 pub async fn inventory(looks: &Looks) -> Result<Vec<Box<dyn Thing>>> {
-    let kinds = kinds();
+    of(&kinds(), looks).await
+}
+
+/// Lists these kinds at once.
+pub(super) async fn of(kinds: &[Box<dyn AnyKind>], looks: &Looks) -> Result<Vec<Box<dyn Thing>>> {
     let all = join_all(kinds.iter().map(|kind| kind.things(looks))).await;
     Ok(all.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
-/// What is there and is not asked for: its node is not in the graph. Instances come and go with
-/// their group, and a task definition's old revisions with the newest.
+/// What is there and is not asked for: its node is not in the graph.
 pub fn surplus(things: Vec<Box<dyn Thing>>, graph: &Graph) -> Vec<Box<dyn Thing>> {
     let wanted = |thing: &Box<dyn Thing>| {
-        thing.kind() == Kind::Instance
+        !thing.is_removed()
             || thing.is_leaving()
             || graph.nodes().iter().any(|node| node.name() == thing.name())
     };

@@ -2,7 +2,8 @@
 //!
 //! The rule that keeps this sound: a node may join only a listing that *started* after the node's
 //! own last change ended. An older one shows a world without what was just made, and a node that
-//! believes it makes a duplicate.
+//! believes it makes a duplicate. In the same way it may join only a poll that started after it
+//! began to wait: an earlier one does not ask for its thing.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -14,8 +15,7 @@ use futures::future::{FutureExt, LocalBoxFuture, Shared};
 use tokio::time::Instant;
 
 use crate::aws::{Aws, Result, Scope};
-use crate::names::NodeName;
-use crate::resource::{Kind, Owned, Resource};
+use crate::resource::{Kind, Others, Owned, Resource};
 
 /// How old a listing may be to serve as a node's first look. It spares a deploy the listings that
 /// its plan has just made.
@@ -27,18 +27,49 @@ pub type Moment = u64;
 /// What everyone sees of one kind.
 pub type Seen<T> = Rc<Vec<Owned<T>>>;
 
-/// All listings of a run.
+/// All listings of a run. A clone shares them.
+#[derive(Clone)]
 pub struct Looks {
     aws: Aws,
     scope: Scope,
-    moment: Cell<Moment>,
-    kinds: RefCell<BTreeMap<Kind, Rc<dyn Any>>>,
+    moment: Rc<Cell<Moment>>,
+    kinds: Rc<RefCell<BTreeMap<Kind, Rc<dyn Any>>>>,
+}
+
+/// The listings of a look at everything, which nothing has changed yet: kinds take part in each
+/// other's.
+struct Together(Looks);
+
+impl Others for Together {
+    fn aws(&self) -> &Aws {
+        &self.0.aws
+    }
+
+    fn scope(&self) -> &Scope {
+        &self.0.scope
+    }
+
+    async fn listing<R: Resource>(&self) -> Result<Seen<R::Output>> {
+        self.0.list::<R>(None).boxed_local().await
+    }
 }
 
 struct OfKind<T> {
     listing: RefCell<Option<Flight<T>>>,
     poll: RefCell<Option<Flight<T>>>,
-    waiting: RefCell<BTreeMap<NodeName, Owned<T>>>,
+    waiting: RefCell<BTreeMap<Moment, Owned<T>>>,
+}
+
+/// A thing that is waited for: as long as this is kept, others' polls take it along.
+pub struct Waiting<T> {
+    of: Rc<OfKind<T>>,
+    since: Moment,
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.of.waiting.borrow_mut().remove(&self.since);
+    }
 }
 
 struct Flight<T> {
@@ -66,7 +97,7 @@ impl<T> Flight<T> {
 impl Looks {
     /// Looks at one scope.
     pub fn new(aws: Aws, scope: Scope) -> Self {
-        Self { aws, scope, moment: Cell::new(0), kinds: RefCell::default() }
+        Self { aws, scope, moment: Rc::default(), kinds: Rc::default() }
     }
 
     /// What is looked at.
@@ -115,26 +146,33 @@ impl Looks {
         };
         let running = of.listing.borrow().as_ref().filter(|flight| usable(flight)).cloned();
         let flight = running.unwrap_or_else(|| {
-            let (aws, scope) = (self.aws.clone(), self.scope.clone());
+            let looks = self.clone();
             tracing::debug!(kind = ?R::KIND, "list");
-            let flight = self.fly(async move { R::list(&aws, &scope).await });
+            let flight = self.fly(async move {
+                match after {
+                    None => R::list_with(&Together(looks)).await,
+                    Some(_) => R::list(&looks.aws, &looks.scope).await,
+                }
+            });
             *of.listing.borrow_mut() = Some(flight.clone());
             flight
         });
         flight.answer.await
     }
 
+    /// Says that a thing is waited for, from now on and as long as the answer is kept.
+    pub fn waits<R: Resource>(&self, it: Owned<R::Output>) -> Waiting<R::Output> {
+        let (of, since) = (self.of::<R>(), self.now());
+        of.waiting.borrow_mut().insert(since, it);
+        Waiting { of, since }
+    }
+
     /// Looks again at one thing that is coming or leaving, together with all others of its kind
-    /// that wait at this moment.
-    pub async fn poll<R: Resource>(
-        &self,
-        it: &Owned<R::Output>,
-        after: Moment,
-    ) -> Result<Seen<R::Output>> {
-        let of = self.of::<R>();
-        let newcomer = of.waiting.borrow_mut().insert(it.owner.node.clone(), it.clone()).is_none();
+    /// that are waited for.
+    pub async fn poll<R: Resource>(&self, waiting: &Waiting<R::Output>) -> Result<Seen<R::Output>> {
+        let of = &waiting.of;
         let usable =
-            |flight: &Flight<R::Output>| flight.started > after && !flight.is_over() && !newcomer;
+            |flight: &Flight<R::Output>| flight.started > waiting.since && !flight.is_over();
         let running = of.poll.borrow().as_ref().filter(|flight| usable(flight)).cloned();
         let flight = running.unwrap_or_else(|| {
             let (aws, scope) = (self.aws.clone(), self.scope.clone());
@@ -145,15 +183,5 @@ impl Looks {
             flight
         });
         flight.answer.await
-    }
-
-    /// Says that a thing is waited for, so that others' polls take it along.
-    pub fn waits<R: Resource>(&self, it: &Owned<R::Output>) {
-        self.of::<R>().waiting.borrow_mut().insert(it.owner.node.clone(), it.clone());
-    }
-
-    /// Says that a thing is waited for no more.
-    pub fn arrived<R: Resource>(&self, node: &NodeName) {
-        self.of::<R>().waiting.borrow_mut().remove(node);
     }
 }

@@ -43,8 +43,8 @@ pub fn until_ready(kind: Kind) -> Patience {
 /// over when AWS has answered; the audit at the end of a destroy looks at them again all the same.
 pub fn until_gone(kind: Kind) -> Option<Patience> {
     match kind {
-        Kind::NatGateway => Some(patience(30, 5, 15)),
-        Kind::Service | Kind::AutoScalingGroup | Kind::Instance => Some(patience(5, 5, 30)),
+        Kind::NatGateway => Some(patience(10, 5, 15)),
+        Kind::Service | Kind::AutoScalingGroup | Kind::Instance => Some(patience(2, 5, 30)),
         Kind::CapacityProvider | Kind::CapacityProviderAssociation => Some(patience(1, 3, 20)),
         Kind::LoadBalancer | Kind::Cluster => Some(patience(1, 2, 15)),
         _ => None,

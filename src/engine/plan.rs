@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::Run;
 use super::converge::{self, State, pick, refusal};
 use super::graph::{Edge, Graph};
-use super::inventory;
+use super::inventory::{self, AnyKind};
 use crate::aws::Result;
 use crate::names::NodeName;
 use crate::resource::{Difference, Kind, Owned, Phase, Resource, Seen};
@@ -76,8 +76,17 @@ impl Plan {
 
 /// Plans a whole graph. All kinds are listed at once; the verdicts then follow in order.
 pub async fn plan(run: &Run, graph: &Graph) -> Result<Plan> {
+    plan_among(run, graph, &inventory::graph_kinds()).await
+}
+
+/// Plans a whole graph in a world of these kinds.
+pub(super) async fn plan_among(
+    run: &Run,
+    graph: &Graph,
+    kinds: &[Box<dyn AnyKind>],
+) -> Result<Plan> {
     let listings = graph.nodes().iter().map(|node| node.look(run));
-    let (listings, things) = futures::join!(join_all(listings), inventory::inventory(&run.looks));
+    let (listings, things) = futures::join!(join_all(listings), inventory::of(kinds, &run.looks));
     listings.into_iter().collect::<Result<Vec<()>>>()?;
     let mut nodes: Vec<Planned> = Vec::new();
     for node in graph.nodes() {
@@ -85,6 +94,7 @@ pub async fn plan(run: &Run, graph: &Graph) -> Result<Plan> {
         let new_output = match &verdict {
             Verdict::Create => true,
             Verdict::Change(_) => node.update_replaces(),
+            Verdict::Broken(_) => node.remade_when_broken(),
             _ => false,
         };
         nodes.push(Planned { name: node.name().clone(), kind: node.kind(), verdict, new_output });

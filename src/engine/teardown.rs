@@ -5,10 +5,10 @@
 use futures::future::join_all;
 
 use super::graph::{Edge, Grade};
-use super::inventory::{self, Thing, inventory};
+use super::inventory::{self, AnyKind, Thing};
 use super::looks::Looks;
 use super::walk::{Report, walk};
-use super::{Run, patience};
+use super::{Failure, Run, patience};
 use crate::aws::{Result, Scope};
 use crate::names::NodeName;
 use crate::resource::Kind;
@@ -127,18 +127,25 @@ pub async fn remove(run: &Run, mut things: Vec<Box<dyn Thing>>) -> Report {
 /// Removes everything of the stack, looks once more when AWS cannot hide anything any longer, and
 /// removes what surfaced.
 pub async fn teardown(run: &Run) -> Result<(Receipt, Report)> {
-    let mut receipt = Receipt { kinds_checked: inventory::kinds_checked(), ..Receipt::default() };
+    teardown_among(run, &inventory::kinds()).await
+}
+
+/// Removes everything of the stack in a world of these kinds.
+pub(super) async fn teardown_among(
+    run: &Run,
+    kinds: &[Box<dyn AnyKind>],
+) -> Result<(Receipt, Report)> {
+    let mut receipt = Receipt { kinds_checked: kinds.len(), ..Receipt::default() };
     let mut seen: Vec<Item> = Vec::new();
     let mut report = Report::default();
     for round in 0..=AUDITS {
         let looks = Looks::new(run.cx.aws.clone(), Scope::Stack(run.cx.names.clone()));
-        let things = inventory(&looks).await?;
+        let things = inventory::of(kinds, &looks).await?;
         for item in things.iter().map(item) {
             if !seen.contains(&item) {
                 seen.push(item);
             }
         }
-        receipt.audited = round > 0;
         if things.is_empty() {
             receipt.removed = seen;
             return Ok((receipt, report));
@@ -156,11 +163,8 @@ pub async fn teardown(run: &Run) -> Result<(Receipt, Report)> {
             return Ok((receipt, report));
         }
         report = remove(run, things).await;
-        if report.is_complete() {
-            // Nothing to wait for after a failure: what is left is known.
-            let until = tokio::time::Instant::now() + patience::PROPAGATION;
-            let _stopped = run.sleep_until(until, &[]).await;
-        }
+        let until = tokio::time::Instant::now() + patience::PROPAGATION;
+        receipt.audited = run.sleep_until(until, &[]).await.is_ok();
     }
     unreachable!("the last audit returns")
 }
@@ -180,5 +184,7 @@ async fn why_left(run: &Run, thing: &Box<dyn Thing>, report: &Report) -> String 
     ended
         .into_iter()
         .find(|(name, _)| name == thing.name())
-        .map_or_else(|| "it appeared again".to_owned(), |(_, failure)| failure.to_string())
+        .map(|(_, failure)| failure)
+        .or(run.go_on().err().as_ref())
+        .map_or_else(|| "it appeared again".to_owned(), Failure::to_string)
 }

@@ -104,7 +104,8 @@ pub async fn walk<W: Work + ?Sized>(run: &Run, works: &[Box<W>]) -> Report {
                 if works[index].was_remade() {
                     // Dependents that were done with the old one look again.
                     for other in 0..works.len() {
-                        let depends = edges[other].iter().any(|edge| edge.to == index);
+                        let depends =
+                            edges[other].iter().any(|edge| edge.to == index && edge.carries);
                         if depends && progress[other] == Progress::Ready {
                             progress[other] = Progress::Made;
                             running.push(step(other, Grade::Ready));
@@ -116,6 +117,7 @@ pub async fn walk<W: Work + ?Sized>(run: &Run, works: &[Box<W>]) -> Report {
                 progress[index] = Progress::Ended;
                 match failure {
                     Failure::Stopped | Failure::DependencyFailed(_) => {
+                        run.tell(name, What::NotStarted(failure.to_string()));
                         report.not_started.push((name.clone(), failure));
                     }
                     failure => {

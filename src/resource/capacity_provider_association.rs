@@ -3,9 +3,10 @@
 //! It has no tags of its own: it is ours where the cluster is. `PutClusterCapacityProviders` replaces
 //! the whole list, and ECS then works on it for up to a minute.
 
-use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Cluster};
+use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, capacity_provider, cluster};
+use super::cluster::{self, Attachments, Cluster};
+use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
 
@@ -33,8 +34,11 @@ impl Resource for CapacityProviderAssociation {
     const KIND: Kind = Kind::CapacityProviderAssociation;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let clusters = cluster::ours(aws, scope).await?;
-        Ok(clusters.into_iter().filter_map(|(owner, cluster)| read(owner, &cluster)).collect())
+        Ok(Cluster::list(aws, scope).await?.iter().filter_map(of_cluster).collect())
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        Ok(others.listing::<Cluster>().await?.iter().filter_map(of_cluster).collect())
     }
 
     async fn create(
@@ -54,9 +58,10 @@ impl Resource for CapacityProviderAssociation {
         let put = put.capacity_providers(&provider.name);
         let put = put.default_capacity_provider_strategy(strategy).send().await;
         let put = put.doing(DOING).wait_on(BUSY).wait_on(&[cluster::NO_LINKED_ROLE])?;
-        let cluster = put.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
-        let output = Output { failed: None, ..Output::from(cluster) };
-        Ok(if is_coming(cluster) {
+        let described = put.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
+        let attachments = Attachments::from(described);
+        let output = Output { failed: None, ..Output::of(&cluster.name, &attachments) };
+        Ok(if is_coming(&attachments) {
             Made::Coming(output, ATTACHING.into())
         } else {
             Made::Ready(output)
@@ -108,60 +113,63 @@ const BUSY: &[&str] = &[
 
 const ATTACHING: &str = "ECS to give the group its scaling policy and its hook";
 
-impl From<&Cluster> for Output {
-    fn from(cluster: &Cluster) -> Self {
-        let failed = cluster.attachments_status() == Some("UPDATE_FAILED");
+impl Output {
+    fn of(cluster: &str, attachments: &Attachments) -> Self {
         Self {
-            cluster: cluster.cluster_name().unwrap_or_default().to_owned(),
-            providers: cluster.capacity_providers().to_vec(),
-            failed: failed.then(|| cluster::failure(cluster)),
+            cluster: cluster.to_owned(),
+            providers: attachments.providers.clone(),
+            failed: attachments.failed.clone(),
         }
     }
 }
 
-fn read(owner: Owner, cluster: &Cluster) -> Option<Owned<Output>> {
-    let output = Output::from(cluster);
-    let id = output.cluster.clone();
-    let leaving = cluster.status() == Some("DEPROVISIONING");
-    let seen = match (output.providers.is_empty(), output.failed.clone()) {
-        (true, _) if !is_updating(cluster) => return None,
+fn of_cluster(cluster: &Owned<cluster::Output>) -> Option<Owned<Output>> {
+    let cluster::Output { name, attachments, .. } = cluster.it();
+    let seen = read(name, attachments)?;
+    let owner = Owner { node: NodeName::from(NODE), ..cluster.owner.clone() };
+    Some(Owned { owner, id: name.clone(), seen })
+}
+
+fn read(cluster: &str, attachments: &Attachments) -> Option<Seen<Output>> {
+    let output = Output::of(cluster, attachments);
+    let leaving = attachments.cluster_status.as_deref() == Some("DEPROVISIONING");
+    Some(match (output.providers.is_empty(), output.failed.clone()) {
+        (true, _) if !is_updating(attachments) => return None,
         (true, _) => Seen::Leaving(output, DETACHING.into()),
         (false, _) if leaving => Seen::Leaving(output, DETACHING.into()),
         (false, Some(why)) => Seen::Present(output, Phase::Broken(why)),
-        (false, None) if is_coming(cluster) => {
+        (false, None) if is_coming(attachments) => {
             Seen::Present(output, Phase::Coming(ATTACHING.into()))
         }
         (false, None) => Seen::Present(output, Phase::Ready),
-    };
-    Some(Owned { owner: Owner { node: NodeName::from(NODE), ..owner }, id, seen })
+    })
 }
 
 const DETACHING: &str = "ECS takes its scaling policy and its hook off the group";
 
-/// Whether ECS works on the list. A list that never changed has no status, or an empty one.
-fn is_updating(cluster: &Cluster) -> bool {
-    cluster.attachments_status() == Some("UPDATE_IN_PROGRESS")
+/// Whether ECS works on the list.
+fn is_updating(attachments: &Attachments) -> bool {
+    attachments.status.as_deref() == Some("UPDATE_IN_PROGRESS")
 }
 
 /// Whether providers in the list are not usable yet.
-fn is_coming(cluster: &Cluster) -> bool {
-    is_updating(cluster) || cluster.status() == Some("PROVISIONING")
+fn is_coming(attachments: &Attachments) -> bool {
+    is_updating(attachments) || attachments.cluster_status.as_deref() == Some("PROVISIONING")
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecs::types::Cluster as Described;
+
     use super::*;
 
     fn seen(providers: &[&str], status: Option<&str>) -> Option<Seen<Output>> {
-        let owner = Owner { stack: "demo".into(), node: NodeName::from("cluster"), pattern: None };
         let providers = providers.iter().map(|&name| name.to_owned()).collect();
-        let cluster = Cluster::builder()
+        let cluster = Described::builder()
             .set_capacity_providers(Some(providers))
             .set_attachments_status(status.map(str::to_owned))
             .build();
-        let owned = read(owner, &cluster)?;
-        assert_eq!(owned.owner.node.as_str(), NODE);
-        Some(owned.seen)
+        read("cluster-demo", &Attachments::from(&cluster))
     }
 
     #[test]

@@ -24,6 +24,21 @@ pub struct Output {
     pub arn: String,
     /// The setting `containerInsights`.
     pub insights: Option<String>,
+    /// Its capacity providers.
+    pub attachments: Attachments,
+}
+
+/// What a cluster says about its capacity providers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attachments {
+    /// Their names.
+    pub providers: Vec<String>,
+    /// How far ECS is with the last change of the list. Absent or empty when it never changed.
+    pub status: Option<String>,
+    /// The cluster's own status.
+    pub cluster_status: Option<String>,
+    /// Why the last change failed, when it did.
+    pub failed: Option<String>,
 }
 
 /// The cluster that is wanted.
@@ -165,6 +180,19 @@ impl From<&Described> for Output {
             name: cluster.cluster_name().unwrap_or_default().to_owned(),
             arn: cluster.cluster_arn().unwrap_or_default().to_owned(),
             insights: insights.and_then(ClusterSetting::value).map(str::to_owned),
+            attachments: Attachments::from(cluster),
+        }
+    }
+}
+
+impl From<&Described> for Attachments {
+    fn from(cluster: &Described) -> Self {
+        let failed = cluster.attachments_status() == Some("UPDATE_FAILED");
+        Self {
+            providers: cluster.capacity_providers().to_vec(),
+            status: cluster.attachments_status().map(str::to_owned),
+            cluster_status: cluster.status().map(str::to_owned),
+            failed: failed.then(|| failure(cluster)),
         }
     }
 }

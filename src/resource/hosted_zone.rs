@@ -53,11 +53,12 @@ impl Resource for HostedZone {
             let mut owner = Owner { stack, node, pattern: None };
             // An overview of all stacks does without what takes calls for each zone.
             if scope.names().is_some() {
-                let tags = tags(aws, &output.id).await?;
+                let (tags, vpcs) =
+                    futures::try_join!(tags(aws, &output.id), vpcs(aws, &output.id))?;
                 let tagged = tags.as_deref().map(|tags| scope.owner(tags));
                 output.tagged = tagged.as_ref().map(Option::is_some);
                 owner.pattern = tagged.flatten().and_then(|owner| owner.pattern);
-                output.vpcs = vpcs(aws, &output.id).await?;
+                output.vpcs = vpcs;
             }
             let id = output.id.to_string();
             found.push(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) });

@@ -33,7 +33,8 @@ impl Resource for InstanceProfile {
         let profiles = aws.iam.list_instance_profiles().path_prefix(role::path(scope));
         let profiles = profiles.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
         let profiles = profiles.await.doing("list the instance profiles")?;
-        let read = profiles.iter().map(async |profile| {
+        let within = profiles.iter().filter(|it| it.path().starts_with(&role::path(scope)));
+        let read = within.map(async |profile| {
             // A profile that goes between two looks is not there.
             let Some(profile) = get(aws, profile.instance_profile_name()).await? else {
                 return Ok(None);

@@ -42,10 +42,12 @@ impl Resource for Listener {
     type Needs = (load_balancer::Output, target_group::Output);
     type Output = Output;
     const KIND: Kind = Kind::Listener;
+    const GOES_WITH: Option<Kind> = Some(Kind::LoadBalancer);
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let load_balancers = load_balancer::ours(aws, scope).await?;
-        let listeners = try_join_all(load_balancers.iter().map(async |(_, load_balancer)| {
+        // A listener's own tags say whose it is, so its load balancer's are not asked for.
+        let load_balancers = load_balancer::named_like_ours(aws, scope).await?;
+        let listeners = try_join_all(load_balancers.iter().map(async |load_balancer| {
             let arn = load_balancer.load_balancer_arn().unwrap_or_default();
             let listed = aws.elb.describe_listeners().load_balancer_arn(arn).into_paginator();
             let listed = listed.items().send().collect::<Result<Vec<_>, _>>().await;

@@ -285,7 +285,16 @@ async fn idle_timeout(aws: &Aws, arn: &LoadBalancerArn) -> Result<Option<String>
 }
 
 /// Lists the load balancers within the scope, without what takes a call for each.
-pub(super) async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Description)>> {
+async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Description)>> {
+    let listed = named_like_ours(aws, scope).await?;
+    let arns: Vec<_> = listed.iter().filter_map(Description::load_balancer_arn).collect();
+    let tags = tags_of(aws, &arns).await?;
+    let own = |one: Description| Some((scope.owner(tags.get(one.load_balancer_arn()?)?)?, one));
+    Ok(listed.into_iter().filter_map(own).collect())
+}
+
+/// The load balancers that are named like ours, whosever they are.
+pub(super) async fn named_like_ours(aws: &Aws, scope: &Scope) -> Result<Vec<Description>> {
     // A stack has one load balancer, whose name is known.
     let names = scope.names().map(|names| vec![names.load_balancer()]);
     let listed = aws.elb.describe_load_balancers().set_names(names).into_paginator().items();
@@ -293,10 +302,7 @@ pub(super) async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Descrip
     let listed = listed.doing("list the load balancers").gone_is_fine(&[UNKNOWN])?;
     let mut listed = listed.unwrap_or_default();
     listed.retain(|one| one.load_balancer_name().is_some_and(|name| name.starts_with(PREFIX)));
-    let arns: Vec<_> = listed.iter().filter_map(Description::load_balancer_arn).collect();
-    let tags = tags_of(aws, &arns).await?;
-    let own = |one: Description| Some((scope.owner(tags.get(one.load_balancer_arn()?)?)?, one));
-    Ok(listed.into_iter().filter_map(own).collect())
+    Ok(listed)
 }
 
 /// The tags of a node in the form that ELB takes.

@@ -9,10 +9,11 @@ use aws_sdk_route53::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
+use super::hosted_zone::{self, HostedZone};
 use super::id::HostedZoneId;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, hosted_zone, load_balancer};
+use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, load_balancer};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
-use crate::names::NodeName;
+use crate::names::{Names, NodeName};
 
 /// A record as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,18 +48,17 @@ impl Resource for Record {
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let mut found = Vec::new();
         for (names, zone) in hosted_zone::ours(aws, scope).await? {
-            let zone = hosted_zone::id(&zone);
-            let target = names.load_balancer();
-            for record in all(aws, &zone).await? {
-                let Some(it) = Output::of(&zone, &record) else { continue };
-                if !it.target.as_deref().is_some_and(|name| is_of(name, &target)) {
-                    continue;
-                }
-                let (stack, node) = (names.stack().to_string(), node(&it.host));
-                let owner = Owner { stack, node, pattern: None };
-                let id = it.host.clone();
-                found.push(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) });
-            }
+            found.extend(in_zone(aws, &names, &hosted_zone::id(&zone)).await?);
+        }
+        Ok(found)
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let (aws, scope) = (others.aws(), others.scope());
+        let Some(names) = scope.names() else { return Self::list(aws, scope).await };
+        let mut found = Vec::new();
+        for zone in others.listing::<HostedZone>().await?.iter() {
+            found.extend(in_zone(aws, names, &zone.it().id).await?);
         }
         Ok(found)
     }
@@ -138,6 +138,19 @@ impl Record {
             target_zone: Some(to.zone_id.clone()),
         }
     }
+}
+
+/// The records of a stack's zone that point at the stack's load balancer.
+async fn in_zone(aws: &Aws, names: &Names, zone: &HostedZoneId) -> Result<Vec<Owned<Output>>> {
+    let target = names.load_balancer();
+    let read = |record: &ResourceRecordSet| {
+        let it = Output::of(zone, record)?;
+        it.target.as_deref().filter(|name| is_of(name, &target))?;
+        let (stack, node) = (names.stack().to_string(), node(&it.host));
+        let (owner, id) = (Owner { stack, node, pattern: None }, it.host.clone());
+        Some(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) })
+    };
+    Ok(all(aws, zone).await?.iter().filter_map(read).collect())
 }
 
 impl Output {

@@ -215,9 +215,9 @@ pub(super) fn tags(cx: &Cx, node: &NodeName, attempt: &str) -> Result<Vec<Tag>> 
 
 /// One role of ours, in full. `None` when it is not ours, or went between two looks.
 async fn read(aws: &Aws, scope: &Scope, name: &str) -> Result<Option<Owned<Output>>> {
-    let Some(role) = get(aws, name).await? else { return Ok(None) };
+    let (role, policies) = futures::try_join!(get(aws, name), attached(aws, name))?;
+    let (Some(role), Some(policies)) = (role, policies) else { return Ok(None) };
     let Some(owner) = scope.owner(role.tags()) else { return Ok(None) };
-    let Some(policies) = attached(aws, name).await? else { return Ok(None) };
     let it = Output {
         name: role.role_name().to_owned(),
         arn: RoleArn::from(role.arn()),

@@ -4,7 +4,7 @@
 //! then known from its task definition, which outlives it. `CreateService` has no safe repetition, so
 //! a lost answer is looked up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentCircuitBreaker,
@@ -14,9 +14,10 @@ use aws_sdk_ecs::types::{
 use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
 
+use super::task_definition::{self, TaskDefinition};
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, capacity_provider, cluster, compare,
-    security_group, subnet, target_group, task_definition,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider, cluster,
+    compare, security_group, subnet, target_group,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
 use crate::names::{NodeName, ServiceName};
@@ -145,14 +146,24 @@ impl Resource for Service {
         let (clusters, families) = futures::try_join!(clusters, families)?;
         let services = clusters.iter().map(async |(stack, cluster)| {
             let mut names = listed(aws, cluster).await?;
-            let parts = families.iter().filter_map(|family| task_definition::parts(family));
-            names.extend(parts.filter(|(of, _)| of == stack).map(|(_, name)| name.to_owned()));
-            names.sort();
-            names.dedup();
-            describe(aws, cluster, &names).await
+            names.extend(named_by(&families, stack));
+            describe(aws, cluster, names).await
         });
         let services = try_join_all(services).await?.into_iter().flatten();
         Ok(services.filter_map(|service| read(scope, &service)).collect())
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let (aws, scope) = (others.aws(), others.scope());
+        let Some(names) = scope.names() else { return Self::list(aws, scope).await };
+        let cluster = names.cluster();
+        let task_definitions = others.listing::<TaskDefinition>();
+        let (mut services, task_definitions) =
+            futures::try_join!(listed(aws, &cluster), task_definitions)?;
+        let families: Vec<_> = task_definitions.iter().map(|family| family.id.clone()).collect();
+        services.extend(named_by(&families, names.stack().as_str()));
+        let services = describe(aws, &cluster, services).await?;
+        Ok(services.iter().filter_map(|service| read(scope, service)).collect())
     }
 
     async fn poll(aws: &Aws, scope: &Scope, these: &[Owned<Output>]) -> Result<Vec<Owned<Output>>> {
@@ -161,7 +172,7 @@ impl Resource for Service {
             clusters.entry(&it.cluster).or_default().push(it.name.clone());
         }
         let services =
-            clusters.into_iter().map(async |(cluster, names)| describe(aws, cluster, &names).await);
+            clusters.into_iter().map(async |(cluster, names)| describe(aws, cluster, names).await);
         let services = try_join_all(services).await?.into_iter().flatten();
         let looks = services.map(async |service| {
             let before =
@@ -189,7 +200,7 @@ impl Resource for Service {
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
         let (cluster, name) = (cx.names.cluster(), self.name.to_string());
-        let there = describe(&cx.aws, &cluster, std::slice::from_ref(&name)).await?;
+        let there = describe(&cx.aws, &cluster, vec![name.clone()]).await?;
         let foreign = there.iter().any(|service| {
             service.status() == Some("ACTIVE") && scope.owner(service.tags()).is_none()
         });
@@ -460,8 +471,16 @@ async fn listed(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     Ok(all.unwrap_or_default().iter().map(|arn| short(arn).to_owned()).collect())
 }
 
+/// The services of a stack that families of task definitions are named after: `ListServices` does
+/// not list one that is draining.
+fn named_by(families: &[String], stack: &str) -> Vec<String> {
+    let parts = families.iter().filter_map(|family| task_definition::parts(family));
+    parts.filter(|(of, _)| *of == stack).map(|(_, name)| name.to_owned()).collect()
+}
+
 /// Services by name; a call takes ten. Unknown ones, and those of a cluster that is gone, are left out.
-async fn describe(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Described>> {
+async fn describe(aws: &Aws, cluster: &str, names: Vec<String>) -> Result<Vec<Described>> {
+    let names: Vec<_> = names.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let batches = names.chunks(10).map(async |batch| {
         let describe = aws.ecs.describe_services().cluster(cluster).include(ServiceField::Tags);
         let described = describe.set_services(Some(batch.to_vec())).send().await;

@@ -5,7 +5,7 @@
 //! is there when its group is, and it goes with it.
 
 use super::auto_scaling_group::{AutoScalingGroup, BUSY};
-use super::{Difference, Kind, Made, Owned, Resource, Seen, auto_scaling_group, goes_with};
+use super::{Difference, Kind, Made, Others, Owned, Resource, Seen, auto_scaling_group, goes_with};
 use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope};
 use crate::names::NodeName;
 
@@ -32,27 +32,27 @@ impl Resource for WarmStart {
     type Needs = auto_scaling_group::Output;
     type Output = Output;
     const KIND: Kind = Kind::WarmStart;
+    const GOES_WITH: Option<Kind> = Some(Kind::AutoScalingGroup);
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let groups = AutoScalingGroup::list(aws, scope).await?;
-        let read = |group: Owned<auto_scaling_group::Output>| {
-            let owner = Owner { node: NodeName::from(NODE), ..group.owner };
-            let seen = match group.seen {
-                Seen::Present(it, phase) => Seen::Present(Output::from(&it), phase),
-                Seen::Leaving(it, why) => Seen::Leaving(Output::from(&it), why),
-            };
-            Owned { owner, id: group.id, seen }
-        };
-        Ok(groups.into_iter().map(read).collect())
+        Ok(AutoScalingGroup::list(aws, scope).await?.iter().map(of_group).collect())
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        Ok(others.listing::<AutoScalingGroup>().await?.iter().map(of_group).collect())
     }
 
     async fn create(
         &self,
-        _cx: &Cx,
-        _node: &NodeName,
-        _group: &auto_scaling_group::Output,
+        cx: &Cx,
+        node: &NodeName,
+        group: &auto_scaling_group::Output,
     ) -> Result<Made<Output>> {
-        Ok(Made::Asked("the Auto Scaling group to be listed".into()))
+        let it = Output::from(group);
+        match self.drift(&it, group).as_slice() {
+            [] => Ok(Made::Ready(it)),
+            differences => self.update(cx, node, &it, group, differences).await,
+        }
     }
 
     fn drift(&self, it: &Output, _group: &auto_scaling_group::Output) -> Vec<Difference> {
@@ -82,6 +82,15 @@ impl Resource for WarmStart {
     async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
         Err(goes_with(Kind::WarmStart, Kind::AutoScalingGroup))
     }
+}
+
+fn of_group(group: &Owned<auto_scaling_group::Output>) -> Owned<Output> {
+    let owner = Owner { node: NodeName::from(NODE), ..group.owner.clone() };
+    let seen = match &group.seen {
+        Seen::Present(it, phase) => Seen::Present(Output::from(it), phase.clone()),
+        Seen::Leaving(it, why) => Seen::Leaving(Output::from(it), why.clone()),
+    };
+    Owned { owner, id: group.id.clone(), seen }
 }
 
 impl From<&auto_scaling_group::Output> for Output {
