@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::aws::config::{self, Destination};
+use crate::aws::error::Cause;
 use crate::aws::{Aws, Error};
 use crate::engine::{Run, Stop};
 use crate::facts::{Caller, Problem};
@@ -204,20 +205,32 @@ impl Connection {
         };
         format!("account {account}, region {}, as {arn}{endpoint}", self.region)
     }
-}
 
-/// Says why nothing could be looked up.
-pub(crate) fn report_error(error: &Error, screen: &Screen) -> Exit {
-    screen.error(&format!("failed to {error}"));
-    if error.is_denied() {
-        screen.hint("the caller lacks this permission: ask for it, or use another profile");
+    /// Says why a call failed that a command cannot do without.
+    pub(crate) fn report_error(&self, error: &Error, screen: &Screen) -> Exit {
+        screen.error(&format!("failed to {error}"));
+        if error.is_denied() {
+            screen.hint("the caller lacks this permission: ask for it, or use another profile");
+        }
+        if let Cause::NoAnswer(_) = &error.cause {
+            let whom = match &self.endpoint {
+                Some(url) => url.clone(),
+                None => format!("AWS in {}", self.region),
+            };
+            screen.hint(&format!(
+                "make sure that {whom} can be reached, then run the same command again"
+            ));
+        }
+        Exit::Failed
     }
-    if let crate::aws::error::Cause::NoAnswer(_) = &error.cause {
-        screen.hint(
-            "check the network, the region and the endpoint, then run the same command again",
-        );
+
+    /// Says why no graph can be drawn.
+    pub(crate) fn report_problem(&self, problem: &Problem, screen: &Screen) -> Exit {
+        match problem {
+            Problem::Aws(error) => self.report_error(error, screen),
+            Problem::Refused(errors) => report_refused(errors, screen),
+        }
     }
-    Exit::Failed
 }
 
 /// Says what is wrong with what was asked for, all of it at once.
@@ -227,14 +240,6 @@ pub(crate) fn report_refused(errors: &[SpecError], screen: &Screen) -> Exit {
     }
     screen.hint("nothing was changed; `ecsup deploy --help` lists what each flag takes");
     Exit::Refused
-}
-
-/// Says why no graph can be drawn.
-pub(crate) fn report_problem(problem: &Problem, screen: &Screen) -> Exit {
-    match problem {
-        Problem::Aws(error) => report_error(error, screen),
-        Problem::Refused(errors) => report_refused(errors, screen),
-    }
 }
 
 /// How a piece of work ended that may be interrupted.

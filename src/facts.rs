@@ -10,7 +10,8 @@ use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, LocationType};
 use crate::aws::{Aws, Doing, Error, Meaning, Result};
 use crate::capacity::{self, Architecture, InstanceType};
 use crate::engine::looks::Looks;
-use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::Owned;
+use crate::resource::launch_template::{self, LaunchTemplate};
 use crate::resource::subnet::Subnet;
 use crate::spec::{Ami, Capacity, Instances, Spec, SpecError};
 
@@ -149,6 +150,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         }
         let template = looks.list::<LaunchTemplate>(None).await?;
         image = match &instances.ami {
+            Ami::Exactly(id) if has_image(&template, id) => id.clone(),
             Ami::Exactly(id) => {
                 if let Err(problem) = check_image(aws, id, kind.as_ref()).await {
                     match problem {
@@ -393,6 +395,11 @@ async fn offered_zones(aws: &Aws, instances: &Instances) -> Result<BTreeSet<Stri
         offering.instance_type().is_some_and(|kind| kind.as_str() == instances.instance_type)
     });
     Ok(of_type.filter_map(|offering| offering.location().map(str::to_owned)).collect())
+}
+
+fn has_image(templates: &[Owned<launch_template::Output>], image: &str) -> bool {
+    let data = templates.iter().filter_map(|template| template.it().data.as_ref());
+    data.into_iter().any(|data| data.image.as_deref() == Some(image))
 }
 
 /// The newest ECS-optimized image for the instance type.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use clap::Args;
 
 use super::plan::{self, Prepared, prepare};
-use super::{Ended, Exit, Global, Reason, drive, report_error, report_refused};
+use super::{Ended, Exit, Global, Reason, drive, report_refused};
 use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::inventory;
@@ -70,7 +70,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
     let (report, reason) = match ended {
         Ended::With(Ok(report), reason) => (report, reason),
         Ended::With(Err(error), _) => {
-            report_error(&error, screen);
+            prepared.connection.report_error(&error, screen);
             return incomplete(&prepared, None, Reason::Done, screen);
         }
         Ended::Left => return incomplete(&prepared, None, Reason::Interrupted, screen),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use clap::Args;
 
 use super::list::{self, Found};
-use super::{Connection, Ended, Exit, Global, Reason, connect, drive, report_error, run_on};
+use super::{Connection, Ended, Exit, Global, Reason, connect, drive, run_on};
 use crate::aws::{Cx, Labels, Scope};
 use crate::engine::Stop;
 use crate::engine::event::duration;
@@ -59,7 +59,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
     };
     let caller = match facts::caller(&connection.aws).await {
         Ok(caller) => caller,
-        Err(error) => return report_error(&error, screen),
+        Err(error) => return connection.report_error(&error, screen),
     };
     let stack = match given {
         Some(stack) => stack,
@@ -72,7 +72,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
     let looks = Looks::new(connection.aws.clone(), Scope::Stack(names.clone()));
     let things = match inventory(&looks).await {
         Ok(things) => things,
-        Err(error) => return report_error(&error, screen),
+        Err(error) => return connection.report_error(&error, screen),
     };
     screen.note(&format!("destroy stack {stack}\n{}", connection.header(&caller)));
     if things.is_empty() {
@@ -113,7 +113,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
             incomplete(&stack, &receipt, &report, reason, screen)
         }
         Ended::With(Err(error), _) => {
-            report_error(&error, screen);
+            connection.report_error(&error, screen);
             screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
             Exit::DestroyIncomplete
         }
@@ -126,7 +126,8 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
 
 /// The only stack there is, or a list to choose from.
 async fn only_stack(connection: &Connection, screen: &Screen) -> Result<StackName, Exit> {
-    let stacks = list::stacks(connection).await.map_err(|error| report_error(&error, screen))?;
+    let stacks =
+        list::stacks(connection).await.map_err(|error| connection.report_error(&error, screen))?;
     let mut names = stacks.keys();
     match (names.next(), names.next()) {
         (None, _) => {

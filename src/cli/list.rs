@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Connection, Exit, Global, connect, report_error};
+use super::{Connection, Exit, Global, connect};
 use crate::aws::{Result, Scope};
 use crate::engine::inventory::inventory;
 use crate::engine::looks::Looks;
@@ -35,7 +35,7 @@ pub async fn list(global: &Global, screen: &Screen) -> Exit {
     let looked = futures::try_join!(facts::caller(&connection.aws), stacks(&connection));
     let (caller, stacks) = match looked {
         Ok(looked) => looked,
-        Err(error) => return report_error(&error, screen),
+        Err(error) => return connection.report_error(&error, screen),
     };
     screen.note(&connection.header(&caller));
     stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found)));

@@ -5,9 +5,7 @@ use std::rc::Rc;
 use clap::Args;
 use futures::TryFutureExt as _;
 
-use super::{
-    Connection, Exit, Global, connect, report_error, report_problem, report_refused, run_on,
-};
+use super::{Connection, Exit, Global, connect, report_refused, run_on};
 use crate::aws::{Cx, Labels};
 use crate::engine::plan::{self, Plan, Planned, Verdict};
 use crate::engine::{Run, Stop, inventory};
@@ -87,7 +85,8 @@ pub(crate) async fn prepare(
 
     let things = inventory::of_graph(&run.looks).map_err(Problem::from);
     let gathered = futures::try_join!(facts::gather(&run.looks, &spec), things);
-    let (facts, things) = gathered.map_err(|problem| report_problem(&problem, screen))?;
+    let (facts, things) =
+        gathered.map_err(|problem| connection.report_problem(&problem, screen))?;
     let mut refusals = Vec::new();
     let of_other = |thing: &&Box<dyn inventory::Thing>| {
         thing.owner().pattern.as_ref().is_some_and(|pattern| *pattern != spec.pattern.to_string())
@@ -101,8 +100,9 @@ pub(crate) async fn prepare(
         refusals.push((NodeName::from("--pattern"), why));
     }
     let stack = pattern::stack(&spec, &names, &facts);
-    let plan =
-        plan::plan(&run, &stack.graph).await.map_err(|error| report_error(&error, screen))?;
+    let plan = plan::plan(&run, &stack.graph)
+        .await
+        .map_err(|error| connection.report_error(&error, screen))?;
     refusals.extend(plan.refusals());
     for warning in facts.warnings.iter().cloned().chain(warning_about_nat(&spec)) {
         screen.warning(&warning);

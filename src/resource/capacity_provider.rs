@@ -314,13 +314,7 @@ mod tests {
         auto_scaling_group::Output {
             name: "asg-demo".into(),
             arn: arn.into(),
-            min_size: None,
-            max_size: None,
-            template_version: None,
-            subnets: None,
-            protected: None,
-            desired: None,
-            held: Vec::new(),
+            ..auto_scaling_group::Output::default()
         }
     }
 

@@ -16,7 +16,7 @@ use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope,
 use crate::names::{self, NodeName};
 
 /// A cluster as AWS returned it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
     /// Its name.
     pub name: String,

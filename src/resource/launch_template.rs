@@ -366,7 +366,7 @@ mod tests {
                 roles: Vec::new(),
             },
             security_group::Output { id: SecurityGroupId::from("sg-1"), vpc: VpcId::from("vpc-1") },
-            cluster::Output { name: "cluster-demo".into(), arn: String::new(), insights: None },
+            cluster::Output { name: "cluster-demo".into(), ..cluster::Output::default() },
         )
     }
 

@@ -630,11 +630,11 @@ mod tests {
     }
 
     fn needs(on_instances: bool) -> Needs {
-        let cluster =
-            cluster::Output { name: "cluster-demo".into(), arn: String::new(), insights: None };
+        let cluster = cluster::Output { name: "cluster-demo".into(), ..cluster::Output::default() };
         let revision = task_definition::Output { arn: REVISION.into(), hash: None, content: None };
         let target_group = target_group::Output {
             arn: "tg".into(),
+            vpc: None,
             health_path: None,
             health_check: None,
             deregistration_delay: None,

@@ -79,6 +79,11 @@ mod tests {
             show(110, "service/web", What::Changing(vec!["desiredCount".into()])),
         ];
         let lines: Vec<_> = lines.into_iter().flatten().collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        2s  nat/1                            created
+        2s  nat/1                            waiting: the NAT gateway is pending
+     1m47s  nat/1                            ready
+     1m50s  service/web                      changing desiredCount
+    ");
     }
 }

@@ -11,13 +11,17 @@
 //! - the providers `FARGATE` and `FARGATE_SPOT`, which are AWS's;
 //! - interfaces that belonged to a NAT gateway that is `deleted`. AWS calls a gateway deleted only when its
 //!   interface is gone. Moto forgets to remove the interface, and nobody can: a remainder of moto's.
+//! - interfaces that are attached to an instance that is `terminated`: the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::Client as AutoScaling;
 use aws_sdk_cloudwatchlogs::Client as Logs;
 use aws_sdk_ec2::Client as Ec2;
-use aws_sdk_ec2::types::{InstanceState, InstanceStateName, NatGatewayState, Reservation};
+use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
+use aws_sdk_ec2::types::{
+    Instance, InstanceState, InstanceStateName, NatGatewayState, Reservation,
+};
 use aws_sdk_ecs::Client as Ecs;
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 use aws_sdk_elasticloadbalancingv2::Client as LoadBalancing;
@@ -138,23 +142,37 @@ async fn network(ec2: &Ec2, found: &mut Found) {
     for it in all!(ec2.describe_security_group_rules()) {
         found.add("security-group-rule", it.security_group_rule_id());
     }
+    let instances = instances(ec2).await;
+    let is_terminated = |id: &str| instances.iter().any(|(it, over)| it == id && *over);
     for it in all!(ec2.describe_network_interfaces()) {
-        if it.network_interface_id().is_none_or(|id| !of_deleted_gateways.contains(id)) {
+        let instance = it.attachment().and_then(|attachment| attachment.instance_id());
+        let forgotten = instance.is_some_and(is_terminated)
+            || it.network_interface_id().is_some_and(|id| of_deleted_gateways.contains(id));
+        if !forgotten {
             found.add("network-interface", it.network_interface_id());
         }
     }
+}
+
+/// Every instance that EC2 still knows, and whether it is terminated.
+async fn instances(ec2: &Ec2) -> Vec<(String, bool)> {
+    let pages = ec2.describe_instances().into_paginator().send();
+    let pages = pages.collect::<Result<Vec<_>, _>>().await.expect("instances");
+    let reservations = pages.iter().flat_map(DescribeInstancesOutput::reservations);
+    let read = |it: &Instance| {
+        let state = it.state().and_then(InstanceState::name);
+        Some((it.instance_id()?.to_owned(), state == Some(&InstanceStateName::Terminated)))
+    };
+    reservations.flat_map(Reservation::instances).filter_map(read).collect()
 }
 
 async fn machines(clients: &Clients, found: &mut Found) {
     for it in all!(clients.ec2.describe_launch_templates()) {
         found.add("launch-template", it.launch_template_id());
     }
-    let reservations = clients.ec2.describe_instances().into_paginator().send();
-    for page in reservations.collect::<Result<Vec<_>, _>>().await.expect("instances") {
-        for it in page.reservations().iter().flat_map(Reservation::instances) {
-            if it.state().and_then(InstanceState::name) != Some(&InstanceStateName::Terminated) {
-                found.add("instance", it.instance_id());
-            }
+    for (id, terminated) in instances(&clients.ec2).await {
+        if !terminated {
+            found.add("instance", Some(&id));
         }
     }
     for it in all!(clients.autoscaling.describe_auto_scaling_groups()) {
