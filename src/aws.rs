@@ -43,7 +43,7 @@ pub struct Aws {
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
-    /// CloudWatch Logs.
+    /// `CloudWatch` Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Route 53.
     pub route53: aws_sdk_route53::Client,

@@ -32,7 +32,7 @@ Exit codes:
 
 /// Provisions container services on Amazon ECS with direct AWS API calls, and removes them again.
 ///
-/// No CloudFormation, no state file: what exists in AWS, found by its tags, is the state. Every
+/// No `CloudFormation`, no state file: what exists in AWS, found by its tags, is the state. Every
 /// command can be interrupted and repeated.
 #[derive(Debug, Parser)]
 #[command(name = "ecsup", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -281,13 +281,10 @@ pub(crate) async fn drive<T>(
     loop {
         tokio::select! {
             result = &mut work => return Ended::With(result, reason),
-            () = interrupts.next() => match reason {
-                Reason::Interrupted => return Ended::Left,
-                _ => {
-                    reason = Reason::Interrupted;
-                    screen.note("stopping: calls in flight are finished (Ctrl-C again leaves at once)");
-                    stop.ask();
-                }
+            () = interrupts.next() => if reason == Reason::Interrupted { return Ended::Left } else {
+                reason = Reason::Interrupted;
+                screen.note("stopping: calls in flight are finished (Ctrl-C again leaves at once)");
+                stop.ask();
             },
             () = &mut deadline, if reason == Reason::Done => {
                 reason = Reason::TimedOut;

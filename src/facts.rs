@@ -276,7 +276,7 @@ async fn kept_zones(looks: &Looks) -> Result<[Option<String>; 2]> {
         let of_number = subnets.iter().filter(|subnet| {
             subnet.owner.node.as_str().rsplit_once('-').is_some_and(|(_, last)| last == number)
         });
-        of_number.filter_map(|subnet| subnet.it().zone.clone()).next()
+        of_number.find_map(|subnet| subnet.it().zone.clone())
     }))
 }
 
@@ -350,9 +350,13 @@ async fn instance_type(aws: &Aws, instances: &Instances) -> Result<InstanceType,
     let of_name =
         |info: &&InstanceTypeInfo| info.instance_type().is_some_and(|kind| kind.as_str() == name);
     let info = answer.instance_types().iter().find(of_name).ok_or_else(unknown)?;
-    let architectures = info.processor_info().map(|info| info.supported_architectures());
-    let architectures: Vec<_> =
-        architectures.unwrap_or_default().iter().map(|it| it.as_str()).collect();
+    let architectures =
+        info.processor_info().map(aws_sdk_ec2::types::ProcessorInfo::supported_architectures);
+    let architectures: Vec<_> = architectures
+        .unwrap_or_default()
+        .iter()
+        .map(aws_sdk_ec2::types::ArchitectureType::as_str)
+        .collect();
     let architecture = match architectures.as_slice() {
         all if all.contains(&"arm64") => Architecture::Arm64,
         all if all.contains(&"x86_64") || all.is_empty() => Architecture::X86_64,
@@ -365,15 +369,19 @@ async fn instance_type(aws: &Aws, instances: &Instances) -> Result<InstanceType,
         }
     };
     let count = |number: Option<i32>| u32::try_from(number.unwrap_or_default()).unwrap_or_default();
-    let memory = info.memory_info().and_then(|memory| memory.size_in_mib()).unwrap_or_default();
+    let memory = info
+        .memory_info()
+        .and_then(aws_sdk_ec2::types::MemoryInfo::size_in_mib)
+        .unwrap_or_default();
     Ok(InstanceType {
         name: name.clone(),
         architecture,
         gpu: info.gpu_info().is_some_and(|gpus| !gpus.gpus().is_empty()),
-        vcpus: count(info.v_cpu_info().and_then(|cpus| cpus.default_v_cpus())),
+        vcpus: count(info.v_cpu_info().and_then(aws_sdk_ec2::types::VCpuInfo::default_v_cpus)),
         memory_mib: u32::try_from(memory).unwrap_or(u32::MAX),
         network_interfaces: count(
-            info.network_info().and_then(|network| network.maximum_network_interfaces()),
+            info.network_info()
+                .and_then(aws_sdk_ec2::types::NetworkInfo::maximum_network_interfaces),
         ),
     })
 }

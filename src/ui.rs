@@ -19,7 +19,7 @@ use plain::Plain;
 /// Whether to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless `NO_COLOR` is set
     Auto,
     /// Always
     Always,
@@ -142,10 +142,10 @@ impl Screen {
 
     /// Gives a sign of life where nothing moves by itself.
     pub fn heartbeat(&self) {
-        if let Progress::Plain(plain) = &*self.progress.borrow() {
-            if let Some(line) = plain.heartbeat() {
-                write_line(&line);
-            }
+        if let Progress::Plain(plain) = &*self.progress.borrow()
+            && let Some(line) = plain.heartbeat()
+        {
+            write_line(&line);
         }
     }
 

@@ -72,10 +72,8 @@ pub async fn load(to: &Destination) -> Result<SdkConfig, NoDestination> {
         loader = loader.endpoint_url(url);
     }
     let credentials = credentials.region(region.clone()).build().await;
-    let config = loader.region(region).credentials_provider(credentials).load().await;
-    let provider = config.credentials_provider().expect("it was just set");
-    match provider.provide_credentials().await {
-        Ok(_) => Ok(config),
+    match credentials.provide_credentials().await {
+        Ok(_) => Ok(loader.region(region).credentials_provider(credentials).load().await),
         Err(error) => {
             let why = std::error::Error::source(&error)
                 .map_or_else(|| error.to_string(), ToString::to_string);

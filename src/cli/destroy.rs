@@ -92,7 +92,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         return Exit::Done;
     }
     screen.note(&contents(&things));
-    let question = format!("Type the stack's name to remove all of it: ");
+    let question = "Type the stack's name to remove all of it: ".to_string();
     if !args.yes && !screen.ask(&question, |answer| answer == stack.as_str()) {
         screen.note("nothing was changed");
         return Exit::Refused;

@@ -58,7 +58,7 @@ pub fn between_attempts(attempt: u32) -> Duration {
 
 /// How long AWS may say "not yet" to one call. The longest reason, a group of the same name that
 /// is still being deleted, takes up to ten minutes.
-pub const NOT_YET: Duration = Duration::from_secs(10 * 60);
+pub const NOT_YET: Duration = Duration::from_mins(10);
 
 /// How long a thing whose create lost its answer may stay invisible, and how long a holder of our
 /// name may still turn out to be our own.

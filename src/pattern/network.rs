@@ -78,15 +78,12 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
             let name = format!("route-table/private-{}", index + 1);
             let subnets = vec![private[index].made()];
             // A route may lead to a gateway that is still pending.
-            match nat_gateways.get(index).or(nat_gateways.first()) {
-                Some(nat) => {
-                    let target = nat.made().map(|nat| Target::NatGateway(nat.id));
-                    graph.add(name, RouteTable, (vpc.made(), target, subnets))
-                }
-                None => {
-                    let nowhere = ().map(|()| Target::Nowhere);
-                    graph.add(name, RouteTable, (vpc.made(), nowhere, subnets))
-                }
+            if let Some(nat) = nat_gateways.get(index).or(nat_gateways.first()) {
+                let target = nat.made().map(|nat| Target::NatGateway(nat.id));
+                graph.add(name, RouteTable, (vpc.made(), target, subnets))
+            } else {
+                let nowhere = ().map(|()| Target::Nowhere);
+                graph.add(name, RouteTable, (vpc.made(), nowhere, subnets))
             }
         })
         .collect();

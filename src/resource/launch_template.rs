@@ -52,7 +52,7 @@ pub struct Data {
     pub delete_on_termination: Option<bool>,
     /// Whether there is a metadata service.
     pub metadata: Option<String>,
-    /// Whether the metadata service asks for tokens (IMDSv2).
+    /// Whether the metadata service asks for tokens (`IMDSv2`).
     pub http_tokens: Option<String>,
     /// How many hops its answers may take: with 1 they do not reach a container behind a bridge.
     pub hop_limit: Option<i32>,

@@ -151,7 +151,10 @@ impl From<&Description> for Output {
 
 /// The target groups of an action, in whichever form they come.
 fn targets(action: &Action) -> Vec<TargetGroupArn> {
-    let weighted = action.forward_config().map(|config| config.target_groups()).unwrap_or_default();
+    let weighted = action
+        .forward_config()
+        .map(aws_sdk_elasticloadbalancingv2::types::ForwardActionConfig::target_groups)
+        .unwrap_or_default();
     let weighted: Vec<_> = weighted.iter().filter_map(|group| group.target_group_arn()).collect();
     let all =
         if weighted.is_empty() { Vec::from_iter(action.target_group_arn()) } else { weighted };
@@ -167,7 +170,7 @@ mod tests {
         let arn = TargetGroupArn::from("arn:1");
         let both = forward_to(&arn);
         let plain = Action::builder().target_group_arn("arn:1").build();
-        assert_eq!(targets(&both), [arn.clone()]);
+        assert_eq!(targets(&both), std::slice::from_ref(&arn));
         assert_eq!(targets(&plain), [arn]);
         assert_eq!(targets(&Action::builder().r#type(ActionTypeEnum::FixedResponse).build()), []);
     }

@@ -279,7 +279,7 @@ async fn idle_timeout(aws: &Aws, arn: &LoadBalancerArn) -> Result<Option<String>
     let read = read.send().await.doing("read the load balancer's attributes");
     // A load balancer that goes between two looks has no attributes.
     let read = read.gone_is_fine(&[UNKNOWN])?;
-    let attributes = read.as_ref().map(|read| read.attributes()).unwrap_or_default();
+    let attributes = read.as_ref().map(aws_sdk_elasticloadbalancingv2::operation::describe_load_balancer_attributes::DescribeLoadBalancerAttributesOutput::attributes).unwrap_or_default();
     let timeout = attributes.iter().find(|attribute| attribute.key() == Some(IDLE_TIMEOUT));
     Ok(timeout.and_then(|attribute| attribute.value()).map(str::to_owned))
 }

@@ -28,13 +28,13 @@ pub struct LogGroup {
 }
 
 const UNKNOWN: &str = "ResourceNotFoundException";
-/// What CloudWatch Logs answers while another change of the same group is under way.
+/// What `CloudWatch` Logs answers while another change of the same group is under way.
 const BUSY: &str = "OperationAbortedException";
 
 /// What the group of any cluster's Container Insights begins and ends with.
 const INSIGHTS: (&str, &str) = ("/aws/ecs/containerinsights/", "/performance");
 
-/// How many groups' tags are read at a time: CloudWatch Logs admits about ten calls a second.
+/// How many groups' tags are read at a time: `CloudWatch` Logs admits about ten calls a second.
 const TAGS_AT_A_TIME: usize = 8;
 
 impl Resource for LogGroup {

@@ -160,7 +160,7 @@ impl Resource for RouteTable {
             let tables = read(aws, vec![filter("route-table-id", it.id.as_str())]).await?;
             let tables =
                 tables.iter().filter(|table| table.route_table_id() == Some(it.id.as_str()));
-            for association in tables.flat_map(|table| table.associations()) {
+            for association in tables.flat_map(aws_sdk_ec2::types::RouteTable::associations) {
                 if let Some(id) = own(association) {
                     disassociate(aws, id).await?;
                 }
@@ -251,7 +251,7 @@ async fn associate(aws: &Aws, table: &RouteTableId, subnet: &SubnetId) -> Result
         }
     };
     let tables = read(aws, vec![filter("association.subnet-id", subnet.as_str())]).await?;
-    let associations = tables.iter().flat_map(|table| table.associations());
+    let associations = tables.iter().flat_map(aws_sdk_ec2::types::RouteTable::associations);
     let former = associations
         .filter(|association| association.subnet_id() == Some(subnet.as_str()))
         .find_map(|association| Some((association.route_table_id()?, own(association)?)));

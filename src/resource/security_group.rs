@@ -113,6 +113,6 @@ async fn read(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<aws_sdk_ec2::types:
 /// Whether a rule of another group names this one.
 fn names(other: &aws_sdk_ec2::types::SecurityGroup, id: &SecurityGroupId) -> bool {
     let rules = other.ip_permissions().iter().chain(other.ip_permissions_egress());
-    let mut named = rules.flat_map(|rule| rule.user_id_group_pairs());
+    let mut named = rules.flat_map(aws_sdk_ec2::types::IpPermission::user_id_group_pairs);
     other.group_id() != Some(id.as_str()) && named.any(|pair| pair.group_id() == Some(id.as_str()))
 }

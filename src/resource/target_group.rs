@@ -198,7 +198,7 @@ impl Resource for TargetGroup {
     async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
         let read = aws.elb.describe_target_groups().target_group_arns(it.arn.as_str()).send().await;
         let read = read.doing("look who uses the target group").gone_is_fine(&[UNKNOWN])?;
-        let groups = read.as_ref().map(|read| read.target_groups()).unwrap_or_default();
+        let groups = read.as_ref().map(aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput::target_groups).unwrap_or_default();
         let users = groups.iter().flat_map(Description::load_balancer_arns);
         Ok(users.map(|arn| format!("the load balancer {arn}")).collect())
     }
@@ -229,7 +229,7 @@ async fn deregistration_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<Option<
     let read = read.send().await.doing("read the target group's attributes");
     // A target group that goes between two looks has no attributes.
     let read = read.gone_is_fine(&[UNKNOWN])?;
-    let attributes = read.as_ref().map(|read| read.attributes()).unwrap_or_default();
+    let attributes = read.as_ref().map(aws_sdk_elasticloadbalancingv2::operation::describe_target_group_attributes::DescribeTargetGroupAttributesOutput::attributes).unwrap_or_default();
     let delay = attributes.iter().find(|attribute| attribute.key() == Some(DEREGISTRATION_DELAY));
     Ok(delay.and_then(|attribute| attribute.value()).map(str::to_owned))
 }

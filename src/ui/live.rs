@@ -63,10 +63,10 @@ impl Live {
                 }
             }
         }
-        if !matches!(what, What::Waiting(_) | What::Changing(_)) {
-            if let Some(text) = plain::describe(what, waited) {
-                self.line(&format!("{:>7}  {node:<32} {text}", duration(*at)));
-            }
+        if !matches!(what, What::Waiting(_) | What::Changing(_))
+            && let Some(text) = plain::describe(what, waited)
+        {
+            self.line(&format!("{:>7}  {node:<32} {text}", duration(*at)));
         }
     }
 
