@@ -127,6 +127,11 @@ impl Run {
         Self::new(cx, looks, true, stop, listener)
     }
 
+    /// Starts the clock anew: what was asked of a person before does not count.
+    pub fn restart_clock(&mut self) {
+        self.started = Instant::now();
+    }
+
     /// How long the run has been going.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

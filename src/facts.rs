@@ -273,7 +273,7 @@ async fn all_zones(aws: &Aws) -> Result<Vec<String>> {
 async fn kept_zones(looks: &Looks) -> Result<[Option<String>; 2]> {
     let subnets = looks.list::<Subnet>(None).await?;
     Ok(["1", "2"].map(|number| {
-        let of_number = subnets.iter().filter(|subnet| {
+        let mut of_number = subnets.iter().filter(|subnet| {
             subnet.owner.node.as_str().rsplit_once('-').is_some_and(|(_, last)| last == number)
         });
         of_number.find_map(|subnet| subnet.it().zone.clone())

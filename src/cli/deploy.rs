@@ -47,7 +47,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
         return Exit::Refused;
     }
     let stop = Rc::new(Stop::default());
-    let prepared = match prepare(spec, global, screen, &stop, !args.no_wait).await {
+    let mut prepared = match prepare(spec, global, screen, &stop, !args.no_wait).await {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
@@ -65,6 +65,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
         return Exit::Refused;
     }
 
+    prepared.run.restart_clock();
     let ended = drive(carry_out(&prepared, screen), &stop, global.timeout, screen).await;
     screen.finish();
     let (report, reason) = match ended {
