@@ -4,6 +4,7 @@
 
 use futures::future::join_all;
 
+use super::event::{What, duration};
 use super::graph::{Edge, Grade};
 use super::inventory::{self, AnyKind, Thing};
 use super::looks::Looks;
@@ -163,6 +164,12 @@ pub(super) async fn teardown_among(
             return Ok((receipt, report));
         }
         report = remove(run, things).await;
+        let audit = NodeName::from("audit");
+        let why = format!(
+            "{} until AWS cannot hide anything any longer, then a last look",
+            duration(patience::PROPAGATION)
+        );
+        run.tell(&audit, What::Waiting(why));
         let until = tokio::time::Instant::now() + patience::PROPAGATION;
         receipt.audited = run.sleep_until(until, &[]).await.is_ok();
     }

@@ -34,9 +34,14 @@ impl Live {
     pub fn line(&self, line: &str) {
         if self.at_work.is_empty() {
             super::write_line(line);
-        } else {
-            self.lines.suspend(|| super::write_line(line));
+            return;
         }
+        let colours = anstream::AutoStream::choice(&std::io::stderr());
+        let line = match colours {
+            anstream::ColorChoice::Never => anstream::adapter::strip_str(line).to_string(),
+            _ => line.to_owned(),
+        };
+        let _gone = self.lines.println(line);
     }
 
     /// Shows an event.

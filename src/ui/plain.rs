@@ -48,6 +48,8 @@ pub(super) fn describe(what: &What, waited: bool) -> Option<String> {
         What::Changing(fields) => format!("changing {}", fields.join(", ")),
         What::Removed => "removed".into(),
         What::Failed(why) => format!("failed: {why}"),
+        // Who stops everything knows that each part of it stops.
+        What::NotStarted(why) if why == "stopped" => return None,
         What::NotStarted(why) => why.clone(),
         What::Found { .. } | What::Ready if waited => "ready".into(),
         What::Found { .. } | What::Creating | What::Changed | What::Ready | What::Removing => {
