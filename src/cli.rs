@@ -108,7 +108,7 @@ pub struct Global {
     pub color: Color,
 
     /// Tell more: changes, then (-vv) every look at AWS. `RUST_LOG` says more precisely what
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ECSUP_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
 
     /// Show no progress

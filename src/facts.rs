@@ -10,8 +10,7 @@ use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, LocationType};
 use crate::aws::{Aws, Doing, Error, Meaning, Result};
 use crate::capacity::{self, Architecture, InstanceType};
 use crate::engine::looks::Looks;
-use crate::resource::Owned;
-use crate::resource::launch_template::{self, LaunchTemplate};
+use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::subnet::Subnet;
 use crate::spec::{Ami, Capacity, Instances, Spec, SpecError};
 
@@ -149,19 +148,33 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
             );
         }
         let template = looks.list::<LaunchTemplate>(None).await?;
-        image = match &instances.ami {
-            Ami::Exactly(id) if has_image(&template, id) => id.clone(),
-            Ami::Exactly(id) => {
-                if let Err(problem) = check_image(aws, id, kind.as_ref()).await {
-                    match problem {
-                        Problem::Aws(error) => soft("look up the AMI", error)?,
-                        refused @ Problem::Refused(_) => return Err(refused),
-                    }
-                }
-                id.clone()
+        let now = template.first().and_then(|template| template.it().data.clone());
+        let now = now.unwrap_or_default();
+        let same_type = now.instance_type.as_deref() == Some(&instances.instance_type);
+        let (chosen, advice) = match &instances.ami {
+            Ami::Exactly(id) => (Some(id.clone()), "name another"),
+            Ami::Latest { refresh: false } if !template.is_empty() => {
+                (now.image.clone(), "say --refresh-ami")
             }
-            Ami::Latest { refresh: false } if !template.is_empty() => String::new(),
-            Ami::Latest { .. } => newest_image(aws, kind.as_ref(), instances).await?,
+            Ami::Latest { .. } => (None, ""),
+        };
+        image = match &chosen {
+            // What the stack runs with already needs no look.
+            Some(id) if same_type && now.image.as_ref() == Some(id) => id.clone(),
+            Some(id) => match check_image(aws, id, kind.as_ref(), advice).await {
+                Ok(()) => id.clone(),
+                Err(Problem::Aws(error)) => {
+                    soft("look up the AMI", error)?;
+                    id.clone()
+                }
+                Err(refused) => return Err(refused),
+            },
+            None if !template.is_empty()
+                && !matches!(instances.ami, Ami::Latest { refresh: true }) =>
+            {
+                String::new()
+            }
+            None => newest_image(aws, kind.as_ref(), instances).await?,
         };
     }
     Ok(Facts {
@@ -190,6 +203,10 @@ pub async fn make_service_roles(aws: &Aws, scales: bool) -> Result<Option<String
             Ok(_) => {}
             // Somebody else was faster: AWS itself makes them on first use.
             Err(error) if error.code() == Some("InvalidInput") => {}
+            // AWS makes them itself on first use, if a little late.
+            Err(error) if error.is_denied() => {
+                return Ok(Some(format!("failed to {error}")));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -405,11 +422,6 @@ async fn offered_zones(aws: &Aws, instances: &Instances) -> Result<BTreeSet<Stri
     Ok(of_type.filter_map(|offering| offering.location().map(str::to_owned)).collect())
 }
 
-fn has_image(templates: &[Owned<launch_template::Output>], image: &str) -> bool {
-    let data = templates.iter().filter_map(|template| template.it().data.as_ref());
-    data.into_iter().any(|data| data.image.as_deref() == Some(image))
-}
-
 /// The newest ECS-optimized image for the instance type.
 async fn newest_image(
     aws: &Aws,
@@ -442,14 +454,20 @@ async fn newest_image(
 }
 
 /// Refuses an AMI that is not there or is made for another architecture.
-async fn check_image(aws: &Aws, id: &str, kind: Option<&InstanceType>) -> Result<(), Problem> {
+/// `advice` says what to type instead.
+async fn check_image(
+    aws: &Aws,
+    id: &str,
+    kind: Option<&InstanceType>,
+    advice: &str,
+) -> Result<(), Problem> {
     let answer = aws.ec2.describe_images().image_ids(id).send().await.doing("look up the AMI");
     let answer = match answer {
         Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => {
             return Err(refused(
                 "--ami",
                 id,
-                "is not there in this region, or not for this account",
+                format!("is not there in this region, or not for this account: {advice}"),
             ));
         }
         answer => answer?,
@@ -459,7 +477,8 @@ async fn check_image(aws: &Aws, id: &str, kind: Option<&InstanceType>) -> Result
         image.and_then(|image| image.architecture()).map(|it| it.as_str().to_owned());
     match (architecture, kind) {
         (Some(is), Some(kind)) if is != kind.architecture.to_string() => {
-            let rule = format!("is for {is}, and `{}` is {}", kind.name, kind.architecture);
+            let rule =
+                format!("is for {is}, and `{}` is {}: {advice}", kind.name, kind.architecture);
             Err(refused("--ami", id, rule))
         }
         _ => Ok(()),

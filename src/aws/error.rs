@@ -148,7 +148,11 @@ where
         }
         SdkError::TimeoutError(_) => (Cause::NoAnswer("timed out".into()), Meaning::Lost),
         SdkError::ResponseError(_) => (Cause::NoAnswer(chain(error)), Meaning::Lost),
-        SdkError::DispatchFailure(dispatch) if dispatch.is_io() || dispatch.is_timeout() => {
+        // A peer that closes the connection after the request was sent is no error of input or output
+        // to the HTTP client, but an "other" one.
+        SdkError::DispatchFailure(dispatch)
+            if dispatch.is_io() || dispatch.is_timeout() || dispatch.as_other().is_some() =>
+        {
             (Cause::NoAnswer(chain(error)), Meaning::Lost)
         }
         _ => (Cause::Other(chain(error)), Meaning::Fatal),

@@ -10,10 +10,11 @@ use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::inventory;
 use crate::engine::looks::Looks;
-use crate::engine::plan::Verdict;
+use crate::engine::plan::{Planned, Verdict};
 use crate::engine::walk::{Report, walk};
 use crate::engine::{Failure, Run, Stop, teardown};
 use crate::facts;
+use crate::resource::Kind;
 use crate::spec::{Capacity, Scheme, ServiceFlags, Spec};
 use crate::ui::Screen;
 
@@ -70,9 +71,9 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
     screen.finish();
     let (report, reason) = match ended {
         Ended::With(Ok(report), reason) => (report, reason),
-        Ended::With(Err(error), _) => {
+        Ended::With(Err(error), reason) => {
             prepared.connection.report_error(&error, screen);
-            return incomplete(&prepared, None, Reason::Done, screen);
+            return incomplete(&prepared, None, reason, screen);
         }
         Ended::Left => return incomplete(&prepared, None, Reason::Interrupted, screen),
     };
@@ -88,12 +89,20 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
     } else {
         screen.note(&format!("ready in {took}"));
     }
+    if changes(&prepared, Kind::LaunchTemplate) {
+        screen.note("instances that run already stay as they are; new ones start from the new launch template");
+    }
     summary(&prepared, screen);
     Exit::Done
 }
 
-/// Makes and changes everything, then removes what is not asked for any more: old things serve until
-/// the new ones do.
+/// Whether a thing of this kind that was there is changed.
+fn changes(prepared: &Prepared, kind: Kind) -> bool {
+    let changed = |planned: &Planned| matches!(planned.verdict, Verdict::Change(_));
+    prepared.plan.nodes.iter().any(|planned| planned.kind == kind && changed(planned))
+}
+
+/// Makes and changes everything, then removes what is not asked for any more.
 async fn carry_out(prepared: &Prepared, screen: &Screen) -> crate::aws::Result<Report> {
     let run = &prepared.run;
     let scales = matches!(prepared.spec.capacity, Capacity::Instances(_));
@@ -122,6 +131,9 @@ fn show(prepared: &Prepared, screen: &Screen) {
         screen.note(&plan::removal_line(removal));
     }
     screen.note(&plan::counts(&prepared.plan));
+    if prepared.plan.removals.iter().any(|(_, kind, _)| *kind == Kind::Service) {
+        screen.warning("the load balancer forwards to the new service before its tasks are healthy: requests fail until then");
+    }
 }
 
 /// Says how far it got and what to type next.
@@ -137,6 +149,7 @@ fn incomplete(
         .unwrap_or_default();
     let all = prepared.plan.nodes.len();
     let why = match reason {
+        Reason::Done if report.is_none() => "it cannot go on without this".to_owned(),
         Reason::Done => format!(
             "{} of {all} resources failed, {} were not started",
             failed.len(),

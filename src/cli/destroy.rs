@@ -23,7 +23,8 @@ use crate::ui::Screen;
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
     /// Name of the stack; the only one there is when not given
-    #[arg(env = "ECSUP_STACK", hide_env_values = true)]
+    // Not from ECSUP_STACK, which is there for deploys: what is removed is said where it is removed.
+    #[arg()]
     pub stack: Option<String>,
 
     /// Do not ask for the stack's name before removing it

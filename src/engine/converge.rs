@@ -115,7 +115,15 @@ impl<T: Clone> State<T> {
 /// Picks a node's own among everything listed: one that is there before one that leaves.
 pub(super) fn pick<'a, T>(seen: &'a [Owned<T>], node: &NodeName) -> Option<&'a Owned<T>> {
     let mut own: Vec<_> = seen.iter().filter(|owned| owned.owner.node == *node).collect();
-    own.sort_by_key(|owned| (matches!(owned.seen, Seen::Leaving(..)), &owned.id));
+    own.sort_by_key(|owned| {
+        let rank = match &owned.seen {
+            Seen::Present(_, Phase::Ready) => 0,
+            Seen::Present(_, Phase::Coming(_)) => 1,
+            Seen::Present(_, Phase::Broken(_)) => 2,
+            Seen::Leaving(..) => 3,
+        };
+        (rank, &owned.id)
+    });
     own.first().copied()
 }
 

@@ -148,6 +148,8 @@ pub(super) async fn teardown_among(
             }
         }
         if things.is_empty() {
+            // Nothing was there to begin with, so nothing was hidden by removing it.
+            receipt.audited |= round == 0 && run.go_on().is_ok();
             receipt.removed = seen;
             return Ok((receipt, report));
         }

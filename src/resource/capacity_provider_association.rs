@@ -47,25 +47,7 @@ impl Resource for CapacityProviderAssociation {
         _node: &NodeName,
         (cluster, provider): &Self::Needs,
     ) -> Result<Made<Output>> {
-        const DOING: &str = "associate the capacity provider with the ECS cluster";
-        let strategy = CapacityProviderStrategyItem::builder()
-            .capacity_provider(&provider.name)
-            .base(0)
-            .weight(1)
-            .build()
-            .map_err(|error| Error::other(DOING, error.to_string()))?;
-        let put = cx.aws.ecs.put_cluster_capacity_providers().cluster(&cluster.name);
-        let put = put.capacity_providers(&provider.name);
-        let put = put.default_capacity_provider_strategy(strategy).send().await;
-        let put = put.doing(DOING).wait_on(BUSY).wait_on(&[cluster::NO_LINKED_ROLE])?;
-        let described = put.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
-        let attachments = Attachments::from(described);
-        let output = Output { failed: None, ..Output::of(&cluster.name, &attachments) };
-        Ok(if is_coming(&attachments) {
-            Made::Coming(output, ATTACHING.into())
-        } else {
-            Made::Ready(output)
-        })
+        put(cx, &cluster.name, &provider.name, Vec::new()).await
     }
 
     fn drift(&self, it: &Output, (_, provider): &Self::Needs) -> Vec<Difference> {
@@ -85,12 +67,12 @@ impl Resource for CapacityProviderAssociation {
     async fn update(
         &self,
         cx: &Cx,
-        node: &NodeName,
-        _it: &Output,
-        needs: &Self::Needs,
+        _node: &NodeName,
+        it: &Output,
+        (cluster, provider): &Self::Needs,
         _differences: &[Difference],
     ) -> Result<Made<Output>> {
-        self.create(cx, node, needs).await
+        put(cx, &cluster.name, &provider.name, it.providers.clone()).await
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
@@ -105,7 +87,35 @@ impl Resource for CapacityProviderAssociation {
     }
 }
 
+/// Makes a provider the cluster's default, beside others that are in its list already: the call
+/// replaces the whole list.
+async fn put(cx: &Cx, cluster: &str, provider: &str, others: Vec<String>) -> Result<Made<Output>> {
+    const DOING: &str = "associate the capacity provider with the ECS cluster";
+    let strategy = CapacityProviderStrategyItem::builder()
+        .capacity_provider(provider)
+        .base(0)
+        .weight(1)
+        .build()
+        .map_err(|error| Error::other(DOING, error.to_string()))?;
+    let others = others.into_iter().filter(|other| other != provider);
+    let providers = others.chain([provider.to_owned()]).collect();
+    let put = cx.aws.ecs.put_cluster_capacity_providers().cluster(cluster);
+    let put = put.set_capacity_providers(Some(providers));
+    let put = put.default_capacity_provider_strategy(strategy).send().await;
+    let put = put.doing(DOING).wait_on(BUSY).wait_on(&[cluster::NO_LINKED_ROLE])?;
+    let described = put.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
+    let attachments = Attachments::from(described);
+    let output = Output { failed: None, ..Output::of(cluster, &attachments) };
+    Ok(if is_coming(&attachments) {
+        Made::Coming(output, ATTACHING.into())
+    } else {
+        Made::Ready(output)
+    })
+}
+
 const BUSY: &[&str] = &[
+    // The provider was made a moment ago.
+    "InvalidParameterException: was not found",
     "ClientException: Cluster was not ACTIVE",
     "ResourceInUseException",
     "UpdateInProgressException",

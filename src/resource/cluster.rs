@@ -131,12 +131,8 @@ impl Resource for Cluster {
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         // An instance whose agent lost its connection before it was terminated stays registered for
         // ever, and with it the cluster could never be deleted.
-        for instance in container_instances(aws, it).await? {
-            let deregister = aws.ecs.deregister_container_instance().cluster(&it.name);
-            let deregister = deregister.container_instance(instance).force(true).send().await;
-            deregister
-                .doing("deregister a container instance of the ECS cluster")
-                .gone_is_fine(GONE_INSTANCE)?;
+        for instance in container_instances(aws, &it.name).await? {
+            deregister(aws, &it.name, &instance).await?;
         }
         let delete = aws.ecs.delete_cluster().cluster(&it.name).send().await;
         delete
@@ -225,11 +221,38 @@ async fn describe(aws: &Aws, clusters: Vec<String>) -> Result<Vec<Described>> {
     Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
 
-async fn container_instances(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-    let all = aws.ecs.list_container_instances().cluster(&it.name).into_paginator().items().send();
+async fn container_instances(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
+    let all = aws.ecs.list_container_instances().cluster(cluster).into_paginator().items().send();
     let all = all.collect::<Result<Vec<_>, _>>().await;
     let all = all.doing("list the container instances of the ECS cluster").gone_is_fine(GONE)?;
     Ok(all.unwrap_or_default())
+}
+
+/// Takes the instances whose agent has lost its connection out of a cluster. Nobody else would report
+/// that their tasks have stopped, and a service being deleted would be draining for ever.
+pub async fn forget_disconnected(aws: &Aws, cluster: &str) -> Result<()> {
+    /// As many as `DescribeContainerInstances` takes.
+    const BATCH: usize = 100;
+    for batch in container_instances(aws, cluster).await?.chunks(BATCH) {
+        let described = aws.ecs.describe_container_instances().cluster(cluster);
+        let described = described.set_container_instances(Some(batch.to_vec())).send().await;
+        let described = described.doing("look at the container instances of the ECS cluster");
+        let described = described.gone_is_fine(GONE)?.and_then(|it| it.container_instances);
+        let lost = described.unwrap_or_default().into_iter().filter(|it| !it.agent_connected());
+        for instance in lost.filter_map(|it| it.container_instance_arn) {
+            deregister(aws, cluster, &instance).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn deregister(aws: &Aws, cluster: &str, instance: &str) -> Result<()> {
+    let deregister = aws.ecs.deregister_container_instance().cluster(cluster);
+    let deregister = deregister.container_instance(instance).force(true).send().await;
+    deregister
+        .doing("deregister a container instance of the ECS cluster")
+        .gone_is_fine(GONE_INSTANCE)
+        .map(drop)
 }
 
 fn insights() -> ClusterSetting {

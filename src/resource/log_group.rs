@@ -78,7 +78,19 @@ impl Resource for LogGroup {
         let Some(group) = same else { return Ok(None) };
         let tags = tags(&cx.aws, group).await?;
         let ours = Scope::Stack(cx.names.clone()).owner(&tags).is_some();
-        Ok((!ours).then(|| format!("the log group `{}`", self.name)))
+        if ours {
+            return Ok(None);
+        }
+        // Late metrics of a former cluster of this name make the group once more, without tags.
+        let by_insights = if self.name == cx.names.insights_log_group() {
+            format!(
+                " (written by Container Insights; if nobody needs it: aws logs delete-log-group --log-group-name {})",
+                self.name
+            )
+        } else {
+            String::new()
+        };
+        Ok(Some(format!("the log group `{}`{by_insights}", self.name)))
     }
 
     async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {

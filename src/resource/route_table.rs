@@ -109,8 +109,15 @@ impl Resource for RouteTable {
             (Some(is), Some(wrong)) => Some(format!("{is}, a {wrong}")),
             (None, wrong) => wrong.clone(),
         };
-        if let Some(is) = route {
-            differences.push(Difference::update(DEFAULT_ROUTE, is, target));
+        match (route, &it.default_route, target) {
+            (None, ..) => {}
+            // The tasks that run behind this route could not even report that they stop.
+            (Some(is), Some(Target::NatGateway(_)), Target::Nowhere) => {
+                let why = "what runs in these subnets would lose its way out: destroy the stack, \
+                           or deploy another one";
+                differences.push(Difference::replacement(DEFAULT_ROUTE, is, target, why));
+            }
+            (Some(is), ..) => differences.push(Difference::update(DEFAULT_ROUTE, is, target)),
         }
         if subnets.iter().any(|subnet| !it.serves(&subnet.id)) {
             let is = joined(it.associations.iter().map(|(subnet, _)| subnet));

@@ -16,8 +16,8 @@ use futures::future::try_join_all;
 
 use super::task_definition::{self, TaskDefinition};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider, cluster,
-    compare, security_group, subnet, target_group,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, auto_scaling_group,
+    capacity_provider, cluster, compare, security_group, subnet, target_group,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
 use crate::names::{NodeName, ServiceName};
@@ -189,6 +189,11 @@ impl Resource for Service {
                 }
                 (Rollout::Unseen, Some(before)) => {
                     Seen::Present(before.clone(), Phase::Coming(UNSEEN.into()))
+                }
+                (Rollout::Going(why), _) => {
+                    let cause = no_instances(aws, scope, &service).await;
+                    let why = cause.map_or(why.clone(), |cause| format!("{why}; {cause}"));
+                    Seen::Present(it, Phase::Coming(why))
                 }
                 (rollout, _) => Seen::Present(it, phase(rollout)),
             };
@@ -365,7 +370,7 @@ impl Resource for Service {
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         // Forced, it need not be scaled down first.
         let delete = aws.ecs.delete_service().cluster(&it.cluster).service(&it.name).force(true);
-        delete
+        let deleted = delete
             .send()
             .await
             .doing("delete the ECS service")
@@ -376,8 +381,11 @@ impl Resource for Service {
                 "ClusterNotFoundException",
                 "ClientException: inactive",
                 "InvalidParameterException: inactive",
-            ])
-            .map(drop)
+            ])?;
+        match deleted {
+            Some(_) => cluster::forget_disconnected(aws, &it.cluster).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -469,6 +477,15 @@ async fn listed(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     let all = all.collect::<Result<Vec<_>, _>>().await;
     let all = all.doing("list the ECS services").gone_is_fine(cluster::GONE)?;
     Ok(all.unwrap_or_default().iter().map(|arn| short(arn).to_owned()).collect())
+}
+
+/// Why the group starts no instances, when nothing runs and it says so. It only explains a wait, so
+/// that it may fail.
+async fn no_instances(aws: &Aws, scope: &Scope, service: &Described) -> Option<String> {
+    let waits = service.desired_count() > 0 && service.running_count() == 0;
+    let group = scope.names().filter(|_| waits && service.launch_type().is_none())?;
+    let failure = auto_scaling_group::last_failure(aws, &group.auto_scaling_group()).await;
+    failure.ok().flatten().map(|why| format!("no instance could be started: {why}"))
 }
 
 /// The services of a stack that families of task definitions are named after: `ListServices` does
