@@ -43,6 +43,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         Ok(given) => given,
         Err(error) => {
             screen.error(&format!("{error}"));
+            screen.hint("nothing was changed; `ecsup list` names the stacks that there are");
             return Exit::Refused;
         }
     };
@@ -92,8 +93,8 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         return Exit::Done;
     }
     screen.note(&contents(&things));
-    let question = format!("Type the stack's name to remove all of it: ");
-    if !args.yes && !screen.ask(&question, |answer| answer == stack.as_str()) {
+    let question = "Type the stack's name to remove all of it: ";
+    if !args.yes && !screen.ask(question, |answer| answer == stack.as_str()) {
         screen.note("nothing was changed");
         return Exit::Refused;
     }

@@ -30,10 +30,11 @@ pub struct Pool {
 
 /// Adds the cluster.
 pub fn cluster(graph: &mut Graph, names: &Names) -> Handle<cluster::Output> {
-    // Container Insights would make this group itself, without tags and for ever.
+    // Container Insights would make this group itself, without tags and for ever. `log-group/…`
+    // belongs to services, and one of them may be called `insights`.
     let insights =
         LogGroup { name: names.insights_log_group(), retention_days: INSIGHTS_RETENTION_DAYS };
-    let insights = graph.add("log-group/insights", insights, ());
+    let insights = graph.add("cluster/log-group", insights, ());
     graph.add_after("cluster", Cluster, (), &insights.made())
 }
 
