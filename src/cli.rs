@@ -66,15 +66,15 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global")]
 pub struct Global {
-    /// AWS region
+    /// AWS region [default: AWS_REGION, or that of the profile]
     #[arg(long, global = true, env = "ECSUP_REGION", hide_env_values = true)]
     pub region: Option<String>,
 
-    /// Profile in the shared AWS configuration
+    /// Profile in the shared AWS configuration [default: AWS_PROFILE, or `default`]
     #[arg(long, global = true, env = "ECSUP_PROFILE", hide_env_values = true)]
     pub profile: Option<String>,
 
-    /// Endpoint to use instead of AWS's
+    /// Endpoint to use instead of AWS's [default: AWS_ENDPOINT_URL, or none]
     #[arg(
         long,
         global = true,
@@ -107,7 +107,7 @@ pub struct Global {
     )]
     pub color: Color,
 
-    /// Tell more: changes, then (-vv) every look at AWS. `RUST_LOG` says more precisely what
+    /// Log more: -v every change, -vv also every look at AWS. RUST_LOG, where set, decides instead
     #[arg(short, long, global = true, action = ArgAction::Count, env = "ECSUP_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
 

@@ -110,6 +110,9 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         zones(looks, instances),
         optional(instances, async |instances| instance_type(aws, instances).await),
     );
+    if let Err(Problem::Refused(errors)) = kind {
+        return Err(Problem::Refused(errors));
+    }
     let (zones, mut warnings) = zones?;
     let mut soft = |what: &str, error: Error| match lenient(&error) {
         true => {

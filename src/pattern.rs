@@ -24,6 +24,8 @@ pub mod capacity;
 pub mod ingress;
 pub mod network;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 /// A stack as it should be.
 pub struct Stack {

@@ -13,7 +13,7 @@ mod network;
 mod pairs;
 mod size;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

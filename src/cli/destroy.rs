@@ -44,6 +44,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         Ok(given) => given,
         Err(error) => {
             screen.error(&format!("{error}"));
+            screen.hint("nothing was changed; `ecsup list` names the stacks that there are");
             return Exit::Refused;
         }
     };
@@ -72,7 +73,11 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
     let names = Names::new(stack.clone(), &connection.region);
     let looks = Looks::new(connection.aws.clone(), Scope::Stack(names.clone()));
     let things = match inventory(&looks).await {
-        Ok(things) => things,
+        Ok(mut things) => {
+            things
+                .sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
+            things
+        }
         Err(error) => return connection.report_error(&error, screen),
     };
     screen.note(&format!("destroy stack {stack}\n{}", connection.header(&caller)));
@@ -93,8 +98,8 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         return Exit::Done;
     }
     screen.note(&contents(&things));
-    let question = "Type the stack's name to remove all of it: ".to_string();
-    if !args.yes && !screen.ask(&question, |answer| answer == stack.as_str()) {
+    let question = "Type the stack's name to remove all of it: ";
+    if !args.yes && !screen.ask(question, |answer| answer == stack.as_str()) {
         screen.note("nothing was changed");
         return Exit::Refused;
     }

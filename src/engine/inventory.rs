@@ -140,7 +140,7 @@ pub(super) fn graph_kinds() -> Vec<Box<dyn AnyKind>> {
 }
 
 /// Every kind there is.
-fn all_kinds() -> Vec<Box<dyn AnyKind>> {
+pub(super) fn all_kinds() -> Vec<Box<dyn AnyKind>> {
     vec![
         kind::<resource::vpc::Vpc>(),
         kind::<resource::internet_gateway::InternetGateway>(),

@@ -197,3 +197,125 @@ async fn why_left(run: &Run, thing: &Box<dyn Thing>, report: &Report) -> String 
         .or(run.go_on().err().as_ref())
         .map_or_else(|| "it appeared again".to_owned(), Failure::to_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn kinds() -> Vec<Kind> {
+        inventory::all_kinds().iter().map(|kind| kind.kind()).collect()
+    }
+
+    /// Everything that is removed before a kind, directly or not.
+    fn before(kind: Kind) -> BTreeSet<Kind> {
+        let mut before = BTreeSet::new();
+        let mut open = vec![kind];
+        while let Some(kind) = open.pop() {
+            let waits = waits_for(kind).iter().map(|(kind, _)| *kind);
+            open.extend(waits.filter(|kind| before.insert(*kind)));
+        }
+        before
+    }
+
+    #[test]
+    fn no_kind_waits_for_itself() {
+        for kind in kinds() {
+            assert!(!before(kind).contains(&kind), "{kind:?} waits for itself");
+        }
+        // The same, as the order in which it can be done.
+        let mut left = kinds();
+        while !left.is_empty() {
+            let (now, later): (Vec<_>, Vec<_>) = left
+                .iter()
+                .partition(|kind| waits_for(**kind).iter().all(|(other, _)| !left.contains(other)));
+            assert!(!now.is_empty(), "nothing can be removed next of {later:?}");
+            left = later;
+        }
+    }
+
+    #[test]
+    fn a_kind_waits_for_another_once_and_only_for_what_is_removed() {
+        let removed: Vec<_> = inventory::kinds().iter().map(|kind| kind.kind()).collect();
+        for kind in kinds() {
+            let waits: Vec<_> = waits_for(kind).iter().map(|(other, _)| *other).collect();
+            for other in &waits {
+                assert!(
+                    removed.contains(other),
+                    "{kind:?} waits for {other:?}, which only goes along"
+                );
+            }
+            assert_eq!(waits.iter().collect::<BTreeSet<_>>().len(), waits.len(), "{kind:?}");
+            assert!(waits.is_empty() || removed.contains(&kind), "nobody removes {kind:?}");
+        }
+    }
+
+    /// What AWS does not let go while something of the other kinds is there.
+    #[test]
+    fn whatever_holds_others_goes_after_them() {
+        let holders: [(Kind, &[Kind]); 9] = [
+            (
+                Kind::Vpc,
+                &[
+                    Kind::InternetGateway,
+                    Kind::Subnet,
+                    Kind::ElasticIp,
+                    Kind::NatGateway,
+                    Kind::RouteTable,
+                    Kind::SecurityGroup,
+                    Kind::SecurityGroupRule,
+                    Kind::AutoScalingGroup,
+                    Kind::Instance,
+                    Kind::LoadBalancer,
+                    Kind::HostedZone,
+                    Kind::Record,
+                    Kind::Service,
+                ],
+            ),
+            (Kind::Subnet, &[Kind::NatGateway, Kind::LoadBalancer, Kind::Instance, Kind::Service]),
+            (
+                Kind::SecurityGroup,
+                &[Kind::LoadBalancer, Kind::Instance, Kind::Service, Kind::LaunchTemplate],
+            ),
+            (Kind::InternetGateway, &[Kind::NatGateway, Kind::ElasticIp, Kind::LoadBalancer]),
+            (Kind::Cluster, &[Kind::Service, Kind::Instance, Kind::CapacityProvider]),
+            (Kind::CapacityProvider, &[Kind::CapacityProviderAssociation, Kind::Service]),
+            (Kind::TargetGroup, &[Kind::LoadBalancer, Kind::Service]),
+            (Kind::HostedZone, &[Kind::Record]),
+            (Kind::Role, &[Kind::InstanceProfile, Kind::Instance]),
+        ];
+        for (holder, held) in holders {
+            let before = before(holder);
+            for kind in held {
+                assert!(before.contains(kind), "{holder:?} may go before {kind:?}");
+            }
+        }
+    }
+
+    /// The variants of [`Kind`], as its own file writes them.
+    fn variants() -> BTreeSet<String> {
+        let (_, rest) = include_str!("../resource.rs").split_once("pub enum Kind {").unwrap();
+        let (body, _) = rest.split_once('}').unwrap();
+        body.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect()
+    }
+
+    /// The kinds that the files of resources say they are.
+    fn kinds_of_files() -> BTreeSet<String> {
+        const MARK: &str = "const KIND: Kind = Kind::";
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/resource");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let texts = files.filter(|path| path.is_file()).map(std::fs::read_to_string);
+        let kind = |text: String| Some(text.split_once(MARK)?.1.split_once(';')?.0.to_owned());
+        texts.filter_map(|text| kind(text.unwrap())).collect()
+    }
+
+    #[test]
+    fn an_inventory_forgets_no_kind() {
+        let listed: Vec<_> = kinds().iter().map(|kind| format!("{kind:?}")).collect();
+        let known: BTreeSet<_> = listed.iter().cloned().collect();
+        assert_eq!(known.len(), listed.len(), "a kind is listed twice");
+        assert_eq!(known, variants());
+        assert_eq!(known, kinds_of_files());
+    }
+}

@@ -30,10 +30,11 @@ pub struct Pool {
 
 /// Adds the cluster.
 pub fn cluster(graph: &mut Graph, names: &Names) -> Handle<cluster::Output> {
-    // Container Insights would make this group itself, without tags and for ever.
+    // Container Insights would make this group itself, without tags and for ever. `log-group/…`
+    // belongs to services, and one of them may be called `insights`.
     let insights =
         LogGroup { name: names.insights_log_group(), retention_days: INSIGHTS_RETENTION_DAYS };
-    let insights = graph.add("log-group/insights", insights, ());
+    let insights = graph.add("cluster/log-group", insights, ());
     graph.add_after("cluster", Cluster, (), &insights.made())
 }
 
@@ -70,7 +71,13 @@ pub fn instances(
     let group = AutoScalingGroup { min_size: wanted.min_size, max_size: wanted.max_size };
     // An agent that starts before its cluster is there exits for good, and a group with a minimum
     // size starts instances at once.
-    let group = graph.add_after("auto-scaling-group", group, (template, subnets), cluster);
+    // Agents wait for a NAT gateway. Without one, the way out is a route that is there in seconds.
+    let ways_out = match spec.network.nat {
+        Nat::None => network.ways_out.clone(),
+        Nat::PerZone | Nat::Single => Vec::new(),
+    };
+    let after = (cluster.clone(), ways_out);
+    let group = graph.add_after("auto-scaling-group", group, (template, subnets), &after);
     let provider = graph.add("capacity-provider", CapacityProvider, group.clone());
     let association = graph.add(
         capacity_provider_association::NODE,

@@ -21,7 +21,8 @@ pub struct Network {
     pub public: Vec<Handle<subnet::Output>>,
     /// The private subnets.
     pub private: Vec<Handle<subnet::Output>>,
-    /// The private subnets' ways out; ready when their routes are there.
+    /// The ways out of the subnets [`with_way_out`](Self::with_way_out); ready when their routes are
+    /// there.
     pub ways_out: Vec<Handle<route_table::Output>>,
     /// The gateways at the end of the ways out.
     pub nat_gateways: Vec<Handle<crate::resource::nat_gateway::Output>>,
@@ -58,7 +59,8 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
     let made =
         |subnets: &[Handle<subnet::Output>]| subnets.iter().map(Handle::made).collect::<Vec<_>>();
     let to_internet = internet_gateway.clone().map(|gateway| Target::InternetGateway(gateway.id));
-    graph.add("route-table/public", RouteTable, (vpc.made(), to_internet, made(&public)));
+    let to_internet =
+        graph.add("route-table/public", RouteTable, (vpc.made(), to_internet, made(&public)));
 
     let gateways = match wanted.nat {
         Nat::PerZone => 2,
@@ -73,7 +75,7 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
             graph.add_after(format!("nat/{}", index + 1), NatGateway, needs, &internet_gateway)
         })
         .collect();
-    let ways_out = (0..private.len())
+    let private_tables: Vec<_> = (0..private.len())
         .map(|index| {
             let name = format!("route-table/private-{}", index + 1);
             let subnets = vec![private[index].made()];
@@ -87,5 +89,9 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
             }
         })
         .collect();
+    let ways_out = match wanted.nat {
+        Nat::PerZone | Nat::Single => private_tables,
+        Nat::None => vec![to_internet],
+    };
     Network { vpc, internet_gateway, public, private, ways_out, nat_gateways }
 }

@@ -18,7 +18,7 @@ const NAMES: &str = "Private DNS";
 /// The flags that describe a stack.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServiceFlags {
-    /// What to build
+    /// What to build; the one flag that has to be given
     #[arg(long, env = "ECSUP_PATTERN", help_heading = STACK, value_enum, hide_env_values = true)]
     pub pattern: Option<Pattern>,
 

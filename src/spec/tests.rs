@@ -325,6 +325,54 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// Flags that are all accepted. Names include those that ecsup uses for things of its own.
+    pub(crate) fn sound_flags()(
+        pattern in prop::sample::select(Pattern::value_variants()),
+        nat in prop::option::of(prop::sample::select(Nat::value_variants())),
+        stack in prop::option::of("[a-zA-Z0-9]([a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?"),
+        service in prop::option::of(prop_oneof![
+            "[a-zA-Z0-9]([a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?".boxed(),
+            prop::sample::select(&["insights", "log-group", "service", "instance", "private-1"])
+                .prop_map(str::to_owned)
+                .boxed(),
+        ]),
+        port in prop::option::of(1_u16..),
+        count in prop::option::of(0_u8..=50),
+        vpc_cidr in prop::option::of(
+            prop::sample::select(&["10.1.0.0/16", "192.168.0.0/20", "172.20.0.0/25"]),
+        ),
+        (no_dns, zone, label) in (
+            any::<bool>(),
+            prop::option::of("[a-z]{1,8}\\.[a-z]{1,8}"),
+            prop::option::of("[a-z]{1,8}"),
+        ),
+        allow in prop::collection::btree_set(any::<u8>(), 0..5),
+        env in prop::collection::btree_map("[A-Z]{1,5}", ".{0,5}", 0..3),
+    ) -> ServiceFlags {
+        let zone = zone.filter(|_| !no_dns);
+        let host = zone.as_ref().zip(label).map(|(zone, label)| format!("{label}.{zone}"));
+        ServiceFlags {
+            pattern: Some(pattern),
+            nat,
+            stack,
+            service,
+            port: port.map(|port| port.to_string()),
+            count: count.map(|count| count.to_string()),
+            vpc_cidr: vpc_cidr.map(str::to_owned),
+            no_dns,
+            zone,
+            host,
+            allow: allow.into_iter().map(|number| format!("192.0.{number}.0/24")).collect(),
+            env: env
+                .into_iter()
+                .map(|(name, value)| format!("{name}={}", value.replace('\0', "")).into())
+                .collect(),
+            ..ServiceFlags::default()
+        }
+    }
+}
+
 /// What every accepted spec promises to those who use it.
 fn check_promises(spec: &Spec) {
     assert!(!spec.load_balancer.allow.is_empty());

@@ -11,19 +11,21 @@ use crate::emulator::free_address;
 use crate::world::{Outcome, Run, bare_command, exit};
 
 /// None of these has anything to wait for; the rest is for a machine that is busy.
-const AT_ONCE: Duration = Duration::from_secs(10);
+pub const AT_ONCE: Duration = Duration::from_secs(10);
 
 const DEPLOY: &[&str] = &["deploy", "--pattern", "fargate-api", "--yes"];
 
+/// Runs the command with nothing but a home directory and what `set` adds.
 #[track_caller]
-fn run(arguments: &[&str], set: impl FnOnce(&mut Command), deadline: Duration) -> Outcome {
+pub fn run(arguments: &[&str], set: impl FnOnce(&mut Command), deadline: Duration) -> Outcome {
     let home = TempDir::new().expect("a directory");
     let mut command = bare_command(&home, arguments);
     set(&mut command);
     Run::start(command, format!("ecsup {}", arguments.join(" "))).wait(deadline)
 }
 
-fn credentials(command: &mut Command) {
+/// Credentials as good as any for whoever never asks AWS.
+pub fn credentials(command: &mut Command) {
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
 }
 

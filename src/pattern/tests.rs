@@ -1,0 +1,123 @@
+//! The graphs of the three patterns, as text.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::facts::Caller;
+use crate::spec::tests::sound_flags;
+use crate::spec::{Nat, Pattern, ServiceFlags};
+
+/// What a look at a region would have found.
+fn facts() -> Facts {
+    Facts {
+        caller: Caller {
+            account: "123456789012".into(),
+            arn: "arn:aws:iam::123456789012:user/demo".into(),
+            partition: "aws".into(),
+        },
+        region: "eu-west-1".into(),
+        zones: ["eu-west-1a".into(), "eu-west-1b".into()],
+        image: "ami-0123456789abcdef0".into(),
+        first_instances: 2,
+        warnings: Vec::new(),
+    }
+}
+
+fn graph(flags: &ServiceFlags) -> Graph {
+    let spec = Spec::from_flags(flags).expect("the flags are right");
+    stack(&spec, &Names::new(spec.stack.clone(), "eu-west-1"), &facts()).graph
+}
+
+fn flags(pattern: Pattern) -> ServiceFlags {
+    ServiceFlags { pattern: Some(pattern), ..ServiceFlags::default() }
+}
+
+/// The lines in which the graph differs from the pattern's own, with the usual signs.
+fn differences(pattern: Pattern, nat: Nat) -> String {
+    let usual = graph(&flags(pattern)).to_text();
+    let other = graph(&ServiceFlags { nat: Some(nat), ..flags(pattern) }).to_text();
+    let without = |lines: &str, others: &str, sign: &str| {
+        let only = lines.lines().filter(|line| !others.lines().any(|other| other == *line));
+        only.map(|line| format!("{sign} {line}")).collect::<Vec<_>>()
+    };
+    [without(&usual, &other, "-"), without(&other, &usual, "+")].concat().join("\n")
+}
+
+#[test]
+fn internal_worker() {
+    insta::assert_snapshot!(graph(&flags(Pattern::InternalWorker)).to_text());
+}
+
+#[test]
+fn public_api() {
+    insta::assert_snapshot!(graph(&flags(Pattern::PublicApi)).to_text());
+}
+
+#[test]
+fn fargate_api() {
+    insta::assert_snapshot!(graph(&flags(Pattern::FargateApi)).to_text());
+}
+
+#[test]
+fn one_nat_gateway_serves_both_zones() {
+    insta::assert_snapshot!(differences(Pattern::InternalWorker, Nat::Single), @r"
+    - elastic-ip/2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
+    - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
+    + route-table/private-2 <- vpc (made), nat/1 (made), subnet/private-2 (made)
+    ");
+    insta::assert_snapshot!(differences(Pattern::FargateApi, Nat::Single), @r"
+    - elastic-ip/2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
+    - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
+    - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
+    + route-table/private-2 <- vpc (made), nat/1 (made), subnet/private-2 (made)
+    + service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
+    ");
+}
+
+#[test]
+fn without_nat_gateways_instances_live_in_the_public_subnets() {
+    insta::assert_snapshot!(differences(Pattern::PublicApi, Nat::None), @r"
+    - elastic-ip/1
+    - nat/1 <- internet-gateway, elastic-ip/1, subnet/public-1 (made)
+    - elastic-ip/2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
+    - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
+    - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
+    - auto-scaling-group <- cluster, launch-template, subnet/private-1, subnet/private-2
+    + route-table/private-1 <- vpc (made), subnet/private-1 (made)
+    + route-table/private-2 <- vpc (made), subnet/private-2 (made)
+    + auto-scaling-group <- cluster, launch-template, subnet/public-1, subnet/public-2
+    ");
+}
+
+#[test]
+fn without_nat_gateways_fargate_tasks_live_in_the_public_subnets() {
+    insta::assert_snapshot!(differences(Pattern::FargateApi, Nat::None), @r"
+    - elastic-ip/1
+    - nat/1 <- internet-gateway, elastic-ip/1, subnet/public-1 (made)
+    - elastic-ip/2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
+    - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
+    - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
+    - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
+    + route-table/private-1 <- vpc (made), subnet/private-1 (made)
+    + route-table/private-2 <- vpc (made), subnet/private-2 (made)
+    + service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, cluster, task-definition/web, target-group/web (made), subnet/public-1, subnet/public-2, security-group/service (made)
+    ");
+}
+
+proptest! {
+    #[test]
+    fn every_node_has_its_own_name_and_waits_for_earlier_ones(flags in sound_flags()) {
+        let graph = graph(&flags);
+        for (index, node) in graph.nodes().iter().enumerate() {
+            let same = graph.nodes().iter().filter(|other| other.name() == node.name()).count();
+            prop_assert_eq!(same, 1, "{} is there {} times", node.name(), same);
+            for edge in node.edges() {
+                prop_assert!(edge.to < index, "{} waits for a later node", node.name());
+            }
+        }
+    }
+}

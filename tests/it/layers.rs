@@ -1,0 +1,129 @@
+//! Which module may know which: data flows in one direction, and so does knowledge.
+
+use std::collections::BTreeSet;
+use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
+
+/// What each module may know of the crate. Nothing knows `cli` but `main`.
+const KNOWS: &[(&str, &[&str])] = &[
+    ("names", &[]),
+    ("spec", &["names"]),
+    ("capacity", &["spec"]),
+    ("aws", &["names"]),
+    ("resource", &["aws", "names"]),
+    ("engine", &["aws", "names", "resource"]),
+    ("facts", &["aws", "capacity", "engine", "resource", "spec"]),
+    ("pattern", &["engine", "facts", "names", "resource", "spec"]),
+    ("ui", &["engine", "names"]),
+    ("cli", &["aws", "engine", "facts", "names", "pattern", "resource", "spec", "ui"]),
+    ("main", &["cli", "ui"]),
+];
+
+/// Who calls AWS, and therefore knows its SDK.
+const CALL_AWS: &[&str] = &["aws", "facts", "resource"];
+
+/// No code may behave differently for one of these.
+const EMULATORS: &[&str] = &["moto", "ministack", "localstack"];
+
+/// A source file: the module that it belongs to, its path and its text.
+struct Source {
+    module: String,
+    path: PathBuf,
+    text: String,
+}
+
+/// Every source file of the crate.
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut sources, mut folders) = (vec![], vec![root.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let inside = path.strip_prefix(&root).expect("it was found there");
+                let first = inside.iter().next().expect("a name").to_string_lossy();
+                let module = first.trim_end_matches(".rs").to_owned();
+                let text = read_to_string(&path).expect("a source file");
+                sources.push(Source { module, path, text });
+            }
+        }
+    }
+    sources
+}
+
+impl Source {
+    /// Its lines with their numbers, without comments.
+    fn code(&self) -> impl Iterator<Item = (String, &str)> {
+        let numbered = self.text.lines().enumerate();
+        let code = numbered.filter(|(_, line)| !line.trim_start().starts_with("//"));
+        code.map(|(index, line)| (format!("{}:{}", self.path.display(), index + 1), line))
+    }
+}
+
+/// The modules that a line names behind a prefix such as `crate::`.
+fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
+    let word = |rest: &'a str| {
+        let end = rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+        &rest[..end.unwrap_or(rest.len())]
+    };
+    line.split(prefix).skip(1).map(word).collect()
+}
+
+#[test]
+fn modules_know_only_what_is_on_their_right() {
+    let mut wrong = vec![];
+    for source in sources().iter().filter(|it| it.module != "lib") {
+        let (_, may) =
+            KNOWS.iter().find(|(module, _)| *module == source.module).unwrap_or_else(|| {
+                panic!(
+                    "{}: say in this test what `{}` may know",
+                    source.path.display(),
+                    source.module
+                )
+            });
+        let prefix = if source.module == "main" { "ecsup::" } else { "crate::" };
+        for (place, line) in source.code() {
+            for other in named(line, prefix) {
+                // A list in braces has no name here, and is refused: one `use` for each module.
+                if other != source.module && !may.contains(&other) {
+                    wrong.push(format!("{place}: `{}` may not know `{other}`", source.module));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_has_its_place() {
+    let modules: BTreeSet<_> = sources().into_iter().map(|it| it.module).collect();
+    let placed = KNOWS.iter().map(|(module, _)| (*module).to_owned()).chain(["lib".to_owned()]);
+    assert_eq!(modules, placed.collect());
+}
+
+#[test]
+fn only_those_who_call_aws_know_its_sdk() {
+    let mut wrong = vec![];
+    for source in sources().iter().filter(|it| !CALL_AWS.contains(&it.module.as_str())) {
+        let lines = source.code().filter(|(_, line)| line.contains("aws_sdk_"));
+        wrong.extend(lines.map(|(place, line)| format!("{place}: {}", line.trim())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_source_file_names_an_emulator() {
+    let mut wrong = vec![];
+    for source in sources() {
+        // Comments too: what is written for one emulator is not written for AWS.
+        for (index, line) in source.text.lines().enumerate() {
+            let line = line.to_lowercase();
+            if EMULATORS.iter().any(|name| line.contains(name)) {
+                wrong.push(format!("{}:{}: {}", source.path.display(), index + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
