@@ -32,7 +32,7 @@ Exit codes:
 
 /// Provisions container services on Amazon ECS with direct AWS API calls, and removes them again.
 ///
-/// No `CloudFormation`, no state file: what exists in AWS, found by its tags, is the state. Every
+/// No CloudFormation, no state file: what exists in AWS, found by its tags, is the state. Every
 /// command can be interrupted and repeated.
 #[derive(Debug, Parser)]
 #[command(name = "ecsup", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -66,15 +66,15 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global")]
 pub struct Global {
-    /// AWS region [default: AWS_REGION, or that of the profile]
+    /// AWS region [default: `AWS_REGION`, or that of the profile]
     #[arg(long, global = true, env = "ECSUP_REGION", hide_env_values = true)]
     pub region: Option<String>,
 
-    /// Profile in the shared AWS configuration [default: AWS_PROFILE, or `default`]
+    /// Profile in the shared AWS configuration [default: `AWS_PROFILE`, or `default`]
     #[arg(long, global = true, env = "ECSUP_PROFILE", hide_env_values = true)]
     pub profile: Option<String>,
 
-    /// Endpoint to use instead of AWS's [default: AWS_ENDPOINT_URL, or none]
+    /// Endpoint to use instead of AWS's [default: `AWS_ENDPOINT_URL`, or none]
     #[arg(
         long,
         global = true,
@@ -107,7 +107,7 @@ pub struct Global {
     )]
     pub color: Color,
 
-    /// Log more: -v every change, -vv also every look at AWS. RUST_LOG, where set, decides instead
+    /// Log more: -v every change, -vv also every look at AWS. `RUST_LOG`, where set, decides instead
     #[arg(short, long, global = true, action = ArgAction::Count, env = "ECSUP_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
 

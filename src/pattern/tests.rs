@@ -86,9 +86,11 @@ fn without_nat_gateways_instances_live_in_the_public_subnets() {
     - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - auto-scaling-group <- cluster, launch-template, subnet/private-1, subnet/private-2
+    - service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/private-1 (made), route-table/private-2 (made), cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
     + route-table/private-1 <- vpc (made), subnet/private-1 (made)
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
-    + auto-scaling-group <- cluster, launch-template, subnet/public-1, subnet/public-2
+    + auto-scaling-group <- cluster, route-table/public, launch-template, subnet/public-1, subnet/public-2
+    + service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/public (made), cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
     ");
 }
 
@@ -104,7 +106,7 @@ fn without_nat_gateways_fargate_tasks_live_in_the_public_subnets() {
     - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
     + route-table/private-1 <- vpc (made), subnet/private-1 (made)
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
-    + service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, cluster, task-definition/web, target-group/web (made), subnet/public-1, subnet/public-2, security-group/service (made)
+    + service/web <- listener/80, rule/service-80 (made), route-table/public, cluster, task-definition/web, target-group/web (made), subnet/public-1, subnet/public-2, security-group/service (made)
     ");
 }
 

@@ -238,7 +238,7 @@ fn moto_instances_that_cannot_be_had() {
     --- stdout
 
     --- stderr
-    error: --instance-type `c5.huge`: is not offered in any zone of us-east-1
+    error: --instance-type `c5.huge`: is not an instance type of this region
     hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
     ");
     insta::assert_snapshot!(deploy(&["--ami", "ami-00000000"]), @r"
@@ -246,7 +246,7 @@ fn moto_instances_that_cannot_be_had() {
     --- stdout
 
     --- stderr
-    error: --ami `ami-00000000`: is not there in this region, or not for this account
+    error: --ami `ami-00000000`: is not there in this region, or not for this account: name another
     hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
     ");
     insta::assert_snapshot!(deploy(&["--ami", ARM_IMAGE]), @r"
@@ -254,7 +254,7 @@ fn moto_instances_that_cannot_be_had() {
     --- stdout
 
     --- stderr
-    error: --ami `ami-(id)`: is for arm64, and `c5.xlarge` is x86_64
+    error: --ami `ami-(id)`: is for arm64, and `c5.xlarge` is x86_64: name another
     hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
     ");
     insta::assert_snapshot!(deploy(&["--cpu", "8192"]), @r"
