@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 
 /// What the command line says about where to go. Everything else comes from the environment and the
 /// shared configuration, in the order that the AWS CLI uses.
@@ -74,10 +75,19 @@ pub async fn load(to: &Destination) -> Result<SdkConfig, NoDestination> {
     let credentials = credentials.region(region.clone()).build().await;
     match credentials.provide_credentials().await {
         Ok(_) => Ok(loader.region(region).credentials_provider(credentials).load().await),
-        Err(error) => {
-            let why = std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            Err(NoDestination::NoCredentials(why))
-        }
+        Err(error) => Err(NoDestination::NoCredentials(why(&error))),
+    }
+}
+
+/// Why there are no credentials. The instance's metadata service is asked last, so that not reaching
+/// it only means that there were none anywhere else.
+fn why(error: &CredentialsError) -> String {
+    const NOWHERE: &str = "none found in the environment, the profile, a container or an instance";
+    let why =
+        std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => NOWHERE.to_owned(),
+        _ if why.contains("IMDS") => NOWHERE.to_owned(),
+        _ => why,
     }
 }

@@ -116,12 +116,7 @@ fn no_credentials() {
     --- stdout
 
     --- stderr
-    error: no usable AWS credentials: no credentials found in chain. Attempted:
-      Environment: the credential provider was not enabled: environment variable not set
-      Profile: the credential provider was not enabled
-      WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
-      EcsContainer: the credential provider was not enabled: ECS provider not configured
-      Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`
+    error: no usable AWS credentials: none found in the environment, the profile, a container or an instance
     hint: sign in with `aws login` or `aws sso login`, set AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     ");
 }
