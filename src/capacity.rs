@@ -88,11 +88,6 @@ pub fn tasks_per_instance(
     Ok(u32::try_from(by_cpu.min(by_memory).min(by_interface)).unwrap_or(u32::MAX))
 }
 
-/// Checks that an instance of a type can hold a task of a service at all.
-pub fn fits(instance_type: &InstanceType, service: &Service) -> Result<(), DoesNotFit> {
-    tasks_per_instance(instance_type, service).map(|_| ())
-}
-
 /// Returns how many instances to start with, so that tasks need not wait for the first alarm: what
 /// the tasks need, but one in each zone as long as there are tasks for it, within the group's
 /// limits.
@@ -195,7 +190,9 @@ mod tests {
     #[test]
     fn a_task_larger_than_an_instance_is_refused_with_the_limit() {
         let it = instance_type("t3.micro", 2, 1024, 2);
-        let refused = |it, cpu, memory| fits(it, &service(cpu, memory)).unwrap_err().to_string();
+        let refused = |it, cpu, memory| {
+            tasks_per_instance(it, &service(cpu, memory)).unwrap_err().to_string()
+        };
         insta::assert_snapshot!(refused(&it, 4096, 512), @"`t3.micro` has 2048 CPU units for tasks, and one task needs 4096");
         insta::assert_snapshot!(refused(&it, 256, 1024), @"`t3.micro` has 998 MiB of memory for tasks, and one task needs 1024");
         let it = instance_type("x.small", 2, 1024, 1);

@@ -312,16 +312,6 @@ impl Names {
         format!("ecsup/{}/{}/", self.region, self.stack)
     }
 
-    /// Names the private hosted zone of a stack whose user named none: `<stack>.internal`.
-    pub fn default_zone(&self) -> String {
-        default_zone(&self.stack)
-    }
-
-    /// Names a service's host in a zone: `<service>.<zone>`.
-    pub fn default_host(&self, service: &ServiceName, zone: &str) -> String {
-        default_host(service, zone)
-    }
-
     /// Returns when to hash a name that AWS compares ignoring case.
     fn ignoring_case(&self) -> Hash {
         let upper_case = self.stack.as_str().bytes().any(|byte| byte.is_ascii_uppercase());
@@ -528,8 +518,8 @@ mod tests {
                 assert!(limit.hyphen_at_the_edge || !edge, "edges of {name}");
             }
         }
-        let zone = names.default_zone();
-        for name in [names.default_host(service, &zone), zone] {
+        let zone = default_zone(names.stack());
+        for name in [default_host(service, &zone), zone] {
             assert!(name.len() <= 253, "length of {name}");
             for label in name.split('.') {
                 assert!((1..=63).contains(&label.len()), "labels of {name}");
@@ -570,8 +560,8 @@ mod tests {
             "/aws/ecs/containerinsights/cluster-demo/performance"
         );
         assert_eq!(names.zone_reference_prefix(), "ecsup/eu-central-1/demo/");
-        assert_eq!(names.default_zone(), "demo.internal");
-        assert_eq!(names.default_host(&web, "demo.internal"), "web.demo.internal");
+        assert_eq!(default_zone(names.stack()), "demo.internal");
+        assert_eq!(default_host(&web, "demo.internal"), "web.demo.internal");
     }
 
     #[test]
@@ -606,7 +596,7 @@ mod tests {
         for (one, two) in exclusive(&one).iter().zip(exclusive(&two)) {
             assert_ne!(*one, two);
         }
-        assert_ne!(one.default_zone(), two.default_zone());
+        assert_ne!(default_zone(one.stack()), default_zone(two.stack()));
         assert!(one.load_balancer().starts_with("lb-a-stack-with-a-name-"));
     }
 

@@ -211,14 +211,6 @@ pub struct Owned<T> {
 }
 
 impl<T> Owned<T> {
-    /// The thing itself, unless it is leaving.
-    pub fn present(&self) -> Option<&T> {
-        match &self.seen {
-            Seen::Present(it, _) => Some(it),
-            Seen::Leaving(..) => None,
-        }
-    }
-
     /// The thing itself, also when it is leaving.
     pub fn it(&self) -> &T {
         match &self.seen {

@@ -55,8 +55,6 @@ pub enum Meaning {
     Lost,
     /// The name is taken, by ourselves or by somebody else. The engine looks who it is.
     Taken,
-    /// The thing is gone.
-    Gone,
     /// Waiting does not help.
     Fatal,
 }

@@ -97,8 +97,9 @@ mod tests {
         };
         let running = look(InstanceStateName::Running).unwrap();
         assert_eq!(running.owner.node.as_str(), "instance/i-1");
-        assert!(running.present().is_some());
-        assert!(look(InstanceStateName::ShuttingDown).unwrap().present().is_none());
+        assert!(matches!(running.seen, Seen::Present(..)));
+        let leaving = look(InstanceStateName::ShuttingDown).unwrap();
+        assert!(matches!(leaving.seen, Seen::Leaving(..)));
         assert!(look(InstanceStateName::Terminated).is_none());
     }
 }
