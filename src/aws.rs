@@ -47,8 +47,11 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Route 53.
     pub route53: aws_sdk_route53::Client,
-    /// Systems Manager, for public AMI parameters.
+    /// Systems Manager, for public AMI parameters and the lock.
     pub ssm: aws_sdk_ssm::Client,
+    /// Systems Manager without retries, for what is written to a lock: each write is a version, and
+    /// the lock counts them.
+    pub ssm_once: aws_sdk_ssm::Client,
     /// The security token service, for the caller's identity.
     pub sts: aws_sdk_sts::Client,
 }
@@ -78,6 +81,7 @@ impl Aws {
             logs: aws_sdk_cloudwatchlogs::Client::new(&retrying),
             route53: aws_sdk_route53::Client::new(&retrying),
             ssm: aws_sdk_ssm::Client::new(&retrying),
+            ssm_once: aws_sdk_ssm::Client::new(&once),
             sts: aws_sdk_sts::Client::new(&hasty),
         }
     }

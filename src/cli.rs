@@ -12,13 +12,18 @@ use crate::aws::error::Cause;
 use crate::aws::{Aws, Error};
 use crate::engine::{Run, Stop};
 use crate::facts::{Caller, Problem};
+use crate::sim::cloud::Cloud;
 use crate::spec::SpecError;
 use crate::ui::{Color, Screen};
 
 pub mod deploy;
 pub mod destroy;
 pub mod list;
+mod locked;
+pub mod permissions;
 pub mod plan;
+pub mod rehearse;
+pub mod unlock;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -57,13 +62,27 @@ pub enum Command {
     /// Remove everything of a stack, and prove it
     #[command(after_help = EXIT_CODES)]
     Destroy(destroy::DestroyArgs),
+    /// Play a stack's whole life against simulated AWS: no account, no credentials, no network
+    #[command(after_help = EXIT_CODES)]
+    Rehearse(Box<rehearse::RehearseArgs>),
     /// List the stacks of a region
     #[command(after_help = EXIT_CODES)]
     List,
+    /// Print the IAM policy that the other commands need; asks nobody
+    ///
+    /// Without --region it is for every region, whatever the environment says.
+    #[command(after_help = EXIT_CODES)]
+    Permissions(permissions::PermissionsArgs),
+    /// Take a stack's lock away from whoever holds it
+    ///
+    /// It is for people in a hurry: the lock of a run that has crashed is free by itself after less
+    /// than half a minute. A run that is alive stops within seconds.
+    #[command(after_help = EXIT_CODES)]
+    Unlock(unlock::UnlockArgs),
 }
 
 /// Flags that every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global")]
 pub struct Global {
     /// AWS region [default: `AWS_REGION`, or that of the profile]
@@ -115,6 +134,10 @@ pub struct Global {
     #[arg(short, long, global = true, env = "ECSUP_QUIET", hide_env_values = true, conflicts_with = "verbose",
         value_parser = clap::builder::BoolishValueParser::new())]
     pub quiet: bool,
+
+    /// What takes AWS's place: a rehearsal sets it.
+    #[arg(skip)]
+    pub cloud: Option<Cloud>,
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -162,14 +185,24 @@ impl From<Exit> for ExitCode {
 /// Runs a command.
 pub async fn run(cli: Cli) -> ExitCode {
     let screen = Screen::new(cli.global.color, cli.global.quiet, cli.global.verbose);
-    let exit = match &cli.command {
-        Command::Deploy(args) => deploy::deploy(args, &cli.global, &screen).await,
-        Command::Plan(args) => plan::plan(args, &cli.global, &screen).await,
-        Command::Destroy(args) => destroy::destroy(args, &cli.global, &screen).await,
-        Command::List => list::list(&cli.global, &screen).await,
-    };
-    exit.into()
+    run_on_screen(&cli, &screen).await.into()
 }
+
+/// Runs a command on a screen.
+pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
+    match &cli.command {
+        Command::Deploy(args) => deploy::deploy(args, &cli.global, screen).await,
+        Command::Plan(args) => plan::plan(args, &cli.global, screen).await,
+        Command::Destroy(args) => destroy::destroy(args, &cli.global, screen).await,
+        Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, &cli.global, screen)).await,
+        Command::List => list::list(&cli.global, screen).await,
+        Command::Permissions(args) => permissions::permissions(args, &cli.global, screen),
+        Command::Unlock(args) => unlock::unlock(args, &cli.global, screen).await,
+    }
+}
+
+/// Where a rehearsal takes place when no region is named.
+const REHEARSED_REGION: &str = "us-east-1";
 
 /// A connection to AWS, or to what stands in for it.
 pub(crate) struct Connection {
@@ -180,6 +213,11 @@ pub(crate) struct Connection {
 
 /// Finds region and credentials, or says what is missing.
 pub(crate) async fn connect(global: &Global, screen: &Screen) -> Result<Connection, Exit> {
+    if let Some(cloud) = &global.cloud {
+        let region = global.region.clone().unwrap_or_else(|| REHEARSED_REGION.to_owned());
+        let aws = Aws::new(&cloud.config(&region));
+        return Ok(Connection { aws, region, endpoint: Some("simulated".to_owned()) });
+    }
     let destination = Destination {
         region: global.region.clone(),
         profile: global.profile.clone(),

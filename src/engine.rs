@@ -2,7 +2,8 @@
 //!
 //! [`graph`] holds typed nodes and edges, [`walk`] runs them, [`converge`] brings one node to where
 //! it should be, [`looks`] shares listings between nodes, [`patience`] says how long to wait for
-//! what, [`plan`] says what a walk would do, [`teardown`] removes a stack from what is there.
+//! what, [`plan`] says what a walk would do and [`forecast`] how long it should take, [`teardown`]
+//! removes a stack from what is there.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use crate::names::NodeName;
 
 pub mod converge;
 pub mod event;
+pub mod forecast;
 pub mod graph;
 pub mod inventory;
 pub mod looks;
@@ -78,6 +80,7 @@ pub struct Run {
     stop: Rc<Stop>,
     failed: RefCell<BTreeSet<NodeName>>,
     changed: Notify,
+    last_change: Cell<Option<Instant>>,
 }
 
 /// A wish to stop, shared between the run and whoever listens for Ctrl-C or the time limit.
@@ -97,6 +100,19 @@ impl Stop {
     /// Whether somebody asked.
     pub fn is_asked(&self) -> bool {
         self.asked.get()
+    }
+
+    /// Sleeps, unless somebody asks to stop, or has asked.
+    pub async fn sleep(&self, time: Duration) {
+        let asked = self.notify.notified();
+        tokio::pin!(asked);
+        asked.as_mut().enable();
+        if !self.is_asked() {
+            tokio::select! {
+                () = tokio::time::sleep(time) => {}
+                () = asked => {}
+            }
+        }
     }
 }
 
@@ -118,6 +134,7 @@ impl Run {
             stop,
             failed: RefCell::default(),
             changed: Notify::new(),
+            last_change: Cell::default(),
         }
     }
 
@@ -130,6 +147,16 @@ impl Run {
     /// Starts the clock anew: what was asked of a person before does not count.
     pub fn restart_clock(&mut self) {
         self.started = Instant::now();
+    }
+
+    /// When the run began.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Counts from an earlier moment: this run goes on with what another one began.
+    pub fn count_from(&mut self, started: Instant) {
+        self.started = started;
     }
 
     /// How long the run has been going.
@@ -146,6 +173,17 @@ impl Run {
     /// Refuses to go on when somebody asked to stop.
     pub fn go_on(&self) -> Outcome {
         if self.stop.is_asked() { Err(Failure::Stopped) } else { Ok(()) }
+    }
+
+    /// Remembers that AWS was just asked to make, change or remove something.
+    fn changed_something(&self) {
+        self.last_change.set(Some(Instant::now()));
+    }
+
+    /// For how long AWS may still hide something that this run made.
+    pub fn hides(&self) -> Duration {
+        let last = self.last_change.get();
+        last.map_or(Duration::ZERO, |last| patience::PROPAGATION.saturating_sub(last.elapsed()))
     }
 
     /// Remembers that a node failed, and wakes those that wait for it.

@@ -61,7 +61,7 @@ impl From<SpecError> for Problem {
 
 /// The services that work on our behalf through a role of their own. AWS makes these roles at the
 /// first use, at times too late for that very use (`docs/aws-facts.md`).
-const SERVICE_ROLES: [&str; 3] =
+pub const SERVICE_ROLES: [&str; 3] =
     ["ecs.amazonaws.com", "autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com"];
 
 /// Codes that mean "this endpoint does not offer that" or "you may not ask that".
@@ -177,7 +177,14 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
             {
                 String::new()
             }
-            None => newest_image(aws, kind.as_ref(), instances).await?,
+            None => match &kind {
+                Some(kind) => newest_image(aws, kind).await?,
+                None => {
+                    let why = warnings.join("; ");
+                    let rule = format!("{why}: so no AMI can be chosen, name one with --ami");
+                    return Err(refused("--instance-type", &instances.instance_type, rule));
+                }
+            },
         };
     }
     Ok(Facts {
@@ -426,15 +433,7 @@ async fn offered_zones(aws: &Aws, instances: &Instances) -> Result<BTreeSet<Stri
 }
 
 /// The newest ECS-optimized image for the instance type.
-async fn newest_image(
-    aws: &Aws,
-    kind: Option<&InstanceType>,
-    instances: &Instances,
-) -> Result<String, Problem> {
-    let Some(kind) = kind else {
-        let rule = "could not be looked up, so the AMI cannot be chosen: name one with --ami";
-        return Err(refused("--instance-type", &instances.instance_type, rule));
-    };
+async fn newest_image(aws: &Aws, kind: &InstanceType) -> Result<String, Problem> {
     let name = capacity::ami_parameter(kind);
     let answer = aws.ssm.get_parameter().name(&name).send().await;
     match answer.doing("look up the newest ECS-optimized AMI") {

@@ -11,15 +11,22 @@
 //! * [`spec`]: what was asked for, checked. [`facts`]: what has to be looked up before a graph.
 //! * [`pattern`]: functions from a spec to a graph. [`names`], [`capacity`]: pure arithmetic for it.
 //! * [`engine`]: decides what runs when, and waits. [`resource`]: one file per kind of AWS resource.
+//! * [`permissions`]: what the caller has to be allowed. [`sim`]: AWS in memory.
+//! * [`lock`]: keeps two runs from working on one stack at once.
 //! * [`aws`]: clients, what an error means, and what is ours. [`ui`]: what a person sees.
+//! * [`timeline`]: what a run did when, from its events.
 
 pub mod aws;
 pub mod capacity;
 pub mod cli;
 pub mod engine;
 pub mod facts;
+pub mod lock;
 pub mod names;
 pub mod pattern;
+pub mod permissions;
 pub mod resource;
+pub mod sim;
 pub mod spec;
+pub mod timeline;
 pub mod ui;

@@ -32,6 +32,9 @@ pub const TAG_VERSION: &str = "ecsup:version";
 /// The tag that AWS's consoles show as a thing's name.
 pub const TAG_NAME: &str = "Name";
 
+/// The path below which the parameters of all locks stand. Other parameters may stand there, too.
+pub const LOCKS: &str = "/ecsup";
+
 /// Longest stack name, in characters.
 pub const STACK_NAME_LIMIT: usize = 64;
 /// Longest service name, in characters: the name is also a label of a DNS name (RFC 1035).
@@ -200,6 +203,12 @@ impl fmt::Display for NodeName {
     }
 }
 
+/// The stack to whose lock a parameter belongs, by its name.
+pub fn stack_of_lock(parameter: &str) -> Option<&str> {
+    let (stack, epoch) = parameter.strip_prefix(LOCKS)?.strip_prefix('/')?.split_once("/lock/")?;
+    (!stack.contains('/') && epoch.parse::<u64>().is_ok()).then_some(stack)
+}
+
 /// The names of one stack in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
@@ -310,6 +319,12 @@ impl Names {
     /// the longest stack name, 20 characters are left for it within Route 53's 128.
     pub fn zone_reference_prefix(&self) -> String {
         format!("ecsup/{}/{}/", self.region, self.stack)
+    }
+
+    /// Returns the path of the parameters that are the stack's lock: `/ecsup/<stack>/lock`.
+    /// Parameters belong to a region, and their names keep their case.
+    pub fn lock_path(&self) -> String {
+        format!("{LOCKS}/{}/lock", self.stack)
     }
 
     /// Returns when to hash a name that AWS compares ignoring case.

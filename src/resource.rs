@@ -182,6 +182,12 @@ pub trait Resource: 'static {
     /// Asks AWS to remove it. Does not wait; safe to repeat; needs no spec.
     async fn delete(aws: &Aws, it: &Self::Output) -> Result<()>;
 
+    /// Whether looking at it less often costs nothing while it comes. `awaited` says whether something
+    /// is held up until it is ready.
+    fn unhurried(_it: &Self::Output, _awaited: bool) -> bool {
+        false
+    }
+
     /// Says what keeps it from being removed, when AWS refuses for long.
     async fn blockers(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
         Ok(Vec::new())
@@ -270,6 +276,8 @@ pub enum Remedy {
     Update,
     /// It takes a replacement, which ecsup refuses; says why.
     Replacement(String),
+    /// It is of no use any more, and the engine removes it and makes it again.
+    Remake,
 }
 
 impl Difference {
@@ -286,6 +294,11 @@ impl Difference {
     /// A difference that takes a replacement.
     pub fn replacement(field: &str, is: impl ToString, wanted: impl ToString, why: &str) -> Self {
         Self { remedy: Remedy::Replacement(why.into()), ..Self::update(field, is, wanted) }
+    }
+
+    /// Makes a difference because of which the thing is removed and made again.
+    pub fn remake(field: &str, is: impl ToString, wanted: impl ToString) -> Self {
+        Self { remedy: Remedy::Remake, ..Self::update(field, is, wanted) }
     }
 }
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use anstyle::{AnsiColor, Style};
 
 use crate::engine::event::Event;
+use crate::engine::forecast::Links;
 
 pub mod live;
 pub mod plain;
@@ -58,6 +59,20 @@ enum Progress {
     Quiet,
     Plain(Plain),
     Live(Live),
+    Recorded(Recording),
+}
+
+/// Everything that would have been shown, for whoever plays a command instead of a person.
+#[derive(Debug, Clone, Default)]
+pub struct Recording {
+    /// What was told while it worked.
+    pub events: Vec<Event>,
+    /// What waits for what in the last thing that was walked.
+    pub links: Links,
+    /// Lines of data.
+    pub out: Vec<String>,
+    /// Lines for people: notes, warnings, errors and hints.
+    pub lines: Vec<String>,
 }
 
 /// The terminal, or what takes its place.
@@ -87,8 +102,26 @@ impl Screen {
         Self { progress: Rc::new(RefCell::new(progress)) }
     }
 
+    /// Shows nothing and keeps everything.
+    pub fn recording() -> Self {
+        let progress = Progress::Recorded(Recording::default());
+        Self { progress: Rc::new(RefCell::new(progress)) }
+    }
+
+    /// What was kept, when this keeps anything.
+    pub fn recorded(&self) -> Recording {
+        match &*self.progress.borrow() {
+            Progress::Recorded(recording) => recording.clone(),
+            _ => Recording::default(),
+        }
+    }
+
     /// Writes a line of data.
     pub fn out(&self, line: &str) {
+        if let Progress::Recorded(recording) = &mut *self.progress.borrow_mut() {
+            recording.out.push(line.to_owned());
+            return;
+        }
         // A reader that has gone away does not matter to what is being done.
         let _gone = writeln!(anstream::stdout(), "{line}");
     }
@@ -121,7 +154,10 @@ impl Screen {
     }
 
     fn line(&self, line: &str) {
-        match &*self.progress.borrow() {
+        match &mut *self.progress.borrow_mut() {
+            Progress::Recorded(recording) => {
+                recording.lines.push(anstream::adapter::strip_str(line).to_string());
+            }
             Progress::Live(live) => live.line(line),
             Progress::Plain(_) | Progress::Quiet => write_line(line),
         }
@@ -137,6 +173,14 @@ impl Screen {
                 }
             }
             Progress::Live(live) => live.event(event),
+            Progress::Recorded(recording) => recording.events.push(event.clone()),
+        }
+    }
+
+    /// Learns what waits for what in what is going to be walked.
+    pub fn expect(&self, links: impl FnOnce() -> Links) {
+        if let Progress::Recorded(recording) = &mut *self.progress.borrow_mut() {
+            recording.links = links();
         }
     }
 

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use clap::Args;
+use tokio::time::Instant;
 
+use super::locked::{Command, LockArgs, let_appear, release};
 use super::plan::{self, Prepared, prepare};
 use super::{Ended, Exit, Global, Reason, drive, report_refused};
 use crate::engine::event::duration;
@@ -12,8 +14,9 @@ use crate::engine::inventory;
 use crate::engine::looks::Looks;
 use crate::engine::plan::{Planned, Verdict};
 use crate::engine::walk::{Report, walk};
-use crate::engine::{Failure, Run, Stop, teardown};
+use crate::engine::{Failure, Run, Stop, forecast, teardown};
 use crate::facts;
+use crate::lock::{Lock, Seen};
 use crate::resource::Kind;
 use crate::spec::{Capacity, Scheme, ServiceFlags, Spec};
 use crate::ui::Screen;
@@ -34,6 +37,18 @@ pub struct DeployArgs {
     #[arg(long, env = "ECSUP_NO_WAIT", hide_env_values = true,
         value_parser = clap::builder::BoolishValueParser::new())]
     pub no_wait: bool,
+
+    /// What to do when another run works on the stack.
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+/// How the part of a deploy that changes something ended.
+enum End {
+    /// It was carried out, completely or not.
+    Carried(crate::aws::Result<Report>),
+    /// There was nothing to carry out, or it was not possible: that has been said.
+    Over(Exit),
 }
 
 /// Runs the command.
@@ -48,30 +63,45 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
         return Exit::Refused;
     }
     let stop = Rc::new(Stop::default());
+    let looked = Instant::now();
     let mut prepared = match prepare(spec, global, screen, &stop, !args.no_wait).await {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
+    let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
     show(&prepared, screen);
-    if plan::report_refusals(&prepared, screen) {
-        return Exit::Refused;
+    if !prepared.refusals.is_empty() {
+        // What another run has just made may look like somebody else's, as long as AWS shows only
+        // half of it. That is looked at again under the lock.
+        match lock.look().await {
+            Ok(seen) if seen.as_ref().is_some_and(Seen::is_held) => {}
+            Ok(_) | Err(_) => {
+                plan::report_refusals(&prepared, screen);
+                return Exit::Refused;
+            }
+        }
+    } else if let Some(exit) = settled(&prepared, screen) {
+        return exit;
     }
-    if prepared.is_settled() {
-        screen.note("nothing to change: everything is there and ready");
-        summary(&prepared, screen);
-        return Exit::Done;
+    // With --no-wait the longest waits are nobody's.
+    if let Some(line) = prepared.forecast().filter(|_| !args.no_wait) {
+        screen.note(&line);
     }
     if !args.yes && !screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
         screen.note("nothing was changed");
         return Exit::Refused;
     }
 
+    screen.expect(|| forecast::links(&prepared.stack.graph));
     prepared.run.restart_clock();
-    let ended = drive(carry_out(&prepared, screen), &stop, global.timeout, screen).await;
+    let work = under_lock(&lock, &mut prepared, args, global, looked, &stop, screen);
+    let ended = drive(work, &stop, global.timeout, screen).await;
     screen.finish();
     let (report, reason) = match ended {
-        Ended::With(Ok(report), reason) => (report, reason),
-        Ended::With(Err(error), reason) => {
+        Ended::With(End::Over(Exit::Refused), Reason::Interrupted) => return Exit::Interrupted,
+        Ended::With(End::Over(exit), _) => return exit,
+        Ended::With(End::Carried(Ok(report)), reason) => (report, reason),
+        Ended::With(End::Carried(Err(error)), reason) => {
             prepared.connection.report_error(&error, screen);
             return incomplete(&prepared, None, reason, screen);
         }
@@ -94,6 +124,83 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
     }
     summary(&prepared, screen);
     Exit::Done
+}
+
+/// Says that there is nothing to do, when there is not.
+fn settled(prepared: &Prepared, screen: &Screen) -> Option<Exit> {
+    if !prepared.is_settled() {
+        return None;
+    }
+    screen.note("nothing to change: everything is there and ready");
+    summary(prepared, screen);
+    Some(Exit::Done)
+}
+
+/// Takes the lock, looks again when another run may have changed something since, and carries out
+/// what there is to do.
+async fn under_lock(
+    lock: &Lock,
+    prepared: &mut Prepared,
+    args: &DeployArgs,
+    global: &Global,
+    looked: Instant,
+    stop: &Rc<Stop>,
+    screen: &Screen,
+) -> End {
+    let (connection, run) = (&prepared.connection, &prepared.run);
+    let command = Command { connection, run, stop, screen, looked };
+    let taken = match command.take(lock, &args.lock).await {
+        Ok(taken) => taken,
+        Err(exit) => return End::Over(exit),
+    };
+    let held = &taken.held;
+    let end = held
+        .keep(stop, async {
+            if taken.look_again.is_some() {
+                let_appear(&taken, &prepared.run, stop).await;
+                if let Err(exit) = look_again(prepared, args, global, stop, screen).await {
+                    return End::Over(exit);
+                }
+            }
+            End::Carried(carry_out(prepared, screen).await)
+        })
+        .await;
+    release(held, &prepared.run, screen).await;
+    end
+}
+
+/// Prepares the deploy anew: another run has been at work since. Ends it when there is nothing left
+/// to do, or when the plan is not one that was agreed to.
+async fn look_again(
+    prepared: &mut Prepared,
+    args: &DeployArgs,
+    global: &Global,
+    stop: &Rc<Stop>,
+    screen: &Screen,
+) -> Result<(), Exit> {
+    screen.note("another run may have been at work: looking again");
+    let started = prepared.run.started();
+    let spec = prepared.spec.clone();
+    let agreed =
+        std::mem::replace(prepared, prepare(spec, global, screen, stop, !args.no_wait).await?);
+    prepared.run.count_from(started);
+    screen.expect(|| forecast::links(&prepared.stack.graph));
+    if prepared.plan != agreed.plan {
+        show(prepared, screen);
+    }
+    if plan::report_refusals(prepared, screen) {
+        return Err(Exit::Refused);
+    }
+    if let Some(exit) = settled(prepared, screen) {
+        return Err(exit);
+    }
+    let is_new = |removal| !agreed.plan.removals.contains(removal);
+    if !args.yes && prepared.plan.removals.iter().any(is_new) {
+        screen.error("now it would remove what was not asked about");
+        screen.hint("nothing was changed: run the same `ecsup deploy` again");
+        return Err(Exit::Refused);
+    }
+    Ok(())
 }
 
 /// Whether a thing of this kind that was there is changed.

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use clap::Args;
+use tokio::time::Instant;
 
 use super::list::{self, Found};
+use super::locked::{Command, LockArgs, let_appear, release};
 use super::{Connection, Ended, Exit, Global, Reason, connect, drive, run_on};
 use crate::aws::{Cx, Labels, Scope};
 use crate::engine::Stop;
 use crate::engine::event::duration;
 use crate::engine::inventory::{Thing, inventory};
 use crate::engine::looks::Looks;
-use crate::engine::teardown::{Receipt, teardown};
+use crate::engine::teardown::{self, Receipt, teardown};
 use crate::engine::walk::Report;
 use crate::facts;
+use crate::lock::{self, Lock};
 use crate::names::{Names, StackName};
 use crate::resource::Kind;
 use crate::ui::Screen;
@@ -36,6 +39,10 @@ pub struct DestroyArgs {
     #[arg(long, env = "ECSUP_DRY_RUN", hide_env_values = true,
         value_parser = clap::builder::BoolishValueParser::new())]
     pub dry_run: bool,
+
+    /// What to do when another run works on the stack.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 /// Runs the command.
@@ -65,25 +72,29 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
     };
     let stack = match given {
         Some(stack) => stack,
-        None => match only_stack(&connection, screen).await {
+        None => match only_stack(&connection, "destroy", screen).await {
             Ok(stack) => stack,
             Err(exit) => return exit,
         },
     };
     let names = Names::new(stack.clone(), &connection.region);
-    let looks = Looks::new(connection.aws.clone(), Scope::Stack(names.clone()));
-    let things = match inventory(&looks).await {
-        Ok(mut things) => {
-            things
-                .sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
-            things
-        }
+    let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
+    let cx = Rc::new(Cx { aws: connection.aws.clone(), names: names.clone(), labels });
+    let lock = Lock::new(&cx, &caller.arn, "destroy");
+    let looked = Instant::now();
+    let looks = Looks::new(connection.aws.clone(), Scope::Stack(names));
+    let (mut things, seen) = match futures::try_join!(inventory(&looks), lock.look()) {
+        Ok(seen) => seen,
         Err(error) => return connection.report_error(&error, screen),
     };
+    things.sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
     screen.note(&format!("destroy stack {stack}\n{}", connection.header(&caller)));
-    if things.is_empty() {
+    if things.is_empty() && seen.is_none() {
         screen.note(&format!("nothing to do: there is nothing of stack `{stack}` here"));
         return Exit::Done;
+    }
+    if let Some(seen) = seen.as_ref().filter(|seen| seen.is_held()) {
+        screen.note(&format!("locked by {}: there may be more than can be seen", seen.holder()));
     }
     if args.dry_run {
         for thing in &things {
@@ -105,20 +116,26 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
     }
 
     let stop = Rc::new(Stop::default());
-    let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
-    let cx = Rc::new(Cx { aws: connection.aws.clone(), names, labels });
     let run = run_on(screen, cx, &stop);
-    let ended = drive(teardown(&run), &stop, global.timeout, screen).await;
+    screen.expect(|| {
+        let things = things.iter().map(|thing| (thing.name().clone(), thing.kind()));
+        teardown::links(&things.collect::<Vec<_>>())
+    });
+    let command = Command { connection: &connection, run: &run, stop: &stop, screen, looked };
+    let work = under_lock(&lock, &command, args);
+    let ended = drive(work, &stop, global.timeout, screen).await;
     screen.finish();
     match ended {
-        Ended::With(Ok((receipt, report)), reason) => {
-            if receipt.left.is_empty() && receipt.audited {
+        Ended::With(Err(Exit::Refused), Reason::Interrupted) => Exit::Interrupted,
+        Ended::With(Err(exit), _) => exit,
+        Ended::With(Ok(Ok((receipt, report))), reason) => {
+            if is_clean(&receipt) {
                 print_receipt(&stack, &receipt, &duration(run.elapsed()), screen);
                 return Exit::Done;
             }
             incomplete(&stack, &receipt, &report, reason, screen)
         }
-        Ended::With(Err(error), _) => {
+        Ended::With(Ok(Err(error)), _) => {
             connection.report_error(&error, screen);
             screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
             Exit::DestroyIncomplete
@@ -130,10 +147,50 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
     }
 }
 
-/// The only stack there is, or a list to choose from.
-async fn only_stack(connection: &Connection, screen: &Screen) -> Result<StackName, Exit> {
-    let stacks =
-        list::stacks(connection).await.map_err(|error| connection.report_error(&error, screen))?;
+/// Takes the lock, removes everything, and last the lock.
+async fn under_lock(
+    lock: &Lock,
+    command: &Command<'_>,
+    args: &DestroyArgs,
+) -> Result<crate::aws::Result<(Receipt, Report)>, Exit> {
+    let Command { run, stop, screen, .. } = command;
+    let taken = command.take(lock, &args.lock).await?;
+    let held = &taken.held;
+    let torn_down = held
+        .keep(stop, async {
+            // What is hidden could not be removed, and would hold what can be seen.
+            let_appear(&taken, run, stop).await;
+            teardown(run).await
+        })
+        .await;
+    match torn_down {
+        Ok(done) if is_clean(&done.0) && !held.is_superseded() => {
+            Ok(held.remove().await.map(|()| done))
+        }
+        torn_down => {
+            release(held, run, screen).await;
+            Ok(torn_down)
+        }
+    }
+}
+
+/// Whether nothing is left, as far as AWS can be believed.
+fn is_clean(receipt: &Receipt) -> bool {
+    receipt.left.is_empty() && receipt.audited
+}
+
+/// The only stack there is, or a list to choose from. A stack of which nothing can be seen but its
+/// lock is one, too.
+pub(super) async fn only_stack(
+    connection: &Connection,
+    verb: &str,
+    screen: &Screen,
+) -> Result<StackName, Exit> {
+    let looked = futures::try_join!(list::stacks(connection), lock::stacks(&connection.aws));
+    let (mut stacks, locked) = looked.map_err(|error| connection.report_error(&error, screen))?;
+    locked.into_iter().for_each(|stack| {
+        stacks.entry(stack).or_default();
+    });
     let mut names = stacks.keys();
     match (names.next(), names.next()) {
         (None, _) => {
@@ -145,7 +202,7 @@ async fn only_stack(connection: &Connection, screen: &Screen) -> Result<StackNam
             Exit::Refused
         }),
         _ => {
-            screen.error("there are several stacks: name the one to destroy");
+            screen.error(&format!("there are several stacks: name the one to {verb}"));
             stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found)));
             Err(Exit::Refused)
         }
@@ -154,6 +211,9 @@ async fn only_stack(connection: &Connection, screen: &Screen) -> Result<StackNam
 
 /// What is there, by kind.
 fn contents(things: &[Box<dyn Thing>]) -> String {
+    if things.is_empty() {
+        return "no resources can be seen, only the lock of an earlier run".to_owned();
+    }
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
     for thing in things {
         *kinds.entry(thing.kind()).or_default() += 1;
@@ -178,7 +238,7 @@ fn print_receipt(stack: &StackName, receipt: &Receipt, took: &str, screen: &Scre
         screen.out(&format!("removed  {:<36} {}", item.name, item.id));
     }
     screen.out(&format!(
-        "stack `{stack}`: {} removed, {} kinds checked, 0 left ({took})",
+        "stack `{stack}`: {} removed, {} kinds checked, 0 left, lock removed ({took})",
         receipt.removed.len(),
         receipt.kinds_checked
     ));

@@ -8,7 +8,7 @@ use futures::TryFutureExt as _;
 use super::{Connection, Exit, Global, connect, report_refused, run_on};
 use crate::aws::{Cx, Labels};
 use crate::engine::plan::{self, Plan, Planned, Verdict};
-use crate::engine::{Run, Stop, inventory};
+use crate::engine::{Run, Stop, forecast, inventory};
 use crate::facts::{self, Facts, Problem};
 use crate::names::{Names, NodeName};
 use crate::pattern::{self, Stack};
@@ -62,6 +62,9 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
     if report_refusals(&prepared, screen) {
         return Exit::Refused;
     }
+    if let Some(line) = prepared.forecast() {
+        screen.out(&line);
+    }
     match prepared.is_settled() {
         false if args.exit_code => Exit::ChangesPending,
         _ => Exit::Done,
@@ -114,6 +117,18 @@ impl Prepared {
     /// Whether there is nothing to do.
     pub(crate) fn is_settled(&self) -> bool {
         self.plan.is_settled()
+    }
+
+    /// How long it should take, unless there is nothing to make, to change or to wait for.
+    pub(crate) fn forecast(&self) -> Option<String> {
+        let line = forecast::forecast(&self.stack.graph, &self.plan).line()?;
+        let removals = match self.plan.removals.len() {
+            0 => String::new(),
+            count => format!(", and then {count} to remove"),
+        };
+        Some(format!(
+            "{line}{removals} (typical AWS durations, see docs/aws-facts.md; `ecsup rehearse` plays it)"
+        ))
     }
 }
 

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::event::What;
+use super::event::{LEAVING, What};
 use super::looks::Moment;
 use super::patience::{self, Patience};
 use super::walk::Place;
 use super::{Failure, Outcome, Run};
 use crate::aws::{Error, Meaning, Owner};
 use crate::names::NodeName;
-use crate::resource::{Difference, Made, Owned, Phase, Remedy, Resource, Seen};
+use crate::resource::{Difference, Kind, Made, Owned, Phase, Remedy, Resource, Seen};
 
 /// What is known of one node during a run.
 pub(super) struct State<T> {
@@ -75,6 +75,7 @@ impl<T: Clone> State<T> {
 
     fn changed_now(&self, run: &Run) {
         self.changed.set(Some((run.looks.now(), Instant::now())));
+        run.changed_something();
         self.told.set(false);
     }
 
@@ -135,18 +136,31 @@ struct Wait<'a> {
     patience: Patience,
     since: Instant,
     pauses: u32,
+    /// How long the first pause between attempts at a call is, in seconds.
+    first_attempt: u32,
     told: Option<String>,
 }
 
 impl<'a> Wait<'a> {
     fn new(run: &'a Run, place: &'a Place, node: &'a NodeName, patience: Patience) -> Self {
-        Self { run, place, node, patience, since: Instant::now(), pauses: 0, told: None }
+        Self {
+            run,
+            place,
+            node,
+            patience,
+            since: Instant::now(),
+            pauses: 0,
+            first_attempt: 1,
+            told: None,
+        }
     }
 
     /// For calls that are asked again after a refusal.
-    fn for_calls(run: &'a Run, place: &'a Place, node: &'a NodeName) -> Self {
-        let every = patience::between_attempts(1);
-        Self::new(run, place, node, Patience { first: every, every, deadline: patience::NOT_YET })
+    fn for_calls(run: &'a Run, place: &'a Place, node: &'a NodeName, kind: Kind) -> Self {
+        let first_attempt = patience::first_attempt(kind);
+        let every = patience::between_attempts(first_attempt);
+        let patience = Patience { first: every, every, deadline: patience::NOT_YET };
+        Self { first_attempt, ..Self::new(run, place, node, patience) }
     }
 
     fn tell(&mut self, why: &str) {
@@ -167,10 +181,11 @@ impl<'a> Wait<'a> {
 
     /// Sleeps until the next look is due. The first comes on a whole second, the others fall on a
     /// common grid, so that nodes of one kind share them. A look that takes its time does not cost the next place on the grid.
-    async fn until_next_look(&mut self, why: &str) -> Outcome {
+    async fn until_next_look(&mut self, why: &str, intervals: u32) -> Outcome {
+        let every = self.patience.every * intervals;
         let (due, every) = match self.pauses {
             0 => (self.since + self.patience.first, Duration::from_secs(1)),
-            _ => (Instant::now() + self.patience.every / 2, self.patience.every),
+            _ => (Instant::now() + every / 2, every),
         };
         let offset = due.saturating_duration_since(self.run.started).as_millis();
         let steps = offset.div_ceil(every.as_millis().max(1));
@@ -180,7 +195,7 @@ impl<'a> Wait<'a> {
 
     /// Sleeps until the next attempt is due: 1 s at first, growing to 5 s.
     async fn until_next_attempt(&mut self, why: &str) -> Outcome {
-        let due = Instant::now() + patience::between_attempts(self.pauses + 1);
+        let due = Instant::now() + patience::between_attempts(self.pauses + self.first_attempt);
         self.sleep(due, why).await
     }
 
@@ -207,7 +222,7 @@ pub(super) async fn make<R: Resource>(
 ) -> Outcome {
     let leaving = patience::until_gone(R::KIND).unwrap_or(patience::until_ready(R::KIND));
     let mut wait = Wait::new(run, place, node, Patience { first: leaving.every, ..leaving });
-    let mut calls = Wait::for_calls(run, place, node);
+    let mut calls = Wait::for_calls(run, place, node, R::KIND);
     // Until this moment a create of ours may have happened although it is not seen; and why.
     let mut invisible: Option<(Instant, String)> = None;
     let mut conflict_since: Option<Instant> = None;
@@ -243,8 +258,9 @@ pub(super) async fn make<R: Resource>(
                     return Ok(());
                 }
                 Some((_, Seen::Leaving(_, why))) => {
-                    wait.until_next_look(&format!("the former one is leaving: {why}")).await?;
-                    calls = Wait::for_calls(run, place, node);
+                    let why = format!("the former one is leaving: {why}");
+                    wait.until_next_look(&why, 1).await?;
+                    calls = Wait::for_calls(run, place, node, R::KIND);
                     continue;
                 }
                 None => {}
@@ -331,6 +347,7 @@ async fn is_free<R: Resource>(
 }
 
 /// Until the node is right and usable: removes differences, then waits.
+#[expect(clippy::too_many_lines, reason = "one loop, which is read from top to bottom")]
 pub(super) async fn settle<R: Resource>(
     run: &Run,
     place: &Place,
@@ -341,7 +358,7 @@ pub(super) async fn settle<R: Resource>(
 ) -> Outcome {
     let until_ready = || Wait::new(run, place, node, patience::until_ready(R::KIND));
     let mut wait = until_ready();
-    let mut calls = Wait::for_calls(run, place, node);
+    let mut calls = Wait::for_calls(run, place, node, R::KIND);
     // Differences whose removal AWS accepted, and the wait for it to show that.
     let mut accepted: Option<(Vec<Difference>, Wait)> = None;
     let mut told: Vec<Difference> = Vec::new();
@@ -351,6 +368,11 @@ pub(super) async fn settle<R: Resource>(
         let differences = resource.drift(&it, &needs());
         if let Some(refusal) = refusal(&differences) {
             return Err(Failure::Refused(refusal));
+        }
+        if differences.iter().any(|difference| difference.remedy == Remedy::Remake) {
+            remake(run, place, node, resource, needs, state, &differences).await?;
+            wait = until_ready();
+            continue;
         }
         if !differences.is_empty() {
             match accepted.as_mut().filter(|(before, _)| *before == differences) {
@@ -384,7 +406,7 @@ pub(super) async fn settle<R: Resource>(
             if R::UPDATE_REPLACES {
                 state.remade.set(true);
             }
-            calls = Wait::for_calls(run, place, node);
+            calls = Wait::for_calls(run, place, node, R::KIND);
             accepted.get_or_insert_with(|| {
                 let patience = Patience { deadline: patience::LOST, ..calls.patience };
                 (differences, Wait::new(run, place, node, patience))
@@ -413,7 +435,9 @@ pub(super) async fn settle<R: Resource>(
             Phase::Coming(_) if !run.wait_for_ready && !place.awaited => return Ok(()),
             Phase::Coming(why) => {
                 let waiting = run.looks.waits::<R>(owned(run, node, state));
-                wait.until_next_look(&why).await?;
+                let hurry = !R::unhurried(&state.it(), place.awaited);
+                let intervals = if hurry { 1 } else { patience::UNHURRIED };
+                wait.until_next_look(&why, intervals).await?;
                 let seen = match run.looks.poll::<R>(&waiting).await {
                     Ok(seen) => seen,
                     Err(error) => {
@@ -421,7 +445,7 @@ pub(super) async fn settle<R: Resource>(
                         continue;
                     }
                 };
-                calls = Wait::for_calls(run, place, node);
+                calls = Wait::for_calls(run, place, node, R::KIND);
                 if let Some(Owned { id, seen: Seen::Present(it, phase), .. }) = pick(&seen, node) {
                     state.saw(id, it.clone(), phase.clone());
                     if resource.drift(it, &needs()).is_empty() {
@@ -441,6 +465,27 @@ pub(super) async fn settle<R: Resource>(
     }
 }
 
+/// Removes what is of no use any more, and makes it again.
+async fn remake<R: Resource>(
+    run: &Run,
+    place: &Place,
+    node: &NodeName,
+    resource: &R,
+    needs: &dyn Fn() -> R::Needs,
+    state: &State<R::Output>,
+    differences: &[Difference],
+) -> Outcome {
+    if !state.may_be_remade() {
+        return Err(Failure::Broken(describe(differences)));
+    }
+    let why = format!("{}: it is removed and made again", describe(differences));
+    run.tell(node, What::Waiting(why));
+    remove::<R>(run, place, &owned(run, node, state)).await?;
+    make(run, place, node, resource, needs, state, Some(run.looks.now())).await?;
+    state.remade.set(true);
+    Ok(())
+}
+
 /// Reads the node again, in full.
 async fn look_again<R: Resource>(
     run: &Run,
@@ -448,7 +493,7 @@ async fn look_again<R: Resource>(
     node: &NodeName,
     state: &State<R::Output>,
 ) -> Outcome {
-    let mut calls = Wait::for_calls(run, place, node);
+    let mut calls = Wait::for_calls(run, place, node, R::KIND);
     loop {
         match run.looks.list::<R>(state.changed_at()).await {
             Ok(seen) => {
@@ -479,11 +524,13 @@ pub(super) async fn ask_to_go<R: Resource>(
     it: &Owned<R::Output>,
 ) -> Outcome {
     let node = &it.owner.node;
-    let mut calls = Wait::for_calls(run, place, node);
+    let mut calls = Wait::for_calls(run, place, node, R::KIND);
     run.tell(node, What::Removing);
     loop {
         run.go_on()?;
-        match R::delete(&run.cx.aws, it.it()).await {
+        let answer = R::delete(&run.cx.aws, it.it()).await;
+        run.changed_something();
+        match answer {
             Ok(()) => return Ok(()),
             Err(error) => {
                 let waited = calls.since.elapsed();
@@ -518,15 +565,15 @@ pub(super) async fn until_gone<R: Resource>(
         return Ok(());
     };
     let mut wait = Wait::new(run, place, node, patience);
-    let mut calls = Wait::for_calls(run, place, node);
+    let mut calls = Wait::for_calls(run, place, node, R::KIND);
     let mut asked = Instant::now();
-    let mut why = "AWS to remove it".to_owned();
+    let mut why = LEAVING.to_owned();
     let waiting = run.looks.waits::<R>(it.clone());
     loop {
-        wait.until_next_look(&why).await?;
+        wait.until_next_look(&why, 1).await?;
         match run.looks.poll::<R>(&waiting).await {
             Ok(seen) => {
-                calls = Wait::for_calls(run, place, node);
+                calls = Wait::for_calls(run, place, node, R::KIND);
                 match seen.iter().find(|other| other.id == it.id).map(|other| &other.seen) {
                     None => {
                         run.tell(node, What::Removed);
@@ -564,7 +611,7 @@ pub(super) fn refusal(differences: &[Difference]) -> Option<String> {
             "{} is `{}` and `{}` was asked for: {why}",
             difference.field, difference.is, difference.wanted
         )),
-        Remedy::Update => None,
+        Remedy::Update | Remedy::Remake => None,
     })
 }
 

@@ -45,6 +45,9 @@ pub enum What {
     NotStarted(String),
 }
 
+/// What is waited for as soon as AWS has agreed to remove something.
+pub const LEAVING: &str = "AWS to remove it";
+
 /// A duration as people read it: `8s`, `3m05s`, `1h02m`.
 pub fn duration(of: Duration) -> String {
     let seconds = of.as_secs();

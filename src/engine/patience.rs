@@ -30,9 +30,9 @@ const fn patience(first: u64, every: u64, deadline_minutes: u64) -> Patience {
 /// How long something that was made or changed takes until it is ready.
 pub fn until_ready(kind: Kind) -> Patience {
     match kind {
-        Kind::NatGateway => patience(45, 5, 10),
-        Kind::LoadBalancer => patience(60, 5, 15),
-        Kind::Service => patience(5, 5, 30),
+        Kind::NatGateway => patience(60, 5, 10),
+        Kind::LoadBalancer => patience(120, 5, 15),
+        Kind::Service => patience(30, 5, 30),
         Kind::CapacityProviderAssociation => patience(3, 3, 10),
         Kind::Cluster | Kind::CapacityProvider => patience(1, 2, 10),
         _ => patience(1, 2, 10),
@@ -51,9 +51,22 @@ pub fn until_gone(kind: Kind) -> Option<Patience> {
     }
 }
 
+/// How many intervals pass between two looks at what nobody waits for, or what cannot be ready before
+/// long: each look is a call, and calls are rationed.
+pub const UNHURRIED: u32 = 3;
+
 /// Between two attempts at a call that AWS answers with "not yet": 1 s, then growing to 5 s.
 pub fn between_attempts(attempt: u32) -> Duration {
     Duration::from_secs(u64::from(attempt.clamp(1, 5)))
+}
+
+/// With which attempt a kind begins: with a late one where nothing slow waits for it, which spares
+/// attempts in vain.
+pub fn first_attempt(kind: Kind) -> u32 {
+    match kind {
+        Kind::RouteTable | Kind::SecurityGroupRule | Kind::LogGroup | Kind::TargetGroup => 4,
+        _ => 1,
+    }
 }
 
 /// How long AWS may say "not yet" to one call. The longest reason, a group of the same name that

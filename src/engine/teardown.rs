@@ -2,9 +2,12 @@
 //!
 //! Ordinary edges are not reversed: they would serialise what AWS lets go at once.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 
 use super::event::{What, duration};
+use super::forecast::{Link, Links};
 use super::graph::{Edge, Grade};
 use super::inventory::{self, AnyKind, Thing};
 use super::looks::Looks;
@@ -49,8 +52,13 @@ fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
         // have stopped; the same goes for its way out through the NAT gateway.
         Kind::InstanceProfile => &[(Kind::Instance, GONE), (Kind::AutoScalingGroup, GONE)],
         Kind::Role => &[(Kind::InstanceProfile, GONE), (Kind::Service, GONE)],
-        Kind::NatGateway => &[(Kind::Service, GONE)],
-        Kind::RouteTable => &[(Kind::Service, GONE), (Kind::NatGateway, ASKED)],
+        // A service is gone while its last tasks stop; ECS lets a provider go when they have.
+        Kind::NatGateway => &[(Kind::Service, GONE), (Kind::CapacityProviderAssociation, ASKED)],
+        Kind::RouteTable => &[
+            (Kind::Service, GONE),
+            (Kind::CapacityProviderAssociation, ASKED),
+            (Kind::NatGateway, ASKED),
+        ],
         Kind::ElasticIp => &[(Kind::NatGateway, GONE)],
         // These are held by network interfaces of all of the above.
         Kind::SecurityGroupRule => &[(Kind::Service, GONE)],
@@ -80,6 +88,18 @@ fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
         ],
         Kind::Listener | Kind::WarmStart => &[],
     }
+}
+
+/// What each of these things waits for when they are removed together.
+pub fn links(things: &[(NodeName, Kind)]) -> Links {
+    let links = |(name, kind): &(NodeName, Kind)| {
+        let waits = waits_for(*kind).iter().flat_map(|(other, grade)| {
+            let of_kind = things.iter().filter(move |(_, kind)| kind == other);
+            of_kind.map(|(to, _)| Link { to: to.clone(), grade: *grade, after: Duration::ZERO })
+        });
+        (name.clone(), waits.collect())
+    };
+    things.iter().map(links).collect()
 }
 
 /// One thing in a receipt.
@@ -182,8 +202,15 @@ fn item(thing: &Box<dyn Thing>) -> Item {
     Item { name: thing.name().clone(), kind: thing.kind(), id: thing.id().to_owned() }
 }
 
-/// Why a thing is still there: what holds it, else how its removal ended.
+/// Why a thing is still there: that AWS refuses to remove it, else what holds it, else how its removal
+/// ended.
 async fn why_left(run: &Run, thing: &Box<dyn Thing>, report: &Report) -> String {
+    let refused = report.failed.iter().find(|(name, _)| name == thing.name());
+    if let Some((_, failure @ Failure::Failed(error))) = refused
+        && !error.is_passing()
+    {
+        return failure.to_string();
+    }
     match thing.blockers(&run.cx.aws).await {
         Ok(blockers) if !blockers.is_empty() => return format!("held by {}", blockers.join(", ")),
         Ok(_) => {}

@@ -652,8 +652,8 @@ async fn what_broke_is_made_again_and_dependents_follow() {
     graph.add("service", a::<3>("x"), after(&[], &[&task]));
     let (report, scene) = deploy(&graph).await;
     assert!(report.is_complete(), "{report:?}");
-    // Looked at when a gateway is usually ready; then seen gone at 45 + 40; then ready again.
-    assert_eq!((at("create nat"), at("delete nat")[0], now()), (vec![0, 85], 45, 130));
+    // Looked at when a gateway is usually ready; then seen gone at 60 + 40; then ready again.
+    assert_eq!((at("create nat"), at("delete nat")[0], now()), (vec![0, 100], 60, 160));
     let (nat, task, service) = (&there("nat")[0], &there("task")[0], &there("service")[0]);
     assert_eq!(task.uses, Some(vec![nat.id.clone()]));
     assert_eq!(service.uses, Some(vec![task.id.clone()]));
@@ -775,19 +775,19 @@ async fn those_who_wait_share_their_looks() {
 #[tokio::test(start_paused = true)]
 async fn a_look_that_does_not_ask_for_a_thing_says_nothing_about_it() {
     begin();
-    // `b` is found in second 10, and begins to wait while a look at `a` alone is under way.
-    world(|world| world.poll = 5_000);
+    // `b` is found in second 7, and begins to wait while a look at `a` alone is under way.
+    world(|world| world.poll = 4_000);
     rule("a", |rule| rule.ready_after = 9);
     rule("gate", |rule| rule.ready_after = 2);
     rule("b", |rule| rule.ready_after = 19);
     Subnet::was_there("b");
     let mut graph = Graph::default();
     graph.add("a", a::<0>("x"), nothing());
-    let gate = graph.add("gate", a::<3>("x"), nothing());
+    let gate = graph.add("gate", a::<6>("x"), nothing());
     graph.add_after("b", a::<0>("old"), nothing(), &after(&[&gate], &[]));
     assert!(deploy(&graph).await.0.is_complete());
-    assert_eq!((at("list Subnet"), at("poll 1 Subnet")[..2].to_vec()), (vec![0], vec![1, 8]));
-    assert_eq!(at("poll 2 Subnet")[0], 11);
+    assert_eq!((at("list Subnet"), at("poll 1 Subnet")[..2].to_vec()), (vec![0], vec![1, 6]));
+    assert_eq!(at("poll 2 Subnet")[0], 8);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::forecast;
 use crate::facts::Caller;
 use crate::spec::tests::sound_flags;
 use crate::spec::{Nat, Pattern, ServiceFlags};
@@ -108,6 +109,33 @@ fn without_nat_gateways_fargate_tasks_live_in_the_public_subnets() {
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
     + service/web <- listener/80, rule/service-80 (made), route-table/public, cluster, task-definition/web, target-group/web (made), subnet/public-1, subnet/public-2, security-group/service (made)
     ");
+}
+
+#[test]
+fn how_long_a_first_deploy_should_take() {
+    let line = |pattern, nat| {
+        let graph = graph(&ServiceFlags { nat, ..flags(pattern) });
+        forecast::from_nothing(&graph).line().expect("there is something to do")
+    };
+    let patterns = [Pattern::InternalWorker, Pattern::PublicApi, Pattern::FargateApi];
+    let lines = patterns.map(|pattern| line(pattern, None));
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    should take about 2m50s: vpc → subnet/private-1 → load-balancer → service/worker
+    should take about 2m50s: vpc → subnet/public-1 → load-balancer → service/web
+    should take about 2m50s: vpc → subnet/public-1 → load-balancer → service/web
+    ");
+    insta::assert_snapshot!(line(Pattern::PublicApi, Some(Nat::None)), @"should take about 2m50s: vpc → subnet/public-1 → load-balancer → service/web");
+}
+
+#[test]
+fn links_hold_what_aws_waits_for_by_itself() {
+    let links = forecast::links(&graph(&flags(Pattern::PublicApi)));
+    let of = |node: &str| {
+        let links = &links[&crate::names::NodeName::from(node)];
+        links.iter().map(|link| link.to.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("service/web")[12..], ["capacity/warm", "nat/1", "nat/2", "load-balancer"]);
+    assert_eq!(of("auto-scaling-group")[4..], ["instance-profile"]);
 }
 
 proptest! {

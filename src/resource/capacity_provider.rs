@@ -135,9 +135,8 @@ impl Resource for CapacityProvider {
         // The group may also be read as a name, which says nothing about which group of that name.
         let is = it.group.as_ref().filter(|is| is.starts_with("arn:") && **is != group.arn);
         if let Some(is) = is {
-            let why = "a capacity provider keeps its group for life: destroy the stack first";
-            let field = "autoScalingGroupArn";
-            differences.push(Difference::replacement(field, is, &group.arn, why));
+            // A capacity provider keeps its group for life, and this one's group is gone.
+            differences.push(Difference::remake("autoScalingGroupArn", is, &group.arn));
         }
         let enabled = ENABLED.to_owned();
         let mut on = |field, is: &Option<String>| {
@@ -341,7 +340,7 @@ mod tests {
     #[test]
     fn the_group_is_for_life() {
         let differences = CapacityProvider.drift(&Output::from(&provider()), &group("arn:aws:2"));
-        assert!(matches!(differences[0].remedy, Remedy::Replacement(_)));
+        assert_eq!(differences[0].remedy, Remedy::Remake);
     }
 
     #[test]

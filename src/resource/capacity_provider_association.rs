@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
 use super::cluster::{self, Attachments, Cluster};
 use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider};
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
 
 /// A cluster's providers as AWS returned them.
@@ -80,10 +80,13 @@ impl Resource for CapacityProviderAssociation {
         // Both lists have to be there.
         let put = put.set_capacity_providers(Some(Vec::new()));
         let put = put.set_default_capacity_provider_strategy(Some(Vec::new())).send().await;
-        put.doing("detach the capacity provider from the ECS cluster")
-            .wait_on(BUSY)
-            .gone_is_fine(cluster::GONE)
-            .map(drop)
+        let put = put.doing("detach the capacity provider from the ECS cluster").wait_on(BUSY);
+        let put = put.gone_is_fine(cluster::GONE);
+        if put.as_ref().is_err_and(|error| error.meaning == Meaning::NotYet) {
+            // A task counts as running, and its provider as in use, until its agent reports.
+            cluster::forget_disconnected(aws, &it.cluster).await?;
+        }
+        put.map(drop)
     }
 }
 

@@ -82,6 +82,11 @@ impl Resource for NatGateway {
             .collect()
     }
 
+    fn unhurried(_it: &Output, awaited: bool) -> bool {
+        // The service that goes through it is ready later than it is.
+        !awaited
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let delete = aws.ec2.delete_nat_gateway().nat_gateway_id(it.id.as_str()).send().await;
         delete.doing("delete the NAT gateway").gone_is_fine(UNKNOWN).map(drop)

@@ -53,6 +53,8 @@ pub struct Output {
     pub failed: Option<String>,
     /// How many tasks it wants.
     pub desired_count: Option<i32>,
+    /// How many tasks run.
+    pub running: Option<i32>,
     /// `FARGATE` or `EC2`, when it has no capacity providers.
     pub launch_type: Option<String>,
     /// Names of the capacity providers that it runs on.
@@ -367,6 +369,11 @@ impl Resource for Service {
         Ok(made(updated.service().ok_or_else(|| missing(DOING, "service"))?))
     }
 
+    fn unhurried(it: &Output, _awaited: bool) -> bool {
+        // Health checks come after the start, and take as long as this spares.
+        it.running == Some(0) && it.desired_count.is_some_and(|wanted| wanted > 0)
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         // Forced, it need not be scaled down first.
         let delete = aws.ecs.delete_service().cluster(&it.cluster).service(&it.name).force(true);
@@ -458,6 +465,7 @@ impl From<&Described> for Output {
             }),
             failed: None,
             desired_count: Some(service.desired_count()),
+            running: Some(service.running_count()),
             launch_type: service.launch_type().map(|it| it.as_str().to_owned()),
             providers: providers
                 .map(|all| all.iter().map(|it| it.capacity_provider().to_owned()).collect()),
@@ -735,6 +743,7 @@ mod tests {
         let it = Output {
             task_definition: Some(REVISION.replace(":2", ":1")),
             desired_count: Some(1),
+            running: None,
             targets: Some(vec![("tg".into(), 8080)]),
             network,
             ..it

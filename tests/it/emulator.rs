@@ -182,6 +182,11 @@ fn environment() -> PathBuf {
     root.join("target/emulators/venv")
 }
 
+/// The Python of that environment, which has boto3.
+pub fn python() -> PathBuf {
+    environment().join("bin/python")
+}
+
 /// An address on which nothing listened a moment ago.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");

@@ -13,14 +13,34 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("resource", &["aws", "names"]),
     ("engine", &["aws", "names", "resource"]),
     ("facts", &["aws", "capacity", "engine", "resource", "spec"]),
+    ("lock", &["aws", "engine", "names"]),
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
+    ("timeline", &["engine", "names"]),
+    ("permissions", &["facts", "names", "resource", "spec"]),
+    ("sim", &[]),
     ("ui", &["engine", "names"]),
-    ("cli", &["aws", "engine", "facts", "names", "pattern", "resource", "spec", "ui"]),
+    (
+        "cli",
+        &[
+            "aws",
+            "engine",
+            "facts",
+            "lock",
+            "names",
+            "pattern",
+            "permissions",
+            "resource",
+            "sim",
+            "spec",
+            "timeline",
+            "ui",
+        ],
+    ),
     ("main", &["cli", "ui"]),
 ];
 
 /// Who calls AWS, and therefore knows its SDK.
-const CALL_AWS: &[&str] = &["aws", "facts", "resource"];
+const CALL_AWS: &[&str] = &["aws", "facts", "lock", "resource"];
 
 /// No code may behave differently for one of these.
 const EMULATORS: &[&str] = &["moto", "ministack", "localstack"];

@@ -46,6 +46,8 @@ fn assert_silent(calls: &[Call]) {
         "a deploy with nothing to do changes something:\n{}",
         listed(calls)
     );
+    let of_lock = |it: &&Call| it.service == "ssm" && it.operation != "GetParameter";
+    assert_eq!(calls.iter().find(of_lock), None, "a deploy with nothing to do asks for the lock");
     let count = calls.len();
     assert!(count > 0, "a deploy without a single look");
     assert!(

@@ -2,14 +2,19 @@
 
 mod command_line;
 mod emulator;
+mod figures;
 mod foreign;
 mod interrupted;
 mod inventory;
 mod inventory_tests;
 mod layers;
 mod lifecycle;
+mod listening;
 mod localstack;
+mod locks;
 mod neighbours;
+mod permissions;
+mod proofs;
 mod recorder;
 mod recorder_tests;
 mod rollout;

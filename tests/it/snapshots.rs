@@ -93,6 +93,26 @@ fn help_of_list() {
 }
 
 #[test]
+fn help_of_permissions() {
+    insta::assert_snapshot!(shown(&alone(&["permissions", "--help"])));
+}
+
+#[test]
+fn table_of_permissions() {
+    insta::assert_snapshot!(shown(&alone(&["permissions", "--output", "table"])));
+}
+
+#[test]
+fn help_of_rehearse() {
+    insta::assert_snapshot!(shown(&alone(&["rehearse", "--help"])));
+}
+
+#[test]
+fn help_of_unlock() {
+    insta::assert_snapshot!(shown(&alone(&["unlock", "--help"])));
+}
+
+#[test]
 fn no_region() {
     let outcome = command_line::run(&["list"], command_line::credentials, AT_ONCE);
     insta::assert_snapshot!(shown(&outcome), @r"

@@ -25,7 +25,7 @@ use crate::recorder::{Call, Recorder, Side};
 pub const REGION: &str = "us-east-1";
 
 /// Longer than any run here takes, and shorter than the test runner's patience.
-const DEADLINE: Duration = Duration::from_mins(4);
+pub const DEADLINE: Duration = Duration::from_mins(4);
 
 /// The exit codes that the command promises.
 pub mod exit {

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Writes src/sim/models/*.json: what the simulator has to know of AWS's service models.
+
+The models come out of the botocore package, which publishes them under the Apache licence. Only the
+operations below are kept, and of their shapes only what a codec and a check need: members, types, wire
+names, required members, enums, ranges, lengths and patterns. No prose is copied.
+
+    python3 -m venv /tmp/models && /tmp/models/bin/pip install botocore==1.43.127
+    /tmp/models/bin/python scripts/service_models.py
+"""
+
+import gzip
+import json
+import pathlib
+import re
+
+import botocore
+
+# What ecsup calls, and what a person looks around with.
+OPERATIONS = {
+    "autoscaling": """CompleteLifecycleAction CreateAutoScalingGroup CreateOrUpdateTags
+        DeleteAutoScalingGroup DeleteLifecycleHook DeleteTags DescribeAutoScalingGroups
+        DescribeAutoScalingInstances DescribeLifecycleHooks DescribeScalingActivities DescribeTags
+        PutLifecycleHook SetDesiredCapacity SetInstanceProtection
+        TerminateInstanceInAutoScalingGroup UpdateAutoScalingGroup""",
+    "ec2": """AllocateAddress AssociateRouteTable AttachInternetGateway
+        AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateInternetGateway
+        CreateLaunchTemplate CreateLaunchTemplateVersion CreateNatGateway CreateRoute
+        CreateRouteTable CreateSecurityGroup CreateSubnet CreateTags CreateVpc
+        DeleteInternetGateway DeleteLaunchTemplate DeleteNatGateway DeleteRoute DeleteRouteTable
+        DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DescribeAccountAttributes
+        DescribeAddresses DescribeAvailabilityZones DescribeImages DescribeInstanceTypeOfferings
+        DescribeInstanceTypes DescribeInstances DescribeInternetGateways
+        DescribeLaunchTemplateVersions DescribeLaunchTemplates DescribeNatGateways
+        DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroupRules
+        DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute DescribeVpcs
+        DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
+        ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
+        RevokeSecurityGroupEgress RevokeSecurityGroupIngress RunInstances TerminateInstances""",
+    "ecs": """CreateCapacityProvider CreateCluster CreateService DeleteCapacityProvider
+        DeleteCluster DeleteService DeleteTaskDefinitions DeregisterContainerInstance
+        DeregisterTaskDefinition DescribeCapacityProviders DescribeClusters
+        DescribeContainerInstances DescribeServices DescribeTaskDefinition DescribeTasks
+        ListAccountSettings ListClusters ListContainerInstances ListServices
+        ListTagsForResource ListTaskDefinitionFamilies ListTaskDefinitions ListTasks
+        PutClusterCapacityProviders RegisterTaskDefinition StopTask TagResource
+        UpdateCapacityProvider UpdateClusterSettings UpdateService""",
+    "elbv2": """AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
+        DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets
+        DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules
+        DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth
+        ModifyListener ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
+        ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups SetSubnets""",
+    "iam": """AddRoleToInstanceProfile AttachRolePolicy CreateInstanceProfile CreateRole
+        CreateServiceLinkedRole DeleteInstanceProfile DeleteRole DeleteRolePolicy DetachRolePolicy
+        GetInstanceProfile GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfileTags
+        ListInstanceProfiles ListInstanceProfilesForRole ListRolePolicies ListRoleTags ListRoles
+        PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile TagRole UntagRole
+        UpdateAssumeRolePolicy""",
+    "logs": """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups
+        DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource PutRetentionPolicy
+        TagResource UntagResource""",
+    "route53": """AssociateVPCWithHostedZone ChangeResourceRecordSets ChangeTagsForResource
+        CreateHostedZone DeleteHostedZone DisassociateVPCFromHostedZone GetChange GetHostedZone
+        ListHostedZones ListHostedZonesByName ListHostedZonesByVPC ListResourceRecordSets
+        ListTagsForResource ListTagsForResources""",
+    "ssm": """AddTagsToResource DeleteParameter DeleteParameters DescribeParameters GetParameter
+        GetParameters GetParametersByPath ListTagsForResource PutParameter""",
+    "sts": "GetCallerIdentity",
+}
+# Values that EC2 answers with although its model does not list them.
+ALSO = {"AttachmentStatus": ["available"], "NetworkInterfaceType": ["nat_gateway"]}
+# AWS checks instance types and the like where it uses them, and adds some every month.
+LONGEST_ENUM = 100
+
+
+def model(service):
+    folder = pathlib.Path(botocore.__file__).parent / "data" / service
+    newest = max(folder.iterdir())
+    packed = newest / "service-2.json.gz"
+    text = gzip.open(packed).read() if packed.exists() else (newest / "service-2.json").read_bytes()
+    return json.loads(text)
+
+
+def pattern(java):
+    """A pattern in the syntax of Rust, or nothing where that has no words for it."""
+    rust = java.replace("\\u10000-\\u10FFFF", "\\x{10000}-\\x{10FFFF}")
+    rust = rust.replace("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}")
+    rust = re.sub(r"\\u([0-9A-Fa-f]{4})", r"\\x{\1}", rust)
+    rust = re.sub(r"\\p\{(?:L|IsLetter|Alpha)\}", r"a-zA-Z\\x{AA}-\\x{10FFFF}", rust)
+    rust = rust.replace("\\p{N}", "0-9").replace("\\p{Z}", " \\x{A0}").replace("\\p{S}", "$+<=>^`|~")
+    rust = rust.replace("\\/", "/")
+    unknown = ("(?!", "(?=", "(?<", "\\p{", "\\P{", "&&")
+    return None if any(word in rust for word in unknown) else rust
+
+
+def member(ref):
+    kept = {"shape": ref["shape"]}
+    for name, short in (("locationName", "wire"), ("queryName", "query"), ("location", "at")):
+        if name in ref:
+            kept[short] = ref[name]
+    if ref.get("flattened"):
+        kept["flat"] = True
+    if ref.get("idempotencyToken"):
+        kept["token"] = True
+    return kept
+
+
+def shape(it):
+    kept = {"type": it["type"]}
+    if it["type"] == "structure":
+        kept["members"] = {name: member(ref) for name, ref in it["members"].items()}
+        if it.get("required"):
+            kept["required"] = it["required"]
+        if it.get("payload"):
+            kept["payload"] = it["payload"]
+        if it.get("locationName"):
+            kept["wire"] = it["locationName"]
+    if it["type"] == "list":
+        kept["member"] = member(it["member"])
+    if it["type"] == "map":
+        kept["key"], kept["value"] = member(it["key"]), member(it["value"])
+    if it.get("flattened"):
+        kept["flat"] = True
+    if len(it.get("enum", [])) and len(it["enum"]) <= LONGEST_ENUM:
+        kept["enum"] = it["enum"]
+    for limit in ("min", "max"):
+        if limit in it:
+            kept[limit] = it[limit]
+    if "pattern" in it and (rust := pattern(it["pattern"])):
+        kept["pattern"] = rust
+    if it.get("timestampFormat"):
+        kept["format"] = it["timestampFormat"]
+    return kept
+
+
+def reach(shapes, name, kept):
+    if name in kept:
+        return
+    it = kept[name] = shape(shapes[name])
+    if "enum" in it:
+        it["enum"] = it["enum"] + [value for value in ALSO.get(name, []) if value not in it["enum"]]
+    refs = list(it.get("members", {}).values())
+    refs += [it[part] for part in ("member", "key", "value") if part in it]
+    for ref in refs:
+        reach(shapes, ref["shape"], kept)
+
+
+def trimmed(service, names):
+    full = model(service)
+    metadata, kept = full["metadata"], {}
+    operations = {}
+    for name in sorted(names.split()):
+        it = full["operations"][name]
+        operation = {"method": it["http"]["method"], "uri": it["http"]["requestUri"]}
+        for part in ("input", "output"):
+            if part in it:
+                operation[part] = it[part]["shape"]
+                reach(full["shapes"], it[part]["shape"], kept)
+        if it.get("input", {}).get("locationName"):
+            operation["root"] = it["input"]["locationName"]
+        if it.get("output", {}).get("resultWrapper"):
+            operation["wrapper"] = it["output"]["resultWrapper"]
+        operations[name] = operation
+    head = {
+        "protocol": metadata["protocol"],
+        "version": metadata["apiVersion"],
+        "target": metadata.get("targetPrefix", ""),
+        "namespace": metadata.get("xmlNamespace", ""),
+    }
+    if isinstance(head["namespace"], dict):
+        head["namespace"] = head["namespace"]["uri"]
+    return head, operations, dict(sorted(kept.items()))
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def write(path, head, operations, shapes):
+    lines = [f'"{key}":{compact(value)}' for key, value in head.items()]
+    for part, values in (("operations", operations), ("shapes", shapes)):
+        body = ",\n".join(f'"{name}":{compact(value)}' for name, value in values.items())
+        lines.append(f'"{part}":{{\n{body}\n}}')
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def main():
+    folder = pathlib.Path(__file__).parent.parent / "src" / "sim" / "models"
+    folder.mkdir(exist_ok=True)
+    for service, names in OPERATIONS.items():
+        write(folder / f"{service}.json", *trimmed(service, names))
+
+
+main()

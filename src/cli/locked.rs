@@ -1,0 +1,95 @@
+//! What commands that change a stack have in common: they take its lock first.
+
+use std::cell::Cell;
+
+use clap::Args;
+use tokio::time::Instant;
+
+use super::{Connection, Exit};
+use crate::engine::event::What;
+use crate::engine::{Run, Stop};
+use crate::lock::{Held, Lock, Taken, Taking, Terms};
+use crate::names::NodeName;
+use crate::ui::Screen;
+
+/// What to do when another run works on the stack.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct LockArgs {
+    /// Wait while another run works on the stack, instead of giving up
+    #[arg(long, env = "ECSUP_WAIT_FOR_LOCK", hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub wait_for_lock: bool,
+}
+
+/// A command that is about to change a stack.
+pub(super) struct Command<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) run: &'a Run,
+    pub(super) stop: &'a Stop,
+    pub(super) screen: &'a Screen,
+    /// When it began to look at the stack.
+    pub(super) looked: Instant,
+}
+
+fn node() -> NodeName {
+    NodeName::from("lock")
+}
+
+impl Command<'_> {
+    /// Takes the lock, or says why it cannot be had.
+    pub(super) async fn take(&self, lock: &Lock, args: &LockArgs) -> Result<Taken, Exit> {
+        let Self { run, screen, stop, .. } = self;
+        let wait_for_live = args.wait_for_lock;
+        let waited = Cell::new(false);
+        let tell = |why: &str| {
+            waited.set(true);
+            run.tell(&node(), What::Waiting(why.to_owned()));
+        };
+        let terms = Terms { wait_for_live, looked: self.looked, stop, tell: &tell };
+        let taking = lock.take(&terms).await;
+        if waited.get() {
+            run.tell(&node(), What::Ready);
+        }
+        match taking {
+            Ok(Taking::Taken(taken)) => Ok(taken),
+            Ok(Taking::HeldBy(seen)) => {
+                let stack = run.cx.names.stack();
+                screen.error(&format!("stack `{stack}` is locked by {}", seen.holder()));
+                screen.hint("nothing was changed: wait for it to end, or say --wait-for-lock");
+                screen.hint(&format!("or run `ecsup unlock {stack}`, which makes it stop"));
+                Err(Exit::Refused)
+            }
+            Ok(Taking::Stopped) => {
+                screen.error("stopped while waiting for the lock: nothing was changed");
+                Err(Exit::Refused)
+            }
+            Err(error) => {
+                let exit = self.connection.report_error(&error, screen);
+                screen.hint("nothing was changed: whatever changes a stack takes its lock first");
+                Err(exit)
+            }
+        }
+    }
+}
+
+/// Waits for what AWS may still hide, if anything.
+pub(super) async fn let_appear(taken: &Taken, run: &Run, stop: &Stop) {
+    if let Some(pause) = taken.look_again.filter(|pause| !pause.is_zero()) {
+        let seconds = pause.as_secs_f64().ceil();
+        let why = format!("{seconds}s until AWS cannot hide what another run has made");
+        run.tell(&node(), What::Waiting(why));
+        stop.sleep(pause).await;
+        run.tell(&node(), What::Ready);
+    }
+}
+
+/// Lets others have the lock, or says that it was lost.
+pub(super) async fn release(held: &Held, run: &Run, screen: &Screen) {
+    let released = held.release(run.hides()).await;
+    if held.is_superseded() {
+        screen
+            .error("another run took the lock over, or somebody unlocked it, so this run stopped");
+    } else if let Err(error) = released {
+        screen.warning(&format!("failed to {error}: the lock is free by itself within seconds"));
+    }
+}

@@ -1,0 +1,191 @@
+//! What the caller has to be allowed, and the IAM policy that allows it and nothing else.
+//!
+//! [`table`] says what AWS checks and why. Here each statement gets the narrowest resources and
+//! conditions that its actions know:
+//!
+//! * what is made has to carry the stack's tags from birth (`aws:RequestTag`);
+//! * what is changed or removed has to carry them already (`aws:ResourceTag`);
+//! * what we name has to have a name like ours;
+//! * tags can be set only by the call that makes the thing, so that nobody makes a stranger's thing
+//!   ours by tagging it; Auto Scaling alone cannot tell;
+//! * roles are known by their path, log groups and lock by their name, none of which can change.
+//!
+//! The whole is longer than IAM lets a managed policy be, so it comes in [`Part`]s as well.
+
+use clap::ValueEnum;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::spec::Pattern;
+
+pub use bounds::Bounds;
+use statement::Sid;
+
+mod bounds;
+mod statement;
+mod table;
+#[cfg(test)]
+mod tests;
+
+/// How many characters a managed policy may have, white space not counted (IAM quotas).
+pub const MANAGED_POLICY_LIMIT: usize = 6144;
+/// How many characters all inline policies of a role may have together.
+pub const ROLE_POLICIES_LIMIT: usize = 10_240;
+
+/// What an action is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// Looking, which each command does.
+    Read,
+    /// Making and changing.
+    Deploy,
+    /// Removing, which a deploy also does with what broke or is not asked for any more.
+    Destroy,
+}
+
+/// A part of the policy, small enough for a managed policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Part {
+    /// Looking at everything: all that `plan` and `list` need
+    Read,
+    /// Network, private DNS, roles and logs
+    Foundation,
+    /// Cluster, instances, load balancer, service and lock
+    Service,
+}
+
+impl Part {
+    /// All of them, which are the whole policy.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Foundation, Self::Service];
+}
+
+/// Which patterns need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needed {
+    /// All.
+    Always,
+    /// Those with instances of their own.
+    OnInstances,
+}
+
+/// Some actions with the same reason and the same bounds.
+#[derive(Debug)]
+pub struct Row {
+    sid: Sid,
+    uses: &'static [Use],
+    needed: Needed,
+    /// The call with which AWS checks it, when ecsup does not call it itself.
+    with: Option<&'static str>,
+    actions: &'static [&'static str],
+}
+
+/// One action of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Permission {
+    /// The action, such as `ec2:CreateVpc`.
+    pub action: &'static str,
+    /// What it is for.
+    pub uses: &'static [Use],
+    /// Which patterns need it.
+    pub needed: Needed,
+    /// The call with which AWS checks it, when ecsup does not call it itself.
+    pub with: Option<&'static str>,
+    sid: Sid,
+}
+
+/// A policy document.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Document {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: String,
+    effect: &'static str,
+    #[serde(serialize_with = "one_or_many")]
+    action: Vec<&'static str>,
+    #[serde(serialize_with = "one_or_many")]
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    condition: Map<String, Value>,
+}
+
+/// One text stands alone, as IAM's own documents have it.
+fn one_or_many<S: Serializer>(texts: &[impl Serialize], serializer: S) -> Result<S::Ok, S::Error> {
+    match texts {
+        [text] => text.serialize(serializer),
+        texts => texts.serialize(serializer),
+    }
+}
+
+/// Every action that these patterns and parts need. One that is bounded in two ways comes twice.
+pub fn permissions(patterns: &[Pattern], parts: &[Part]) -> impl Iterator<Item = Permission> {
+    let on_instances = runs_instances(patterns);
+    let wanted = move |row: &&Row| {
+        (on_instances || row.needed == Needed::Always) && parts.contains(&row.sid.part())
+    };
+    table::ROWS.iter().filter(wanted).flat_map(|row| {
+        row.actions.iter().map(|action| Permission {
+            action,
+            uses: row.uses,
+            needed: row.needed,
+            with: row.with,
+            sid: row.sid,
+        })
+    })
+}
+
+fn runs_instances(patterns: &[Pattern]) -> bool {
+    patterns.iter().any(|pattern| *pattern != Pattern::FargateApi)
+}
+
+/// The policy for these patterns and parts.
+pub fn policy(patterns: &[Pattern], parts: &[Part], bounds: &Bounds) -> Document {
+    let permissions: Vec<_> = permissions(patterns, parts).collect();
+    let on_instances = runs_instances(patterns);
+    let mut sids: Vec<_> = permissions.iter().map(|permission| permission.sid).collect();
+    sids.sort_unstable();
+    sids.dedup();
+    let statement = sids.into_iter().map(|sid| {
+        let mut action: Vec<_> =
+            permissions.iter().filter(|it| it.sid == sid).map(|it| it.action).collect();
+        action.sort_unstable();
+        action.dedup();
+        Statement {
+            sid: format!("{sid:?}"),
+            effect: "Allow",
+            action,
+            resource: sid.resources(bounds, on_instances),
+            condition: sid.condition(bounds, on_instances),
+        }
+    });
+    Document { version: "2012-10-17", statement: statement.collect() }
+}
+
+impl Document {
+    /// The document as people read it.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// How many characters IAM counts.
+    pub fn characters(&self) -> usize {
+        self.to_json().chars().filter(|character| !character.is_whitespace()).count()
+    }
+}
+
+impl Permission {
+    /// The action in one line of a table: what it is for, where it stands, and why AWS checks it when
+    /// it is no call of ecsup's.
+    pub fn line(&self) -> String {
+        let uses = self.uses.iter().map(|it| format!("{it:?}").to_lowercase());
+        let uses = uses.collect::<Vec<_>>().join(", ");
+        let with = self.with.map(|with| format!("checked with {with}")).unwrap_or_default();
+        let sid = format!("{:?}", self.sid);
+        format!("{:<50} {uses:<15} {sid:<19} {with}", self.action).trim_end().to_owned()
+    }
+}

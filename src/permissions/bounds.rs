@@ -1,0 +1,127 @@
+//! Where a policy applies: partition, region, account and stack, in ARNs and conditions.
+
+use serde_json::{Map, Value, json};
+
+use crate::names::{StackName, TAG_STACK};
+
+/// Where a policy applies. `*` stands for a region or account that is not known.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    pub(super) partition: &'static str,
+    region: String,
+    account: String,
+    stack: Option<StackName>,
+}
+
+impl Bounds {
+    /// Bounds to a region, an account and a stack, as far as they are given.
+    pub fn new(region: Option<&str>, account: Option<&str>, stack: Option<StackName>) -> Self {
+        Self {
+            partition: partition(region.unwrap_or_default()),
+            region: region.unwrap_or("*").to_owned(),
+            account: account.unwrap_or("*").to_owned(),
+            stack,
+        }
+    }
+
+    /// The ARN of something in the region.
+    pub(super) fn arn(&self, service: &str, resource: &str) -> String {
+        let Self { partition, region, account, .. } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+
+    /// The ARN of something in the region that is AWS's, or of no account in particular.
+    pub(super) fn public(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}::{resource}", self.partition, self.region)
+    }
+
+    /// The ARN of something of IAM.
+    pub(super) fn iam(&self, resource: &str) -> String {
+        format!("arn:{}:iam::{}:{resource}", self.partition, self.account)
+    }
+
+    /// The stack, or any.
+    pub(super) fn stack(&self) -> &str {
+        self.stack.as_ref().map_or("*", StackName::as_str)
+    }
+
+    /// The roles or profiles below our path, and those named like ours: IAM checks a call about a
+    /// role that is not there against its name alone, and would refuse where it should answer that
+    /// there is none.
+    fn by_path(&self, kind: &str, name: &str) -> [String; 2] {
+        [self.below_path(kind), self.iam(&format!("{kind}/{name}-{}-*", self.region))]
+    }
+
+    /// What is below our path.
+    pub(super) fn below_path(&self, kind: &str) -> String {
+        let below = self.stack.as_ref().map(|stack| format!("{stack}/")).unwrap_or_default();
+        self.iam(&format!("{kind}/ecsup/{}/{below}*", self.region))
+    }
+
+    /// The roles.
+    pub(super) fn roles(&self) -> [String; 2] {
+        self.by_path("role", "role")
+    }
+
+    /// The instance profiles.
+    pub(super) fn profiles(&self) -> [String; 2] {
+        self.by_path("instance-profile", "profile")
+    }
+
+    /// What is named like ours. Its tag says which stack's it is.
+    pub(super) fn ecs(&self, on_instances: bool) -> Vec<String> {
+        let mut all = vec!["cluster/cluster-*", "service/cluster-*/*", "task-definition/td-*:*"];
+        all.extend(on_instances.then_some("capacity-provider/cp-*"));
+        all.iter().map(|resource| self.arn("ecs", resource)).collect()
+    }
+
+    /// Load balancers and target groups that are named like ours.
+    pub(super) fn load_balancing(&self) -> Vec<String> {
+        let all = ["loadbalancer/app/lb-*/*", "targetgroup/tg-*/*"];
+        all.iter().map(|resource| self.arn("elasticloadbalancing", resource)).collect()
+    }
+
+    /// The listeners of such load balancers.
+    pub(super) fn listeners(&self) -> String {
+        self.arn("elasticloadbalancing", "listener/app/lb-*/*")
+    }
+
+    /// The condition that the stack's tag is there, in the request or on the resource.
+    pub(super) fn tagged(&self, prefix: &str) -> Map<String, Value> {
+        let key = format!("{prefix}/{TAG_STACK}");
+        match &self.stack {
+            Some(stack) => condition("StringEquals", &key, json!(stack)),
+            None => condition("Null", &key, json!("false")),
+        }
+    }
+
+    /// The condition that a thing is tagged as the stack's, and by the very call that makes it.
+    pub(super) fn tagged_by_create(&self, service: &str) -> Map<String, Value> {
+        let mut all = self.tagged("aws:RequestTag");
+        let absent = all.entry("Null").or_insert_with(|| json!({}));
+        if let Some(absent) = absent.as_object_mut() {
+            absent.insert(format!("{service}:CreateAction"), json!("false"));
+        }
+        all
+    }
+}
+
+/// The partition that a region is in.
+pub(super) fn partition(region: &str) -> &'static str {
+    const PARTITIONS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("eusc-", "aws-eusc"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+    ];
+    let found = PARTITIONS.iter().find(|(beginning, _)| region.starts_with(beginning));
+    found.map_or("aws", |(_, partition)| partition)
+}
+
+/// A condition block of one line.
+pub(super) fn condition(operator: &str, key: &str, value: Value) -> Map<String, Value> {
+    [(operator.to_owned(), json!({ key: value }))].into_iter().collect()
+}

@@ -1,0 +1,368 @@
+//! Every action that AWS may check for what ecsup does, as a table.
+//!
+//! Action, resource type, condition key and dependent action are those of the Service Authorization
+//! Reference. A call that makes a tagged thing is checked once more as the service's tagging action,
+//! and some calls are checked as calls of other services: such rows say in `with` which call that is.
+//! `sts:GetCallerIdentity` is missing because it takes no permission.
+
+use super::{Needed, Row, Sid, Use};
+
+const READ: &[Use] = &[Use::Read];
+const DEPLOY: &[Use] = &[Use::Deploy];
+const DESTROY: &[Use] = &[Use::Destroy];
+const BOTH: &[Use] = &[Use::Deploy, Use::Destroy];
+
+/// A row of what ecsup calls itself.
+const fn called(
+    sid: Sid,
+    uses: &'static [Use],
+    needed: Needed,
+    actions: &'static [&'static str],
+) -> Row {
+    Row { sid, uses, needed, with: None, actions }
+}
+
+/// A row of what AWS checks when another call is made.
+const fn checked(
+    sid: Sid,
+    uses: &'static [Use],
+    needed: Needed,
+    with: &'static str,
+    actions: &'static [&'static str],
+) -> Row {
+    Row { sid, uses, needed, with: Some(with), actions }
+}
+
+/// The table.
+pub(super) const ROWS: &[Row] = &[
+    // Listings start from nothing, or name what may be somebody else's: they cannot be narrowed. A
+    // region is listed whole, instances included, whatever its stacks are made of.
+    called(
+        Sid::Look,
+        READ,
+        Needed::Always,
+        &[
+            "autoscaling:DescribeAutoScalingGroups",
+            "ec2:DescribeAddresses",
+            "ec2:DescribeAvailabilityZones",
+            "ec2:DescribeInstances",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:DescribeLaunchTemplates",
+            "ec2:DescribeNatGateways",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcAttribute",
+            "ec2:DescribeVpcs",
+            "ecs:DescribeCapacityProviders",
+            "ecs:DescribeClusters",
+            "ecs:DescribeServices",
+            "ecs:DescribeTaskDefinition",
+            "ecs:DescribeTasks",
+            "ecs:ListClusters",
+            "ecs:ListContainerInstances",
+            "ecs:ListServices",
+            "ecs:ListTaskDefinitionFamilies",
+            "ecs:ListTaskDefinitions",
+            "ecs:ListTasks",
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeLoadBalancerAttributes",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTags",
+            "elasticloadbalancing:DescribeTargetGroupAttributes",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "iam:ListInstanceProfiles",
+            "iam:ListRoles",
+            "logs:DescribeLogGroups",
+            "logs:ListTagsForResource",
+            "route53:ListHostedZones",
+        ],
+    ),
+    called(
+        Sid::Look,
+        READ,
+        Needed::OnInstances,
+        &[
+            "autoscaling:DescribeLifecycleHooks",
+            "autoscaling:DescribeScalingActivities",
+            "ec2:DescribeImages",
+            "ec2:DescribeInstanceTypeOfferings",
+            "ec2:DescribeInstanceTypes",
+            "ecs:DescribeContainerInstances",
+        ],
+    ),
+    called(
+        Sid::LookAtRoles,
+        READ,
+        Needed::Always,
+        &[
+            "iam:GetInstanceProfile",
+            "iam:GetRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListInstanceProfilesForRole",
+            "iam:ListRolePolicies",
+        ],
+    ),
+    called(
+        Sid::LookAtZones,
+        READ,
+        Needed::Always,
+        &["route53:GetHostedZone", "route53:ListResourceRecordSets", "route53:ListTagsForResource"],
+    ),
+    called(Sid::LookAtLocks, READ, Needed::Always, &["ssm:GetParametersByPath"]),
+    called(Sid::LookAtImages, READ, Needed::OnInstances, &["ssm:GetParameter"]),
+    checked(
+        Sid::LookAtImages,
+        DEPLOY,
+        Needed::OnInstances,
+        "CreateLaunchTemplate, CreateLaunchTemplateVersion",
+        &["ssm:GetParameters"],
+    ),
+    // EC2: what is made carries the stack's tags from birth, what is changed has to have them. A call
+    // that puts something new into something old is checked for both.
+    called(
+        Sid::Ec2Create,
+        DEPLOY,
+        Needed::Always,
+        &[
+            "ec2:AllocateAddress",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateInternetGateway",
+            "ec2:CreateNatGateway",
+            "ec2:CreateRouteTable",
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateSubnet",
+            "ec2:CreateVpc",
+        ],
+    ),
+    called(Sid::Ec2Create, DEPLOY, Needed::OnInstances, &["ec2:CreateLaunchTemplate"]),
+    called(
+        Sid::Ec2Change,
+        DEPLOY,
+        Needed::Always,
+        &[
+            "ec2:AssociateRouteTable",
+            "ec2:AttachInternetGateway",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateNatGateway",
+            "ec2:CreateRoute",
+            "ec2:CreateRouteTable",
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateSubnet",
+            "ec2:DeleteRoute",
+            "ec2:ModifySubnetAttribute",
+            "ec2:ModifyVpcAttribute",
+            "ec2:ReplaceRoute",
+            "ec2:ReplaceRouteTableAssociation",
+        ],
+    ),
+    called(Sid::Ec2Change, DEPLOY, Needed::OnInstances, &["ec2:CreateLaunchTemplateVersion"]),
+    called(
+        Sid::Ec2Change,
+        DESTROY,
+        Needed::Always,
+        &[
+            "ec2:DeleteInternetGateway",
+            "ec2:DeleteNatGateway",
+            "ec2:DeleteRouteTable",
+            "ec2:DeleteSecurityGroup",
+            "ec2:DeleteSubnet",
+            "ec2:DeleteVpc",
+            "ec2:DetachInternetGateway",
+            "ec2:DisassociateRouteTable",
+            "ec2:ReleaseAddress",
+            "ec2:RevokeSecurityGroupIngress",
+        ],
+    ),
+    called(
+        Sid::Ec2Change,
+        DESTROY,
+        Needed::OnInstances,
+        &["ec2:DeleteLaunchTemplate", "ec2:TerminateInstances"],
+    ),
+    checked(
+        Sid::Ec2Tag,
+        DEPLOY,
+        Needed::Always,
+        "each call of EC2 that makes something tagged",
+        &["ec2:CreateTags"],
+    ),
+    // Auto Scaling tries the template in the caller's name: the new instance, volume and interface
+    // have the template's tags, its subnets and groups are the stack's, and the image is anybody's.
+    checked(Sid::Ec2Create, DEPLOY, Needed::OnInstances, LAUNCH, &["ec2:RunInstances"]),
+    checked(Sid::Ec2Change, DEPLOY, Needed::OnInstances, LAUNCH, &["ec2:RunInstances"]),
+    checked(Sid::Ec2Image, DEPLOY, Needed::OnInstances, LAUNCH, &["ec2:RunInstances"]),
+    called(
+        Sid::ScalingCreate,
+        DEPLOY,
+        Needed::OnInstances,
+        &["autoscaling:CreateAutoScalingGroup"],
+    ),
+    checked(
+        Sid::ScalingCreate,
+        DEPLOY,
+        Needed::OnInstances,
+        "CreateAutoScalingGroup",
+        &["autoscaling:CreateOrUpdateTags"],
+    ),
+    called(
+        Sid::ScalingChange,
+        DEPLOY,
+        Needed::OnInstances,
+        &["autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"],
+    ),
+    // ECS marks the group as the one that it scales.
+    checked(
+        Sid::ScalingChange,
+        DEPLOY,
+        Needed::OnInstances,
+        "CreateCapacityProvider",
+        &["autoscaling:CreateOrUpdateTags"],
+    ),
+    called(
+        Sid::ScalingChange,
+        DESTROY,
+        Needed::OnInstances,
+        &["autoscaling:CompleteLifecycleAction", "autoscaling:DeleteAutoScalingGroup"],
+    ),
+    called(
+        Sid::EcsCreate,
+        DEPLOY,
+        Needed::Always,
+        &["ecs:CreateCluster", "ecs:CreateService", "ecs:RegisterTaskDefinition"],
+    ),
+    called(Sid::EcsCreate, DEPLOY, Needed::OnInstances, &["ecs:CreateCapacityProvider"]),
+    called(
+        Sid::EcsChange,
+        DEPLOY,
+        Needed::Always,
+        &["ecs:UpdateClusterSettings", "ecs:UpdateService"],
+    ),
+    called(Sid::EcsChange, DEPLOY, Needed::OnInstances, &["ecs:UpdateCapacityProvider"]),
+    called(Sid::EcsChange, BOTH, Needed::OnInstances, &["ecs:PutClusterCapacityProviders"]),
+    called(
+        Sid::EcsChange,
+        DESTROY,
+        Needed::Always,
+        &["ecs:DeleteCluster", "ecs:DeleteService", "ecs:DeleteTaskDefinitions"],
+    ),
+    called(
+        Sid::EcsChange,
+        DESTROY,
+        Needed::OnInstances,
+        &["ecs:DeleteCapacityProvider", "ecs:DeregisterContainerInstance"],
+    ),
+    // ECS checks it for no resource in particular.
+    called(Sid::EcsDeregister, DESTROY, Needed::Always, &["ecs:DeregisterTaskDefinition"]),
+    checked(
+        Sid::EcsTag,
+        DEPLOY,
+        Needed::Always,
+        "each call of ECS that makes something tagged",
+        &["ecs:TagResource"],
+    ),
+    called(
+        Sid::LoadBalancingCreate,
+        DEPLOY,
+        Needed::Always,
+        &["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"],
+    ),
+    called(
+        Sid::LoadBalancingChange,
+        DEPLOY,
+        Needed::Always,
+        &[
+            // Checked for the load balancer, which is there already.
+            "elasticloadbalancing:CreateListener",
+            "elasticloadbalancing:ModifyListener",
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:ModifyTargetGroup",
+            "elasticloadbalancing:SetSecurityGroups",
+            "elasticloadbalancing:SetSubnets",
+        ],
+    ),
+    called(
+        Sid::LoadBalancingChange,
+        BOTH,
+        Needed::Always,
+        &["elasticloadbalancing:ModifyTargetGroupAttributes"],
+    ),
+    called(
+        Sid::LoadBalancingChange,
+        DESTROY,
+        Needed::Always,
+        &[
+            "elasticloadbalancing:DeleteListener",
+            "elasticloadbalancing:DeleteLoadBalancer",
+            "elasticloadbalancing:DeleteTargetGroup",
+        ],
+    ),
+    checked(
+        Sid::LoadBalancingTag,
+        DEPLOY,
+        Needed::Always,
+        "CreateLoadBalancer, CreateTargetGroup, CreateListener",
+        &["elasticloadbalancing:AddTags"],
+    ),
+    // IAM is narrowed by path, not by tag: a role's tags are not what makes it ours to pass on.
+    called(Sid::RolesCreate, DEPLOY, Needed::Always, &["iam:CreateRole"]),
+    checked(Sid::RolesCreate, DEPLOY, Needed::Always, "CreateRole", &["iam:TagRole"]),
+    called(Sid::RolesCreate, DEPLOY, Needed::OnInstances, &["iam:CreateInstanceProfile"]),
+    checked(
+        Sid::RolesCreate,
+        DEPLOY,
+        Needed::OnInstances,
+        "CreateInstanceProfile",
+        &["iam:TagInstanceProfile"],
+    ),
+    called(Sid::Roles, DEPLOY, Needed::Always, &["iam:UpdateAssumeRolePolicy"]),
+    called(Sid::Roles, DEPLOY, Needed::OnInstances, &["iam:AddRoleToInstanceProfile"]),
+    called(Sid::Roles, BOTH, Needed::OnInstances, &["iam:RemoveRoleFromInstanceProfile"]),
+    called(
+        Sid::Roles,
+        DESTROY,
+        Needed::Always,
+        &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
+    ),
+    called(Sid::Roles, DESTROY, Needed::OnInstances, &["iam:DeleteInstanceProfile"]),
+    called(Sid::AttachPolicies, DEPLOY, Needed::Always, &["iam:AttachRolePolicy"]),
+    checked(
+        Sid::PassRoles,
+        DEPLOY,
+        Needed::Always,
+        "RegisterTaskDefinition, AddRoleToInstanceProfile, CreateAutoScalingGroup, \
+         UpdateAutoScalingGroup",
+        &["iam:PassRole"],
+    ),
+    called(Sid::ServiceRoles, DEPLOY, Needed::Always, &["iam:CreateServiceLinkedRole"]),
+    called(
+        Sid::Logs,
+        DEPLOY,
+        Needed::Always,
+        &["logs:CreateLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy"],
+    ),
+    checked(Sid::Logs, DEPLOY, Needed::Always, "CreateLogGroup", &["logs:TagResource"]),
+    called(Sid::Logs, DESTROY, Needed::Always, &["logs:DeleteLogGroup"]),
+    // `CreateHostedZone` is also checked as `ec2:DescribeVpcs`, which is granted for looking.
+    called(Sid::ZoneCreate, DEPLOY, Needed::Always, &["route53:CreateHostedZone"]),
+    called(
+        Sid::ZoneChange,
+        DEPLOY,
+        Needed::Always,
+        &["route53:AssociateVPCWithHostedZone", "route53:ChangeTagsForResource"],
+    ),
+    called(Sid::ZoneChange, DESTROY, Needed::Always, &["route53:DeleteHostedZone"]),
+    called(Sid::Records, BOTH, Needed::Always, &["route53:ChangeResourceRecordSets"]),
+    called(
+        Sid::Lock,
+        BOTH,
+        Needed::Always,
+        &["ssm:DeleteParameters", "ssm:GetParameter", "ssm:PutParameter"],
+    ),
+    checked(Sid::Lock, BOTH, Needed::Always, "PutParameter", &["ssm:AddTagsToResource"]),
+];
+
+const LAUNCH: &str = "CreateAutoScalingGroup, UpdateAutoScalingGroup";

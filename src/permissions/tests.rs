@@ -1,0 +1,133 @@
+//! The policies word for word, and what IAM would say about their form.
+
+use std::collections::BTreeSet;
+
+use super::bounds::partition;
+use super::*;
+use crate::names::StackName;
+
+const PARTS: [Part; 3] = Part::ALL;
+const ALL: [Pattern; 3] = [Pattern::InternalWorker, Pattern::PublicApi, Pattern::FargateApi];
+
+fn actions(document: &Document) -> BTreeSet<&'static str> {
+    document.statement.iter().flat_map(|statement| statement.action.iter().copied()).collect()
+}
+
+fn stack(name: &str) -> StackName {
+    name.parse().unwrap()
+}
+
+#[test]
+fn internal_worker() {
+    let bounds = Bounds::new(None, None, None);
+    insta::assert_snapshot!(policy(&[Pattern::InternalWorker], &PARTS, &bounds).to_json());
+}
+
+#[test]
+fn public_api() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), None);
+    insta::assert_snapshot!(policy(&[Pattern::PublicApi], &PARTS, &bounds).to_json());
+}
+
+#[test]
+fn fargate_api() {
+    let bounds = Bounds::new(Some("eu-west-1"), None, Some(stack("demo")));
+    insta::assert_snapshot!(policy(&[Pattern::FargateApi], &PARTS, &bounds).to_json());
+}
+
+#[test]
+fn each_part_is_short_enough_for_a_managed_policy() {
+    // The longest that partitions, regions and stack names are.
+    let bounds =
+        Bounds::new(Some("us-gov-west-1"), Some("123456789012"), Some(stack(&"x".repeat(64))));
+    for part in PARTS {
+        let characters = policy(&ALL, &[part], &bounds).characters();
+        assert!(characters <= MANAGED_POLICY_LIMIT, "{part:?} has {characters} characters");
+    }
+}
+
+#[test]
+fn the_whole_is_short_enough_for_a_role() {
+    for region in [None, Some("ap-northeast-3"), Some("us-gov-west-1")] {
+        let bounds = Bounds::new(region, None, None);
+        let characters = policy(&ALL, &PARTS, &bounds).characters();
+        assert!(characters <= ROLE_POLICIES_LIMIT, "{region:?} takes {characters} characters");
+    }
+}
+
+#[test]
+fn the_parts_make_the_whole() {
+    let bounds = Bounds::new(None, None, None);
+    let parts = PARTS.map(|part| policy(&ALL, &[part], &bounds));
+    let parts: BTreeSet<_> = parts.iter().flat_map(actions).collect();
+    assert_eq!(parts, actions(&policy(&ALL, &PARTS, &bounds)));
+}
+
+#[test]
+fn fargate_needs_less_than_instances() {
+    let bounds = Bounds::new(None, None, None);
+    let all = actions(&policy(&[Pattern::PublicApi], &PARTS, &bounds));
+    let fewer = actions(&policy(&[Pattern::FargateApi], &PARTS, &bounds));
+    assert!(fewer.is_subset(&all));
+    for action in ["ec2:RunInstances", "autoscaling:CreateAutoScalingGroup"] {
+        assert!(all.contains(action) && !fewer.contains(action), "{action}");
+    }
+    assert_eq!(all, actions(&policy(&ALL, &PARTS, &bounds)));
+}
+
+#[test]
+fn only_what_aws_cannot_narrow_is_for_everything() {
+    for statement in policy(&ALL, &PARTS, &Bounds::new(None, None, None)).statement {
+        assert!(statement.action.iter().all(|action| !action.contains('*')));
+        if statement.resource == ["*"] {
+            for action in statement.action {
+                let (_, name) = action.split_once(':').unwrap();
+                let looks = ["Describe", "List"].iter().any(|verb| name.starts_with(verb));
+                let known = ["ecs:DeregisterTaskDefinition", "route53:CreateHostedZone"];
+                assert!(looks || known.contains(&action), "{action}");
+            }
+        }
+    }
+}
+
+#[test]
+fn looking_changes_nothing() {
+    for permission in permissions(&ALL, &[Part::Read]) {
+        let uses_it = permission.with.is_some() || permission.uses == [Use::Read];
+        assert!(uses_it, "{}", permission.action);
+        let (_, name) = permission.action.split_once(':').unwrap();
+        let looks = ["Describe", "List", "Get"].iter().any(|verb| name.starts_with(verb));
+        assert!(looks, "{}", permission.action);
+    }
+}
+
+#[test]
+fn names_are_bounded_as_they_begin() {
+    use crate::names::Names;
+    let names = Names::new("Demo".parse().unwrap(), "eu-west-1");
+    let text = policy(&ALL, &PARTS, &Bounds::new(Some("eu-west-1"), None, None)).to_json();
+    let service = "web".parse().unwrap();
+    for (kind, name) in [
+        ("cluster/", names.cluster()),
+        ("capacity-provider/", names.capacity_provider()),
+        ("autoScalingGroupName/", names.auto_scaling_group()),
+        ("task-definition/", names.task_family(&service)),
+        ("loadbalancer/app/", names.load_balancer()),
+        ("targetgroup/", names.target_group(&service)),
+    ] {
+        let (beginning, _) = name.split_once('-').unwrap();
+        assert!(text.contains(&format!("{kind}{beginning}-*")), "{name}");
+    }
+    assert!(names.role("instance").starts_with("role-eu-west-1-"));
+    assert!(names.instance_profile().starts_with("profile-eu-west-1-"));
+    assert!(text.contains("role/role-eu-west-1-*"));
+    assert!(text.contains("instance-profile/profile-eu-west-1-*"));
+}
+
+#[test]
+fn a_region_tells_its_partition() {
+    assert_eq!(partition("eu-west-1"), "aws");
+    assert_eq!(partition("cn-north-1"), "aws-cn");
+    assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
+    assert_eq!(partition(""), "aws");
+}

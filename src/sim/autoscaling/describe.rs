@@ -1,0 +1,150 @@
+//! What describes groups and their instances.
+
+use serde_json::{Value, json};
+
+use super::super::fields::Fields;
+use super::super::refusal::{Answer, Refusal};
+use super::super::world::{ACCOUNT, World};
+use super::member::Member;
+use super::{Group, Template, invalid, tag};
+
+/// The part of a listing that is asked for, under its name; the token is where to go on.
+pub(super) fn page(input: &Value, name: &str, most: usize, mut all: Vec<Value>) -> Answer {
+    let count = match input.number("MaxRecords") {
+        None => most,
+        Some(count) => usize::try_from(count)
+            .ok()
+            .filter(|it| (1..=100).contains(it))
+            .ok_or_else(|| invalid(format!("MaxRecords {count} must be between 1 and 100")))?,
+    };
+    let from = match input.some_text("NextToken") {
+        None => 0,
+        Some(token) => {
+            token.parse::<usize>().ok().filter(|from| *from <= all.len()).ok_or_else(|| {
+                Refusal::new("InvalidNextToken", "The NextToken value is not valid.")
+            })?
+        }
+    };
+    let to = from.saturating_add(count).min(all.len());
+    let is_all = to == all.len();
+    let some: Vec<_> = all.drain(from..to).collect();
+    let mut answer = json!({ name: some });
+    if !is_all {
+        answer["NextToken"] = json!(to.to_string());
+    }
+    Ok(answer)
+}
+
+pub(super) fn describe_auto_scaling_groups(world: &mut World, input: &Value) -> Answer {
+    let names = input.texts("AutoScalingGroupNames");
+    let filters = input.list("Filters");
+    for filter in filters {
+        let name = filter.text("Name");
+        if !["tag-key", "tag-value"].contains(&name) && !name.starts_with("tag:") {
+            let message = format!(
+                "Filter type {name} is not correct. Allowed Filter types are: tag-key, tag-value, \
+                 tag:<key>"
+            );
+            return Err(invalid(message));
+        }
+    }
+    let fits = |group: &&Group| {
+        (names.is_empty() || names.contains(&group.name))
+            && filters.iter().all(|filter| has_tag(group, filter))
+    };
+    let with_instances = input.flag("IncludeInstances") != Some(false);
+    let views = world.autoscaling.groups.values().filter(fits);
+    let views = views.map(|group| view(group, with_instances)).collect();
+    page(input, "AutoScalingGroups", 50, views)
+}
+
+fn has_tag(group: &Group, filter: &Value) -> bool {
+    let (name, values) = (filter.text("Name"), filter.texts("Values"));
+    group.tags.iter().any(|(key, (value, _))| match name {
+        "tag-key" => values.contains(key),
+        "tag-value" => values.contains(value),
+        _ => name.strip_prefix("tag:") == Some(key) && values.contains(value),
+    })
+}
+
+fn view(group: &Group, with_instances: bool) -> Value {
+    let mut view = json!({
+        "AutoScalingGroupName": group.name,
+        "AutoScalingGroupARN": group.arn,
+        "LaunchTemplate": template(&group.template, &group.template.version),
+        "MinSize": group.min,
+        "MaxSize": group.max,
+        "DesiredCapacity": group.desired,
+        "DefaultCooldown": group.cooldown,
+        "AvailabilityZones": group.zones,
+        "LoadBalancerNames": [],
+        "TargetGroupARNs": [],
+        "HealthCheckType": "EC2",
+        "HealthCheckGracePeriod": group.grace,
+        "CreatedTime": group.created,
+        "SuspendedProcesses": [],
+        "VPCZoneIdentifier": group.subnets.join(","),
+        "EnabledMetrics": [],
+        "Tags": tag::views(group),
+        "TerminationPolicies": ["Default"],
+        "NewInstancesProtectedFromScaleIn": group.protects_new,
+        "ServiceLinkedRoleARN": format!(
+            "arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/\
+             AWSServiceRoleForAutoScaling"
+        ),
+        "TrafficSources": [],
+        "DeletionProtection": group.deletion_protection.as_deref().unwrap_or("none"),
+    });
+    if with_instances {
+        view["Instances"] = group.members.iter().map(|it| member(it, "Healthy")).collect();
+    }
+    if group.is_deleting() {
+        view["Status"] = json!("Delete in progress");
+    }
+    if let Some(warmup) = group.warmup {
+        view["DefaultInstanceWarmup"] = json!(warmup);
+    }
+    view
+}
+
+fn template(template: &Template, version: &str) -> Value {
+    let mut view = json!({ "Version": version });
+    if let Some(id) = &template.id {
+        view["LaunchTemplateId"] = json!(id);
+    }
+    if let Some(name) = &template.name {
+        view["LaunchTemplateName"] = json!(name);
+    }
+    view
+}
+
+/// An instance. The two descriptions spell a healthy one differently.
+fn member(it: &Member, healthy: &str) -> Value {
+    let unhealthy = if healthy == "Healthy" { "Unhealthy" } else { "UNHEALTHY" };
+    let mut view = json!({
+        "InstanceId": it.id,
+        "AvailabilityZone": it.zone,
+        "LifecycleState": it.lifecycle.text(),
+        "HealthStatus": if it.is_healthy { healthy } else { unhealthy },
+        "LaunchTemplate": template(&it.template, &it.template.version),
+        "ProtectedFromScaleIn": it.is_protected,
+    });
+    if !it.instance_type.is_empty() {
+        view["InstanceType"] = json!(it.instance_type);
+    }
+    view
+}
+
+pub(super) fn describe_auto_scaling_instances(world: &mut World, input: &Value) -> Answer {
+    let ids = input.texts("InstanceIds");
+    let mut views = Vec::new();
+    for group in world.autoscaling.groups.values() {
+        let asked = group.members.iter().filter(|it| ids.is_empty() || ids.contains(&it.id));
+        views.extend(asked.map(|it| {
+            let mut view = member(it, "HEALTHY");
+            view["AutoScalingGroupName"] = json!(group.name);
+            view
+        }));
+    }
+    page(input, "AutoScalingInstances", 50, views)
+}

@@ -1,0 +1,448 @@
+//! The cloud as callers reach it: a connector for the SDK, and a door for requests that came over a
+//! socket.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::buckets::{self, Buckets};
+use super::faults::{self, Fault, Faults};
+use super::policy::view::View;
+use super::policy::{self, Policy, call};
+use super::refusal::{Answer, Refusal};
+use super::scenario::Scenario;
+use super::wire::{self, Addressee, Request, Response};
+use super::world::{EPOCH, World};
+use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm, sts};
+
+/// Half of what a call takes on its way, in seconds: from here to AWS or back.
+const LATENCY: (f64, f64) = (0.02, 0.12);
+
+/// A simulated AWS account. Clones are the same one.
+#[derive(Clone)]
+pub struct Cloud {
+    inner: Arc<Mutex<Inner>>,
+    crashed: Arc<Notify>,
+}
+
+struct Inner {
+    clock: Clock,
+    world: World,
+    faults: Faults,
+    /// The number of the first call that the faults apply to.
+    faults_from: usize,
+    buckets: Buckets,
+    /// What the caller may do; everything when there is none.
+    policy: Option<Policy>,
+    actions: BTreeSet<String>,
+    calls: Vec<Record>,
+    defects: Vec<String>,
+    tokens: BTreeMap<String, (Value, Value)>,
+}
+
+/// How the runtime's time becomes the world's.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    /// The world's time at a moment of the runtime's.
+    from: (Duration, Instant),
+    /// Simulated seconds in one of the runtime's.
+    speed: f64,
+}
+
+impl Clock {
+    fn now(self) -> Duration {
+        let (from, at) = self.from;
+        from + at.elapsed().mul_f64(self.speed)
+    }
+}
+
+/// One call, as it went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// When it was sent, since the world began.
+    pub at: Duration,
+    /// The region.
+    pub region: String,
+    /// The service, as IAM names it.
+    pub service: &'static str,
+    /// The operation.
+    pub operation: String,
+    /// What it asked.
+    pub input: Value,
+    /// AWS's code, when it refused; the fault, when something went wrong on the way.
+    pub refused: Option<String>,
+    /// What AWS answered, when the answer arrived.
+    pub answer: Option<Value>,
+}
+
+impl Record {
+    /// Whether the operation changes something.
+    pub fn changes(&self) -> bool {
+        !buckets::is_read(&self.operation)
+    }
+}
+
+/// Why no answer came.
+#[derive(Debug)]
+enum NoAnswer {
+    /// The connection broke.
+    Reset,
+    /// The caller is dead.
+    Dead,
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloud").finish_non_exhaustive()
+    }
+}
+
+impl Cloud {
+    /// Makes an empty account. Call it inside a runtime, whose clock is the cloud's.
+    pub fn new(seed: u64, scenario: Scenario) -> Self {
+        let inner = Inner {
+            clock: Clock { from: (Duration::ZERO, Instant::now()), speed: 1.0 },
+            buckets: Buckets::new(scenario.throttle),
+            world: World::new(seed, scenario),
+            faults: Faults::default(),
+            policy: None,
+            actions: BTreeSet::new(),
+            faults_from: 0,
+            calls: Vec::new(),
+            defects: Vec::new(),
+            tokens: BTreeMap::new(),
+        };
+        Self { inner: Arc::new(Mutex::new(inner)), crashed: Arc::default() }
+    }
+
+    /// From now on, this many simulated seconds pass in one of the runtime's.
+    pub fn set_speed(&self, speed: f64) {
+        let mut inner = self.lock();
+        inner.clock = Clock { from: (inner.clock.now(), Instant::now()), speed };
+    }
+
+    /// A configuration of the SDK that reaches this cloud and nothing else.
+    pub fn config(&self, region: &str) -> SdkConfig {
+        let credentials = Credentials::new("AKIASIMULATED", "simulated", None, None, "simulated");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(self.clone())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SharedTimeSource::new(self.clone()))
+            .build()
+    }
+
+    /// Since the world began.
+    pub fn now(&self) -> Duration {
+        self.lock().clock.now()
+    }
+
+    /// Lets things go wrong from the next call on, whose number is 0.
+    pub fn set_faults(&self, faults: Faults) {
+        let mut inner = self.lock();
+        inner.faults_from = inner.calls.len();
+        inner.faults = faults;
+    }
+
+    /// Lets the caller do only what a policy allows, from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.lock().policy = Some(policy);
+    }
+
+    /// The IAM actions that calls took, their dependent ones included, since there is a policy.
+    pub fn actions(&self) -> BTreeSet<String> {
+        self.lock().actions.clone()
+    }
+
+    /// Ends when the caller has died, as the faults say.
+    pub async fn crashed(&self) {
+        self.crashed.notified().await;
+    }
+
+    /// Looks at the world as it is now, or changes it behind everybody's back.
+    pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        let now = self.now();
+        let mut inner = self.lock();
+        inner.world.advance(now);
+        look(&mut inner.world)
+    }
+
+    /// Every call so far.
+    pub fn calls(&self) -> Vec<Record> {
+        self.calls_since(0)
+    }
+
+    /// Every call from this one on; the first has number 0.
+    pub fn calls_since(&self, number: usize) -> Vec<Record> {
+        self.lock().calls[number..].to_vec()
+    }
+
+    /// How many calls there were so far.
+    pub fn count(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    /// What the simulator did wrong: operations that it does not know, answers that do not fit their
+    /// shape. There must be none.
+    pub fn defects(&self) -> Vec<String> {
+        self.lock().defects.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn sleep(&self, seconds: f64) {
+        let speed = self.lock().clock.speed;
+        tokio::time::sleep(Duration::from_secs_f64(seconds / speed)).await;
+    }
+
+    /// Answers a request that came over a socket.
+    pub async fn serve(&self, request: Request) -> Option<Response> {
+        self.exchange(request).await.ok()
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, NoAnswer> {
+        let to = match wire::addressee(&request) {
+            Ok(to) => to,
+            Err(refusal) => return Ok(self.turn_away(&refusal)),
+        };
+        let (operation, input) = wire::read(&to, &request);
+        let (number, fault, there, back) = self.record(&to, &operation, input.as_ref());
+        self.sleep(there).await;
+        let early = match fault {
+            Some(Fault::CrashBefore) => return self.die(number).await,
+            Some(Fault::Reset) => {
+                self.went_wrong(number, "Reset");
+                return Err(NoAnswer::Reset);
+            }
+            Some(Fault::Throttle) => Some(buckets::refusal(to.service)),
+            Some(Fault::ServerError) => Some(server_error()),
+            _ => None,
+        };
+        let answer = match early {
+            Some(refusal) => Err(refusal),
+            None => input.and_then(|input| self.answer(&to, &operation, &input)),
+        };
+        let answer = match fault {
+            Some(Fault::CrashAfter) => return self.die(number).await,
+            Some(Fault::Lost) => {
+                self.went_wrong(number, "Lost");
+                self.sleep(back).await;
+                return Err(NoAnswer::Reset);
+            }
+            Some(Fault::Silent) => {
+                self.went_wrong(number, "Silent");
+                tokio::time::sleep(faults::SILENCE).await;
+                return Err(NoAnswer::Reset);
+            }
+            Some(Fault::LateServerError) => Err(server_error()),
+            _ => answer,
+        };
+        let (response, misfits) = wire::write(&to, &operation, &answer, &request_id(number));
+        {
+            let mut inner = self.lock();
+            inner.defects.extend(misfits);
+            match answer {
+                Ok(answer) => inner.calls[number].answer = Some(answer),
+                Err(refusal) => {
+                    if refusal.code == "SimulatorLacks" {
+                        inner.defects.push(refusal.to_string());
+                    }
+                    inner.calls[number].refused = Some(refusal.code);
+                }
+            }
+        }
+        self.sleep(back).await;
+        Ok(response)
+    }
+
+    /// Notes a call down, and decides what goes wrong with it and how long it travels.
+    fn record(
+        &self,
+        to: &Addressee,
+        operation: &str,
+        input: Result<&Value, &Refusal>,
+    ) -> (usize, Option<Fault>, f64, f64) {
+        let at = self.now();
+        let mut inner = self.lock();
+        let number = inner.calls.len();
+        inner.calls.push(Record {
+            at,
+            region: to.region.clone(),
+            service: to.service,
+            operation: operation.to_owned(),
+            input: input.cloned().unwrap_or_default(),
+            refused: None,
+            answer: None,
+        });
+        let dice = &inner.world.dice;
+        let fault = inner.faults.at(number - inner.faults_from, dice);
+        let travel =
+            |way: &str| LATENCY.0 + (LATENCY.1 - LATENCY.0) * dice.roll(way, &number.to_string());
+        (number, fault, travel("there"), travel("back"))
+    }
+
+    fn went_wrong(&self, number: usize, how: &str) {
+        self.lock().calls[number].refused = Some(how.to_owned());
+    }
+
+    async fn die(&self, number: usize) -> Result<Response, NoAnswer> {
+        self.went_wrong(number, "Crash");
+        self.crashed.notify_one();
+        std::future::pending::<()>().await;
+        Err(NoAnswer::Dead)
+    }
+
+    /// Answers a request that names no service.
+    fn turn_away(&self, refusal: &Refusal) -> Response {
+        if refusal.code == "SimulatorLacks" {
+            self.lock().defects.push(refusal.to_string());
+        }
+        let headers = vec![("content-type", "text/plain".to_owned())];
+        Response { status: refusal.status, headers, body: refusal.to_string() }
+    }
+
+    /// Lets AWS answer.
+    fn answer(&self, to: &Addressee, operation: &str, input: &Value) -> Answer {
+        let now = self.now();
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        inner.buckets.take(&to.region, to.service, operation, now)?;
+        inner.world.advance(now);
+        inner.world.enter(&to.region);
+        if let Some(policy) = &inner.policy {
+            let view = View::of(&inner.world);
+            let required = call::actions(&view, to.service, operation, input);
+            inner.actions.extend(required.into_iter().map(|required| required.action));
+            policy::authorize(&inner.world, policy, to.service, operation, input)?;
+        }
+        let (key, rest) = token(to, operation, input);
+        if let Some((asked, answered)) = key.as_ref().and_then(|key| inner.tokens.get(key)) {
+            if *asked == rest {
+                return Ok(answered.clone());
+            }
+            let message = "The client token was used before with other parameters";
+            return Err(Refusal::new("IdempotentParameterMismatch", message));
+        }
+        let answer = dispatch(&mut inner.world, to.service, operation, input)?;
+        if let Some(key) = key {
+            inner.tokens.insert(key, (rest, answer.clone()));
+        }
+        Ok(answer)
+    }
+}
+
+pub(super) fn dispatch(world: &mut World, service: &str, operation: &str, input: &Value) -> Answer {
+    let answer = match service {
+        "autoscaling" => autoscaling::answer,
+        "ec2" => ec2::answer,
+        "ecs" => ecs::answer,
+        "elasticloadbalancing" => elb::answer,
+        "iam" => iam::answer,
+        "logs" => logs::answer,
+        "route53" => route53::answer,
+        "ssm" => ssm::answer,
+        "sts" => sts::answer,
+        other => return Err(Refusal::new("SimulatorLacks", other)),
+    };
+    answer(world, operation, input)
+}
+
+/// The token that makes a request safe to repeat, and the request without it.
+fn token(to: &Addressee, operation: &str, input: &Value) -> (Option<String>, Value) {
+    let mut rest = input.clone();
+    let named = to.model.input(operation).into_iter().flat_map(|shape| &shape.members);
+    let name = named.filter(|(_, member)| member.token).map(|(name, _)| name).next();
+    let token = match (name, &mut rest) {
+        (Some(name), Value::Object(members)) => members.remove(name),
+        _ => None,
+    };
+    let token = token.as_ref().and_then(Value::as_str);
+    let key = token.map(|token| format!("{} {} {operation} {token}", to.region, to.service));
+    (key, rest)
+}
+
+fn server_error() -> Refusal {
+    Refusal::new("InternalError", "An internal error has occurred").with_status(500)
+}
+
+fn request_id(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012}")
+}
+
+impl TimeSource for Cloud {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH) + Cloud::now(self)
+    }
+}
+
+impl HttpConnector for Cloud {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let cloud = self.clone();
+        HttpConnectorFuture::new(async move {
+            match cloud.exchange(received(&request)).await {
+                Ok(response) => Ok(sent(response)),
+                Err(NoAnswer::Reset | NoAnswer::Dead) => {
+                    Err(ConnectorError::io("the connection was reset".into()))
+                }
+            }
+        })
+    }
+}
+
+impl HttpClient for Cloud {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+/// A request of the SDK as the wire has it.
+fn received(request: &HttpRequest) -> Request {
+    let uri = request.uri();
+    let path = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let path = path.find('/').map_or("/", |start| &path[start..]);
+    let headers = request.headers().iter();
+    let body = request.body().bytes().unwrap_or_default();
+    Request {
+        method: request.method().to_owned(),
+        path: path.to_owned(),
+        headers: headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
+fn sent(response: Response) -> HttpResponse {
+    let status = StatusCode::try_from(response.status).expect("a status from 100 to 599");
+    let mut sent = HttpResponse::new(status, SdkBody::from(response.body));
+    for (name, value) in response.headers {
+        sent.headers_mut().insert(name, value);
+    }
+    sent
+}

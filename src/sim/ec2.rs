@@ -1,0 +1,434 @@
+//! EC2 and VPC: networks, addresses, instances and what they start from.
+//!
+//! What is made is seen by other calls only after some seconds, and much of it takes its time to
+//! come and to go. What holds what is as in AWS: interfaces hold subnets, groups and gateways, rules
+//! hold groups, everything holds its VPC. The facts are in `docs/aws-facts.md`.
+//!
+//! Delays, in seconds; a scenario can set others by these labels:
+//!
+//! | Label | Range | Fact |
+//! |---|---|---|
+//! | `ec2.visible` | 0 to 5 | "What just made is not visible yet" |
+//! | `vpc.pending`, `subnet.pending` | 0 to 2 | "States and durations" |
+//! | `nat-gateway.pending` | 60 to 150 | "States and durations" |
+//! | `nat-gateway.failing` | 5 to 30 | "Creating": accepted, and then fails |
+//! | `nat-gateway.deleting` | 45 to 120 | "States and durations" |
+//! | `instance.pending` | 20 to 40 | "States and durations" |
+//! | `instance.shutting-down` | 30 to 120 | "States and durations" |
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fields::{Fields, Tags};
+use super::refusal::{Answer, Refusal};
+use super::world::World;
+
+pub mod address;
+pub mod image;
+pub mod instance;
+pub mod instance_type;
+pub mod interface;
+pub mod internet_gateway;
+pub mod launch;
+pub mod launch_template;
+pub mod nat_gateway;
+pub mod query;
+pub mod reach;
+pub mod route;
+pub mod route_table;
+pub mod security_group;
+pub mod security_group_rule;
+pub mod subnet;
+pub mod table;
+pub mod tag;
+#[cfg(test)]
+mod tests;
+pub mod vpc;
+pub mod zone;
+
+use table::{Table, find};
+
+/// Until other calls know what was made.
+const VISIBLE: &str = "ec2.visible";
+/// Until a VPC is available.
+const PENDING_VPC: &str = "vpc.pending";
+/// Until a subnet is available.
+const PENDING_SUBNET: &str = "subnet.pending";
+/// Until a NAT gateway is available.
+const PENDING_NAT: &str = "nat-gateway.pending";
+/// Until a NAT gateway that cannot work says so.
+const FAILING_NAT: &str = "nat-gateway.failing";
+/// Until a NAT gateway is deleted and lets its address go.
+const DELETING_NAT: &str = "nat-gateway.deleting";
+/// Until an instance runs.
+const PENDING_INSTANCE: &str = "instance.pending";
+/// Until an instance is terminated and its interfaces go.
+const SHUTTING_DOWN: &str = "instance.shutting-down";
+/// How long the listings show what is deleted, terminated or failed.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
+/// Everything of EC2 in a region.
+#[derive(Debug, Default)]
+pub struct Ec2 {
+    vpcs: Table<vpc::Vpc>,
+    subnets: Table<subnet::Subnet>,
+    internet_gateways: Table<internet_gateway::InternetGateway>,
+    addresses: Table<address::Address>,
+    nat_gateways: Table<nat_gateway::NatGateway>,
+    tables: Table<route_table::RouteTable>,
+    groups: Table<security_group::SecurityGroup>,
+    rules: Table<security_group_rule::Rule>,
+    templates: Table<launch_template::LaunchTemplate>,
+    instances: Table<instance::Instance>,
+    volumes: Table<instance::Volume>,
+    interfaces: Table<interface::Interface>,
+    /// How many public addresses were given out.
+    given_public: usize,
+    /// How many instances of each name were launched.
+    launched: BTreeMap<String, usize>,
+}
+
+/// A network interface that a service of AWS wants in somebody's subnet.
+#[derive(Debug, Clone, Default)]
+pub struct NewInterface {
+    /// The subnet.
+    pub subnet: String,
+    /// Its security groups.
+    pub groups: Vec<String>,
+    /// What it says it is, such as `ELB app/lb-demo/0123`.
+    pub description: String,
+    /// Who asked for it, such as `amazon-elb`; AWS's own accounts manage those.
+    pub requester: Option<String>,
+    /// The interface type: `interface`, `nat_gateway`, `load_balancer`.
+    pub kind: String,
+    /// The instance that it is attached to, if it is.
+    pub instance: Option<String>,
+    /// Whether it has a public address.
+    pub public: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An instance as other services see it.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceView {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub instance_type: String,
+    /// Its subnet.
+    pub subnet: String,
+    /// The zone of its subnet.
+    pub zone: String,
+    /// `pending`, `running`, `shutting-down`, `terminated`, ...
+    pub state: String,
+    /// Its user data, decoded.
+    pub user_data: String,
+    /// Name of its instance profile.
+    pub profile: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What an instance type has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// Network interfaces at most.
+    pub interfaces: u32,
+    /// `x86_64` or `arm64`.
+    pub architecture: &'static str,
+}
+
+/// Answers one call.
+pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
+    if input.flag("DryRun") == Some(true) {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        return Err(Refusal::new("DryRunOperation", message).with_status(412));
+    }
+    if operation.starts_with("Describe") {
+        return look(world, operation, input);
+    }
+    match operation {
+        "CreateVpc" => vpc::create(world, input),
+        "DeleteVpc" => vpc::delete(world, input),
+        "ModifyVpcAttribute" => vpc::modify_attribute(world, input),
+        "CreateSubnet" => subnet::create(world, input),
+        "DeleteSubnet" => subnet::delete(world, input),
+        "ModifySubnetAttribute" => subnet::modify_attribute(world, input),
+        "CreateInternetGateway" => internet_gateway::create(world, input),
+        "AttachInternetGateway" => internet_gateway::attach(world, input),
+        "DetachInternetGateway" => internet_gateway::detach(world, input),
+        "DeleteInternetGateway" => internet_gateway::delete(world, input),
+        "AllocateAddress" => address::allocate(world, input),
+        "ReleaseAddress" => address::release(world, input),
+        "CreateNatGateway" => nat_gateway::create(world, input),
+        "DeleteNatGateway" => nat_gateway::delete(world, input),
+        "CreateRouteTable" => route_table::create(world, input),
+        "DeleteRouteTable" => route_table::delete(world, input),
+        "AssociateRouteTable" => route_table::associate(world, input),
+        "DisassociateRouteTable" => route_table::disassociate(world, input),
+        "ReplaceRouteTableAssociation" => route_table::replace(world, input),
+        "CreateRoute" => route::create(world, input),
+        "ReplaceRoute" => route::replace(world, input),
+        "DeleteRoute" => route::delete(world, input),
+        "CreateSecurityGroup" => security_group::create(world, input),
+        "DeleteSecurityGroup" => security_group::delete(world, input),
+        "AuthorizeSecurityGroupIngress" => security_group_rule::authorize(world, input, false),
+        "AuthorizeSecurityGroupEgress" => security_group_rule::authorize(world, input, true),
+        "RevokeSecurityGroupIngress" => security_group_rule::revoke(world, input, false),
+        "RevokeSecurityGroupEgress" => security_group_rule::revoke(world, input, true),
+        "CreateLaunchTemplate" => launch_template::create(world, input),
+        "CreateLaunchTemplateVersion" => launch_template::create_version(world, input),
+        "DeleteLaunchTemplate" => launch_template::delete(world, input),
+        "ModifyLaunchTemplate" => launch_template::modify(world, input),
+        "TerminateInstances" => instance::terminate(world, input),
+        "CreateTags" => tag::create_tags(world, input),
+        "DeleteTags" => tag::delete_tags(world, input),
+        _ => Err(Refusal::new("SimulatorLacks", operation)),
+    }
+}
+
+fn look(world: &World, operation: &str, input: &Value) -> Answer {
+    use query::describe;
+    match operation {
+        "DescribeVpcs" => describe::<vpc::Vpc>(world, input, "VpcIds", "Vpcs"),
+        "DescribeVpcAttribute" => vpc::describe_attribute(world, input),
+        "DescribeSubnets" => describe::<subnet::Subnet>(world, input, "SubnetIds", "Subnets"),
+        "DescribeInternetGateways" => describe::<internet_gateway::InternetGateway>(
+            world,
+            input,
+            "InternetGatewayIds",
+            "InternetGateways",
+        ),
+        "DescribeAddresses" => address::describe(world, input),
+        "DescribeNatGateways" => {
+            describe::<nat_gateway::NatGateway>(world, input, "NatGatewayIds", "NatGateways")
+        }
+        "DescribeRouteTables" => {
+            describe::<route_table::RouteTable>(world, input, "RouteTableIds", "RouteTables")
+        }
+        "DescribeSecurityGroups" => security_group::describe(world, input),
+        "DescribeSecurityGroupRules" => describe::<security_group_rule::Rule>(
+            world,
+            input,
+            "SecurityGroupRuleIds",
+            "SecurityGroupRules",
+        ),
+        "DescribeLaunchTemplates" => launch_template::describe(world, input),
+        "DescribeLaunchTemplateVersions" => launch_template::describe_versions(world, input),
+        "DescribeInstances" => instance::describe(world, input),
+        "DescribeNetworkInterfaces" => describe::<interface::Interface>(
+            world,
+            input,
+            "NetworkInterfaceIds",
+            "NetworkInterfaces",
+        ),
+        "DescribeInstanceTypes" => instance_type::describe(input),
+        "DescribeInstanceTypeOfferings" => instance_type::describe_offerings(world, input),
+        "DescribeAvailabilityZones" => zone::describe(world, input),
+        "DescribeImages" => image::describe(input),
+        "DescribeAccountAttributes" => Ok(describe_account_attributes(world, input)),
+        _ => Err(Refusal::new("SimulatorLacks", operation)),
+    }
+}
+
+/// `DescribeAccountAttributes`.
+fn describe_account_attributes(world: &World, input: &Value) -> Value {
+    let addresses = world.scenario.quota("addresses", 5).to_string();
+    let all = [
+        ("supported-platforms", "VPC".to_owned()),
+        ("default-vpc", "none".to_owned()),
+        ("max-instances", "20".to_owned()),
+        ("vpc-max-security-groups-per-interface", "5".to_owned()),
+        ("max-elastic-ips", addresses.clone()),
+        ("vpc-max-elastic-ips", addresses),
+    ];
+    let wanted = input.texts("AttributeNames");
+    let shown = all.into_iter();
+    let shown = shown.filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|it| it == name));
+    let shown = shown.map(|(name, value)| {
+        json!({ "AttributeName": name, "AttributeValues": [{ "AttributeValue": value }] })
+    });
+    json!({ "AccountAttributes": shown.collect::<Value>() })
+}
+
+/// The zone and VPC of a subnet; `InvalidSubnetID.NotFound` when it is unknown or not yet visible.
+pub fn subnet(world: &World, id: &str) -> Result<SubnetView, Refusal> {
+    let subnet = find::<subnet::Subnet>(world, id)?;
+    Ok(SubnetView {
+        id: subnet.id.clone(),
+        vpc: subnet.it.vpc.clone(),
+        zone: subnet.it.zone.clone(),
+        public_addresses: subnet.it.public_addresses,
+    })
+}
+
+/// A subnet as other services see it.
+#[derive(Debug, Clone, Default)]
+pub struct SubnetView {
+    /// Its id.
+    pub id: String,
+    /// Its VPC.
+    pub vpc: String,
+    /// Its zone, by name.
+    pub zone: String,
+    /// Whether instances in it get a public address.
+    pub public_addresses: bool,
+}
+
+/// How many addresses are free in a subnet. A load balancer needs eight.
+pub fn free_addresses(world: &World, subnet: &str) -> usize {
+    subnet::free(world, subnet)
+}
+
+/// The VPC of a security group; `InvalidGroup.NotFound` when it is unknown or not yet visible.
+pub fn security_group_vpc(world: &World, id: &str) -> Result<String, Refusal> {
+    find::<security_group::SecurityGroup>(world, id).map(|group| group.it.vpc.clone())
+}
+
+/// The default security group of a VPC, which an interface gets when nobody names any.
+pub fn default_security_group(world: &World, vpc: &str) -> Option<String> {
+    let mut groups = world.ec2.groups.all();
+    groups.find(|group| group.it.default && group.it.vpc == vpc).map(|group| group.id.clone())
+}
+
+/// Whether a VPC is there and visible; else `InvalidVpcID.NotFound`.
+pub fn vpc(world: &World, id: &str) -> Result<(), Refusal> {
+    find::<vpc::Vpc>(world, id).map(drop)
+}
+
+/// Whether both DNS attributes of a VPC are on, which a private zone takes to resolve.
+pub fn vpc_resolves_private_names(world: &World, id: &str) -> bool {
+    world.ec2.vpcs.get(id).is_some_and(|vpc| vpc.it.dns_support && vpc.it.dns_hostnames)
+}
+
+/// Whether an internet gateway is attached to a VPC.
+pub fn has_internet_gateway(world: &World, vpc: &str) -> bool {
+    vpc::internet_gateway(&world.ec2, vpc).is_some()
+}
+
+/// Puts an interface into a subnet, visible at once. Returns its id.
+pub fn attach_interface(world: &mut World, new: NewInterface) -> String {
+    interface::put(world, new)
+}
+
+/// Takes an interface away.
+pub fn remove_interface(world: &mut World, id: &str) {
+    interface::remove(world, id);
+}
+
+/// The private address of an interface.
+pub fn interface_address(world: &World, id: &str) -> Option<String> {
+    world.ec2.interfaces.get(id).map(|interface| interface.it.address.clone())
+}
+
+/// How many interfaces are attached to an instance, its first included.
+pub fn interfaces_of(world: &World, instance: &str) -> usize {
+    let interfaces = world.ec2.interfaces.all();
+    interfaces.filter(|interface| interface.it.instance.as_deref() == Some(instance)).count()
+}
+
+/// Whether the first interface of an instance has a public address.
+pub fn has_public_address(world: &World, instance: &str) -> bool {
+    world.ec2.interfaces.all().any(|interface| {
+        let it = &interface.it;
+        it.instance.as_deref() == Some(instance) && it.index == 0 && it.public.is_some()
+    })
+}
+
+/// The private address of an instance's first interface, and its security groups.
+pub fn instance_address(world: &World, instance: &str) -> Option<(String, Vec<String>)> {
+    let mut interfaces = world.ec2.interfaces.all().map(|interface| &interface.it);
+    let first = interfaces.find(|it| it.instance.as_deref() == Some(instance) && it.index == 0);
+    first.map(|it| (it.address.clone(), it.groups.clone()))
+}
+
+/// Whether something in this subnet gets out to the internet now: through an internet gateway with a
+/// public address, or through a NAT gateway that is available.
+pub fn way_out(world: &World, subnet: &str, public_address: bool) -> bool {
+    reach::way_out(world, subnet, public_address)
+}
+
+/// Whether the rules let somebody with the groups `from` reach `port` of somebody with the groups
+/// `to`: egress of the one, ingress of the other.
+pub fn may_reach(world: &World, from: &[String], to: &[String], port: u16) -> bool {
+    reach::may_reach(world, from, to, port)
+}
+
+/// Checks what `CreateAutoScalingGroup` dry-runs of a launch template and a subnet, as Auto Scaling
+/// words it (`ValidationError`). `version` is a number, `$Latest` or `$Default`.
+pub fn check_template(
+    world: &World,
+    template: &str,
+    version: &str,
+    subnets: &[String],
+) -> Result<(), Refusal> {
+    launch::check(world, template, version, subnets)
+}
+
+/// Starts an instance for a group: `pending`, then `running` after a while, when it boots and
+/// [`super::ecs::agent::boots`] is told. `template` is an id or a name. The refusal's message is what
+/// a scaling activity shows.
+pub fn run_instance(
+    world: &mut World,
+    template: &str,
+    version: &str,
+    subnet: &str,
+    tags: Tags,
+) -> Result<String, Refusal> {
+    launch::run(world, template, version, subnet, tags)
+}
+
+/// Terminates an instance: `shutting-down`, then `terminated`, when its interfaces go.
+/// [`super::ecs::agent::dies`] is told at once.
+pub fn terminate_instance(world: &mut World, id: &str) {
+    instance::shut_down(world, id);
+}
+
+/// An instance, in whatever state.
+pub fn instance(world: &World, id: &str) -> Option<InstanceView> {
+    world.ec2.instances.get(id).map(instance::view)
+}
+
+/// What an instance type has; `None` when there is no such type.
+pub fn shape(instance_type: &str) -> Option<Shape> {
+    instance_type::named(instance_type).map(instance_type::InstanceType::shape)
+}
+
+/// Everything that exists in the region, known to callers or not, with its resource type and tags.
+/// What is only remembered as deleted or terminated does not exist.
+pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
+    tag::tagged(world)
+}
+
+/// The data of a launch template, by id or name and version, as `CreateLaunchTemplate` takes it.
+pub fn template(world: &World, id_or_name: &str, version: &str) -> Option<Value> {
+    let template = launch_template::named(world, id_or_name).ok()?;
+    template.it.version(world.now, version).map(|version| version.data.clone())
+}
+
+/// Every association of a route table with a subnet, and the table.
+pub fn associations(world: &World) -> Vec<(String, String)> {
+    let tables = world.ec2.tables.all();
+    let of_table = tables
+        .flat_map(|table| table.it.associations.iter().map(|it| (it.id.clone(), table.id.clone())));
+    of_table.collect()
+}
+
+/// The ids of everything that exists in the region, in order: what [`tagged`] lists, and what has no
+/// tags. The default things of a VPC are among them and go with it.
+pub fn ids(world: &World) -> Vec<String> {
+    let mut ids: Vec<_> = tagged(world).into_iter().map(|(_, id, _)| id).collect();
+    ids.extend(world.ec2.vpcs.all().map(|vpc| vpc.it.acl.clone()));
+    let tables = world.ec2.tables.all();
+    let associations = tables.flat_map(|table| &table.it.associations);
+    ids.extend(associations.map(|association| association.id.clone()));
+    ids.sort();
+    ids
+}

@@ -1,0 +1,237 @@
+//! ECS: clusters, capacity providers, task definitions, services and tasks, and what lives by itself
+//! among them: the agents on instances, the scheduler of services, and the scaler of groups.
+//!
+//! Every rule is a fact of `docs/aws-facts.md`; the exact words of a refusal matter, because ECS has
+//! few codes and callers have to tell its errors apart by their messages.
+//!
+//! Durations, in seconds, by the label under which a scenario can replace them:
+//!
+//! | Label | Range | What it is |
+//! |---|---|---|
+//! | `cluster.provision` | 0–3 | from `CreateCluster` to `ACTIVE` |
+//! | `cluster.delete` | 1–5 | from `DeleteCluster` to `INACTIVE` |
+//! | `cluster.attachments` | 5–20 | ECS attaches or detaches capacity providers |
+//! | `capacity-provider.update` | 2–8 | from `UpdateCapacityProvider` to `UPDATE_COMPLETE` |
+//! | `capacity-provider.delete` | 5–20 | from `DeleteCapacityProvider` to `INACTIVE` |
+//! | `task-definition.delete` | 20–120 | a revision that nothing uses is `DELETE_IN_PROGRESS` |
+//! | `agent.register` | 40–60 | from the boot of an instance to its agent's first attempt |
+//! | `instance.deregister` | 5–20 | a terminated instance leaves its cluster |
+//! | `instance.drain` | 1–5 | from the draining hook to `DRAINING` |
+//! | `service.tick` | 2–5 | the scheduler looks at a service that is not steady |
+//! | `task.attach` | 5–10 | an instance gets a task's network interface |
+//! | `task.pull` | 5–20 | an instance pulls the image |
+//! | `fargate.attach` | 8–16 | Fargate finds a place and attaches the interface |
+//! | `fargate.pull` | 16–32 | Fargate pulls the image |
+//! | `fargate.pull.timeout` | 120–240 | Fargate gives up pulling without a way out |
+//! | `task.start` | 1–2 | the containers start |
+//! | `task.stop` | 1–3 | the containers stop after SIGTERM |
+//! | `task.deprovision` | 2–6 | the network interface goes |
+//! | `scaler.phase` | 30–60 | from attachment to the scaler's first metric; then one each minute |
+//! | `insights.flush` | 10–60 | Container Insights writes what it still has |
+//!
+//! Facts in doubt, which a scenario can turn: `create-cluster-compares-tags`,
+//! `first-cluster-is-refused`, `provider-name-stays-taken`, `registered-before-association`,
+//! `detach-fails-without-group`, `deregistration-lags`, `draining-needs-no-agent`,
+//! `insights-writes-after-cluster`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::fields::{Fields, Tags};
+use super::iam;
+use super::refusal::{Answer, Refusal};
+use super::world::World;
+
+pub mod agent;
+mod association;
+mod capacity_provider;
+mod cluster;
+mod container_instance;
+mod insights;
+mod lifecycle;
+mod placement;
+mod rollout;
+mod scaler;
+mod scheduler;
+mod service;
+mod service_request;
+mod tags;
+mod task;
+mod task_definition;
+#[cfg(test)]
+mod tests;
+mod views;
+
+pub use views::{Rollout, ids, rollouts, tagged};
+
+/// Everything of ECS in a region.
+#[derive(Debug, Default)]
+pub struct Ecs {
+    /// Clusters by name, those that are `INACTIVE` included.
+    clusters: BTreeMap<String, cluster::Cluster>,
+    /// Capacity providers by name, those that are `INACTIVE` included.
+    providers: BTreeMap<String, capacity_provider::Provider>,
+    /// Families of task definitions by name.
+    families: BTreeMap<String, task_definition::Family>,
+    /// Services by cluster and name, those that are `INACTIVE` included.
+    services: BTreeMap<(String, String), service::Service>,
+    /// Tasks by id; stopped ones for an hour.
+    tasks: BTreeMap<String, task::Task>,
+    /// Container instances by id, those that are `INACTIVE` included.
+    instances: BTreeMap<String, container_instance::ContainerInstance>,
+    /// How many instances of a name have booted, which tells their agents' delays apart.
+    boots: BTreeMap<String, u32>,
+    /// Whether the scaler looks each minute.
+    scaling: bool,
+}
+
+/// The principal whose service-linked role ECS acts through.
+const LINKED: &str = "ecs.amazonaws.com";
+
+/// Answers one call.
+pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
+    match operation {
+        "CreateCluster" => cluster::create_cluster(world, input),
+        "DescribeClusters" => cluster::describe_clusters(world, input),
+        "ListClusters" => cluster::list_clusters(world, input),
+        "UpdateClusterSettings" => cluster::update_cluster_settings(world, input),
+        "DeleteCluster" => cluster::delete_cluster(world, input),
+        "CreateCapacityProvider" => capacity_provider::create_capacity_provider(world, input),
+        "UpdateCapacityProvider" => capacity_provider::update_capacity_provider(world, input),
+        "DescribeCapacityProviders" => capacity_provider::describe_capacity_providers(world, input),
+        "DeleteCapacityProvider" => capacity_provider::delete_capacity_provider(world, input),
+        "PutClusterCapacityProviders" => association::put_cluster_capacity_providers(world, input),
+        "RegisterTaskDefinition" => task_definition::register_task_definition(world, input),
+        "DescribeTaskDefinition" => task_definition::describe_task_definition(world, input),
+        "ListTaskDefinitions" => task_definition::list_task_definitions(world, input),
+        "ListTaskDefinitionFamilies" => task_definition::list_families(world, input),
+        "DeregisterTaskDefinition" => task_definition::deregister_task_definition(world, input),
+        "DeleteTaskDefinitions" => task_definition::delete_task_definitions(world, input),
+        "CreateService" => service_request::create_service(world, input),
+        "UpdateService" => service_request::update_service(world, input),
+        "DescribeServices" => service::describe_services(world, input),
+        "ListServices" => service::list_services(world, input),
+        "DeleteService" => service::delete_service(world, input),
+        "ListTasks" => task::list_tasks(world, input),
+        "DescribeTasks" => task::describe_tasks(world, input),
+        "StopTask" => task::stop_task(world, input),
+        "ListContainerInstances" => container_instance::list_container_instances(world, input),
+        "DescribeContainerInstances" => {
+            container_instance::describe_container_instances(world, input)
+        }
+        "DeregisterContainerInstance" => {
+            container_instance::deregister_container_instance(world, input)
+        }
+        "TagResource" => tags::tag_resource(world, input),
+        "UntagResource" => tags::untag_resource(world, input),
+        "ListTagsForResource" => tags::list_tags_for_resource(world, input),
+        "ListAccountSettings" => Ok(tags::list_account_settings(input)),
+        _ => Err(Refusal::new("SimulatorLacks", operation)),
+    }
+}
+
+/// The last part of an ARN, or the name itself.
+fn short(name_or_arn: &str) -> &str {
+    name_or_arn.rsplit_once('/').map_or(name_or_arn, |(_, name)| name)
+}
+
+/// A refusal with the code `InvalidParameterException`.
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidParameterException", message)
+}
+
+/// A refusal with the code `ClientException`.
+fn client(message: impl Into<String>) -> Refusal {
+    Refusal::new("ClientException", message)
+}
+
+/// Refuses a parameter that changes what ECS does and is not simulated.
+fn lacks(input: &Value, operation: &str, parameters: &[&str]) -> Result<(), Refusal> {
+    let present = |name: &&&str| match &input[**name] {
+        Value::Null => false,
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
+    };
+    match parameters.iter().find(present) {
+        Some(name) => Err(Refusal::new("SimulatorLacks", format!("{operation} with {name}"))),
+        None => Ok(()),
+    }
+}
+
+/// An item of `failures` in an answer.
+fn failure(arn: impl Into<String>, reason: &str) -> Value {
+    json!({ "arn": arn.into(), "reason": reason })
+}
+
+/// Whether a list `include` asks for a field.
+fn includes(input: &Value, field: &str) -> bool {
+    input.list("include").iter().any(|it| it == field)
+}
+
+/// One page of a listing: `usual` items when the request does not say how many.
+fn page(input: &Value, member: &str, items: Vec<Value>, usual: usize) -> Answer {
+    let size = match input.number("maxResults") {
+        Some(size) => usize::try_from(size).ok().filter(|size| (1..=100).contains(size)),
+        None => Some(usual),
+    };
+    let size = size.ok_or_else(|| invalid("maxResults must be between 1 and 100."))?;
+    let from = match input.some_text("nextToken") {
+        Some(token) => token.parse::<usize>().map_err(|_| invalid("Invalid token"))?,
+        None => 0,
+    };
+    let next = from.saturating_add(size);
+    let mut answer = Map::new();
+    if next < items.len() {
+        answer.insert("nextToken".to_owned(), next.to_string().into());
+    }
+    answer.insert(member.to_owned(), items.into_iter().skip(from).take(size).collect());
+    Ok(answer.into())
+}
+
+/// Tags of a request, which have to be ones that a user may set.
+fn wanted_tags(input: &Value) -> Result<Tags, Refusal> {
+    const MOST: usize = 50;
+    if input.list("tags").len() > MOST {
+        return Err(invalid("The number of tags exceeds the limit of 50."));
+    }
+    let tags = input.tags("tags");
+    if tags.len() != input.list("tags").len() {
+        return Err(invalid("Duplicate tag keys found. Please note that tag keys are unique."));
+    }
+    match tags.keys().find(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+        Some(_) => {
+            Err(invalid("Some tags contain invalid keys. The aws: prefix is reserved for AWS use."))
+        }
+        None => Ok(tags),
+    }
+}
+
+/// Whether a name is made of what ECS allows.
+fn is_name(name: &str) -> bool {
+    let fits = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
+    (1..=255).contains(&name.len()) && name.chars().all(fits)
+}
+
+/// Refuses while ECS cannot act through its service-linked role.
+fn need_linked_role(world: &World) -> Result<(), Refusal> {
+    match iam::linked_role(world, LINKED) {
+        iam::LinkedRole::Usable => Ok(()),
+        iam::LinkedRole::Missing | iam::LinkedRole::Fresh => Err(invalid(
+            "Unable to assume the service linked role. Please verify that the ECS service linked \
+             role exists.",
+        )),
+    }
+}
+
+/// A new identifier in the form of a UUID.
+fn uuid(world: &mut World) -> String {
+    let hex = world.hex(32);
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+}
+
+/// A number of seconds for the dice's key of something that happens for the n-th time.
+fn nth(key: &str, n: impl std::fmt::Display) -> String {
+    format!("{key}#{n}")
+}

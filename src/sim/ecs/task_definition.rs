@@ -1,0 +1,442 @@
+//! Task definitions: families of numbered revisions.
+//!
+//! Every registration makes a revision, and its number is never used again. A revision goes in two
+//! steps: deregistered it is `INACTIVE`, deleted it is `DELETE_IN_PROGRESS` until nothing uses it
+//! (`docs/aws-facts.md`, "Creating").
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::fields::{Fields, Tags, ecs_tag_list};
+use super::super::iam;
+use super::super::refusal::{Answer, Refusal};
+use super::super::world::World;
+use super::task::Status as TaskStatus;
+use super::{client, failure, includes, invalid, is_name, lacks, nth, page, short, wanted_tags};
+
+/// A family of revisions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Family {
+    /// The number of the last revision ever.
+    last: u64,
+    /// Its revisions by number.
+    pub(super) revisions: BTreeMap<u64, Revision>,
+}
+
+/// One revision.
+#[derive(Debug, Clone)]
+pub(super) struct Revision {
+    /// Its ARN.
+    pub(super) arn: String,
+    /// `ACTIVE`, `INACTIVE` or `DELETE_IN_PROGRESS`.
+    pub(super) status: &'static str,
+    /// What was registered, as it is answered.
+    pub(super) content: Value,
+    /// Its tags.
+    pub(super) tags: Tags,
+    deregistered: Option<Duration>,
+    deleted: Option<Duration>,
+}
+
+/// Which revision: family and number.
+pub(super) type Key = (String, u64);
+
+impl Revision {
+    /// CPU units and MiB of memory of one task.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let containers = self.content.list("containerDefinitions");
+        let sum = |names: &[&str]| -> u64 {
+            let of = |it: &Value| names.iter().find_map(|name| it.number(name)).unwrap_or(0);
+            containers.iter().map(|it| u64::try_from(of(it)).unwrap_or(0)).sum()
+        };
+        let task = |name, unit| self.content.some_text(name).and_then(|text| units(text, unit));
+        (
+            task("cpu", "vcpu").unwrap_or_else(|| sum(&["cpu"])),
+            task("memory", "gb").unwrap_or_else(|| sum(&["memoryReservation", "memory"])),
+        )
+    }
+
+    /// Whether tasks have network interfaces of their own.
+    pub(super) fn has_interfaces(&self) -> bool {
+        self.content.text("networkMode") == "awsvpc"
+    }
+
+    /// Whether it can run on this, `EC2` or `FARGATE`.
+    pub(super) fn runs_on(&self, launch: &str) -> bool {
+        self.content.list("compatibilities").iter().any(|it| it == launch)
+    }
+}
+
+/// A number of CPU units or MiB, which may be written as `.5 vCPU` or `1 GB`.
+fn units(text: &str, unit: &str) -> Option<u64> {
+    let lower = text.trim().to_ascii_lowercase();
+    match lower.strip_suffix(unit) {
+        Some(number) => {
+            let number: f64 = number.trim().parse().ok()?;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is between 0 and a billion"
+            )]
+            (0.0..1e9).contains(&number).then_some((number * 1024.0) as u64)
+        }
+        None => lower.parse().ok(),
+    }
+}
+
+/// `RegisterTaskDefinition`.
+pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answer {
+    let lacking = ["inferenceAccelerators", "proxyConfiguration", "placementConstraints"];
+    lacks(input, "RegisterTaskDefinition", &lacking)?;
+    let family = input.text("family").to_owned();
+    if !is_name(&family) {
+        return Err(client(
+            "Invalid family. Up to 255 letters (uppercase and lowercase), numbers, underscores, \
+             and hyphens are allowed.",
+        ));
+    }
+    let tags = wanted_tags(input)?;
+    check_containers(input)?;
+    let fits_fargate = fargate(input);
+    if input.texts("requiresCompatibilities").iter().any(|it| it == "FARGATE") {
+        fits_fargate.clone()?;
+    }
+    check_size(input)?;
+    for role in ["executionRoleArn", "taskRoleArn"] {
+        let arn = input.some_text(role).filter(|arn| !arn.is_empty());
+        if arn.is_some_and(|arn| !iam::is_assumable(world, arn, "ecs-tasks.amazonaws.com")) {
+            return Err(client("Role is not valid"));
+        }
+    }
+    let number = world.ecs.families.get(&family).map_or(1, |it| it.last + 1);
+    let arn = world.arn("ecs", &format!("task-definition/{family}:{number}"));
+    let mut content = input.clone();
+    if let Some(content) = content.as_object_mut() {
+        content.remove("tags");
+    }
+    content["taskDefinitionArn"] = arn.as_str().into();
+    content["revision"] = number.into();
+    content["registeredAt"] = world.timestamp().into();
+    content["registeredBy"] =
+        format!("arn:aws:iam::{}:user/rehearsal", super::super::world::ACCOUNT).into();
+    let compatibilities: &[&str] =
+        if fits_fargate.is_ok() { &["EC2", "FARGATE"] } else { &["EC2"] };
+    content["compatibilities"] = json!(compatibilities);
+    for list in ["volumes", "placementConstraints", "requiresAttributes"] {
+        default(&mut content, list, json!([]));
+    }
+    if let Some(containers) = content["containerDefinitions"].as_array_mut() {
+        for container in containers {
+            default(container, "cpu", json!(0));
+            default(container, "essential", json!(true));
+            let lists =
+                ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"];
+            lists.iter().for_each(|list| default(container, list, json!([])));
+        }
+    }
+    let revision = Revision {
+        arn,
+        status: "ACTIVE",
+        content,
+        tags: tags.clone(),
+        deregistered: None,
+        deleted: None,
+    };
+    let answer = describe(world, &revision);
+    let family = world.ecs.families.entry(family).or_default();
+    family.last = number;
+    family.revisions.insert(number, revision);
+    Ok(json!({ "taskDefinition": answer, "tags": ecs_tag_list(&tags) }))
+}
+
+fn default(of: &mut Value, name: &str, value: Value) {
+    if of.get(name).is_none_or(Value::is_null) {
+        of[name] = value;
+    }
+}
+
+fn check_containers(input: &Value) -> Result<(), Refusal> {
+    let containers = input.list("containerDefinitions");
+    if containers.is_empty() {
+        return Err(client("Container list cannot be empty."));
+    }
+    let mut names = Vec::new();
+    for container in containers {
+        let name = container.text("name");
+        if container.text("image").is_empty() {
+            return Err(client("Container.image should not be null or empty."));
+        }
+        if name.is_empty() {
+            return Err(client("Container.name should not be null or empty."));
+        }
+        if names.contains(&name) {
+            return Err(client("Container.name contains duplicate entries."));
+        }
+        names.push(name);
+        let has_memory =
+            ["memory", "memoryReservation"].iter().any(|it| container.number(it).is_some());
+        if !has_memory && input.some_text("memory").is_none() {
+            return Err(client(format!(
+                "Invalid setting for container '{name}'. At least one of 'memory' or \
+                 'memoryReservation' must be specified."
+            )));
+        }
+        for port in container.list("portMappings") {
+            let (host, own) = (port.number("hostPort"), port.number("containerPort"));
+            let fixed = host.filter(|host| *host != 0);
+            let awsvpc = input.text("networkMode") == "awsvpc";
+            if awsvpc && fixed.is_some() && host != own {
+                return Err(client(
+                    "When networkMode=awsvpc, the host ports and container ports in port mappings \
+                     must match.",
+                ));
+            }
+        }
+    }
+    if !containers.iter().any(|it| it.flag("essential").unwrap_or(true)) {
+        return Err(client("Task definition does not have essential container."));
+    }
+    Ok(())
+}
+
+/// Checks sizes that hold wherever tasks run.
+fn check_size(input: &Value) -> Result<(), Refusal> {
+    let sum = |name: &str| -> u64 {
+        let of = |it: &Value| it.number(name).and_then(|it| u64::try_from(it).ok()).unwrap_or(0);
+        input.list("containerDefinitions").iter().map(of).sum()
+    };
+    for (name, unit, words) in [("cpu", "vcpu", "cpu"), ("memory", "gb", "memory")] {
+        let Some(text) = input.some_text(name) else { continue };
+        let size = units(text, unit)
+            .ok_or_else(|| client(format!("Invalid '{words}' setting for task.")))?;
+        if name == "cpu" && !(128..=196_608).contains(&size) {
+            return Err(client("Invalid 'cpu' setting for task. Specify from 128 to 196608."));
+        }
+        let too_much = match name {
+            // CPU is shared, memory is not: each container's limit has to be within the task's.
+            "cpu" => sum(name) > size,
+            _ => {
+                let mut containers = input.list("containerDefinitions").iter();
+                containers.any(|it| it.number(name).is_some_and(|own| own > size.cast_signed()))
+            }
+        };
+        if too_much {
+            return Err(client(format!(
+                "Invalid setting for container. The '{words}' of the containers must not be \
+                 greater than that of the task."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether Fargate would run it, or why not.
+fn fargate(input: &Value) -> Result<(), Refusal> {
+    if input.text("networkMode") != "awsvpc" {
+        return Err(client("Fargate only supports network mode 'awsvpc'."));
+    }
+    let of = |name: &str, unit| {
+        let missing =
+            || client(format!("Fargate requires that '{name}' be defined at the task level."));
+        input.some_text(name).and_then(|text| units(text, unit)).ok_or_else(missing)
+    };
+    let (cpu, memory) = (of("cpu", "vcpu")?, of("memory", "gb")?);
+    let gib = |gib: u64| gib * 1024;
+    let (least, most, step) = match cpu {
+        256 if memory == 512 => (512, 512, 512),
+        256 => (gib(1), gib(2), gib(1)),
+        512 => (gib(1), gib(4), gib(1)),
+        1024 => (gib(2), gib(8), gib(1)),
+        2048 => (gib(4), gib(16), gib(1)),
+        4096 => (gib(8), gib(30), gib(1)),
+        8192 => (gib(16), gib(60), gib(4)),
+        16_384 => (gib(32), gib(120), gib(8)),
+        32_768 => (gib(60), gib(244), gib(4)),
+        _ => (1, 0, 1),
+    };
+    if !(least..=most).contains(&memory) || !(memory - least).is_multiple_of(step) {
+        return Err(client(format!(
+            "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See \
+             the Amazon ECS documentation for the valid values."
+        )));
+    }
+    let logs = |it: &Value| it.part("logConfiguration").text("logDriver") == "awslogs";
+    let mut containers = input.list("containerDefinitions").iter();
+    if containers.any(logs) && input.text("executionRoleArn").is_empty() {
+        return Err(client(
+            "Fargate requires task definition to have execution role ARN to support log driver \
+             awslogs.",
+        ));
+    }
+    Ok(())
+}
+
+/// The revision that a family, `family:revision` or ARN names; of a family the newest `ACTIVE` one.
+pub(super) fn find(world: &World, name: &str) -> Option<Key> {
+    let name = short(name);
+    match name.rsplit_once(':') {
+        Some((family, number)) => {
+            let key = (family.to_owned(), number.parse().ok()?);
+            get(world, &key).map(|_| key)
+        }
+        None => {
+            let family = world.ecs.families.get(name)?;
+            let active = family.revisions.iter().rev().find(|(_, it)| it.status == "ACTIVE");
+            active.map(|(number, _)| (name.to_owned(), *number))
+        }
+    }
+}
+
+/// A revision.
+pub(super) fn get<'a>(world: &'a World, (family, number): &Key) -> Option<&'a Revision> {
+    world.ecs.families.get(family)?.revisions.get(number)
+}
+
+fn get_mut<'a>(world: &'a mut World, (family, number): &Key) -> Option<&'a mut Revision> {
+    world.ecs.families.get_mut(family)?.revisions.get_mut(number)
+}
+
+/// `DescribeTaskDefinition`.
+pub(super) fn describe_task_definition(world: &mut World, input: &Value) -> Answer {
+    let key = find(world, input.text("taskDefinition"));
+    let revision = key.as_ref().and_then(|key| get(world, key));
+    let revision = revision.ok_or_else(|| client("Unable to describe task definition."))?;
+    let mut answer = json!({ "taskDefinition": describe(world, revision), "tags": [] });
+    if includes(input, "TAGS") {
+        answer["tags"] = ecs_tag_list(&revision.tags);
+    }
+    Ok(answer)
+}
+
+fn describe(world: &World, revision: &Revision) -> Value {
+    let mut answer = revision.content.clone();
+    answer["status"] = revision.status.into();
+    if let Some(at) = revision.deregistered {
+        answer["deregisteredAt"] = world.timestamp_at(at).into();
+    }
+    if let Some(at) = revision.deleted {
+        answer["deleteRequestedAt"] = world.timestamp_at(at).into();
+    }
+    answer
+}
+
+/// `ListTaskDefinitions`: the prefix is a whole family's name.
+pub(super) fn list_task_definitions(world: &mut World, input: &Value) -> Answer {
+    let status = input.some_text("status").unwrap_or("ACTIVE");
+    let family = input.some_text("familyPrefix").filter(|it| !it.is_empty());
+    let families =
+        world.ecs.families.iter().filter(|(name, _)| family.is_none_or(|it| it == *name));
+    let revisions = families.flat_map(|(_, family)| family.revisions.values());
+    let revisions = revisions.filter(|it| it.status == status);
+    let mut arns: Vec<_> = revisions.map(|it| it.arn.clone().into()).collect();
+    if input.text("sort") == "DESC" {
+        arns.reverse();
+    }
+    page(input, "taskDefinitionArns", arns, 100)
+}
+
+/// `ListTaskDefinitionFamilies`: by default also those that have no `ACTIVE` revision left.
+pub(super) fn list_families(world: &mut World, input: &Value) -> Answer {
+    let prefix = input.text("familyPrefix");
+    let status = input.some_text("status").unwrap_or("ALL");
+    let wanted = |family: &Family| {
+        let active = family.revisions.values().any(|it| it.status == "ACTIVE");
+        match status {
+            "ACTIVE" => active,
+            "INACTIVE" => !active && !family.revisions.is_empty(),
+            _ => !family.revisions.is_empty(),
+        }
+    };
+    let families = world.ecs.families.iter();
+    let families = families.filter(|(name, it)| name.starts_with(prefix) && wanted(it));
+    let names = families.map(|(name, _)| name.as_str().into()).collect();
+    page(input, "families", names, 100)
+}
+
+/// `DeregisterTaskDefinition`.
+pub(super) fn deregister_task_definition(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("taskDefinition");
+    let key = find(world, name).filter(|_| short(name).contains(':'));
+    let key = key.ok_or_else(|| {
+        client(
+            "The specified task definition does not exist. Specify a valid account, family, \
+             revision and try again.",
+        )
+    })?;
+    let now = world.now;
+    let revision = get_mut(world, &key).filter(|it| it.status == "ACTIVE").ok_or_else(|| {
+        invalid(
+            "The specified task definition is inactive. You can only deregister active task \
+             definitions.",
+        )
+    })?;
+    revision.status = "INACTIVE";
+    revision.deregistered = Some(now);
+    let answer = get(world, &key).map(|it| describe(world, it));
+    Ok(json!({ "taskDefinition": answer }))
+}
+
+/// `DeleteTaskDefinitions`: what cannot be deleted is told one by one, and is no error.
+pub(super) fn delete_task_definitions(world: &mut World, input: &Value) -> Answer {
+    let names = input.texts("taskDefinitions");
+    if names.is_empty() || names.len() > 10 {
+        return Err(invalid("Task definitions must have from 1 to 10 elements."));
+    }
+    let (mut deleted, mut failures) = (Vec::new(), Vec::new());
+    let now = world.now;
+    let lag = match world.scenario.doubts("deregistration-lags") {
+        true => Duration::from_secs(10),
+        false => Duration::ZERO,
+    };
+    for name in &names {
+        let key = find(world, name).filter(|_| short(name).contains(':'));
+        let Some((key, revision)) = key.and_then(|key| {
+            let revision = get_mut(world, &key)?;
+            Some((key, revision))
+        }) else {
+            failures.push(failure(
+                name,
+                "The specified task definition was not found. Specify a valid account, family, \
+                 revision and try again.",
+            ));
+            continue;
+        };
+        if revision.deregistered.is_none_or(|at| at + lag > now) {
+            failures.push(failure(
+                name,
+                "The specified task definition is still in ACTIVE status. Please deregister the \
+                 target and try again.",
+            ));
+            continue;
+        }
+        if revision.status == "INACTIVE" {
+            revision.status = "DELETE_IN_PROGRESS";
+            revision.deleted = Some(now);
+            let after = nth(&key.0, key.1);
+            let after = world.dice.delay("task-definition.delete", &after, 20.0..=120.0);
+            world.after(after, sweep);
+        }
+        deleted.extend(get(world, &key).map(|it| describe(world, it)));
+    }
+    Ok(json!({ "taskDefinitions": deleted, "failures": failures }))
+}
+
+/// Forgets the deleted revisions that no task and no service uses any more.
+pub(super) fn sweep(world: &mut World) {
+    let tasks = world.ecs.tasks.values().filter(|it| it.status != TaskStatus::Stopped);
+    let mut used: Vec<Key> = tasks.map(|it| it.definition.clone()).collect();
+    for service in world.ecs.services.values().filter(|it| it.status != "INACTIVE") {
+        used.push(service.setup.definition.clone());
+        used.extend(service.deployments.iter().map(|it| it.setup.definition.clone()));
+    }
+    let (now, dice) = (world.now, &world.dice);
+    for (name, family) in &mut world.ecs.families {
+        family.revisions.retain(|number, revision| {
+            let Some(deleted) = revision.deleted else { return true };
+            let takes = dice.delay("task-definition.delete", &nth(name, number), 20.0..=120.0);
+            deleted + takes > now || used.contains(&(name.clone(), *number))
+        });
+    }
+}

@@ -1,0 +1,318 @@
+//! The rules that matter, driven through [`super::answer`].
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::ec2;
+use super::super::fields::Fields;
+use super::super::scenario::Scenario;
+use super::super::world::World;
+use super::answer;
+
+fn world() -> World {
+    World::new(7, Scenario::default())
+}
+
+fn wait(world: &mut World, seconds: u64) {
+    let until = world.now + Duration::from_secs(seconds);
+    world.advance(until);
+}
+
+fn ok(world: &mut World, operation: &str, input: Value) -> Value {
+    answer(world, operation, &input).unwrap_or_else(|why| panic!("{operation}: {why}"))
+}
+
+fn no(world: &mut World, operation: &str, input: Value) -> String {
+    match answer(world, operation, &input) {
+        Ok(answer) => panic!("{operation} should be refused: {answer}"),
+        Err(why) => why.to_string(),
+    }
+}
+
+fn cluster(world: &mut World) {
+    ok(world, "CreateCluster", json!({ "clusterName": "c" }));
+    wait(world, 5);
+}
+
+fn described(world: &mut World) -> Value {
+    let input = json!({ "clusters": ["c"], "include": ["ATTACHMENTS", "TAGS", "SETTINGS"] });
+    ok(world, "DescribeClusters", input)["clusters"][0].clone()
+}
+
+fn definition(image: &str, cpu: &str, memory: &str) -> Value {
+    json!({
+        "family": "td",
+        "cpu": cpu,
+        "memory": memory,
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [{
+            "name": "web",
+            "image": image,
+            "portMappings": [{ "containerPort": 80, "hostPort": 80 }],
+        }],
+    })
+}
+
+/// A subnet with a way out for public addresses, and a security group.
+fn network(world: &mut World) -> Value {
+    let mut ask = |operation: &str, input: Value| {
+        let answer = ec2::answer(world, operation, &input).unwrap_or_default();
+        wait(world, 10);
+        answer
+    };
+    let id = |value: &Value, usual: &str| value.as_str().unwrap_or(usual).to_owned();
+    let vpc = ask("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }));
+    let vpc = id(&vpc["Vpc"]["VpcId"], "vpc-1");
+    let subnet = json!({
+        "VpcId": vpc, "CidrBlock": "10.0.0.0/24", "AvailabilityZone": "us-east-1a",
+    });
+    let subnet = id(&ask("CreateSubnet", subnet)["Subnet"]["SubnetId"], "subnet-1");
+    let gateway = ask("CreateInternetGateway", json!({}));
+    let gateway = id(&gateway["InternetGateway"]["InternetGatewayId"], "igw-1");
+    ask("AttachInternetGateway", json!({ "InternetGatewayId": gateway, "VpcId": vpc }));
+    let table = ask("CreateRouteTable", json!({ "VpcId": vpc }));
+    let table = id(&table["RouteTable"]["RouteTableId"], "rtb-1");
+    ask("AssociateRouteTable", json!({ "RouteTableId": table, "SubnetId": subnet }));
+    let route = json!({
+        "RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway,
+    });
+    ask("CreateRoute", route);
+    let group = json!({ "GroupName": "g", "Description": "g", "VpcId": vpc });
+    let group = id(&ask("CreateSecurityGroup", group)["GroupId"], "sg-1");
+    json!({ "awsvpcConfiguration": {
+        "subnets": [subnet], "securityGroups": [group], "assignPublicIp": "ENABLED",
+    } })
+}
+
+/// A service of two tasks on Fargate, just asked for.
+fn service(world: &mut World, image: &str) -> Value {
+    cluster(world);
+    ok(world, "RegisterTaskDefinition", definition(image, "256", "512"));
+    let input = json!({
+        "cluster": "c",
+        "serviceName": "web",
+        "taskDefinition": "td",
+        "desiredCount": 2,
+        "launchType": "FARGATE",
+        "networkConfiguration": network(world),
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": { "enable": true, "rollback": true },
+        },
+    });
+    ok(world, "CreateService", input.clone());
+    input
+}
+
+fn look(world: &mut World) -> Value {
+    let input = json!({ "cluster": "c", "services": ["web"] });
+    ok(world, "DescribeServices", input)["services"][0].clone()
+}
+
+#[test]
+fn a_living_cluster_answers_for_its_name_and_a_deleted_one_frees_it() {
+    let mut world = world();
+    let made = ok(&mut world, "CreateCluster", json!({ "clusterName": "c" }));
+    assert_eq!(made["cluster"]["status"], "PROVISIONING");
+    wait(&mut world, 3);
+    assert_eq!(described(&mut world)["status"], "ACTIVE");
+    ok(&mut world, "CreateCluster", json!({ "clusterName": "c" }));
+    let insights = json!([{ "name": "containerInsights", "value": "enabled" }]);
+    let why = no(&mut world, "CreateCluster", json!({ "clusterName": "c", "settings": insights }));
+    assert!(why.contains("Arguments on this idempotent request are inconsistent"), "{why}");
+    ok(&mut world, "DeleteCluster", json!({ "cluster": "c" }));
+    assert_eq!(described(&mut world)["status"], "DEPROVISIONING");
+    wait(&mut world, 5);
+    assert_eq!(described(&mut world)["status"], "INACTIVE");
+    assert!(no(&mut world, "DeleteCluster", json!({ "cluster": "c" })).contains("inactive"));
+    assert!(no(&mut world, "ListServices", json!({ "cluster": "c" })).contains("inactive"));
+    let missing = no(&mut world, "ListServices", json!({ "cluster": "other" }));
+    assert!(missing.starts_with("ClusterNotFoundException"), "{missing}");
+    assert_eq!(super::ids(&world), [""; 0]);
+    ok(&mut world, "CreateCluster", json!({ "clusterName": "c" }));
+}
+
+#[test]
+fn a_provider_is_detached_before_it_is_deleted_and_one_change_at_a_time() {
+    let mut world = world();
+    cluster(&mut world);
+    for name in ["ecs-demo", "AwsDemo", "fargate1"] {
+        let input =
+            json!({ "name": name, "autoScalingGroupProvider": { "autoScalingGroupArn": "a" } });
+        assert!(no(&mut world, "CreateCapacityProvider", input).contains("cannot be prefixed"));
+    }
+    let put = |names: &[&str]| json!({ "cluster": "c", "capacityProviders": names, "defaultCapacityProviderStrategy": [] });
+    let why = no(&mut world, "PutClusterCapacityProviders", put(&["cp"]));
+    assert!(why.starts_with("InvalidParameterException") && why.contains("was not found"), "{why}");
+    super::capacity_provider::insert_for_test(&mut world, "cp");
+    ok(&mut world, "PutClusterCapacityProviders", put(&["cp"]));
+    let why = no(&mut world, "PutClusterCapacityProviders", put(&[]));
+    assert!(why.starts_with("UpdateInProgressException"), "{why}");
+    assert!(no(&mut world, "DeleteCluster", json!({ "cluster": "c" })).starts_with("UpdateInP"));
+    assert_eq!(described(&mut world)["attachmentsStatus"], "UPDATE_IN_PROGRESS");
+    wait(&mut world, 20);
+    // Its group does not exist.
+    assert_eq!(described(&mut world)["attachmentsStatus"], "UPDATE_FAILED");
+    let delete = json!({ "capacityProvider": "cp" });
+    let refused = ok(&mut world, "DeleteCapacityProvider", delete.clone());
+    assert_eq!(refused["capacityProvider"]["updateStatus"], "DELETE_FAILED");
+    assert_eq!(refused["capacityProvider"]["status"], "ACTIVE");
+    let why = no(&mut world, "DeleteCluster", json!({ "cluster": "c" }));
+    assert!(why.starts_with("ClusterContainsCapacityProviderException"), "{why}");
+    ok(&mut world, "PutClusterCapacityProviders", put(&[]));
+    wait(&mut world, 20);
+    assert_eq!(described(&mut world)["attachmentsStatus"], "UPDATE_COMPLETE");
+    let going = ok(&mut world, "DeleteCapacityProvider", delete.clone());
+    assert_eq!(going["capacityProvider"]["updateStatus"], "DELETE_IN_PROGRESS");
+    wait(&mut world, 20);
+    let look = json!({ "capacityProviders": ["cp", "other"] });
+    let look = ok(&mut world, "DescribeCapacityProviders", look);
+    assert_eq!(look["capacityProviders"][0]["status"], "INACTIVE");
+    assert_eq!(look["failures"][0]["reason"], "MISSING");
+    assert!(no(&mut world, "DeleteCapacityProvider", delete).contains("does not exist"));
+}
+
+#[test]
+fn revisions_count_on_and_go_in_two_steps() {
+    let mut world = world();
+    for (cpu, memory) in [("256", "4096"), ("1024", "1024"), ("300", "512"), ("8192", "17408")] {
+        let why = no(&mut world, "RegisterTaskDefinition", definition("nginx", cpu, memory));
+        assert!(why.contains("No Fargate configuration exists for given values"), "{why}");
+    }
+    let mut other = definition("nginx", "256", "512");
+    other["containerDefinitions"][0]["portMappings"][0]["hostPort"] = 81.into();
+    assert!(no(&mut world, "RegisterTaskDefinition", other).contains("must match"));
+    for number in 1..=2 {
+        let made = ok(&mut world, "RegisterTaskDefinition", definition("nginx", "256", "512"));
+        assert_eq!(made["taskDefinition"]["revision"], number);
+    }
+    let both = json!({ "taskDefinitions": ["td:1", "td:2"] });
+    ok(&mut world, "DeregisterTaskDefinition", json!({ "taskDefinition": "td:1" }));
+    let answer = ok(&mut world, "DeleteTaskDefinitions", both.clone());
+    assert_eq!(answer.list("taskDefinitions").len(), 1);
+    assert!(answer["failures"][0].text("reason").contains("still in ACTIVE status"));
+    ok(&mut world, "DeregisterTaskDefinition", json!({ "taskDefinition": "td:2" }));
+    ok(&mut world, "DeleteTaskDefinitions", both);
+    assert_eq!(super::ids(&world), [""; 0]);
+    assert_eq!(ok(&mut world, "ListTaskDefinitionFamilies", json!({})).texts("families"), ["td"]);
+    wait(&mut world, 120);
+    assert!(ok(&mut world, "ListTaskDefinitionFamilies", json!({})).list("families").is_empty());
+    let why = no(&mut world, "DescribeTaskDefinition", json!({ "taskDefinition": "td" }));
+    assert_eq!(why, "ClientException: Unable to describe task definition.");
+    let made = ok(&mut world, "RegisterTaskDefinition", definition("nginx", "256", "512"));
+    assert_eq!(made["taskDefinition"]["revision"], 3);
+}
+
+#[test]
+fn a_service_becomes_steady_and_goes_when_its_tasks_stop() {
+    let mut world = world();
+    let input = service(&mut world, "nginx");
+    assert_eq!(look(&mut world)["deployments"][0]["rolloutState"], "IN_PROGRESS");
+    ok(&mut world, "CreateService", input.clone());
+    let other = {
+        let mut it = input;
+        it["desiredCount"] = 3.into();
+        it
+    };
+    let why = no(&mut world, "CreateService", other.clone());
+    assert!(why.contains("Creation of service was not idempotent"), "{why}");
+    wait(&mut world, 25);
+    assert_eq!(look(&mut world)["runningCount"], 0, "no task of Fargate runs that early");
+    wait(&mut world, 45);
+    let steady = look(&mut world);
+    assert_eq!(steady["deployments"][0]["rolloutState"], "COMPLETED", "{steady:#}");
+    assert_eq!(steady["events"][0]["message"], "(service web) has reached a steady state.");
+    let rollout = &super::rollouts(&world)[0];
+    assert!(rollout.running < rollout.completed && rollout.completed.is_some());
+    ok(&mut world, "UpdateService", json!({ "cluster": "c", "service": "web", "desiredCount": 1 }));
+    assert_eq!(look(&mut world).list("deployments").len(), 1);
+    let why = no(&mut world, "DeleteService", json!({ "cluster": "c", "service": "web" }));
+    assert!(why.contains("scaled above 0"), "{why}");
+    let why = no(&mut world, "DeleteCluster", json!({ "cluster": "c" }));
+    assert!(why.starts_with("ClusterContainsServicesException"), "{why}");
+    ok(&mut world, "DeleteService", json!({ "cluster": "c", "service": "web", "force": true }));
+    assert!(
+        ok(&mut world, "ListServices", json!({ "cluster": "c" })).list("serviceArns").is_empty()
+    );
+    assert_eq!(look(&mut world)["status"], "DRAINING");
+    assert!(no(&mut world, "CreateService", other).contains("still Draining"));
+    wait(&mut world, 15);
+    assert_eq!(look(&mut world)["status"], "INACTIVE");
+    ok(&mut world, "DeleteCluster", json!({ "cluster": "c" }));
+    let stopped = json!({ "cluster": "c", "desiredStatus": "STOPPED" });
+    assert_eq!(ok(&mut world, "ListTasks", stopped).list("taskArns").len(), 2);
+}
+
+#[test]
+fn tasks_that_never_run_trip_the_breaker_and_roll_back() {
+    let scenario = Scenario { missing_images: vec!["nothing".into()], ..Scenario::default() };
+    let mut world = World::new(7, scenario);
+    service(&mut world, "nginx");
+    wait(&mut world, 70);
+    let before = look(&mut world);
+    let id = before["deployments"][0].text("id").to_owned();
+    ok(&mut world, "RegisterTaskDefinition", definition("nothing", "256", "512"));
+    let update = json!({ "cluster": "c", "service": "web", "taskDefinition": "td" });
+    ok(&mut world, "UpdateService", update);
+    let mut failed = None;
+    for _ in 0..300 {
+        wait(&mut world, 1);
+        let now = look(&mut world);
+        assert_eq!(now["runningCount"], 2, "the former tasks go on");
+        if now.list("deployments").iter().any(|it| it["rolloutState"] == "FAILED") {
+            failed = Some(now);
+            break;
+        }
+    }
+    let failed = failed.expect("the breaker trips within minutes");
+    assert_eq!(failed["deployments"][0]["id"], id.as_str());
+    let reason = failed["deployments"][0].text("rolloutStateReason");
+    assert!(reason.contains("rolling back to deploymentId"), "{reason}");
+    assert!(failed["deployments"][1]["failedTasks"].as_u64() >= Some(3));
+    let tasks = ok(&mut world, "ListTasks", json!({ "cluster": "c", "desiredStatus": "STOPPED" }));
+    let tasks = json!({ "cluster": "c", "tasks": tasks["taskArns"] });
+    let task = ok(&mut world, "DescribeTasks", tasks)["tasks"][0].clone();
+    assert_eq!(task["stopCode"], "TaskFailedToStart");
+    assert!(task.text("stoppedReason").starts_with("CannotPullContainerError"), "{task}");
+    wait(&mut world, 30);
+    let after = look(&mut world);
+    assert_eq!(after.list("deployments").len(), 1);
+    assert_eq!(after["deployments"][0]["rolloutState"], "COMPLETED");
+    assert!(after.text("taskDefinition").ends_with("td:1"));
+}
+
+#[test]
+fn a_first_deployment_fails_where_it_stands_and_another_one_replaces_it() {
+    let scenario = Scenario { missing_images: vec!["nothing".into()], ..Scenario::default() };
+    let mut world = World::new(8, scenario);
+    service(&mut world, "nothing");
+    wait(&mut world, 300);
+    let failed = look(&mut world);
+    assert_eq!(failed["deployments"][0]["rolloutState"], "FAILED");
+    assert_eq!(failed["deployments"][0]["status"], "PRIMARY");
+    let started = failed.list("events").len();
+    wait(&mut world, 600);
+    assert_eq!(look(&mut world).list("events").len(), started, "nothing goes on");
+    ok(&mut world, "RegisterTaskDefinition", definition("nginx", "256", "512"));
+    let update = json!({ "cluster": "c", "service": "web", "taskDefinition": "td" });
+    ok(&mut world, "UpdateService", update);
+    wait(&mut world, 80);
+    assert_eq!(look(&mut world)["deployments"][0]["rolloutState"], "COMPLETED");
+}
+
+#[test]
+fn a_rollout_replaces_tasks_without_falling_below_its_least() {
+    let mut world = world();
+    service(&mut world, "nginx");
+    wait(&mut world, 70);
+    let force = json!({ "cluster": "c", "service": "web", "forceNewDeployment": true });
+    ok(&mut world, "UpdateService", force);
+    for _ in 0..40 {
+        wait(&mut world, 3);
+        assert!(look(&mut world)["runningCount"].as_u64() >= Some(2));
+    }
+    let after = look(&mut world);
+    assert_eq!(after.list("deployments").len(), 1);
+    assert_eq!(after["deployments"][0]["rolloutState"], "COMPLETED");
+}

@@ -1,0 +1,252 @@
+//! IAM: roles, their policies, and instance profiles. It is one for the whole account.
+//!
+//! Two delays make IAM what it is. What was just made is not found for a moment, by IAM's own calls.
+//! And it takes longer until the other services take a role, a policy or a profile for real; nobody
+//! can ask IAM when that is, so those who need one are refused and try again (`docs/aws-facts.md`,
+//! "What just made is not visible yet"). Names are unique whatever their case and their path.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fields::{Fields, Tags};
+use super::refusal::{Answer, Refusal};
+use super::scenario::Scenario;
+use super::world::{ACCOUNT, World};
+
+mod attached;
+mod document;
+mod inline;
+mod linked;
+mod profile;
+mod role;
+mod tag;
+
+#[cfg(test)]
+mod tests;
+
+/// A label of the dice, and the seconds that it usually takes.
+type Delay = (&'static str, RangeInclusive<f64>);
+
+/// Until IAM's own calls find a new role or profile: reads after writes are "seen" to miss.
+const VISIBLE: Delay = ("iam.visible", 0.0..=3.0);
+/// Until `AddRoleToInstanceProfile` finds a new role (API, `NoSuchEntity` "The role with name").
+const ADDABLE: Delay = ("iam.addable", 0.0..=5.0);
+/// Until `GetInstanceProfile` shows an ARN instead of the id (terraform-provider-aws,
+/// `iam/instance_profile.go`).
+const PROFILE_ARN: Delay = ("iam.profile-arn", 0.0..=3.0);
+/// Until other services can assume a new role (seen: "Role is not valid").
+const ROLE: Delay = ("iam.role", 5.0..=15.0);
+/// Until a changed trust policy counts (seen).
+const TRUST: Delay = ("iam.trust", 5.0..=15.0);
+/// Until an attached policy counts (seen).
+const POLICY: Delay = ("iam.policy", 5.0..=15.0);
+/// Until Auto Scaling and EC2 see a profile's role: refused after 3 s, accepted after 34 s
+/// (eksctl#8039).
+const PROFILE: Delay = ("iam.profile", 5.0..=30.0);
+/// Until a service can use its new service-linked role (API, `ServiceLinkedRoleFailure`).
+const LINKED: Delay = ("iam.linked-role", 5.0..=20.0);
+
+/// Everything of IAM in the account.
+#[derive(Debug, Default)]
+pub struct Iam {
+    /// By name in lower case.
+    roles: BTreeMap<String, role::Role>,
+    /// By name in lower case.
+    profiles: BTreeMap<String, profile::Profile>,
+}
+
+impl Iam {
+    /// The account as it is before anything is done: with the service-linked roles of ECS, Auto
+    /// Scaling and load balancing, unless the scenario says that it is fresh.
+    pub fn new(scenario: &Scenario) -> Self {
+        if scenario.fresh_account { Self::default() } else { linked::used_account() }
+    }
+}
+
+/// Whether AWS has a service-linked role yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkedRole {
+    /// There is none.
+    Missing,
+    /// It was made seconds ago and cannot be used yet.
+    Fresh,
+    /// It can be used.
+    Usable,
+}
+
+/// Answers one call.
+pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
+    match operation {
+        "CreateRole" => role::create_role(world, input),
+        "GetRole" => role::get_role(world, input),
+        "ListRoles" => role::list_roles(world, input),
+        "DeleteRole" => role::delete_role(world, input),
+        "UpdateAssumeRolePolicy" => role::update_assume_role_policy(world, input),
+        "TagRole" => tag::tag_role(world, input),
+        "UntagRole" => tag::untag_role(world, input),
+        "ListRoleTags" => tag::list_role_tags(world, input),
+        "PutRolePolicy" => inline::put_role_policy(world, input),
+        "GetRolePolicy" => inline::get_role_policy(world, input),
+        "ListRolePolicies" => inline::list_role_policies(world, input),
+        "DeleteRolePolicy" => inline::delete_role_policy(world, input),
+        "AttachRolePolicy" => attached::attach_role_policy(world, input),
+        "DetachRolePolicy" => attached::detach_role_policy(world, input),
+        "ListAttachedRolePolicies" => attached::list_attached_role_policies(world, input),
+        "CreateInstanceProfile" => profile::create_instance_profile(world, input),
+        "GetInstanceProfile" => profile::get_instance_profile(world, input),
+        "ListInstanceProfiles" => profile::list_instance_profiles(world, input),
+        "ListInstanceProfilesForRole" => profile::list_instance_profiles_for_role(world, input),
+        "AddRoleToInstanceProfile" => profile::add_role_to_instance_profile(world, input),
+        "RemoveRoleFromInstanceProfile" => profile::remove_role_from_instance_profile(world, input),
+        "DeleteInstanceProfile" => profile::delete_instance_profile(world, input),
+        "TagInstanceProfile" => tag::tag_instance_profile(world, input),
+        "UntagInstanceProfile" => tag::untag_instance_profile(world, input),
+        "ListInstanceProfileTags" => tag::list_instance_profile_tags(world, input),
+        "CreateServiceLinkedRole" => linked::create_service_linked_role(world, input),
+        _ => Err(Refusal::new("SimulatorLacks", operation)),
+    }
+}
+
+/// The service-linked role of a service such as `ecs.amazonaws.com`.
+pub fn linked_role(world: &World, service: &str) -> LinkedRole {
+    let path = linked::path(service);
+    match world.iam.roles.values().find(|role| role.path == path) {
+        None => LinkedRole::Missing,
+        Some(role) if role.counts_at > world.now => LinkedRole::Fresh,
+        Some(_) => LinkedRole::Usable,
+    }
+}
+
+/// AWS makes the role itself, as a service does at its first use.
+pub fn make_linked_role(world: &mut World, service: &str) {
+    if linked_role(world, service) == LinkedRole::Missing {
+        linked::make(world, service, None);
+    }
+}
+
+/// Whether other services see an instance profile with a role yet, by name or ARN.
+pub fn profile_is_visible(world: &World, name_or_arn: &str) -> bool {
+    let role = find_profile(world, name_or_arn).and_then(|profile| profile.role.as_ref());
+    role.is_some_and(|held| held.counts_at <= world.now)
+}
+
+/// ARN of the role of an instance profile, by name or ARN.
+pub fn role_of_profile(world: &World, name_or_arn: &str) -> Option<String> {
+    let held = find_profile(world, name_or_arn)?.role.as_ref()?;
+    Some(world.iam.roles.get(&held.role)?.arn())
+}
+
+/// Whether other services can assume a role yet: it is there, trusts `service`, and has propagated.
+pub fn is_assumable(world: &World, role_arn: &str, service: &str) -> bool {
+    find_role(world, role_arn).is_some_and(|role| {
+        let trust = role.trust_at(world.now);
+        trust.is_some_and(|trust| document::trusts(trust, service, &world.region))
+    })
+}
+
+/// Whether a managed policy of this name is attached to a role and has propagated.
+pub fn has_policy(world: &World, role_arn: &str, policy: &str) -> bool {
+    find_role(world, role_arn).is_some_and(|role| {
+        let named = |arn: &String| attached::name_of(arn) == policy;
+        role.attached.iter().any(|(arn, counts_at)| named(arn) && *counts_at <= world.now)
+    })
+}
+
+/// All that exists: ARNs of roles and instance profiles, and `role/policy` for each policy of a role
+/// that is not AWS's own.
+pub fn ids(world: &World) -> Vec<String> {
+    let mut ids: Vec<_> = world.iam.roles.values().map(role::Role::arn).collect();
+    ids.extend(world.iam.profiles.values().map(profile::Profile::arn));
+    for role in world.iam.roles.values().filter(|role| !role.is_linked()) {
+        let attached = role.attached.keys().map(|arn| attached::name_of(arn));
+        let policies = attached.chain(role.inline.keys().map(String::as_str));
+        ids.extend(policies.map(|policy| format!("{}/{policy}", role.name)));
+    }
+    ids
+}
+
+/// What has tags: its kind, its ARN and the tags.
+pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
+    let roles = world.iam.roles.values().filter(|role| !role.is_linked());
+    let roles = roles.map(|role| ("role".to_owned(), role.arn(), role.tags.clone()));
+    let profiles = world.iam.profiles.values();
+    let profiles = profiles.map(|it| ("instance-profile".to_owned(), it.arn(), it.tags.clone()));
+    roles.chain(profiles).collect()
+}
+
+fn find_role<'a>(world: &'a World, arn: &str) -> Option<&'a role::Role> {
+    // The path is part of the ARN: one with another path names nothing.
+    world.iam.roles.get(&last(arn)).filter(|role| role.arn() == arn)
+}
+
+fn find_profile<'a>(world: &'a World, name_or_arn: &str) -> Option<&'a profile::Profile> {
+    let profile = world.iam.profiles.get(&last(name_or_arn))?;
+    let is_it = profile.arn() == name_or_arn || profile.name.eq_ignore_ascii_case(name_or_arn);
+    is_it.then_some(profile)
+}
+
+/// What follows the last slash, as a key.
+fn last(arn: &str) -> String {
+    arn.rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn arn(kind: &str, path: &str, name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:{kind}{path}{name}")
+}
+
+/// When something that begins now is over.
+fn until(world: &World, (label, range): Delay, key: &str) -> Duration {
+    world.now + world.dice.delay(label, key, range)
+}
+
+/// The path that a thing shall stand under. AWS keeps one for itself.
+fn path(input: &Value) -> Result<String, Refusal> {
+    let path = input.some_text("Path").unwrap_or("/");
+    if path.starts_with("/aws-service-role/") || path.starts_with("/aws-reserved/") {
+        let message = format!("Path {path} is reserved for use by AWS.");
+        return Err(Refusal::new("InvalidInput", message));
+    }
+    Ok(path.to_owned())
+}
+
+fn no_such_entity(message: impl Into<String>) -> Refusal {
+    Refusal::new("NoSuchEntity", message).with_status(404)
+}
+
+fn already_exists(message: impl Into<String>) -> Refusal {
+    Refusal::new("EntityAlreadyExists", message).with_status(409)
+}
+
+fn delete_conflict(what: &str) -> Refusal {
+    let message = format!("Cannot delete entity, must {what} first.");
+    Refusal::new("DeleteConflict", message).with_status(409)
+}
+
+fn limit_exceeded(quota: &str, limit: usize) -> Refusal {
+    let message = format!("Cannot exceed quota for {quota}: {limit}");
+    Refusal::new("LimitExceeded", message).with_status(409)
+}
+
+/// The part of a listing that is asked for, under its name; the marker is where to go on.
+fn page(input: &Value, name: &str, mut all: Vec<Value>) -> Answer {
+    let count = input.number("MaxItems").and_then(|most| usize::try_from(most).ok()).unwrap_or(100);
+    let from = match input.some_text("Marker") {
+        None => 0,
+        Some(marker) => marker
+            .parse::<usize>()
+            .ok()
+            .filter(|from| *from <= all.len())
+            .ok_or_else(|| Refusal::new("ValidationError", "Invalid Marker."))?,
+    };
+    let to = from.saturating_add(count).min(all.len());
+    let is_truncated = to < all.len();
+    let items: Vec<_> = all.drain(from..to).collect();
+    let mut answer = json!({ name: items, "IsTruncated": is_truncated });
+    if is_truncated {
+        answer["Marker"] = json!(to.to_string());
+    }
+    Ok(answer)
+}

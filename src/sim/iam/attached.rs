@@ -1,0 +1,98 @@
+//! Managed policies of roles. Only AWS's own exist here: there is no `CreatePolicy`.
+
+use serde_json::{Value, json};
+
+use super::super::fields::Fields;
+use super::super::refusal::{Answer, Refusal};
+use super::super::world::World;
+use super::{POLICY, role};
+
+/// Those that matter, with the paths that they are often written without.
+const KNOWN: &[&str] = &[
+    "service-role/AmazonEC2ContainerServiceforEC2Role",
+    "service-role/AmazonECSTaskExecutionRolePolicy",
+    "service-role/AmazonECSInfrastructureRolePolicyForVolumes",
+    "AmazonSSMManagedInstanceCore",
+    "CloudWatchAgentServerPolicy",
+];
+
+/// What the names of AWS's other policies begin with.
+const BEGINNINGS: &[&str] = &[
+    "Amazon",
+    "AWS",
+    "CloudWatch",
+    "Administrator",
+    "PowerUser",
+    "ReadOnly",
+    "ViewOnly",
+    "Security",
+];
+
+/// How many a role may have.
+const MOST: usize = 10;
+
+/// The name of a policy, which ends its ARN.
+pub(super) fn name_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether AWS has such a policy. One that is known stands under its own path only.
+pub(super) fn is_known(arn: &str) -> bool {
+    let Some(policy) = arn.strip_prefix("arn:aws:iam::aws:policy/") else { return false };
+    let name = name_of(policy);
+    match KNOWN.iter().find(|known| name_of(known) == name) {
+        Some(known) => *known == policy,
+        None => BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)),
+    }
+}
+
+fn check(arn: &str) -> Result<(), Refusal> {
+    let is_arn = arn.starts_with("arn:") && arn.splitn(6, ':').count() == 6;
+    let invalid = || Refusal::new("InvalidInput", format!("ARN {arn} is not valid."));
+    if is_arn { Ok(()) } else { Err(invalid()) }
+}
+
+pub(super) fn attach_role_policy(world: &mut World, input: &Value) -> Answer {
+    let (name, arn) = (input.text("RoleName"), input.text("PolicyArn"));
+    check(arn)?;
+    let counts_at = super::until(world, POLICY, &format!("{name}/{}", name_of(arn)));
+    let role = role::find_mut(world, name)?;
+    if arn.contains(":policy/aws-service-role/") {
+        let message = "Cannot attach a Service Role Policy to a Customer Role.";
+        return Err(Refusal::new("PolicyNotAttachable", message));
+    }
+    if !is_known(arn) {
+        let message = format!("Policy {arn} does not exist or is not attachable.");
+        return Err(super::no_such_entity(message));
+    }
+    // Once more is no change.
+    if !role.attached.contains_key(arn) {
+        if role.attached.len() >= MOST {
+            return Err(super::limit_exceeded("PoliciesPerRole", MOST));
+        }
+        role.attached.insert(arn.to_owned(), counts_at);
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn detach_role_policy(world: &mut World, input: &Value) -> Answer {
+    let arn = input.text("PolicyArn");
+    check(arn)?;
+    let role = role::find_mut(world, input.text("RoleName"))?;
+    match role.attached.remove(arn) {
+        Some(_) => Ok(json!({})),
+        None => Err(super::no_such_entity(format!("Policy {arn} was not found."))),
+    }
+}
+
+pub(super) fn list_attached_role_policies(world: &mut World, input: &Value) -> Answer {
+    let role = role::find(world, input.text("RoleName"))?;
+    let prefix = input.some_text("PathPrefix").unwrap_or("/");
+    let is_below = |arn: &&String| {
+        let path = arn.split_once(":policy").map_or("/", |(_, path)| path);
+        path.starts_with(prefix)
+    };
+    let view = |arn: &String| json!({ "PolicyName": name_of(arn), "PolicyArn": arn });
+    let policies = role.attached.keys().filter(is_below).map(view).collect();
+    super::page(input, "AttachedPolicies", policies)
+}

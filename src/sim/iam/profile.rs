@@ -1,0 +1,168 @@
+//! Instance profiles: what hands a role to an instance. One holds at most one role.
+//!
+//! EC2 and Auto Scaling see a profile's role long after IAM does, counted from the moment when the
+//! role was put in (eksctl#8039). A profile goes only without its role (API
+//! `DeleteInstanceProfile`). `ListInstanceProfiles` shows no tags.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::fields::{Fields, Tags, tag_list};
+use super::super::refusal::{Answer, Refusal};
+use super::super::world::World;
+use super::{PROFILE, PROFILE_ARN, VISIBLE, role, tag};
+
+/// An instance profile.
+#[derive(Debug)]
+pub(super) struct Profile {
+    pub(super) name: String,
+    path: String,
+    id: String,
+    created: f64,
+    visible_at: Duration,
+    arn_shows_at: Duration,
+    pub(super) tags: Tags,
+    pub(super) role: Option<Held>,
+}
+
+/// The role in a profile.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The role's name in lower case.
+    pub(super) role: String,
+    /// When EC2 and Auto Scaling see it.
+    pub(super) counts_at: Duration,
+}
+
+impl Profile {
+    pub(super) fn arn(&self) -> String {
+        super::arn("instance-profile", &self.path, &self.name)
+    }
+
+    fn view(&self, world: &World) -> Value {
+        let role = self.role.as_ref().and_then(|held| world.iam.roles.get(&held.role));
+        json!({
+            "Path": self.path,
+            "InstanceProfileName": self.name,
+            "InstanceProfileId": self.id,
+            "Arn": self.arn(),
+            "CreateDate": self.created,
+            "Roles": role.iter().map(|role| role.view()).collect::<Vec<_>>(),
+        })
+    }
+
+    fn full_view(&self, world: &World) -> Value {
+        let mut view = self.view(world);
+        if !self.tags.is_empty() {
+            view["Tags"] = tag_list(&self.tags);
+        }
+        view
+    }
+}
+
+/// A profile that IAM's calls find.
+pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Profile, Refusal> {
+    let profile = world.iam.profiles.get(&name.to_ascii_lowercase());
+    profile.filter(|it| it.visible_at <= world.now).ok_or_else(|| unknown(name))
+}
+
+/// A profile that IAM's calls find, to change it.
+pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Profile, Refusal> {
+    let profile = world.iam.profiles.get_mut(&name.to_ascii_lowercase());
+    profile.filter(|it| it.visible_at <= world.now).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Refusal {
+    super::no_such_entity(format!("Instance Profile {name} cannot be found."))
+}
+
+pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("InstanceProfileName");
+    let path = super::path(input)?;
+    let tags = tag::checked(input)?;
+    let key = name.to_ascii_lowercase();
+    if world.iam.profiles.contains_key(&key) {
+        return Err(super::already_exists(format!("Instance Profile {name} already exists.")));
+    }
+    let profile = Profile {
+        name: name.to_owned(),
+        path,
+        id: format!("AIPA{}", world.hex(17).to_uppercase()),
+        created: world.timestamp(),
+        visible_at: super::until(world, VISIBLE, name),
+        arn_shows_at: super::until(world, PROFILE_ARN, name),
+        tags,
+        role: None,
+    };
+    let answer = json!({ "InstanceProfile": profile.full_view(world) });
+    world.iam.profiles.insert(key, profile);
+    Ok(answer)
+}
+
+pub(super) fn get_instance_profile(world: &mut World, input: &Value) -> Answer {
+    let profile = find(world, input.text("InstanceProfileName"))?;
+    let mut view = profile.full_view(world);
+    if profile.arn_shows_at > world.now {
+        view["Arn"] = json!(profile.id);
+    }
+    Ok(json!({ "InstanceProfile": view }))
+}
+
+pub(super) fn list_instance_profiles(world: &mut World, input: &Value) -> Answer {
+    let prefix = input.some_text("PathPrefix").unwrap_or("/");
+    let found = |it: &&Profile| it.visible_at <= world.now && it.path.starts_with(prefix);
+    let profiles = world.iam.profiles.values().filter(found).map(|it| it.view(world)).collect();
+    super::page(input, "InstanceProfiles", profiles)
+}
+
+pub(super) fn list_instance_profiles_for_role(world: &mut World, input: &Value) -> Answer {
+    let role = role::find(world, input.text("RoleName"))?.name.to_ascii_lowercase();
+    let holds = |it: &&Profile| {
+        it.visible_at <= world.now && it.role.as_ref().is_some_and(|held| held.role == role)
+    };
+    let profiles = world.iam.profiles.values().filter(holds).map(|it| it.view(world)).collect();
+    super::page(input, "InstanceProfiles", profiles)
+}
+
+pub(super) fn add_role_to_instance_profile(world: &mut World, input: &Value) -> Answer {
+    let (name, role) = (input.text("InstanceProfileName"), input.text("RoleName"));
+    let profile = find(world, name)?;
+    let key = role.to_ascii_lowercase();
+    let found = world.iam.roles.get(&key).filter(|role| role.addable_at <= world.now);
+    let found = found.ok_or_else(|| role::unknown(role))?;
+    if found.is_linked() {
+        let message = format!(
+            "Cannot perform the operation on the protected role '{}' - this role is only \
+             modifiable by AWS",
+            found.name
+        );
+        return Err(Refusal::new("UnmodifiableEntity", message));
+    }
+    if profile.role.is_some() {
+        return Err(super::limit_exceeded("InstanceSessionsPerInstanceProfile", 1));
+    }
+    let counts_at = super::until(world, PROFILE, name);
+    find_mut(world, name)?.role = Some(Held { role: key, counts_at });
+    Ok(json!({}))
+}
+
+pub(super) fn remove_role_from_instance_profile(world: &mut World, input: &Value) -> Answer {
+    let role = input.text("RoleName");
+    let key = role.to_ascii_lowercase();
+    let profile = find_mut(world, input.text("InstanceProfileName"))?;
+    if profile.role.as_ref().is_none_or(|held| held.role != key) {
+        return Err(role::unknown(role));
+    }
+    profile.role = None;
+    Ok(json!({}))
+}
+
+pub(super) fn delete_instance_profile(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("InstanceProfileName");
+    if find(world, name)?.role.is_some() {
+        return Err(super::delete_conflict("remove roles from instance profile"));
+    }
+    world.iam.profiles.remove(&name.to_ascii_lowercase());
+    Ok(json!({}))
+}

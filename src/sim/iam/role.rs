@@ -1,0 +1,203 @@
+//! Roles.
+//!
+//! A role belongs to its name, whatever the path. It goes only when no instance profile holds it and
+//! no policy is left (API `DeleteRole`). `ListRoles` shows neither tags nor boundaries.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::fields::{Fields, Tags, tag_list};
+use super::super::refusal::{Answer, Refusal};
+use super::super::world::World;
+use super::{ADDABLE, ROLE, TRUST, VISIBLE, attached, document, tag};
+
+/// A role.
+#[derive(Debug, Default)]
+pub(super) struct Role {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) id: String,
+    pub(super) created: f64,
+    pub(super) description: Option<String>,
+    pub(super) session: Option<i64>,
+    pub(super) boundary: Option<String>,
+    /// The trust policy as it was given.
+    pub(super) trust: String,
+    /// The trust policy that counts until `trust` does; a new role has none.
+    pub(super) former_trust: Option<String>,
+    /// When `trust` counts with other services.
+    pub(super) counts_at: Duration,
+    /// When IAM's calls find it.
+    pub(super) visible_at: Duration,
+    /// When `AddRoleToInstanceProfile` finds it.
+    pub(super) addable_at: Duration,
+    pub(super) tags: Tags,
+    /// Inline policies by name.
+    pub(super) inline: BTreeMap<String, String>,
+    /// Managed policies by ARN, and when they count.
+    pub(super) attached: BTreeMap<String, Duration>,
+}
+
+impl Role {
+    pub(super) fn arn(&self) -> String {
+        super::arn("role", &self.path, &self.name)
+    }
+
+    pub(super) fn is_linked(&self) -> bool {
+        self.path.starts_with("/aws-service-role/")
+    }
+
+    /// The trust policy that other services go by.
+    pub(super) fn trust_at(&self, now: Duration) -> Option<&str> {
+        if self.counts_at <= now { Some(&self.trust) } else { self.former_trust.as_deref() }
+    }
+
+    /// What every answer says of it.
+    pub(super) fn view(&self) -> Value {
+        let mut view = json!({
+            "Path": self.path,
+            "RoleName": self.name,
+            "RoleId": self.id,
+            "Arn": self.arn(),
+            "CreateDate": self.created,
+            "AssumeRolePolicyDocument": document::encoded(&self.trust),
+        });
+        if let Some(description) = &self.description {
+            view["Description"] = json!(description);
+        }
+        view
+    }
+
+    /// What the answers about this one alone say.
+    pub(super) fn full_view(&self) -> Value {
+        let mut view = self.view();
+        if !self.tags.is_empty() {
+            view["Tags"] = tag_list(&self.tags);
+        }
+        if let Some(boundary) = &self.boundary {
+            view["PermissionsBoundary"] = json!({
+                "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+                "PermissionsBoundaryArn": boundary,
+            });
+        }
+        view
+    }
+}
+
+/// A role that IAM's calls find.
+pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
+    let role = world.iam.roles.get(&name.to_ascii_lowercase());
+    role.filter(|role| role.visible_at <= world.now).ok_or_else(|| unknown(name))
+}
+
+/// A role that IAM's calls find, to change it. AWS's own are not for users to change.
+pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Role, Refusal> {
+    let role = world.iam.roles.get_mut(&name.to_ascii_lowercase());
+    let role = role.filter(|role| role.visible_at <= world.now).ok_or_else(|| unknown(name))?;
+    if role.is_linked() {
+        let message = format!(
+            "Cannot perform the operation on the protected role '{}' - this role is only \
+             modifiable by AWS",
+            role.name
+        );
+        return Err(Refusal::new("UnmodifiableEntity", message));
+    }
+    Ok(role)
+}
+
+pub(super) fn unknown(name: &str) -> Refusal {
+    super::no_such_entity(format!("The role with name {name} cannot be found."))
+}
+
+pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("RoleName");
+    let path = super::path(input)?;
+    let trust = input.text("AssumeRolePolicyDocument");
+    document::check_trust(trust)?;
+    let tags = tag::checked(input)?;
+    let boundary = input.some_text("PermissionsBoundary");
+    if let Some(boundary) = boundary.filter(|arn| !attached::is_known(arn)) {
+        let message = format!("Scope ARN: {boundary} does not exist or is not attachable.");
+        return Err(super::no_such_entity(message));
+    }
+    let key = name.to_ascii_lowercase();
+    if world.iam.roles.contains_key(&key) {
+        return Err(super::already_exists(format!("Role with name {name} already exists.")));
+    }
+    let visible_at = super::until(world, VISIBLE, name);
+    let role = Role {
+        name: name.to_owned(),
+        path,
+        id: format!("AROA{}", world.hex(17).to_uppercase()),
+        created: world.timestamp(),
+        description: input.some_text("Description").map(str::to_owned),
+        session: input.number("MaxSessionDuration"),
+        boundary: boundary.map(str::to_owned),
+        trust: trust.to_owned(),
+        former_trust: None,
+        counts_at: super::until(world, ROLE, name),
+        visible_at,
+        addable_at: visible_at.max(super::until(world, ADDABLE, name)),
+        tags,
+        inline: BTreeMap::new(),
+        attached: BTreeMap::new(),
+    };
+    let answer = json!({ "Role": role.full_view() });
+    world.iam.roles.insert(key, role);
+    Ok(answer)
+}
+
+pub(super) fn get_role(world: &mut World, input: &Value) -> Answer {
+    let role = find(world, input.text("RoleName"))?;
+    let mut view = role.full_view();
+    view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
+    view["RoleLastUsed"] = json!({});
+    Ok(json!({ "Role": view }))
+}
+
+pub(super) fn list_roles(world: &mut World, input: &Value) -> Answer {
+    let prefix = input.some_text("PathPrefix").unwrap_or("/");
+    let found = |role: &&Role| role.visible_at <= world.now && role.path.starts_with(prefix);
+    let view = |role: &Role| {
+        let mut view = role.view();
+        view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
+        view
+    };
+    let roles = world.iam.roles.values().filter(found).map(view).collect();
+    super::page(input, "Roles", roles)
+}
+
+pub(super) fn update_assume_role_policy(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("RoleName");
+    let counts_at = super::until(world, TRUST, name);
+    let now = world.now;
+    let role = find_mut(world, name)?;
+    let trust = input.text("PolicyDocument");
+    document::check_trust(trust)?;
+    role.former_trust = role.trust_at(now).map(str::to_owned);
+    trust.clone_into(&mut role.trust);
+    // A new role does not count sooner because its trust was changed.
+    role.counts_at = role.counts_at.max(counts_at);
+    Ok(json!({}))
+}
+
+pub(super) fn delete_role(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("RoleName");
+    let key = name.to_ascii_lowercase();
+    let role = find_mut(world, name)?;
+    let (attached, inline) = (role.attached.len(), role.inline.len());
+    let holds = |held: &super::profile::Held| held.role == key;
+    if world.iam.profiles.values().any(|it| it.role.as_ref().is_some_and(holds)) {
+        return Err(super::delete_conflict("remove roles from instance profile"));
+    }
+    if attached > 0 {
+        return Err(super::delete_conflict("detach all policies"));
+    }
+    if inline > 0 {
+        return Err(super::delete_conflict("delete policies"));
+    }
+    world.iam.roles.remove(&key);
+    Ok(json!({}))
+}

@@ -1,0 +1,356 @@
+//! `CloudWatch` Logs: groups of log streams.
+//!
+//! A new group keeps its events for ever: retention is a call of its own, which may not find the
+//! group for a moment (`docs/aws-facts.md`, "What just made is not visible yet"). What is written
+//! into the groups is not simulated; they have no streams.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fields::{Fields, Tags};
+use super::refusal::{Answer, Refusal};
+use super::world::{EPOCH, World};
+
+/// Until other calls find a new group (seen: `ResourceNotFoundException` for a new group).
+const VISIBLE: (&str, RangeInclusive<f64>) = ("log-group.visible", 0.0..=3.0);
+
+/// The retentions that there are, in days (API `PutRetentionPolicy`).
+const RETENTIONS: &[i64] = &[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
+
+/// How many tags a group may have.
+const MOST_TAGS: usize = 50;
+
+/// Everything of logs in a region.
+#[derive(Debug, Default)]
+pub struct Logs {
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Debug)]
+struct Group {
+    created: Duration,
+    visible_at: Duration,
+    retention: Option<i64>,
+    class: String,
+    is_protected: bool,
+    tags: Tags,
+}
+
+/// Answers one call.
+pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
+    match operation {
+        "CreateLogGroup" => create_log_group(world, input),
+        "DescribeLogGroups" => describe_log_groups(world, input),
+        "DeleteLogGroup" => delete_log_group(world, input),
+        "PutRetentionPolicy" => put_retention_policy(world, input),
+        "DeleteRetentionPolicy" => delete_retention_policy(world, input),
+        "TagResource" => tag_resource(world, input),
+        "UntagResource" => untag_resource(world, input),
+        "ListTagsForResource" => list_tags_for_resource(world, input),
+        "DescribeLogStreams" => nothing_of_group(world, input, json!({ "logStreams": [] })),
+        "FilterLogEvents" => {
+            nothing_of_group(world, input, json!({ "events": [], "searchedLogStreams": [] }))
+        }
+        "GetLogEvents" => {
+            nothing_of_group(world, input, Value::Null)?;
+            Err(not_found("The specified log stream does not exist."))
+        }
+        _ => Err(Refusal::new("SimulatorLacks", operation)),
+    }
+}
+
+/// Whether a log group is there.
+pub fn has_group(world: &World, name: &str) -> bool {
+    find(world, name).is_ok()
+}
+
+/// Container Insights writes: its group is made, without tags and retention, where it is not there.
+pub fn write(world: &mut World, group: &str) {
+    if !world.logs.groups.contains_key(group) {
+        make(world, group, "STANDARD", false, Tags::new());
+    }
+}
+
+/// All groups that exist, by name.
+pub fn ids(world: &World) -> Vec<String> {
+    world.logs.groups.keys().cloned().collect()
+}
+
+/// What has tags: its kind, its name and the tags.
+pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
+    let groups = world.logs.groups.iter();
+    groups.map(|(name, group)| ("log-group".to_owned(), name.clone(), group.tags.clone())).collect()
+}
+
+fn make(world: &mut World, name: &str, class: &str, is_protected: bool, tags: Tags) {
+    let (label, range) = VISIBLE;
+    let group = Group {
+        created: world.now,
+        visible_at: world.now + world.dice.delay(label, name, range),
+        retention: None,
+        class: class.to_owned(),
+        is_protected,
+        tags,
+    };
+    world.logs.groups.insert(name.to_owned(), group);
+}
+
+fn find<'a>(world: &'a World, name: &str) -> Result<&'a Group, Refusal> {
+    let group = world.logs.groups.get(name).filter(|group| group.visible_at <= world.now);
+    group.ok_or_else(|| not_found("The specified log group does not exist."))
+}
+
+fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Group, Refusal> {
+    let group = world.logs.groups.get_mut(name).filter(|group| group.visible_at <= world.now);
+    group.ok_or_else(|| not_found("The specified log group does not exist."))
+}
+
+fn not_found(message: &str) -> Refusal {
+    Refusal::new("ResourceNotFoundException", message)
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidParameterException", message)
+}
+
+fn create_log_group(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("logGroupName");
+    if input.some_text("kmsKeyId").is_some() {
+        return Err(Refusal::new("SimulatorLacks", "CreateLogGroup with kmsKeyId"));
+    }
+    if name.to_ascii_lowercase().starts_with("aws/") {
+        return Err(invalid("Log groups starting with AWS/ are reserved for AWS."));
+    }
+    let tags = tags(input)?;
+    if tags.len() > MOST_TAGS {
+        return Err(invalid(format!("A log group cannot have more than {MOST_TAGS} tags.")));
+    }
+    if world.logs.groups.contains_key(name) {
+        let message = "The specified log group already exists";
+        return Err(Refusal::new("ResourceAlreadyExistsException", message));
+    }
+    let class = input.some_text("logGroupClass").unwrap_or("STANDARD");
+    make(world, name, class, input.flag("deletionProtectionEnabled") == Some(true), tags);
+    Ok(json!({}))
+}
+
+fn describe_log_groups(world: &mut World, input: &Value) -> Answer {
+    for lacking in ["accountIdentifiers", "includeLinkedAccounts", "logGroupIdentifiers"] {
+        if input.get(lacking).is_some_and(|it| *it != json!(false)) {
+            let message = format!("DescribeLogGroups with {lacking}");
+            return Err(Refusal::new("SimulatorLacks", message));
+        }
+    }
+    let (prefix, pattern) = (input.text("logGroupNamePrefix"), input.text("logGroupNamePattern"));
+    if !prefix.is_empty() && !pattern.is_empty() {
+        let message = "LogGroup name prefix and LogGroup name pattern are mutually exclusive \
+                       parameters.";
+        return Err(invalid(message));
+    }
+    let pattern = pattern.to_ascii_lowercase();
+    let class = input.some_text("logGroupClass");
+    let fits = |(name, group): &(&String, &Group)| {
+        group.visible_at <= world.now
+            && name.starts_with(prefix)
+            && name.to_ascii_lowercase().contains(&pattern)
+            && class.is_none_or(|class| class == group.class)
+    };
+    let views = world.logs.groups.iter().filter(fits).map(|(name, group)| view(world, name, group));
+    let mut views: Vec<_> = views.collect();
+
+    let most = input.number("limit").and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
+    let from = match input.some_text("nextToken") {
+        None => 0,
+        Some(token) => token
+            .parse::<usize>()
+            .ok()
+            .filter(|from| *from <= views.len())
+            .ok_or_else(|| invalid("The specified nextToken is invalid."))?,
+    };
+    let to = from.saturating_add(most).min(views.len());
+    let is_all = to == views.len();
+    let some: Vec<_> = views.drain(from..to).collect();
+    let mut answer = json!({ "logGroups": some });
+    if !is_all {
+        answer["nextToken"] = json!(to.to_string());
+    }
+    Ok(answer)
+}
+
+fn view(world: &World, name: &str, group: &Group) -> Value {
+    let arn = world.arn("logs", &format!("log-group:{name}"));
+    let created = Duration::from_secs(EPOCH) + group.created;
+    let mut view = json!({
+        "logGroupName": name,
+        "creationTime": u64::try_from(created.as_millis()).unwrap_or(u64::MAX),
+        "metricFilterCount": 0,
+        // One ARN takes in the streams, the other does not.
+        "arn": format!("{arn}:*"),
+        "logGroupArn": arn,
+        "storedBytes": 0,
+        "logGroupClass": group.class,
+        "deletionProtectionEnabled": group.is_protected,
+    });
+    if let Some(days) = group.retention {
+        view["retentionInDays"] = json!(days);
+    }
+    view
+}
+
+fn delete_log_group(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("logGroupName");
+    if find(world, name)?.is_protected {
+        let message = "The log group is protected from deletion. Turn off deletion protection \
+                       first.";
+        return Err(Refusal::new("ValidationException", message));
+    }
+    world.logs.groups.remove(name);
+    Ok(json!({}))
+}
+
+fn put_retention_policy(world: &mut World, input: &Value) -> Answer {
+    let days = input.number("retentionInDays").unwrap_or_default();
+    if !RETENTIONS.contains(&days) {
+        let all: Vec<_> = RETENTIONS.iter().map(ToString::to_string).collect();
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy \
+             constraint: Member must satisfy enum value set: [{}]",
+            all.join(", ")
+        )));
+    }
+    find_mut(world, input.text("logGroupName"))?.retention = Some(days);
+    Ok(json!({}))
+}
+
+fn delete_retention_policy(world: &mut World, input: &Value) -> Answer {
+    find_mut(world, input.text("logGroupName"))?.retention = None;
+    Ok(json!({}))
+}
+
+/// The group that an ARN names. With `:*` at its end it is no ARN of something that has tags.
+fn named<'a>(world: &World, input: &'a Value) -> Result<&'a str, Refusal> {
+    let arn = input.text("resourceArn");
+    let beginning = world.arn("logs", "log-group:");
+    let name = arn.strip_prefix(&beginning).filter(|name| !name.contains([':', '*']));
+    name.ok_or_else(|| invalid(format!("Invalid resource ARN: {arn}")))
+}
+
+fn tags(input: &Value) -> Result<Tags, Refusal> {
+    let tags = input.part("tags").as_object();
+    let pair = |(key, value): (&String, &Value)| {
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(invalid(format!("Tag key {key} is reserved for AWS.")));
+        }
+        Ok((key.clone(), value.as_str().unwrap_or_default().to_owned()))
+    };
+    tags.into_iter().flatten().map(pair).collect()
+}
+
+fn tag_resource(world: &mut World, input: &Value) -> Answer {
+    let tags = tags(input)?;
+    let name = named(world, input)?;
+    let group = find_mut(world, name)?;
+    let mut all = group.tags.clone();
+    all.extend(tags);
+    if all.len() > MOST_TAGS {
+        let message = format!("A log group cannot have more than {MOST_TAGS} tags.");
+        return Err(Refusal::new("TooManyTagsException", message));
+    }
+    group.tags = all;
+    Ok(json!({}))
+}
+
+fn untag_resource(world: &mut World, input: &Value) -> Answer {
+    let name = named(world, input)?;
+    let group = find_mut(world, name)?;
+    for key in input.texts("tagKeys") {
+        group.tags.remove(&key);
+    }
+    Ok(json!({}))
+}
+
+fn list_tags_for_resource(world: &mut World, input: &Value) -> Answer {
+    let group = find(world, named(world, input)?)?;
+    Ok(json!({ "tags": group.tags }))
+}
+
+/// An answer without anything in it, about a group that is there.
+fn nothing_of_group(world: &World, input: &Value, nothing: Value) -> Answer {
+    let identifier = input.some_text("logGroupIdentifier").unwrap_or_default();
+    let name = identifier.rsplit("log-group:").next().unwrap_or_default();
+    find(world, input.some_text("logGroupName").unwrap_or(name))?;
+    Ok(nothing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenario::Scenario;
+    use super::*;
+
+    const NAME: &str = "/ecsup/demo/web";
+
+    fn world() -> World {
+        let delays = [("log-group.visible".to_owned(), 2.0..=2.0)].into();
+        let mut world = World::new(1, Scenario { delays, ..Scenario::default() });
+        let create = json!({ "logGroupName": NAME, "tags": { "Name": "logs" } });
+        answer(&mut world, "CreateLogGroup", &create).unwrap();
+        world
+    }
+
+    fn code(world: &mut World, operation: &str, input: Value) -> String {
+        answer(world, operation, &input).map_or_else(|refusal| refusal.code, |_| String::new())
+    }
+
+    #[test]
+    fn a_new_group_is_not_found_at_once_and_has_no_retention() {
+        let mut world = world();
+        let name = json!({ "logGroupName": NAME });
+        let put = |days: i64| json!({ "logGroupName": NAME, "retentionInDays": days });
+        assert_eq!(
+            code(&mut world, "CreateLogGroup", name.clone()),
+            "ResourceAlreadyExistsException"
+        );
+        assert_eq!(code(&mut world, "PutRetentionPolicy", put(30)), "ResourceNotFoundException");
+        assert!(!has_group(&world, NAME));
+        world.advance(Duration::from_secs(2));
+        let groups = answer(&mut world, "DescribeLogGroups", &json!({})).unwrap();
+        let group = &groups["logGroups"][0];
+        assert_eq!(group.get("retentionInDays"), None);
+        assert_eq!(group["creationTime"], 1_767_225_600_000_u64);
+        assert_eq!(code(&mut world, "PutRetentionPolicy", put(29)), "InvalidParameterException");
+        assert_eq!(code(&mut world, "PutRetentionPolicy", put(30)), "");
+        let groups = answer(&mut world, "DescribeLogGroups", &json!({})).unwrap();
+        assert_eq!(groups["logGroups"][0]["retentionInDays"], 30);
+        assert_eq!(code(&mut world, "DeleteLogGroup", name.clone()), "");
+        assert_eq!(code(&mut world, "DeleteLogGroup", name), "ResourceNotFoundException");
+    }
+
+    #[test]
+    fn tags_are_read_by_the_arn_without_its_streams() {
+        let mut world = world();
+        world.advance(Duration::from_secs(2));
+        let arn = format!("arn:aws:logs:us-east-1:123456789012:log-group:{NAME}");
+        let list = json!({ "resourceArn": arn });
+        let tags = answer(&mut world, "ListTagsForResource", &list).unwrap();
+        assert_eq!(tags, json!({ "tags": { "Name": "logs" } }));
+        let list = json!({ "resourceArn": format!("{arn}:*") });
+        assert_eq!(code(&mut world, "ListTagsForResource", list), "InvalidParameterException");
+    }
+
+    #[test]
+    fn what_is_written_makes_a_group_once() {
+        let mut world = world();
+        write(&mut world, "/aws/ecs/containerinsights/demo/performance");
+        write(&mut world, NAME);
+        assert_eq!(ids(&world).len(), 2);
+        assert_eq!(tagged(&world)[1].2.get("Name").map(String::as_str), Some("logs"));
+        let reserved = json!({ "logGroupName": "aws/ecs" });
+        assert_eq!(code(&mut world, "CreateLogGroup", reserved), "InvalidParameterException");
+    }
+}

@@ -1,0 +1,219 @@
+//! AWS's service models, trimmed: which operations there are and what their shapes look like.
+//!
+//! The data in `models/` is made by `scripts/service_models.py` from the models that AWS publishes
+//! with its SDKs. Nothing in it is written by hand.
+
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, OnceLock};
+
+use regex_lite::Regex;
+use serde::Deserialize;
+
+/// How a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Protocol {
+    /// Form in, XML out; lists are `Name.1`.
+    #[serde(rename = "ec2")]
+    Ec2,
+    /// Form in, XML out; lists are `Name.member.1`.
+    #[serde(rename = "query")]
+    Query,
+    /// JSON in and out; the operation is in a header.
+    #[serde(rename = "json")]
+    Json,
+    /// XML in and out; the operation is in method and path.
+    #[serde(rename = "rest-xml")]
+    RestXml,
+}
+
+/// One service.
+#[derive(Debug, Deserialize)]
+pub struct Model {
+    /// How it speaks.
+    pub protocol: Protocol,
+    /// The API's version, such as `2016-11-15`.
+    pub version: String,
+    /// What stands before the operation's name in the header of a JSON request.
+    pub target: String,
+    /// The XML namespace of answers.
+    pub namespace: String,
+    /// Its operations, by name.
+    pub operations: BTreeMap<String, Operation>,
+    shapes: BTreeMap<String, Shape>,
+}
+
+/// One operation.
+#[derive(Debug, Deserialize)]
+pub struct Operation {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, with members in braces.
+    pub uri: String,
+    /// The shape of a request.
+    pub input: Option<String>,
+    /// The shape of an answer.
+    pub output: Option<String>,
+    /// The element around a request's members, in REST XML.
+    pub root: Option<String>,
+    /// The element around an answer's members, in query protocols.
+    pub wrapper: Option<String>,
+}
+
+/// A shape.
+#[derive(Debug, Deserialize)]
+pub struct Shape {
+    /// What kind of value it is.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Of a structure: its members.
+    #[serde(default)]
+    pub members: BTreeMap<String, Member>,
+    /// Of a structure: members that must be there.
+    #[serde(default)]
+    pub required: Vec<String>,
+    /// Of a structure: the member that is the body.
+    pub payload: Option<String>,
+    /// Of a list: what it holds.
+    pub member: Option<Member>,
+    /// Of a map: its keys.
+    pub key: Option<Member>,
+    /// Of a map: its values.
+    pub value: Option<Member>,
+    /// Of a list: whether it has no element of its own around it.
+    #[serde(default)]
+    pub flat: bool,
+    /// Of a text: the values it may have.
+    #[serde(default, rename = "enum")]
+    pub values: Vec<String>,
+    /// Shortest or smallest.
+    pub min: Option<f64>,
+    /// Longest or largest.
+    pub max: Option<f64>,
+    pattern: Option<String>,
+    /// Of a timestamp: how it is written, where that differs from the protocol's way.
+    pub format: Option<String>,
+    #[serde(skip)]
+    compiled: OnceLock<Option<Regex>>,
+}
+
+/// What kind of value a shape is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Members with names.
+    Structure,
+    /// Values in order.
+    List,
+    /// Values by key.
+    Map,
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A large whole number.
+    Long,
+    /// A number.
+    Double,
+    /// A number.
+    Float,
+    /// True or false.
+    Boolean,
+    /// A moment.
+    Timestamp,
+    /// Bytes.
+    Blob,
+}
+
+/// A member of a shape.
+#[derive(Debug, Deserialize)]
+pub struct Member {
+    /// The shape of its value.
+    pub shape: String,
+    /// Its name on the wire, where that is not the member's.
+    pub wire: Option<String>,
+    /// Its name in a request of the EC2 protocol, where that differs again.
+    pub query: Option<String>,
+    /// Where it is, when not in the body: `uri`, `querystring`, `header`.
+    pub at: Option<String>,
+    /// Whether a list has no element of its own around it.
+    #[serde(default)]
+    pub flat: bool,
+    /// Whether it makes a request safe to repeat.
+    #[serde(default)]
+    pub token: bool,
+}
+
+impl Model {
+    /// A shape by its name.
+    pub fn shape(&self, name: &str) -> &Shape {
+        &self.shapes[name]
+    }
+
+    /// The operation's input shape.
+    pub fn input(&self, operation: &str) -> Option<&Shape> {
+        let operation = self.operations.get(operation)?;
+        operation.input.as_ref().map(|name| self.shape(name))
+    }
+}
+
+impl Shape {
+    /// Whether a text is as the shape's pattern says, in full.
+    pub fn allows(&self, text: &str) -> bool {
+        let compile = |pattern: &String| Regex::new(&format!("^(?:{pattern})$")).ok();
+        let pattern = self.compiled.get_or_init(|| self.pattern.as_ref().and_then(compile));
+        pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+    }
+
+    /// The pattern, for messages.
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_deref()
+    }
+}
+
+/// The services by the name that requests are signed for.
+static MODELS: LazyLock<BTreeMap<&'static str, Model>> = LazyLock::new(|| {
+    let read = |text| serde_json::from_str(text).expect("the script writes what is read here");
+    BTreeMap::from([
+        ("autoscaling", read(include_str!("models/autoscaling.json"))),
+        ("ec2", read(include_str!("models/ec2.json"))),
+        ("ecs", read(include_str!("models/ecs.json"))),
+        ("elasticloadbalancing", read(include_str!("models/elbv2.json"))),
+        ("iam", read(include_str!("models/iam.json"))),
+        ("logs", read(include_str!("models/logs.json"))),
+        ("route53", read(include_str!("models/route53.json"))),
+        ("ssm", read(include_str!("models/ssm.json"))),
+        ("sts", read(include_str!("models/sts.json"))),
+    ])
+});
+
+/// A service and its key, by the name that requests are signed for.
+pub fn service(name: &str) -> Option<(&'static str, &'static Model)> {
+    MODELS.get_key_value(name).map(|(name, model)| (*name, model))
+}
+
+/// Every service.
+pub fn services() -> impl Iterator<Item = (&'static str, &'static Model)> {
+    MODELS.iter().map(|(name, model)| (*name, model))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles_and_every_shape_is_there() {
+        for (service, model) in services() {
+            for (name, shape) in &model.shapes {
+                if let Some(pattern) = shape.pattern() {
+                    let compiled = Regex::new(&format!("^(?:{pattern})$"));
+                    assert!(compiled.is_ok(), "{service} {name}: {pattern}");
+                }
+                let parts = [&shape.member, &shape.key, &shape.value];
+                let parts = parts.into_iter().flatten();
+                for member in shape.members.values().chain(parts) {
+                    assert!(model.shapes.contains_key(&member.shape), "{service} {name}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! IAM: whether the caller's policy allows a call, as AWS decides it.
+//!
+//! A call of an API is checked as one or more IAM actions, each for each resource that it concerns,
+//! with what is known of the request and the resource as context ([`call`]). Everything has to be
+//! allowed by some statement, and denied by none. How an action, its resources, its condition keys and
+//! its dependent actions go together is in the Service Authorization Reference; who else is asked for a
+//! launch template is in the Auto Scaling guide ("Control Amazon EC2 launch template usage").
+
+use serde_json::{Map, Value};
+
+use super::refusal::Refusal;
+use super::world::{ACCOUNT, World};
+
+mod autoscaling;
+pub mod call;
+pub mod condition;
+mod ec2;
+mod ecs;
+mod elb;
+mod iam;
+mod logs;
+mod route53;
+mod ssm;
+#[cfg(test)]
+mod tests;
+pub mod view;
+
+use call::{Required, Target};
+use condition::{Condition, Context, is_arn_like, is_like};
+use view::View;
+
+/// A fact in doubt: whether a call about something that is not there any more is denied for its missing
+/// tags. By default the service answers that there is none.
+pub const GONE_IS_DENIED: &str = "what-is-gone-is-denied";
+
+/// An identity-based policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    statements: Vec<Statement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Statement {
+    allows: bool,
+    actions: Vec<String>,
+    resources: Vec<String>,
+    conditions: Vec<Condition>,
+}
+
+/// What a policy says about one action and one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// A statement allows it, and none denies it.
+    Allowed,
+    /// No statement allows it.
+    Unmentioned,
+    /// A statement denies it.
+    Denied,
+}
+
+/// A text or a list of texts.
+fn texts(value: &Value) -> Result<Vec<String>, String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(truth) => Ok(truth.to_string()),
+        other => Err(format!("{other}: a text")),
+    };
+    match value {
+        Value::Array(all) => all.iter().map(text).collect(),
+        one => Ok(vec![text(one)?]),
+    }
+}
+
+impl Policy {
+    /// Reads a policy document. What the simulator does not know is an error, never passed over.
+    pub fn parse(document: &str) -> Result<Self, String> {
+        let document: Value = serde_json::from_str(document).map_err(|error| error.to_string())?;
+        if document["Version"] != "2012-10-17" {
+            return Err("Version: 2012-10-17".to_owned());
+        }
+        let statements = match &document["Statement"] {
+            Value::Array(all) => all.iter().map(Statement::parse).collect::<Result<_, _>>()?,
+            one => vec![Statement::parse(one)?],
+        };
+        Ok(Self { statements })
+    }
+
+    /// Several policies of one identity: they count together.
+    pub fn all(policies: impl IntoIterator<Item = Self>) -> Self {
+        Self { statements: policies.into_iter().flat_map(|policy| policy.statements).collect() }
+    }
+
+    /// What it says about an action on a resource.
+    pub fn verdict(&self, action: &str, arn: &str, context: &Context) -> Verdict {
+        let of_it = self.statements.iter().filter(|it| it.concerns(action, arn, context));
+        of_it.fold(Verdict::Unmentioned, |verdict, statement| match (verdict, statement.allows) {
+            (Verdict::Denied, _) | (_, false) => Verdict::Denied,
+            (_, true) => Verdict::Allowed,
+        })
+    }
+}
+
+impl Statement {
+    fn parse(statement: &Value) -> Result<Self, String> {
+        const KNOWN: [&str; 5] = ["Sid", "Effect", "Action", "Resource", "Condition"];
+        let parts = statement.as_object().ok_or("Statement: an object")?;
+        if let Some(unknown) = parts.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+            return Err(format!("{unknown}: nothing that the simulator knows"));
+        }
+        let part = |name: &str| parts.get(name).ok_or_else(|| format!("{name}: is missing"));
+        let allows = match part("Effect")?.as_str() {
+            Some("Allow") => true,
+            Some("Deny") => false,
+            _ => return Err("Effect: Allow or Deny".to_owned()),
+        };
+        let none = Map::new();
+        let conditions = match parts.get("Condition") {
+            Some(block) => block.as_object().ok_or("Condition: an object")?,
+            None => &none,
+        };
+        Ok(Self {
+            allows,
+            actions: texts(part("Action")?)?,
+            resources: texts(part("Resource")?)?,
+            conditions: Condition::parse(conditions)?,
+        })
+    }
+
+    fn concerns(&self, action: &str, arn: &str, context: &Context) -> bool {
+        let action = action.to_ascii_lowercase();
+        self.actions.iter().any(|pattern| is_like(&pattern.to_ascii_lowercase(), &action))
+            && self.resources.iter().any(|pattern| is_arn_like(pattern, arn))
+            && self.conditions.iter().all(|condition| condition.holds(context))
+    }
+}
+
+/// Whether the caller may make a call; if not, the refusal as the service words it.
+pub fn authorize(
+    world: &World,
+    policy: &Policy,
+    service: &str,
+    operation: &str,
+    input: &Value,
+) -> Result<(), Refusal> {
+    let view = View::of(world);
+    let strict = world.scenario.doubts(GONE_IS_DENIED);
+    match refused(policy, &call::actions(&view, service, operation, input), strict) {
+        None => Ok(()),
+        Some((action, target, verdict)) => Err(refusal(service, &action, target.shown(), verdict)),
+    }
+}
+
+/// The first of these that a policy does not allow. `strict` judges what is gone by the tags that it
+/// does not have.
+pub fn refused(
+    policy: &Policy,
+    required: &[Required],
+    strict: bool,
+) -> Option<(String, Target, Verdict)> {
+    required.iter().find_map(|required| {
+        required.targets.iter().find_map(|target| {
+            let context = required.context(target, strict);
+            let verdict = policy.verdict(&required.action, &target.arn, &context);
+            let refused = verdict != Verdict::Allowed;
+            refused.then(|| (required.action.clone(), target.clone(), verdict))
+        })
+    })
+}
+
+/// The refusal in the words and with the code of the service that was called.
+fn refusal(service: &str, action: &str, resource: &str, verdict: Verdict) -> Refusal {
+    let why = match verdict {
+        Verdict::Denied => "with an explicit deny in an identity-based policy".to_owned(),
+        _ => format!("because no identity-based policy allows the {action} action"),
+    };
+    let caller = format!("arn:aws:iam::{ACCOUNT}:user/rehearsal");
+    let message = format!(
+        "User: {caller} is not authorized to perform: {action} on resource: {resource} {why}"
+    );
+    match service {
+        "ec2" => {
+            let message = format!("You are not authorized to perform this operation. {message}");
+            Refusal::new("UnauthorizedOperation", message).with_status(403)
+        }
+        "ecs" | "logs" | "ssm" => Refusal::new("AccessDeniedException", message),
+        _ => Refusal::new("AccessDenied", message).with_status(403),
+    }
+}

@@ -1,0 +1,63 @@
+//! Calls of ECS. Its things are named by cluster and name, which make their ARNs.
+
+use super::super::fields::{Fields, Tags};
+use super::call::{Call, Required, Target, pass, role, short};
+
+/// What a call of ECS takes.
+pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+    let input = call.input;
+    let cluster = short(input.some_text("cluster").unwrap_or("default")).to_owned();
+    let service = |name: &str| format!("service/{cluster}/{}", short(name));
+    let create = |resource: String| {
+        let made = Target::new(call.arn(&resource), input.tags("tags"));
+        let mut all = vec![call.own([made.clone()])];
+        all.extend(Required::tagging("ecs:TagResource", call.operation, vec![made]));
+        all
+    };
+    match call.operation {
+        "CreateCluster" => {
+            let name = input.some_text("clusterName").unwrap_or("default");
+            create(format!("cluster/{name}"))
+        }
+        "CreateService" => create(service(input.text("serviceName"))),
+        "RegisterTaskDefinition" => {
+            let mut all = create(format!("task-definition/{}:*", input.text("family")));
+            let roles = ["executionRoleArn", "taskRoleArn"];
+            let roles = roles.iter().filter_map(|member| input.some_text(member));
+            all.extend(roles.map(|arn| pass(role(arn), "ecs-tasks.amazonaws.com")));
+            all
+        }
+        "CreateCapacityProvider" => {
+            let mut all = create(format!("capacity-provider/{}", input.text("name")));
+            let group = input.part("autoScalingGroupProvider").text("autoScalingGroupArn");
+            let tags = Tags::from([("AmazonECSManaged".to_owned(), String::new())]);
+            let group = call.view.existing("autoscaling", group.to_owned()).tagged(tags);
+            all.push(Required::new("autoscaling:CreateOrUpdateTags", [group]));
+            all
+        }
+        "DeleteCapacityProvider" | "UpdateCapacityProvider" => {
+            let name = input.some_text("name").unwrap_or(input.text("capacityProvider"));
+            vec![call.own([call.existing(&format!("capacity-provider/{}", short(name)))])]
+        }
+        "DeleteCluster"
+        | "DeregisterContainerInstance"
+        | "PutClusterCapacityProviders"
+        | "UpdateCluster"
+        | "UpdateClusterSettings" => {
+            vec![call.own([call.existing(&format!("cluster/{cluster}"))])]
+        }
+        "DeleteService" | "UpdateService" => {
+            vec![call.own([call.existing(&service(input.text("service")))])]
+        }
+        "DeleteTaskDefinitions" => {
+            let all = input.texts("taskDefinitions");
+            let revision = |it: &String| format!("task-definition/{}", short(it));
+            vec![call.own(all.iter().map(|it| call.existing(&revision(it))))]
+        }
+        "TagResource" => {
+            let tagged = call.existing_arn(input.text("resourceArn"));
+            vec![call.own([tagged.tagged(input.tags("tags"))])]
+        }
+        _ => vec![call.own([Target::any()])],
+    }
+}

@@ -1,0 +1,55 @@
+//! Calls of IAM, which has neither regions nor conditions on tags that matter here.
+
+use super::super::fields::Fields;
+use super::super::world::ACCOUNT;
+use super::call::{Call, Required, Target, pass, role};
+
+/// What a call of IAM takes.
+pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+    let input = call.input;
+    let path = input.some_text("Path").unwrap_or("/");
+    let create = |kind: &str, name: &str, tag: &str| {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:{kind}{path}{name}");
+        let made = Target::new(arn, input.tags("Tags"));
+        let tags = (!made.request.is_empty()).then(|| Required::new(tag, [made.clone()]));
+        [call.own([made])].into_iter().chain(tags).collect()
+    };
+    let (role_name, profile) = (input.text("RoleName"), input.text("InstanceProfileName"));
+    let profiles = || call.view.named("instance-profile", profile);
+    match call.operation {
+        "CreateRole" => create("role", role_name, "iam:TagRole"),
+        "CreateInstanceProfile" => create("instance-profile", profile, "iam:TagInstanceProfile"),
+        "CreateServiceLinkedRole" => vec![linked_role(input.text("AWSServiceName"))],
+        "AddRoleToInstanceProfile" => {
+            let mut all = vec![call.own([profiles()])];
+            // A role that is not there is nothing that could be passed on.
+            if call.view.has_named("role", role_name) {
+                let role = Target { said: None, ..call.view.named("role", role_name) };
+                all.push(pass(role, "ec2.amazonaws.com"));
+            }
+            all
+        }
+        "ListRoles" | "ListInstanceProfiles" => vec![call.own([Target::any()])],
+        _ if !profile.is_empty() => vec![call.own([profiles()])],
+        "AttachRolePolicy" | "DetachRolePolicy" => {
+            let policy = input.text("PolicyArn").to_owned();
+            let own = call.own([call.view.named("role", role_name)]);
+            vec![own.with("iam:PolicyARN", [policy])]
+        }
+        _ if !role_name.is_empty() => vec![call.own([call.view.named("role", role_name)])],
+        _ => vec![call.own([Target::any()])],
+    }
+}
+
+/// The permission to make the role of a service.
+pub(super) fn linked_role(service: &str) -> Required {
+    let name = match service {
+        "ecs.amazonaws.com" => "AWSServiceRoleForECS",
+        "autoscaling.amazonaws.com" => "AWSServiceRoleForAutoScaling",
+        "elasticloadbalancing.amazonaws.com" => "AWSServiceRoleForElasticLoadBalancing",
+        _ => "AWSServiceRole",
+    };
+    let role = role(&format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/{service}/{name}"));
+    Required::new("iam:CreateServiceLinkedRole", [role])
+        .with("iam:AWSServiceName", [service.to_owned()])
+}

@@ -1,0 +1,39 @@
+//! Calls of `CloudWatch` Logs.
+
+use serde_json::Value;
+
+use super::super::fields::{Fields, Tags};
+use super::call::{Call, Required, Target};
+
+/// What a call of logs takes.
+pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+    let input = call.input;
+    let name = input.text("logGroupName");
+    // Logs writes a group's ARN with the log streams of it that are meant: all.
+    let group = call.arn(&format!("log-group:{name}:log-stream:"));
+    match call.operation {
+        "CreateLogGroup" => {
+            let tags = tag_map(input.part("tags"));
+            let own = call.own([Target::new(group, tags.clone())]);
+            let made = Target::new(call.arn(&format!("log-group:{name}")), tags);
+            let tag = (!made.request.is_empty()).then(|| Required::new("logs:TagResource", [made]));
+            [own].into_iter().chain(tag).collect()
+        }
+        "ListTagsForResource" => vec![call.own([call.existing_arn(input.text("resourceArn"))])],
+        "TagResource" => {
+            let tagged = call.existing_arn(input.text("resourceArn"));
+            vec![call.own([tagged.tagged(tag_map(input.part("tags")))])]
+        }
+        _ if call.looks() => vec![call.own([Target::any()])],
+        _ => {
+            let known = call.existing(&format!("log-group:{name}"));
+            vec![call.own([Target { arn: group, ..known }])]
+        }
+    }
+}
+
+/// Tags that are a map and no list.
+fn tag_map(tags: &Value) -> Tags {
+    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    tags.as_object().into_iter().flatten().filter_map(text).collect()
+}

@@ -1,0 +1,37 @@
+//! Calls about parameters, which are named by their path.
+
+use super::super::fields::Fields;
+use super::super::world::ACCOUNT;
+use super::call::{Call, Required, Target};
+
+/// What a call about parameters takes.
+pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+    let input = call.input;
+    let parameter = |name: &str| {
+        let name = name.trim_matches('/');
+        // AWS's own parameters are of no account.
+        let account = if name.starts_with("aws/") { "" } else { ACCOUNT };
+        let region = &call.view.region;
+        format!("arn:aws:ssm:{region}:{account}:parameter/{name}")
+    };
+    let is = |name: &str| call.view.existing("ssm", parameter(name));
+    match call.operation {
+        "PutParameter" => {
+            let put = is(input.text("Name")).tagged(input.tags("Tags"));
+            let tag = (!put.request.is_empty())
+                .then(|| Required::new("ssm:AddTagsToResource", [put.clone()]));
+            [call.own([put])].into_iter().chain(tag).collect()
+        }
+        "GetParameters" | "DeleteParameters" => {
+            let names = input.texts("Names");
+            vec![call.own(names.iter().map(|name| is(name)))]
+        }
+        "GetParametersByPath" => vec![call.own([is(input.text("Path"))])],
+        "AddTagsToResource" | "ListTagsForResource" => {
+            let tagged = is(input.text("ResourceId")).tagged(input.tags("Tags"));
+            vec![call.own([tagged])]
+        }
+        "DescribeParameters" => vec![call.own([Target::any()])],
+        _ => vec![call.own([is(input.text("Name"))])],
+    }
+}

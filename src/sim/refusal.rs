@@ -1,0 +1,28 @@
+//! How AWS says no.
+
+/// An error answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Refusal {
+    /// AWS's code as it goes over the wire, such as `DependencyViolation`.
+    pub code: String,
+    /// AWS's message.
+    pub message: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// What an operation answers: its output shape, or a refusal.
+pub type Answer = Result<serde_json::Value, Refusal>;
+
+impl Refusal {
+    /// Makes a refusal with status 400, which nearly all have.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), status: 400 }
+    }
+
+    /// The same with another status.
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+}

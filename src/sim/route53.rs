@@ -1,0 +1,155 @@
+//! Route 53: hosted zones of the account, their records and their VPCs.
+//!
+//! A zone is global; the VPCs that a private one answers in are of regions, and so are the load
+//! balancers that alias records point at. A caller reference serves once, even after its zone is gone
+//! ("Names" in `docs/aws-facts.md`). What is changed is there for every later call at once; `INSYNC`
+//! says that the name servers know it.
+//!
+//! Delays, in seconds; from "States and durations" and "What is refused for a while" in
+//! `docs/aws-facts.md`:
+//!
+//! | Label | Range | Key | What |
+//! |---|---|---|---|
+//! | `route53.change` | 30 to 60 | zone name | `PENDING` to `INSYNC` |
+//! | `route53.busy` | 0.2 to 1 | zone name | `PriorRequestNotComplete` after a write to the same zone |
+//!
+//! Creating a zone does not make it busy. How soon a new load balancer can be pointed at is
+//! [`super::elb::dns_names`]'s doubt `alias-target-unseen`. Not simulated are delegation sets, health
+//! checks, routing policies but weighted ones, and aliases to anything but load balancers and records
+//! of the same zone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fields::{Fields, Tags};
+use super::refusal::{Answer, Refusal};
+use super::world::World;
+
+mod alias;
+mod batch;
+pub mod name;
+pub mod record;
+mod tags;
+#[cfg(test)]
+mod tests;
+pub mod zone;
+
+use zone::Zone;
+
+/// Everything of Route 53 in the account.
+#[derive(Debug, Default)]
+pub struct Route53 {
+    /// By id, without `/hostedzone/`.
+    zones: BTreeMap<String, Zone>,
+    /// Caller references that have served.
+    references: BTreeSet<String>,
+    /// By id, without `/change/`.
+    changes: BTreeMap<String, Change>,
+}
+
+/// A change on its way to the name servers.
+#[derive(Debug)]
+struct Change {
+    submitted: Duration,
+    in_sync: Duration,
+    comment: Option<String>,
+}
+
+/// Answers one call.
+pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
+    match operation {
+        "CreateHostedZone" => zone::create(world, input),
+        "ListHostedZones" => zone::list(world, input),
+        "ListHostedZonesByVPC" => zone::list_by_vpc(world, input),
+        "GetHostedZone" => zone::get(world, input),
+        "DeleteHostedZone" => zone::delete(world, input),
+        "AssociateVPCWithHostedZone" => zone::associate(world, input),
+        "DisassociateVPCFromHostedZone" => zone::disassociate(world, input),
+        "ChangeTagsForResource" => tags::change(world, input),
+        "ListTagsForResource" => tags::list_one(world, input),
+        "ListTagsForResources" => tags::list(world, input),
+        "ChangeResourceRecordSets" => batch::change(world, input),
+        "ListResourceRecordSets" => record::list(world, input),
+        "GetChange" => get_change(world, input),
+        _ => Err(Refusal::new("SimulatorLacks", operation)),
+    }
+}
+
+/// The private zones, by id, that are associated with a VPC of the current region. They do not keep
+/// it from being deleted.
+pub fn zones_of(world: &World, vpc: &str) -> Vec<String> {
+    let is_in =
+        |zone: &Zone| zone.vpcs.iter().any(|(region, id)| *region == world.region && id == vpc);
+    let zones = world.route53.zones.iter().filter(|(_, zone)| is_in(zone));
+    zones.map(|(id, _)| id.clone()).collect()
+}
+
+/// Zones by their ids, and records as `ZONE/NAME/TYPE`, without those that zones are born with.
+pub fn ids(world: &World) -> Vec<String> {
+    let mut all = Vec::new();
+    for (id, zone) in &world.route53.zones {
+        all.push(id.clone());
+        let own = zone.records.iter().filter(|(at, _)| !zone.is_born_with(at));
+        all.extend(own.map(|(at, _)| format!("{id}/{}/{}", at.name(), at.kind)));
+    }
+    all
+}
+
+/// Kind, id and tags of every zone; records have none.
+pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
+    let one =
+        |(id, zone): (&String, &Zone)| ("hosted-zone".to_owned(), id.clone(), zone.tags.clone());
+    world.route53.zones.iter().map(one).collect()
+}
+
+/// A change begins, of a zone of this name.
+fn begin_change(world: &mut World, zone: &str, comment: Option<&str>) -> Value {
+    let id = format!("C{}", world.hex(19).to_ascii_uppercase());
+    let in_sync = world.now + world.dice.delay("route53.change", zone, 30.0..=60.0);
+    let comment = comment.map(str::to_owned);
+    let change = Change { submitted: world.now, in_sync, comment };
+    let described = change_described(world, &id, &change);
+    world.route53.changes.insert(id, change);
+    described
+}
+
+fn change_described(world: &World, id: &str, change: &Change) -> Value {
+    let mut described = json!({
+        "Id": format!("/change/{id}"),
+        "Status": if world.now < change.in_sync { "PENDING" } else { "INSYNC" },
+        "SubmittedAt": world.timestamp_at(change.submitted),
+    });
+    if let Some(comment) = &change.comment {
+        described["Comment"] = comment.clone().into();
+    }
+    described
+}
+
+/// `GetChange`.
+fn get_change(world: &World, input: &Value) -> Answer {
+    let id = input.text("Id").trim_start_matches("/change/");
+    let Some(change) = world.route53.changes.get(id) else {
+        let message = format!("Could not find resource with ID: {id}");
+        return Err(Refusal::new("NoSuchChange", message).with_status(404));
+    };
+    Ok(json!({ "ChangeInfo": change_described(world, id, change) }))
+}
+
+/// What a request with a bad parameter is answered.
+fn invalid_input(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidInput", message)
+}
+
+/// How many items a page holds: what the request says, as text or number, and at most `most`.
+fn page_size(input: &Value, most: usize) -> Result<usize, Refusal> {
+    let said = match input.get("MaxItems") {
+        None | Some(Value::Null) => return Ok(most),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(other) => other.as_u64().and_then(|number| usize::try_from(number).ok()),
+    };
+    let size = said.filter(|size| *size > 0);
+    let size = size.ok_or_else(|| invalid_input("MaxItems must be a positive integer"))?;
+    Ok(size.min(most))
+}

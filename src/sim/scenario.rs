@@ -1,0 +1,114 @@
+//! Worlds that a user can name: `--scenario bad-image`.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// How a world differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct Scenario {
+    /// Ranges of delays in seconds, in place of the rules' own, by label.
+    pub delays: BTreeMap<String, RangeInclusive<f64>>,
+    /// Container images with these texts in their names cannot be pulled.
+    pub missing_images: Vec<String>,
+    /// Every task answers its health checks with an error.
+    pub failing_health_checks: bool,
+    /// EC2 has no instances of any type left.
+    pub no_capacity: bool,
+    /// The account has never used ECS, Auto Scaling or load balancing: no service-linked roles.
+    pub fresh_account: bool,
+    /// Account quotas that differ from AWS's defaults, by name: `vpcs`, `addresses`, `gateways`,
+    /// `nat-gateways-per-zone`, `vcpus`, `load-balancers`.
+    pub quotas: BTreeMap<String, usize>,
+    /// How much smaller than AWS's the token buckets are; 1 when 0.
+    pub throttle: u32,
+    /// Which way the facts in doubt fall: see `docs/aws-facts.md`. Labels such as
+    /// `force-delete-keeps-hooked-instances`.
+    pub doubts: Vec<String>,
+}
+
+impl Scenario {
+    /// A quota of the account.
+    pub fn quota(&self, name: &str, usual: usize) -> usize {
+        self.quotas.get(name).copied().unwrap_or(usual)
+    }
+
+    /// Whether a fact in doubt falls the other way.
+    pub fn doubts(&self, fact: &str) -> bool {
+        self.doubts.iter().any(|it| it == fact)
+    }
+}
+
+/// A world with a name.
+pub struct Named {
+    /// What `--scenario` calls it.
+    pub name: &'static str,
+    /// What is different, in a few words.
+    pub about: &'static str,
+    make: fn() -> Scenario,
+}
+
+impl Named {
+    /// The world.
+    pub fn scenario(&self) -> Scenario {
+        (self.make)()
+    }
+}
+
+/// Every world that has a name.
+pub const NAMED: [Named; 9] = [
+    Named { name: "usual", about: "nothing unusual happens", make: Scenario::default },
+    Named {
+        name: "fresh-account",
+        about: "the account has never used ECS: no service-linked roles",
+        make: || Scenario { fresh_account: true, ..Scenario::default() },
+    },
+    Named {
+        name: "bad-image",
+        about: "no container image can be pulled",
+        make: || Scenario { missing_images: vec![String::new()], ..Scenario::default() },
+    },
+    Named {
+        name: "failing-health-check",
+        about: "tasks answer their health checks with errors",
+        make: || Scenario { failing_health_checks: true, ..Scenario::default() },
+    },
+    Named {
+        name: "no-capacity",
+        about: "EC2 has no instances left",
+        make: || Scenario { no_capacity: true, ..Scenario::default() },
+    },
+    Named {
+        name: "quota",
+        about: "the account has no VPC left",
+        make: || Scenario { quotas: quotas(&[("vpcs", 0)]), ..Scenario::default() },
+    },
+    Named {
+        name: "throttled",
+        about: "AWS takes a fifth of the usual calls in a second",
+        make: || Scenario { throttle: 5, ..Scenario::default() },
+    },
+    Named {
+        name: "slow-alb",
+        about: "the load balancer takes eight to ten minutes",
+        make: || slow(&[("load-balancer.provisioning", 480.0..=600.0)]),
+    },
+    Named {
+        name: "slow-nat",
+        about: "NAT gateways take five to eight minutes",
+        make: || slow(&[("nat-gateway.pending", 300.0..=480.0)]),
+    },
+];
+
+/// A world by its name.
+pub fn named(name: &str) -> Option<&'static Named> {
+    NAMED.iter().find(|named| named.name == name)
+}
+
+fn quotas(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    of.iter().map(|(name, quota)| ((*name).to_owned(), *quota)).collect()
+}
+
+fn slow(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {
+    let delays = delays.iter().map(|(label, range)| ((*label).to_owned(), range.clone()));
+    Scenario { delays: delays.collect(), ..Scenario::default() }
+}

@@ -1,0 +1,396 @@
+//! Systems Manager parameters: those of the account, and AWS's public ones that name the newest
+//! ECS-optimized images.
+//!
+//! To put and to get is consistent: of two who put a new parameter, one is refused. A listing lags
+//! behind. Names below `/aws` are AWS's.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fields::{Fields, Tags, tag_list};
+use super::refusal::{Answer, Refusal};
+use super::world::{ACCOUNT, EPOCH, World};
+
+mod image;
+
+pub use image::image_parameter;
+
+/// Until listings have a new parameter (seen).
+const LISTED: (&str, RangeInclusive<f64>) = ("ssm.listed", 0.0..=2.0);
+
+/// Characters that a value may have in the standard tier.
+const LONGEST_VALUE: usize = 4096;
+/// Levels that a name may have.
+const DEEPEST: usize = 15;
+/// Tags that a parameter may have.
+const MOST_TAGS: usize = 50;
+
+/// Everything of parameters in a region.
+#[derive(Debug, Default)]
+pub struct Ssm {
+    parameters: BTreeMap<String, Parameter>,
+}
+
+#[derive(Debug, Clone)]
+struct Parameter {
+    kind: String,
+    description: Option<String>,
+    data_type: String,
+    /// Values and when they were put, oldest first: the first is version 1.
+    versions: Vec<(String, f64)>,
+    tags: Tags,
+    listed_at: Duration,
+}
+
+/// Answers one call.
+pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
+    match operation {
+        "PutParameter" => put_parameter(world, input),
+        "GetParameter" => {
+            let name = input.text("Name");
+            Ok(json!({ "Parameter": get(world, name)? }))
+        }
+        "GetParameters" => Ok(get_parameters(world, input)),
+        "GetParametersByPath" => get_parameters_by_path(world, input),
+        "DescribeParameters" => describe_parameters(world, input),
+        "DeleteParameter" => {
+            let name = input.text("Name");
+            let gone = world.ssm.parameters.remove(name);
+            gone.map(|_| json!({})).ok_or_else(|| not_found(name))
+        }
+        "DeleteParameters" => {
+            let mut names = input.texts("Names");
+            names.dedup();
+            let (deleted, invalid): (Vec<_>, Vec<_>) =
+                names.into_iter().partition(|name| world.ssm.parameters.remove(name).is_some());
+            Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": invalid }))
+        }
+        "AddTagsToResource" => add_tags_to_resource(world, input),
+        "RemoveTagsFromResource" => {
+            let parameter = resource(world, input)?;
+            parameter.tags.retain(|key, _| !input.texts("TagKeys").contains(key));
+            Ok(json!({}))
+        }
+        "ListTagsForResource" => Ok(json!({ "TagList": tag_list(&resource(world, input)?.tags) })),
+        _ => Err(Refusal::new("SimulatorLacks", operation)),
+    }
+}
+
+/// All parameters that are not AWS's, by name.
+pub fn ids(world: &World) -> Vec<String> {
+    world.ssm.parameters.keys().cloned().collect()
+}
+
+/// What has tags: its kind, its name and the tags.
+pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
+    let all = world.ssm.parameters.iter();
+    all.map(|(name, it)| ("parameter".to_owned(), name.clone(), it.tags.clone())).collect()
+}
+
+fn not_found(name: &str) -> Refusal {
+    Refusal::new("ParameterNotFound", format!("Parameter {name} not found."))
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("ValidationException", message)
+}
+
+/// Refuses a name that nobody but AWS may have, or nobody at all.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("/aws") || lower.starts_with("/ssm") {
+        let message = format!("No access to reserved parameter name: {name}.");
+        return Err(Refusal::new("AccessDeniedException", message));
+    }
+    if name.contains('/') && !name.starts_with('/') {
+        return Err(invalid("Parameter name must be a fully qualified name."));
+    }
+    let levels: Vec<_> = name.strip_prefix('/').unwrap_or(name).split('/').collect();
+    if levels.len() > DEEPEST {
+        let message = format!("A parameter name can have at most {DEEPEST} levels.");
+        return Err(Refusal::new("HierarchyLevelLimitExceededException", message));
+    }
+    let is_good = |level: &&str| {
+        let good = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+        !level.is_empty() && level.chars().all(good)
+    };
+    let is_reserved = lower.starts_with("aws") || lower.starts_with("ssm");
+    if is_reserved || !levels.iter().all(is_good) {
+        return Err(invalid(
+            "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). If \
+             formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path \
+             can be formed as a mix of letters, numbers and the following 3 symbols .-_",
+        ));
+    }
+    Ok(())
+}
+
+fn put_parameter(world: &mut World, input: &Value) -> Answer {
+    let (name, value) = (input.text("Name"), input.text("Value"));
+    for lacking in ["KeyId", "AllowedPattern", "Policies"] {
+        if input.some_text(lacking).is_some() {
+            let message = format!("PutParameter with {lacking}");
+            return Err(Refusal::new("SimulatorLacks", message));
+        }
+    }
+    if input.some_text("Type") == Some("SecureString")
+        || input.some_text("Tier") == Some("Advanced")
+    {
+        return Err(Refusal::new("SimulatorLacks", "PutParameter of this type or tier"));
+    }
+    check_name(name)?;
+    let overwrites = input.flag("Overwrite") == Some(true);
+    if overwrites && input.get("Tags").is_some() {
+        return Err(invalid(
+            "Invalid request: tags and overwrite can't be used together. To create a parameter \
+             with tags, please remove overwrite flag. To update tags for an existing parameter, \
+             please use AddTagsToResource or RemoveTagsFromResource.",
+        ));
+    }
+    if value.is_empty() {
+        return Err(invalid(
+            "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member \
+             must have length greater than or equal to 1.",
+        ));
+    }
+    if value.chars().count() > LONGEST_VALUE {
+        return Err(invalid(format!(
+            "Standard tier parameters support a maximum parameter value of {LONGEST_VALUE} \
+             characters. To create a larger parameter value, upgrade the parameter to use the \
+             advanced-parameter tier."
+        )));
+    }
+    let put = (value.to_owned(), world.timestamp());
+    if let Some(parameter) = world.ssm.parameters.get_mut(name) {
+        if !overwrites {
+            let message = "The parameter already exists. To overwrite this value, set the \
+                           overwrite option in the request to true.";
+            return Err(Refusal::new("ParameterAlreadyExists", message));
+        }
+        if let Some(kind) = input.some_text("Type") {
+            kind.clone_into(&mut parameter.kind);
+        }
+        if let Some(description) = input.some_text("Description") {
+            parameter.description = Some(description.to_owned());
+        }
+        parameter.versions.push(put);
+        return Ok(json!({ "Version": parameter.versions.len(), "Tier": "Standard" }));
+    }
+    let Some(kind) = input.some_text("Type") else {
+        return Err(invalid("A parameter type is required when you create a parameter."));
+    };
+    let tags = input.tags("Tags");
+    check_tags(&tags)?;
+    let (label, range) = LISTED;
+    let parameter = Parameter {
+        kind: kind.to_owned(),
+        description: input.some_text("Description").map(str::to_owned),
+        data_type: input.some_text("DataType").unwrap_or("text").to_owned(),
+        versions: vec![put],
+        tags,
+        listed_at: world.now + world.dice.delay(label, name, range),
+    };
+    world.ssm.parameters.insert(name.to_owned(), parameter);
+    Ok(json!({ "Version": 1, "Tier": "Standard" }))
+}
+
+/// One parameter as it is, or in the version that follows its name: `name:3`.
+fn get(world: &World, name: &str) -> Result<Value, Refusal> {
+    let (bare, selector) = name.split_once(':').map_or((name, None), |(a, b)| (a, Some(b)));
+    if let Some(value) = image_parameter(bare) {
+        return Ok(json!({
+            "Name": bare,
+            "Type": "String",
+            "Value": value,
+            "Version": 1,
+            "LastModifiedDate": EPOCH,
+            "ARN": format!("arn:aws:ssm:{}::parameter{bare}", world.region),
+            "DataType": "text",
+        }));
+    }
+    let parameter = world.ssm.parameters.get(bare).ok_or_else(|| not_found(name))?;
+    let newest = parameter.versions.len();
+    let version = match selector {
+        None => newest,
+        Some(selector) => {
+            selector.parse().ok().filter(|it| (1..=newest).contains(it)).ok_or_else(|| {
+                let message = format!(
+                    "Systems Manager could not find version {selector} of {bare}. Verify the \
+                     version and try again."
+                );
+                Refusal::new("ParameterVersionNotFound", message)
+            })?
+        }
+    };
+    let mut view = view(world, bare, parameter);
+    let (value, at) = &parameter.versions[version - 1];
+    view["Value"] = json!(value);
+    view["Version"] = json!(version);
+    view["LastModifiedDate"] = json!(at);
+    if let Some(selector) = selector {
+        view["Selector"] = json!(format!(":{selector}"));
+    }
+    Ok(view)
+}
+
+/// What every answer says of a parameter.
+fn view(world: &World, name: &str, parameter: &Parameter) -> Value {
+    json!({
+        "Name": name,
+        "Type": parameter.kind,
+        "Version": parameter.versions.len(),
+        "LastModifiedDate": parameter.versions.last().map(|(_, at)| at),
+        "ARN": world.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/'))),
+        "DataType": parameter.data_type,
+    })
+}
+
+fn get_parameters(world: &World, input: &Value) -> Value {
+    let (mut parameters, mut unknown) = (Vec::new(), Vec::new());
+    for name in input.texts("Names") {
+        match get(world, &name) {
+            Ok(parameter) => parameters.push(parameter),
+            Err(_) => unknown.push(name),
+        }
+    }
+    json!({ "Parameters": parameters, "InvalidParameters": unknown })
+}
+
+fn get_parameters_by_path(world: &mut World, input: &Value) -> Answer {
+    let path = input.text("Path");
+    if !path.starts_with('/') {
+        return Err(invalid(
+            "The parameter doesn't meet the parameter name requirements. The parameter name must \
+             begin with a forward slash \"/\".",
+        ));
+    }
+    let filters = input.list("ParameterFilters");
+    if let Some(filter) = filters.iter().find(|filter| filter.text("Key") != "Type") {
+        let message = format!("The filter key {} is not valid here.", filter.text("Key"));
+        return Err(Refusal::new("InvalidFilterKey", message));
+    }
+    let own = world.ssm.parameters.iter();
+    let own = own.filter(|(name, it)| {
+        it.listed_at <= world.now && filters.iter().all(|filter| fits(filter, name, it))
+    });
+    let names = image::names().chain(own.map(|(name, _)| name.clone()));
+    let recursive = input.flag("Recursive") == Some(true);
+    let names = names.filter(|name| is_below(name, path, recursive));
+    let parameters = names.filter_map(|name| get(world, &name).ok()).collect();
+    page(input, 10, parameters)
+}
+
+fn describe_parameters(world: &mut World, input: &Value) -> Answer {
+    if !input.list("Filters").is_empty() || input.flag("Shared") == Some(true) {
+        return Err(Refusal::new("SimulatorLacks", "DescribeParameters with Filters or Shared"));
+    }
+    let filters = input.list("ParameterFilters");
+    for filter in filters {
+        let key = filter.text("Key");
+        if !["Name", "Path", "Type"].contains(&key) && !key.starts_with("tag:") {
+            let message = format!("DescribeParameters with the filter {key}");
+            return Err(Refusal::new("SimulatorLacks", message));
+        }
+    }
+    let listed = world.ssm.parameters.iter().filter(|(name, it)| {
+        it.listed_at <= world.now && filters.iter().all(|filter| fits(filter, name, it))
+    });
+    let view = |(name, parameter): (&String, &Parameter)| {
+        let mut view = view(world, name, parameter);
+        view["Tier"] = json!("Standard");
+        view["LastModifiedUser"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"));
+        if let Some(description) = &parameter.description {
+            view["Description"] = json!(description);
+        }
+        view
+    };
+    let parameters = listed.map(view).collect();
+    page(input, 50, parameters)
+}
+
+fn fits(filter: &Value, name: &str, parameter: &Parameter) -> bool {
+    let (key, option, values) = (filter.text("Key"), filter.text("Option"), filter.texts("Values"));
+    let among = |it: &str| {
+        values.iter().any(|value| match option {
+            "BeginsWith" => it.starts_with(value),
+            "Contains" => it.contains(value),
+            _ => it == value,
+        })
+    };
+    match key {
+        "Name" => among(name),
+        "Path" => values.iter().any(|path| is_below(name, path, option == "Recursive")),
+        "Type" => among(&parameter.kind),
+        _ => {
+            let value = key.strip_prefix("tag:").and_then(|tag| parameter.tags.get(tag));
+            value.is_some_and(|value| values.is_empty() || among(value))
+        }
+    }
+}
+
+fn is_below(name: &str, path: &str, recursive: bool) -> bool {
+    let rest = name.strip_prefix(path.trim_end_matches('/')).and_then(|it| it.strip_prefix('/'));
+    rest.is_some_and(|rest| recursive || !rest.contains('/'))
+}
+
+fn page(input: &Value, most: usize, mut all: Vec<Value>) -> Answer {
+    let count = input.number("MaxResults").and_then(|it| usize::try_from(it).ok()).unwrap_or(most);
+    let from = match input.some_text("NextToken") {
+        None => 0,
+        Some(token) => {
+            token.parse::<usize>().ok().filter(|from| *from <= all.len()).ok_or_else(|| {
+                Refusal::new("InvalidNextToken", "The specified token isn't valid.")
+            })?
+        }
+    };
+    let to = from.saturating_add(count).min(all.len());
+    let is_all = to == all.len();
+    let some: Vec<_> = all.drain(from..to).collect();
+    let mut answer = json!({ "Parameters": some });
+    if !is_all {
+        answer["NextToken"] = json!(to.to_string());
+    }
+    Ok(answer)
+}
+
+/// The parameter whose tags a call is about.
+fn resource<'a>(world: &'a mut World, input: &Value) -> Result<&'a mut Parameter, Refusal> {
+    let (kind, id) = (input.text("ResourceType"), input.text("ResourceId"));
+    if kind != "Parameter" {
+        let message = format!("tags of the resource type {kind}");
+        return Err(Refusal::new("SimulatorLacks", message));
+    }
+    let unknown = || {
+        let message = format!(
+            "The resource ID \"{id}\" is not valid. Verify that this ID is correct and try again."
+        );
+        Refusal::new("InvalidResourceId", message)
+    };
+    world.ssm.parameters.get_mut(id).ok_or_else(unknown)
+}
+
+fn check_tags(tags: &Tags) -> Result<(), Refusal> {
+    if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+        return Err(invalid("aws: prefixed tag key names are not allowed for external use."));
+    }
+    if tags.len() > MOST_TAGS {
+        let message = format!("A resource can have at most {MOST_TAGS} tags.");
+        return Err(Refusal::new("TooManyTagsError", message));
+    }
+    Ok(())
+}
+
+fn add_tags_to_resource(world: &mut World, input: &Value) -> Answer {
+    let parameter = resource(world, input)?;
+    let mut tags = parameter.tags.clone();
+    tags.extend(input.tags("Tags"));
+    check_tags(&tags)?;
+    parameter.tags = tags;
+    Ok(json!({}))
+}
+
+#[cfg(test)]
+mod tests;

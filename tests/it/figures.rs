@@ -1,0 +1,114 @@
+//! How long a deploy and a destroy take in AWS's time, beside how long they must take at least.
+//!
+//! `cargo nextest run --no-capture figures` prints the table.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::engine::event::What;
+use ecsup::sim::cloud::Cloud;
+use ecsup::sim::oracle::Ideal;
+use ecsup::sim::scenario::Scenario;
+use ecsup::sim::world::World;
+
+use crate::proofs::on_all_processors;
+
+const SEEDS: u64 = 50;
+/// Calls of a deploy, and of one that has nothing to do. Of the former, some twenty are signs of life of
+/// the lock, and some thirty are attempts that come before AWS shows what was just made.
+const MOST_CALLS: [usize; 2] = [235, 45];
+const PATTERNS: [&str; 3] = ["internal-worker", "public-api", "fargate-api"];
+
+/// What one seed gave: durations in seconds, and calls.
+#[derive(Debug, Clone, Copy, Default)]
+struct Figures {
+    deploy: f64,
+    ideal_deploy: f64,
+    destroy: f64,
+    ideal_destroy: f64,
+    calls: [usize; 3],
+}
+
+/// Until a destroy was done, without the audit that follows.
+fn until_audit(played: &Played) -> Duration {
+    let is_audit = |node: &str, what: &What| node == "audit" && matches!(what, What::Waiting(_));
+    let events = played.recording.events.iter();
+    let mut audits = events.filter(|event| is_audit(event.node.as_str(), &event.what));
+    let worked = audits.next().expect("a destroy ends with an audit").at;
+    let whole = played.recording.events.last().expect("it was just found").at;
+    // What came before the first event, and the last look after the audit, are counted as well.
+    let looked = played.calls.iter().find(|call| call.changes()).expect("it removes something").at;
+    worked + looked.saturating_sub(played.calls[0].at).min(played.took.saturating_sub(whole))
+}
+
+async fn measure(pattern: &str, seed: u64) -> Result<Figures, String> {
+    let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
+    let before: BTreeSet<String> = stage.cloud.world(World::ids);
+    let words = ["deploy", "--yes", "--pattern", pattern];
+    let deploy = stage.play(&words).await;
+    let again = stage.play(&words).await;
+    let destroy = stage.play(&["destroy", "--yes", pattern]).await;
+    for played in [&deploy, &again, &destroy] {
+        if played.exit != Exit::Done {
+            return Err(played.said());
+        }
+    }
+    let mut ideal = Ideal::new(seed, Scenario::default());
+    let ideal_deploy = ideal.deploy(&deploy.calls)?;
+    let ideal_destroy = ideal.destroy(&destroy.calls, &before)?;
+    Ok(Figures {
+        deploy: deploy.took.as_secs_f64(),
+        ideal_deploy: ideal_deploy.as_secs_f64(),
+        destroy: until_audit(&destroy).as_secs_f64(),
+        ideal_destroy: ideal_destroy.as_secs_f64(),
+        calls: [&deploy, &again, &destroy].map(|played| played.calls.len()),
+    })
+}
+
+fn median<T: PartialOrd + Copy>(mut of: Vec<T>) -> T {
+    of.sort_by(|one, other| one.partial_cmp(other).expect("a number"));
+    of[of.len() / 2]
+}
+
+#[test]
+fn figures_of_deploy_and_destroy() {
+    let mut table = String::from(
+        "pattern           deploy  at least  ratio   destroy  at least  ratio   calls: deploy, again, destroy\n",
+    );
+    let mut wrong = Vec::new();
+    for pattern in PATTERNS {
+        let all = Mutex::new(Vec::new());
+        let failed = on_all_processors(SEEDS, |seed| {
+            let figures = in_virtual_time(seed, async || measure(pattern, seed).await)?;
+            all.lock().unwrap().push(figures);
+            Ok(())
+        });
+        assert!(failed.is_empty(), "{pattern}: {}", failed.join("\n"));
+        let all = all.into_inner().unwrap();
+        let of = |read: fn(&Figures) -> f64| median(all.iter().map(read).collect());
+        let calls = [0, 1, 2].map(|at| median(all.iter().map(|it| it.calls[at]).collect()));
+        let deploy = of(|it| it.deploy / it.ideal_deploy);
+        let destroy = of(|it| it.destroy / it.ideal_destroy);
+        writeln!(
+            table,
+            "{pattern:<16} {:>6.0}s {:>8.0}s {deploy:>6.3} {:>8.0}s {:>8.0}s {destroy:>6.3}   {calls:?}",
+            of(|it| it.deploy),
+            of(|it| it.ideal_deploy),
+            of(|it| it.destroy),
+            of(|it| it.ideal_destroy),
+        )
+        .unwrap();
+        if deploy > 1.05 || destroy > 1.10 {
+            wrong.push(format!("{pattern} takes too long"));
+        }
+        if calls[0] > MOST_CALLS[0] || calls[1] > MOST_CALLS[1] {
+            wrong.push(format!("{pattern} makes too many calls"));
+        }
+    }
+    println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:?}\n{table}");
+}
