@@ -126,3 +126,91 @@ fn iso8601(seconds: f64) -> String {
     let moment = jiff::Timestamp::from_millisecond(millis as i64).unwrap_or_default();
     format!("{moment:.3}")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(service: &str, target: &str, path: &str, body: &str) -> Request {
+        let scope =
+            format!("AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/{service}/aws4_request");
+        let headers = [("authorization", scope), ("x-amz-target", target.to_owned())];
+        Request {
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn read_by(service: &str, target: &str, path: &str, body: &str) -> Result<Value, String> {
+        let request = request(service, target, path, body);
+        let to = addressee(&request).map_err(|refusal| refusal.code)?;
+        read(&to, &request).1.map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn every_protocol_reads_the_same_kind_of_thing() {
+        let read = |body| read_by("ec2", "", "/", body);
+        let body = "Action=DescribeVpcs&Version=2016-11-15&Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-1&MaxResults=5";
+        let filters = json!([{ "Name": "vpc-id", "Values": ["vpc-1"] }]);
+        assert_eq!(read(body), Ok(json!({ "Filters": filters, "MaxResults": 5 })));
+
+        let body = "Action=DeleteAutoScalingGroup&AutoScalingGroupName=asg-demo&ForceDelete=true";
+        let group = json!({ "AutoScalingGroupName": "asg-demo", "ForceDelete": true });
+        assert_eq!(read_by("autoscaling", "", "/", body), Ok(group));
+
+        let target = "AmazonEC2ContainerServiceV20141113.DeleteCluster";
+        let cluster = json!({ "cluster": "demo" });
+        assert_eq!(read_by("ecs", target, "/", &cluster.to_string()), Ok(cluster));
+
+        let body = "<ChangeTagsForResourceRequest><AddTags><Tag><Key>a</Key><Value>&lt;b</Value></Tag></AddTags></ChangeTagsForResourceRequest>";
+        let path = "/2013-04-01/tags/hostedzone/Z1";
+        let tags = json!({
+            "ResourceType": "hostedzone",
+            "ResourceId": "Z1",
+            "AddTags": [{ "Key": "a", "Value": "<b" }],
+        });
+        assert_eq!(read_by("route53", "", path, body), Ok(tags));
+    }
+
+    #[test]
+    fn what_breaks_the_model_is_refused_as_the_service_does() {
+        let ec2 = |body| read_by("ec2", "", "/", body).unwrap_err();
+        assert_eq!(ec2("Action=DeleteVpc"), "MissingParameter");
+        assert_eq!(ec2("Action=DeleteVpc&VpcId=vpc-1&Colour=red"), "UnknownParameter");
+        assert_eq!(ec2("Action=DescribeVpcs&MaxResults=many"), "InvalidParameterValue");
+        assert_eq!(ec2("Action=DescribeVpcs&MaxResults=2"), "InvalidParameterValue");
+        assert_eq!(ec2("Action=DescribeVpcs&Filter.one.Name=x"), "UnknownParameter");
+        assert_eq!(ec2("Action=CreateFleet"), "SimulatorLacks");
+
+        let elb = |body| read_by("elasticloadbalancing", "", "/", body).unwrap_err();
+        assert_eq!(elb("Action=CreateLoadBalancer"), "ValidationError");
+        assert_eq!(elb("Action=CreateLoadBalancer&Name=a&Scheme=secret"), "ValidationError");
+
+        let target = "AmazonEC2ContainerServiceV20141113.CreateService";
+        let ecs = |body: Value| read_by("ecs", target, "/", &body.to_string()).unwrap_err();
+        assert_eq!(ecs(json!({})), "InvalidParameterException");
+        assert_eq!(ecs(json!({ "serviceName": "a", "colour": 1 })), "InvalidParameterException");
+        assert_eq!(ecs(json!({ "serviceName": 1 })), "InvalidParameterException");
+
+        let role = "Action=GetRole&RoleName=a%20b";
+        assert_eq!(read_by("iam", "", "/", role).unwrap_err(), "ValidationError");
+        assert_eq!(read_by("s3", "", "/", "").unwrap_err(), "SimulatorLacks");
+        assert_eq!(
+            read_by("route53", "", "/2013-04-01/nothing", "").unwrap_err(),
+            "SimulatorLacks"
+        );
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_is_found() {
+        let request = request("ec2", "", "/", "Action=DescribeVpcs");
+        let to = addressee(&request).unwrap();
+        let answer = Ok(json!({ "Vpcs": [{ "VpcId": 7, "Colour": "red", "State": "tired" }] }));
+        let (_, misfits) = write(&to, "DescribeVpcs", &answer, "1");
+        assert_eq!(misfits.len(), 3, "{misfits:?}");
+    }
+}
