@@ -2,17 +2,15 @@
 
 use serde_json::json;
 
+use crate::sim::ec2::image::{IMAGE_ARM, IMAGE_GPU, IMAGE_NEURON, IMAGE_X86};
+
 /// Where AWS's parameters of images stand (ECS guide, "Retrieving Amazon ECS-optimized Linux AMI
 /// metadata").
 pub(super) const IMAGES_PATH: &str = "/aws/service/ecs/optimized-ami/amazon-linux-2023/";
 
-/// The newest image of each kind. EC2 has the same ones.
-const IMAGES: &[(&str, &str)] = &[
-    ("", "ami-0ec5000000000a001"),
-    ("arm64/", "ami-0ec5000000000b001"),
-    ("gpu/", "ami-0ec5000000000c001"),
-    ("neuron/", "ami-0ec5000000000d001"),
-];
+/// The newest image of each kind.
+const IMAGES: &[(&str, &str)] =
+    &[("", IMAGE_X86), ("arm64/", IMAGE_ARM), ("gpu/", IMAGE_GPU), ("neuron/", IMAGE_NEURON)];
 
 /// The value of one of AWS's parameters about ECS-optimized images.
 pub fn image_parameter(name: &str) -> Option<String> {
