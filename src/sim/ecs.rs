@@ -61,6 +61,8 @@ mod task;
 mod task_definition;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_on_instances;
 mod views;
 
 pub use views::{Rollout, ids, rollouts, tagged};
@@ -231,7 +233,7 @@ fn uuid(world: &mut World) -> String {
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
 
-/// A number of seconds for the dice's key of something that happens for the n-th time.
+/// The dice's key of something that happens for the n-th time.
 fn nth(key: &str, n: impl std::fmt::Display) -> String {
     format!("{key}#{n}")
 }

@@ -102,8 +102,7 @@ fn has_credentials(world: &World, view: &ec2::InstanceView) -> bool {
 }
 
 fn gets_out(world: &World, view: &ec2::InstanceView) -> bool {
-    // What an instance shows does not say whether it has a public address: its subnet has to.
-    let public = ec2::subnet(world, &view.subnet).is_ok_and(|subnet| subnet.public_addresses);
+    let public = ec2::has_public_address(world, &view.id);
     ec2::way_out(world, &view.subnet, public)
 }
 

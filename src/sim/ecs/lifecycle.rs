@@ -13,7 +13,7 @@ use super::cluster::REMEMBERED;
 use super::task::{Status, Task};
 use super::{agent, insights, scheduler, task_definition};
 
-/// How often ECS looks whether an agent is back or a target has gone.
+/// How often ECS looks whether an agent is back.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often ECS looks whether a target has gone.
 const DRAINING: Duration = Duration::from_secs(2);

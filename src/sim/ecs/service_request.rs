@@ -348,7 +348,7 @@ fn network(
             "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
         ));
     }
-    let (subnets, groups) = (input.texts("subnets"), input.texts("securityGroups"));
+    let (subnets, mut groups) = (input.texts("subnets"), input.texts("securityGroups"));
     if subnets.is_empty() || subnets.len() > 16 {
         return Err(invalid("subnets must have from 1 to 16 elements."));
     }
@@ -372,6 +372,10 @@ fn network(
     for id in &groups {
         let vpc = ec2::security_group_vpc(world, id);
         networks.push(vpc.map_err(|why| wrapped("security group", id, why))?);
+    }
+    if groups.is_empty() {
+        // Without any, tasks get the default group of the VPC.
+        groups.extend(networks.first().and_then(|vpc| ec2::default_security_group(world, vpc)));
     }
     networks.dedup();
     if networks.len() > 1 {

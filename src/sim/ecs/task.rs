@@ -114,7 +114,7 @@ pub(super) struct Task {
     pub(super) status: Status,
     /// Whether it is to stop.
     pub(super) going: bool,
-    /// When it was made, its image pull began and ended, it ran, it began to stop, and it stopped.
+    /// When it was made.
     pub(super) created: Duration,
     /// When its image pull began and ended.
     pub(super) pulled: (Option<Duration>, Option<Duration>),

@@ -10,37 +10,37 @@ use super::super::scenario::Scenario;
 use super::super::world::World;
 use super::answer;
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new(7, Scenario::default())
 }
 
-fn wait(world: &mut World, seconds: u64) {
+pub(super) fn wait(world: &mut World, seconds: u64) {
     let until = world.now + Duration::from_secs(seconds);
     world.advance(until);
 }
 
-fn ok(world: &mut World, operation: &str, input: Value) -> Value {
+pub(super) fn ok(world: &mut World, operation: &str, input: Value) -> Value {
     answer(world, operation, &input).unwrap_or_else(|why| panic!("{operation}: {why}"))
 }
 
-fn no(world: &mut World, operation: &str, input: Value) -> String {
+pub(super) fn no(world: &mut World, operation: &str, input: Value) -> String {
     match answer(world, operation, &input) {
         Ok(answer) => panic!("{operation} should be refused: {answer}"),
         Err(why) => why.to_string(),
     }
 }
 
-fn cluster(world: &mut World) {
+pub(super) fn cluster(world: &mut World) {
     ok(world, "CreateCluster", json!({ "clusterName": "c" }));
     wait(world, 5);
 }
 
-fn described(world: &mut World) -> Value {
+pub(super) fn described(world: &mut World) -> Value {
     let input = json!({ "clusters": ["c"], "include": ["ATTACHMENTS", "TAGS", "SETTINGS"] });
     ok(world, "DescribeClusters", input)["clusters"][0].clone()
 }
 
-fn definition(image: &str, cpu: &str, memory: &str) -> Value {
+pub(super) fn definition(image: &str, cpu: &str, memory: &str) -> Value {
     json!({
         "family": "td",
         "cpu": cpu,
@@ -56,31 +56,30 @@ fn definition(image: &str, cpu: &str, memory: &str) -> Value {
 }
 
 /// A subnet with a way out for public addresses, and a security group.
-fn network(world: &mut World) -> Value {
+pub(super) fn network(world: &mut World) -> Value {
     let mut ask = |operation: &str, input: Value| {
-        let answer = ec2::answer(world, operation, &input).unwrap_or_default();
+        let answer = ec2::answer(world, operation, &input).expect(operation);
         wait(world, 10);
         answer
     };
-    let id = |value: &Value, usual: &str| value.as_str().unwrap_or(usual).to_owned();
     let vpc = ask("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }));
-    let vpc = id(&vpc["Vpc"]["VpcId"], "vpc-1");
+    let vpc = vpc["Vpc"].text("VpcId").to_owned();
     let subnet = json!({
         "VpcId": vpc, "CidrBlock": "10.0.0.0/24", "AvailabilityZone": "us-east-1a",
     });
-    let subnet = id(&ask("CreateSubnet", subnet)["Subnet"]["SubnetId"], "subnet-1");
+    let subnet = ask("CreateSubnet", subnet)["Subnet"].text("SubnetId").to_owned();
     let gateway = ask("CreateInternetGateway", json!({}));
-    let gateway = id(&gateway["InternetGateway"]["InternetGatewayId"], "igw-1");
+    let gateway = gateway["InternetGateway"].text("InternetGatewayId").to_owned();
     ask("AttachInternetGateway", json!({ "InternetGatewayId": gateway, "VpcId": vpc }));
     let table = ask("CreateRouteTable", json!({ "VpcId": vpc }));
-    let table = id(&table["RouteTable"]["RouteTableId"], "rtb-1");
+    let table = table["RouteTable"].text("RouteTableId").to_owned();
     ask("AssociateRouteTable", json!({ "RouteTableId": table, "SubnetId": subnet }));
     let route = json!({
         "RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway,
     });
     ask("CreateRoute", route);
     let group = json!({ "GroupName": "g", "Description": "g", "VpcId": vpc });
-    let group = id(&ask("CreateSecurityGroup", group)["GroupId"], "sg-1");
+    let group = ask("CreateSecurityGroup", group).text("GroupId").to_owned();
     json!({ "awsvpcConfiguration": {
         "subnets": [subnet], "securityGroups": [group], "assignPublicIp": "ENABLED",
     } })
@@ -105,7 +104,7 @@ fn service(world: &mut World, image: &str) -> Value {
     input
 }
 
-fn look(world: &mut World) -> Value {
+pub(super) fn look(world: &mut World) -> Value {
     let input = json!({ "cluster": "c", "services": ["web"] });
     ok(world, "DescribeServices", input)["services"][0].clone()
 }
