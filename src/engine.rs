@@ -79,6 +79,7 @@ pub struct Run {
     started: Instant,
     stop: Rc<Stop>,
     failed: RefCell<BTreeSet<NodeName>>,
+    ready: RefCell<BTreeSet<NodeName>>,
     changed: Notify,
     last_change: Cell<Option<Instant>>,
 }
@@ -133,6 +134,7 @@ impl Run {
             started: Instant::now(),
             stop,
             failed: RefCell::default(),
+            ready: RefCell::default(),
             changed: Notify::new(),
             last_change: Cell::default(),
         }
@@ -190,6 +192,17 @@ impl Run {
     fn fail(&self, node: &NodeName) {
         self.failed.borrow_mut().insert(node.clone());
         self.changed.notify_waiters();
+    }
+
+    /// Remembers that a node is ready, or gone.
+    fn arrived(&self, node: &NodeName) {
+        self.ready.borrow_mut().insert(node.clone());
+    }
+
+    /// Whether all of these nodes have got where they should be.
+    fn all_arrived(&self, nodes: &[NodeName]) -> bool {
+        let ready = self.ready.borrow();
+        nodes.iter().all(|node| ready.contains(node))
     }
 
     /// The first of these nodes that has failed.

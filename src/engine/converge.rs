@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::event::{LEAVING, What};
-use super::looks::Moment;
+use super::looks::{self, Moment};
 use super::patience::{self, Patience};
 use super::walk::Place;
 use super::{Failure, Outcome, Run};
@@ -31,6 +31,8 @@ pub(super) struct State<T> {
     remade: Cell<bool>,
     /// Whether it was told that it is ready.
     told: Cell<bool>,
+    /// When a plan last saw that nobody holds its name.
+    free: Cell<Option<Instant>>,
 }
 
 impl<T> Default for State<T> {
@@ -43,6 +45,7 @@ impl<T> Default for State<T> {
             times_made: Cell::new(0),
             remade: Cell::new(false),
             told: Cell::new(false),
+            free: Cell::new(None),
         }
     }
 }
@@ -62,6 +65,17 @@ impl<T: Clone> State<T> {
     pub(super) fn saw(&self, id: &str, it: T, phase: Phase) {
         id.clone_into(&mut self.id.borrow_mut());
         self.now_is(it, phase);
+    }
+
+    /// Remembers that nobody holds its name.
+    pub(super) fn saw_free(&self) {
+        self.free.set(Some(Instant::now()));
+    }
+
+    /// Whether a plan saw just now that nobody holds its name, and nothing was asked for since.
+    fn is_surely_free(&self) -> bool {
+        let lately = self.free.get().is_some_and(|at| at.elapsed() < looks::FRESH);
+        lately && self.changed.get().is_none()
     }
 
     fn now_is(&self, it: T, phase: Phase) {
@@ -136,31 +150,26 @@ struct Wait<'a> {
     patience: Patience,
     since: Instant,
     pauses: u32,
-    /// How long the first pause between attempts at a call is, in seconds.
-    first_attempt: u32,
+    kind: Kind,
     told: Option<String>,
 }
 
 impl<'a> Wait<'a> {
-    fn new(run: &'a Run, place: &'a Place, node: &'a NodeName, patience: Patience) -> Self {
-        Self {
-            run,
-            place,
-            node,
-            patience,
-            since: Instant::now(),
-            pauses: 0,
-            first_attempt: 1,
-            told: None,
-        }
+    fn new(
+        run: &'a Run,
+        place: &'a Place,
+        node: &'a NodeName,
+        kind: Kind,
+        patience: Patience,
+    ) -> Self {
+        Self { run, place, node, kind, patience, since: Instant::now(), pauses: 0, told: None }
     }
 
     /// For calls that are asked again after a refusal.
     fn for_calls(run: &'a Run, place: &'a Place, node: &'a NodeName, kind: Kind) -> Self {
-        let first_attempt = patience::first_attempt(kind);
-        let every = patience::between_attempts(first_attempt);
+        let every = patience::before_attempt(kind, 1);
         let patience = Patience { first: every, every, deadline: patience::NOT_YET };
-        Self { first_attempt, ..Self::new(run, place, node, patience) }
+        Self::new(run, place, node, kind, patience)
     }
 
     fn tell(&mut self, why: &str) {
@@ -181,8 +190,7 @@ impl<'a> Wait<'a> {
 
     /// Sleeps until the next look is due. The first comes on a whole second, the others fall on a
     /// common grid, so that nodes of one kind share them. A look that takes its time does not cost the next place on the grid.
-    async fn until_next_look(&mut self, why: &str, intervals: u32) -> Outcome {
-        let every = self.patience.every * intervals;
+    async fn until_next_look(&mut self, why: &str, every: Duration) -> Outcome {
         let (due, every) = match self.pauses {
             0 => (self.since + self.patience.first, Duration::from_secs(1)),
             _ => (Instant::now() + every / 2, every),
@@ -193,9 +201,9 @@ impl<'a> Wait<'a> {
         self.sleep(self.run.started + every.saturating_mul(steps), why).await
     }
 
-    /// Sleeps until the next attempt is due: 1 s at first, growing to 5 s.
+    /// Sleeps until the next attempt is due.
     async fn until_next_attempt(&mut self, why: &str) -> Outcome {
-        let due = Instant::now() + patience::between_attempts(self.pauses + self.first_attempt);
+        let due = Instant::now() + patience::before_attempt(self.kind, self.pauses + 1);
         self.sleep(due, why).await
     }
 
@@ -221,7 +229,8 @@ pub(super) async fn make<R: Resource>(
     mut look_after: Option<Moment>,
 ) -> Outcome {
     let leaving = patience::until_gone(R::KIND).unwrap_or(patience::until_ready(R::KIND));
-    let mut wait = Wait::new(run, place, node, Patience { first: leaving.every, ..leaving });
+    let mut wait =
+        Wait::new(run, place, node, R::KIND, Patience { first: leaving.every, ..leaving });
     let mut calls = Wait::for_calls(run, place, node, R::KIND);
     // Until this moment a create of ours may have happened although it is not seen; and why.
     let mut invisible: Option<(Instant, String)> = None;
@@ -259,7 +268,7 @@ pub(super) async fn make<R: Resource>(
                 }
                 Some((_, Seen::Leaving(_, why))) => {
                     let why = format!("the former one is leaving: {why}");
-                    wait.until_next_look(&why, 1).await?;
+                    wait.until_next_look(&why, leaving.every).await?;
                     calls = Wait::for_calls(run, place, node, R::KIND);
                     continue;
                 }
@@ -270,7 +279,9 @@ pub(super) async fn make<R: Resource>(
                 calls.until_next_attempt(why).await?;
                 continue;
             }
-            if !is_free(resource, &mut calls, &mut conflict_since).await? {
+            if !state.is_surely_free()
+                && !is_free(resource, &mut calls, &mut conflict_since).await?
+            {
                 continue;
             }
         }
@@ -356,7 +367,7 @@ pub(super) async fn settle<R: Resource>(
     needs: &dyn Fn() -> R::Needs,
     state: &State<R::Output>,
 ) -> Outcome {
-    let until_ready = || Wait::new(run, place, node, patience::until_ready(R::KIND));
+    let until_ready = || Wait::new(run, place, node, R::KIND, patience::until_ready(R::KIND));
     let mut wait = until_ready();
     let mut calls = Wait::for_calls(run, place, node, R::KIND);
     // Differences whose removal AWS accepted, and the wait for it to show that.
@@ -383,10 +394,16 @@ pub(super) async fn settle<R: Resource>(
                 }
                 None => accepted = None,
             }
+            let is_first = told.is_empty();
             if told != differences {
                 let fields = differences.iter().map(|difference| difference.field.clone());
                 run.tell(node, What::Changing(fields.collect()));
                 told.clone_from(&differences);
+            }
+            // What was just made is not known everywhere yet.
+            if is_first && patience::is_late(R::KIND) && state.may_be_hidden() {
+                calls.until_next_attempt("AWS to show it everywhere").await?;
+                run.go_on()?;
             }
             let made = match resource.update(&run.cx, node, &it, &needs(), &differences).await {
                 Ok(made) => made,
@@ -409,7 +426,7 @@ pub(super) async fn settle<R: Resource>(
             calls = Wait::for_calls(run, place, node, R::KIND);
             accepted.get_or_insert_with(|| {
                 let patience = Patience { deadline: patience::LOST, ..calls.patience };
-                (differences, Wait::new(run, place, node, patience))
+                (differences, Wait::new(run, place, node, R::KIND, patience))
             });
             match made {
                 Made::Asked(why) => {
@@ -435,9 +452,14 @@ pub(super) async fn settle<R: Resource>(
             Phase::Coming(_) if !run.wait_for_ready && !place.awaited => return Ok(()),
             Phase::Coming(why) => {
                 let waiting = run.looks.waits::<R>(owned(run, node, state));
-                let hurry = !R::unhurried(&state.it(), place.awaited);
-                let intervals = if hurry { 1 } else { patience::UNHURRIED };
-                wait.until_next_look(&why, intervals).await?;
+                // What depends on something that is still on its way takes longer than that.
+                let hurry = run.all_arrived(&place.upstream)
+                    && !R::unhurried(
+                        &state.it(),
+                        place.awaited || run.all_arrived(&place.downstream),
+                    );
+                let every = if hurry { wait.patience.every } else { patience::UNHURRIED };
+                wait.until_next_look(&why, every).await?;
                 let seen = match run.looks.poll::<R>(&waiting).await {
                     Ok(seen) => seen,
                     Err(error) => {
@@ -514,7 +536,9 @@ pub(super) async fn remove<R: Resource>(
     it: &Owned<R::Output>,
 ) -> Outcome {
     ask_to_go::<R>(run, place, it).await?;
-    until_gone::<R>(run, place, it).await
+    until_gone::<R>(run, place, it).await?;
+    run.looks.forget();
+    Ok(())
 }
 
 /// Asks AWS to remove a thing, as often as it takes until AWS agrees.
@@ -542,7 +566,7 @@ pub(super) async fn ask_to_go<R: Resource>(
                             let last = format!("held by {}", blockers.join(", "));
                             return Err(Failure::TimedOut { after: waited, last });
                         }
-                        let due = Instant::now() + patience::between_attempts(u32::MAX);
+                        let due = Instant::now() + patience::before_attempt(R::KIND, u32::MAX);
                         run.sleep_until(due, &place.upstream).await?;
                         continue;
                     }
@@ -564,13 +588,13 @@ pub(super) async fn until_gone<R: Resource>(
         run.tell(node, What::Removed);
         return Ok(());
     };
-    let mut wait = Wait::new(run, place, node, patience);
+    let mut wait = Wait::new(run, place, node, R::KIND, patience);
     let mut calls = Wait::for_calls(run, place, node, R::KIND);
     let mut asked = Instant::now();
     let mut why = LEAVING.to_owned();
     let waiting = run.looks.waits::<R>(it.clone());
     loop {
-        wait.until_next_look(&why, 1).await?;
+        wait.until_next_look(&why, patience.every).await?;
         match run.looks.poll::<R>(&waiting).await {
             Ok(seen) => {
                 calls = Wait::for_calls(run, place, node, R::KIND);

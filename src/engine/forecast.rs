@@ -453,7 +453,7 @@ mod tests {
         let seconds = |kind, takes| seen(kind, Duration::from_secs(takes)).as_secs();
         assert_eq!(seconds(Kind::NatGateway, 20), 60);
         assert_eq!(seconds(Kind::NatGateway, 61), 65);
-        assert_eq!(seconds(Kind::CapacityProviderAssociation, 10), 12);
+        assert_eq!(seconds(Kind::CapacityProviderAssociation, 12), 15);
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::aws::{Aws, Result, Scope};
 use crate::resource::{Kind, Others, Owned, Resource};
 
 /// How old a listing may be to serve as a node's first look. It spares a deploy the listings that
-/// its plan has just made.
-const FRESH: Duration = Duration::from_secs(15);
+/// its plan has just made: the lock keeps other runs from changing anything since.
+pub(super) const FRESH: Duration = Duration::from_mins(1);
 
 /// A point in the order of things that happened; two never coincide.
 pub type Moment = u64;
@@ -33,6 +33,8 @@ pub struct Looks {
     aws: Aws,
     scope: Scope,
     moment: Rc<Cell<Moment>>,
+    /// Listings that started earlier show what was there before this run removed something.
+    fresh_from: Rc<Cell<Moment>>,
     kinds: Rc<RefCell<BTreeMap<Kind, Rc<dyn Any>>>>,
 }
 
@@ -97,7 +99,7 @@ impl<T> Flight<T> {
 impl Looks {
     /// Looks at one scope.
     pub fn new(aws: Aws, scope: Scope) -> Self {
-        Self { aws, scope, moment: Rc::default(), kinds: Rc::default() }
+        Self { aws, scope, moment: Rc::default(), fresh_from: Rc::default(), kinds: Rc::default() }
     }
 
     /// What is looked at.
@@ -114,6 +116,12 @@ impl Looks {
     pub fn now(&self) -> Moment {
         self.moment.set(self.moment.get() + 1);
         self.moment.get()
+    }
+
+    /// Says that something was removed, and with it perhaps what belonged to it: whoever has not looked
+    /// yet looks anew.
+    pub fn forget(&self) {
+        self.fresh_from.set(self.now());
     }
 
     fn of<R: Resource>(&self) -> Rc<OfKind<R::Output>> {
@@ -141,7 +149,11 @@ impl Looks {
     pub async fn list<R: Resource>(&self, after: Option<Moment>) -> Result<Seen<R::Output>> {
         let of = self.of::<R>();
         let usable = |flight: &Flight<R::Output>| match after {
-            None => !flight.failed() && flight.at.elapsed() < FRESH,
+            None => {
+                let is_fresh =
+                    flight.started > self.fresh_from.get() && flight.at.elapsed() < FRESH;
+                is_fresh && !flight.failed()
+            }
             Some(after) => flight.started > after && !flight.is_over(),
         };
         let running = of.listing.borrow().as_ref().filter(|flight| usable(flight)).cloned();

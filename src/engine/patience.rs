@@ -32,8 +32,8 @@ pub fn until_ready(kind: Kind) -> Patience {
     match kind {
         Kind::NatGateway => patience(60, 5, 10),
         Kind::LoadBalancer => patience(120, 5, 15),
-        Kind::Service => patience(30, 5, 30),
-        Kind::CapacityProviderAssociation => patience(3, 3, 10),
+        Kind::Service => patience(30, 3, 30),
+        Kind::CapacityProviderAssociation => patience(5, 5, 10),
         Kind::Cluster | Kind::CapacityProvider => patience(1, 2, 10),
         _ => patience(1, 2, 10),
     }
@@ -51,22 +51,32 @@ pub fn until_gone(kind: Kind) -> Option<Patience> {
     }
 }
 
-/// How many intervals pass between two looks at what nobody waits for, or what cannot be ready before
-/// long: each look is a call, and calls are rationed.
-pub const UNHURRIED: u32 = 3;
+/// Between two looks at what nobody waits for, or what cannot be ready before long: each look is a
+/// call, and calls are rationed.
+pub const UNHURRIED: Duration = Duration::from_secs(15);
 
-/// Between two attempts at a call that AWS answers with "not yet": 1 s, then growing to 5 s.
-pub fn between_attempts(attempt: u32) -> Duration {
-    Duration::from_secs(u64::from(attempt.clamp(1, 5)))
+/// Before an attempt at a call that AWS answered with "not yet". The first one after a refusal is number
+/// 1. Usually it is 1 s, growing to 5 s. Every second at first where the slowest things wait for it; late
+/// where nothing slow does, which spares attempts in vain.
+pub fn before_attempt(kind: Kind, attempt: u32) -> Duration {
+    let seconds = match kind {
+        Kind::Vpc | Kind::LoadBalancer => attempt.saturating_sub(4),
+        _ if is_late(kind) => attempt.saturating_add(3),
+        _ => attempt,
+    };
+    Duration::from_secs(u64::from(seconds.clamp(1, 5)))
 }
 
-/// With which attempt a kind begins: with a late one where nothing slow waits for it, which spares
-/// attempts in vain.
-pub fn first_attempt(kind: Kind) -> u32 {
-    match kind {
-        Kind::RouteTable | Kind::SecurityGroupRule | Kind::LogGroup | Kind::TargetGroup => 4,
-        _ => 1,
-    }
+/// Whether nothing slow waits for a kind.
+pub fn is_late(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::RouteTable
+            | Kind::SecurityGroupRule
+            | Kind::LogGroup
+            | Kind::TargetGroup
+            | Kind::TaskDefinition
+    )
 }
 
 /// How long AWS may say "not yet" to one call. The longest reason, a group of the same name that

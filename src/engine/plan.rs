@@ -127,6 +127,9 @@ pub(super) async fn verdict<R: Resource>(
             Err(error) if error.is_denied() => None,
             holder => holder?,
         };
+        if holder.is_none() {
+            state.saw_free();
+        }
         return Ok(holder.map_or(Verdict::Create, Verdict::Foreign));
     };
     state.saw(id, it.clone(), phase.clone());

@@ -41,6 +41,8 @@ struct World {
     listings: VecDeque<u64>,
     /// How long a poll takes, in milliseconds.
     poll: u64,
+    /// When it was asked who has a name.
+    holders: Vec<u64>,
     born: usize,
 }
 
@@ -103,6 +105,7 @@ impl World {
             asked: Vec::new(),
             listings: VecDeque::new(),
             poll: 0,
+            holders: Vec::new(),
             born: 0,
         }
     }
@@ -202,7 +205,11 @@ fn there(node: &str) -> Vec<Out> {
 }
 
 fn now() -> u64 {
-    world(|world| world.began.expect("a test begins").elapsed().as_secs())
+    world(|world| now_in(world))
+}
+
+fn now_in(world: &World) -> u64 {
+    world.began.expect("a test begins").elapsed().as_secs()
 }
 
 // ---- the resources
@@ -323,7 +330,11 @@ impl<const K: usize> Resource for Fake<K> {
     }
 
     async fn holder(&self, _cx: &Cx, node: &NodeName) -> Result<Option<String>> {
-        Ok(world(|world| world.rule(node.as_str()).holder).map(str::to_owned))
+        Ok(world(|world| {
+            world.holders.push(now_in(world));
+            world.rule(node.as_str()).holder
+        })
+        .map(str::to_owned))
     }
 
     async fn create(&self, _cx: &Cx, node: &NodeName, needs: &Vec<Out>) -> Result<Made<Out>> {
@@ -775,8 +786,8 @@ async fn those_who_wait_share_their_looks() {
 #[tokio::test(start_paused = true)]
 async fn a_look_that_does_not_ask_for_a_thing_says_nothing_about_it() {
     begin();
-    // `b` is found in second 7, and begins to wait while a look at `a` alone is under way.
-    world(|world| world.poll = 4_000);
+    // `b` is found in second 9, and begins to wait while a look at `a` alone is under way.
+    world(|world| world.poll = 4_500);
     rule("a", |rule| rule.ready_after = 9);
     rule("gate", |rule| rule.ready_after = 2);
     rule("b", |rule| rule.ready_after = 19);
@@ -786,8 +797,55 @@ async fn a_look_that_does_not_ask_for_a_thing_says_nothing_about_it() {
     let gate = graph.add("gate", a::<6>("x"), nothing());
     graph.add_after("b", a::<0>("old"), nothing(), &after(&[&gate], &[]));
     assert!(deploy(&graph).await.0.is_complete());
-    assert_eq!((at("list Subnet"), at("poll 1 Subnet")[..2].to_vec()), (vec![0], vec![1, 6]));
-    assert_eq!(at("poll 2 Subnet")[0], 8);
+    assert_eq!((at("list Subnet"), at("poll 1 Subnet")[..2].to_vec()), (vec![0], vec![1, 8]));
+    assert_eq!(at("poll 2 Subnet")[0], 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_has_seen_serves_for_a_minute() {
+    for (pause, looks) in [(59, vec![0]), (60, vec![0, 60])] {
+        begin();
+        let mut graph = Graph::default();
+        graph.add("a", a::<0>("x"), nothing());
+        let scene = scene(true);
+        plan_among(&scene.run, &graph, &[]).await.unwrap();
+        sleep(Duration::from_secs(pause)).await;
+        assert!(walk(&scene.run, graph.nodes()).await.is_complete());
+        assert_eq!(
+            (at("list Subnet"), world(|world| world.holders.clone())),
+            (looks.clone(), looks)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_has_seen_is_looked_at_again_when_something_was_removed_since() {
+    begin();
+    rule("a", |rule| (rule.breaks, rule.ready_after) = (1, 60));
+    Nat::was_there("a");
+    LoadBalancer::was_there("b");
+    let mut graph = Graph::default();
+    let first = graph.add("a", a::<1>("old"), nothing());
+    graph.add_after("b", a::<4>("old"), nothing(), &after(&[], &[&first]));
+    let scene = scene(true);
+    sleep(Duration::from_secs(60)).await;
+    plan_among(&scene.run, &graph, &[]).await.unwrap();
+    assert!(walk(&scene.run, graph.nodes()).await.is_complete());
+    assert_eq!(at("list LoadBalancer").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_through_something_that_is_coming_is_looked_at_less_often() {
+    begin();
+    rule("gate", |rule| rule.ready_after = 70);
+    rule("a", |rule| rule.ready_after = 76);
+    let mut graph = Graph::default();
+    let gate = graph.add("gate", a::<1>("x"), nothing());
+    graph.add("a", a::<0>("x"), after(&[], &[&gate]));
+    assert!(deploy(&graph).await.0.is_complete());
+    // Every 15 seconds, and every two when the gateway was seen to be there.
+    assert_eq!(at("poll 1 NatGateway"), [60, 65, 70]);
+    assert_eq!(at("poll 1 Subnet"), [1, 15, 30, 45, 60, 75, 76]);
 }
 
 #[tokio::test(start_paused = true)]

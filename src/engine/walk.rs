@@ -33,6 +33,8 @@ pub trait Work {
 pub struct Place {
     /// All that it waits for, directly and indirectly: when one of them fails, its own waits end.
     pub upstream: Vec<NodeName>,
+    /// All that waits for it, directly and indirectly.
+    pub downstream: Vec<NodeName>,
     /// Whether something waits for it to be ready.
     pub awaited: bool,
 }
@@ -101,6 +103,7 @@ pub async fn walk<W: Work + ?Sized>(run: &Run, works: &[Box<W>]) -> Report {
             }
             (Ok(()), Grade::Ready) => {
                 progress[index] = Progress::Ready;
+                run.arrived(name);
                 if works[index].was_remade() {
                     // Dependents that were done with the old one look again.
                     for other in 0..works.len() {
@@ -142,10 +145,9 @@ pub async fn walk<W: Work + ?Sized>(run: &Run, works: &[Box<W>]) -> Report {
 }
 
 fn places<W: Work + ?Sized>(works: &[Box<W>], edges: &[Vec<Edge>]) -> Vec<Place> {
-    let mut upstream: Vec<Vec<usize>> = Vec::new();
-    for (index, _) in works.iter().enumerate() {
-        // Teardown edges may point forwards, so the closure is searched rather than accumulated.
-        let (mut found, mut next) = (Vec::new(), vec![index]);
+    // Teardown edges may point forwards, so the closure is searched rather than accumulated.
+    let reach = |from: usize| {
+        let (mut found, mut next) = (Vec::new(), vec![from]);
         while let Some(at) = next.pop() {
             for edge in &edges[at] {
                 if !found.contains(&edge.to) {
@@ -154,16 +156,15 @@ fn places<W: Work + ?Sized>(works: &[Box<W>], edges: &[Vec<Edge>]) -> Vec<Place>
                 }
             }
         }
-        upstream.push(found);
-    }
-    let awaited =
-        |index| edges.iter().flatten().any(|edge| edge.to == index && edge.grade == Grade::Ready);
-    upstream
-        .into_iter()
-        .enumerate()
-        .map(|(index, upstream)| Place {
-            upstream: upstream.into_iter().map(|at| works[at].name().clone()).collect(),
-            awaited: awaited(index),
-        })
-        .collect()
+        found
+    };
+    let upstream: Vec<_> = (0..works.len()).map(reach).collect();
+    let names =
+        |of: &mut dyn Iterator<Item = usize>| of.map(|at| works[at].name().clone()).collect();
+    let place = |index: usize| Place {
+        upstream: names(&mut upstream[index].iter().copied()),
+        downstream: names(&mut (0..works.len()).filter(|other| upstream[*other].contains(&index))),
+        awaited: edges.iter().flatten().any(|e| e.to == index && e.grade == Grade::Ready),
+    };
+    (0..works.len()).map(place).collect()
 }

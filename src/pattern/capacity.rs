@@ -58,7 +58,7 @@ pub fn instances(
         which: "instance",
         description: "Access to the EC2 hosts that run containers".into(),
     };
-    let group = graph.add("security-group/instance", group, network.vpc.made());
+    let group = graph.add("security-group/instance", group, network.vpc.clone());
 
     let template = LaunchTemplate {
         instance_type: wanted.instance_type.clone(),

@@ -31,7 +31,7 @@ pub fn ingress(graph: &mut Graph, spec: &Spec, network: &Network) -> Ingress {
         which: "load-balancer",
         description: format!("Access to the {scheme} load balancer"),
     };
-    let group = graph.add("security-group/load-balancer", group, network.vpc.made());
+    let group = graph.add("security-group/load-balancer", group, network.vpc.clone());
     for range in &spec.load_balancer.allow {
         let rule =
             SecurityGroupRule { port: LISTENER_PORT, description: format!("HTTP from {range}") };
@@ -60,7 +60,7 @@ pub fn ingress(graph: &mut Graph, spec: &Spec, network: &Network) -> Ingress {
         health_path: spec.service.health_path.clone(),
     };
     let name = format!("target-group/{}", spec.service.name);
-    let target_group = graph.add(name, target_group, network.vpc.made());
+    let target_group = graph.add(name, target_group, network.vpc.clone());
     // A load balancer takes listeners while it is still provisioning.
     let listener = graph.add(
         format!("listener/{LISTENER_PORT}"),

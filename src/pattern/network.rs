@@ -49,7 +49,7 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
         let zones = facts.zones.iter().zip(cidrs).enumerate();
         let subnet = |(index, (zone, cidr)): (usize, (&String, &ipnet::Ipv4Net))| {
             let subnet = Subnet { zone: zone.clone(), cidr: *cidr, public_addresses };
-            graph.add(format!("subnet/{name}-{}", index + 1), subnet, vpc.made())
+            graph.add(format!("subnet/{name}-{}", index + 1), subnet, vpc.clone())
         };
         zones.map(subnet).collect::<Vec<_>>()
     };
@@ -70,7 +70,7 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
     let nat_gateways: Vec<_> = (0..gateways)
         .map(|index| {
             let address = graph.add(format!("elastic-ip/{}", index + 1), ElasticIp, ());
-            let needs = (address, public[index].made());
+            let needs = (address, public[index].clone());
             // Before the gateway is attached, a NAT gateway is made and then fails.
             graph.add_after(format!("nat/{}", index + 1), NatGateway, needs, &internet_gateway)
         })

@@ -63,7 +63,7 @@ pub fn service(graph: &mut Graph, spec: &Spec, names: &Names, blocks: &Blocks<'_
 
     let group =
         SecurityGroup { which: "service", description: "Security group for service".into() };
-    let group = graph.add("security-group/service", group, network.vpc.made());
+    let group = graph.add("security-group/service", group, network.vpc.clone());
     // One node per port: after a change of port the old rule stays until the new tasks serve.
     let rule = SecurityGroupRule {
         port: wanted.port,

@@ -196,11 +196,6 @@ impl Resource for LoadBalancer {
     }
 
     /// Its listeners go with it.
-    fn unhurried(_it: &Output, awaited: bool) -> bool {
-        // The service that goes through it is ready later than it is.
-        !awaited
-    }
-
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let delete = aws.elb.delete_load_balancer().load_balancer_arn(it.arn.as_str()).send().await;
         let delete = delete.doing("delete the load balancer").gone_is_fine(&[UNKNOWN]);

@@ -70,6 +70,8 @@ pub struct Ideal {
     /// What the run's ids are called here.
     names: BTreeMap<String, String>,
     services: BTreeSet<(String, String)>,
+    /// How many NAT gateways there are to be: AWS does not show them at once.
+    gateways: usize,
 }
 
 /// A change that is still to be made.
@@ -89,6 +91,7 @@ impl Ideal {
             now: Duration::ZERO,
             names: BTreeMap::new(),
             services: BTreeSet::new(),
+            gateways: 0,
         }
     }
 
@@ -117,6 +120,7 @@ impl Ideal {
             .iter()
             .filter(|call| call.changes() && call.answer.is_some() && call.service != "ssm");
         let mut pending = self.pending(made);
+        self.gateways = pending.iter().filter(|it| it.call.operation == "CreateNatGateway").count();
         let mut answers: Vec<(Duration, &Record, Value)> = Vec::new();
         let operations: Vec<&str> = pending.iter().map(|it| it.call.operation.as_str()).collect();
         let operations: BTreeSet<String> = operations.into_iter().map(str::to_owned).collect();
@@ -282,7 +286,7 @@ impl Ideal {
         match condition {
             Condition::Done(_) => true,
             Condition::WayOutOnFargate => {
-                call.input.text("launchType") != "FARGATE" || self.gateways_are("available")
+                call.input.text("launchType") != "FARGATE" || self.all_gateways_are_available()
             }
             Condition::ClusterActive => self.clusters().iter().all(|status| status == "ACTIVE"),
             Condition::NoCluster => self.clusters().is_empty(),
@@ -324,13 +328,14 @@ impl Ideal {
         status.filter(|status| status != "INACTIVE").collect()
     }
 
-    fn gateways_are(&mut self, state: &str) -> bool {
+    fn all_gateways_are_available(&mut self) -> bool {
         let answer = self.ask("ec2", "DescribeNatGateways", &json!({})).unwrap_or_default();
-        answer.list("NatGateways").iter().all(|gateway| gateway.text("State") == state)
+        let gateways = answer.list("NatGateways").iter();
+        gateways.filter(|gateway| gateway.text("State") == "available").count() == self.gateways
     }
 
     fn is_ready(&mut self) -> bool {
-        if !self.gateways_are("available") {
+        if !self.all_gateways_are_available() {
             return false;
         }
         let answer = self.ask("elasticloadbalancing", "DescribeLoadBalancers", &json!({}));

@@ -18,9 +18,9 @@ use ecsup::sim::world::World;
 use crate::proofs::on_all_processors;
 
 const SEEDS: u64 = 50;
-/// Calls of a deploy, and of one that has nothing to do. Of the former, some twenty are signs of life of
-/// the lock, and some thirty are attempts that come before AWS shows what was just made.
-const MOST_CALLS: [usize; 2] = [235, 45];
+/// Calls that any deploy may make, and one that has nothing to do. Of the former, some twenty are signs of
+/// life of the lock, and as many are attempts that come before AWS shows what was just made.
+const MOST_CALLS: [usize; 2] = [200, 45];
 const PATTERNS: [&str; 3] = ["internal-worker", "public-api", "fargate-api"];
 
 /// What one seed gave: durations in seconds, and calls.
@@ -91,6 +91,7 @@ fn figures_of_deploy_and_destroy() {
         let all = all.into_inner().unwrap();
         let of = |read: fn(&Figures) -> f64| median(all.iter().map(read).collect());
         let calls = [0, 1, 2].map(|at| median(all.iter().map(|it| it.calls[at]).collect()));
+        let most = [0, 1].map(|at| all.iter().map(|it| it.calls[at]).max().unwrap_or_default());
         let deploy = of(|it| it.deploy / it.ideal_deploy);
         let destroy = of(|it| it.destroy / it.ideal_destroy);
         writeln!(
@@ -105,8 +106,8 @@ fn figures_of_deploy_and_destroy() {
         if deploy > 1.05 || destroy > 1.10 {
             wrong.push(format!("{pattern} takes too long"));
         }
-        if calls[0] > MOST_CALLS[0] || calls[1] > MOST_CALLS[1] {
-            wrong.push(format!("{pattern} makes too many calls"));
+        if most.iter().zip(MOST_CALLS).any(|(calls, most)| *calls > most) {
+            wrong.push(format!("{pattern} makes up to {most:?} calls"));
         }
     }
     println!("{table}");
