@@ -18,6 +18,8 @@ use crate::ui::{Color, Screen};
 
 pub mod deploy;
 pub mod destroy;
+mod existing;
+mod hint;
 pub mod list;
 mod locked;
 pub mod permissions;
@@ -79,6 +81,21 @@ pub enum Command {
     /// than half a minute. A run that is alive stops within seconds.
     #[command(after_help = EXIT_CODES)]
     Unlock(unlock::UnlockArgs),
+}
+
+impl Command {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Deploy(_) => "deploy",
+            Self::Plan(_) => "plan",
+            Self::Destroy(_) => "destroy",
+            Self::Rehearse(_) => "rehearse",
+            Self::List => "list",
+            Self::Permissions(_) => "permissions",
+            Self::Unlock(_) => "unlock",
+        }
+    }
 }
 
 /// Flags that every command takes.
@@ -190,6 +207,7 @@ pub async fn run(cli: Cli) -> ExitCode {
 
 /// Runs a command on a screen.
 pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
+    screen.shows(cli.command.name());
     match &cli.command {
         Command::Deploy(args) => deploy::deploy(args, &cli.global, screen).await,
         Command::Plan(args) => plan::plan(args, &cli.global, screen).await,
@@ -271,12 +289,19 @@ impl Connection {
     }
 }
 
+/// Whether the command changes something in AWS, so that it is worth saying when it has not.
+pub(crate) fn changes(screen: &Screen) -> bool {
+    ["deploy", "destroy", "unlock"].contains(&screen.command())
+}
+
 /// Says what is wrong with what was asked for, all of it at once.
 pub(crate) fn report_refused(errors: &[SpecError], screen: &Screen) -> Exit {
     for error in errors {
         screen.error(&error.to_string());
     }
-    screen.hint("nothing was changed; `ecsup deploy --help` lists what each flag takes");
+    let command = screen.command();
+    let unchanged = if changes(screen) { "nothing was changed; " } else { "" };
+    screen.hint(&format!("{unchanged}`ecsup {command} --help` lists what each flag takes"));
     Exit::Refused
 }
 
@@ -378,4 +403,36 @@ pub(crate) fn listener(screen: &Screen) -> impl Fn(&crate::engine::event::Event)
 /// A run that reports to the screen.
 pub(crate) fn run_on(screen: &Screen, cx: Rc<crate::aws::Cx>, stop: &Rc<Stop>) -> Run {
     Run::fresh(cx, Rc::clone(stop), listener(screen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint_after(line: &[&str]) -> String {
+        let cli = Cli::try_parse_from([&["ecsup"], line].concat()).unwrap();
+        let screen = Screen::recording();
+        let exit = rehearse::in_virtual_time(1, async || run_on_screen(&cli, &screen).await);
+        assert_eq!(exit, Exit::Refused);
+        screen.recorded().lines.pop().unwrap()
+    }
+
+    #[test]
+    fn a_refusal_names_the_command_that_was_called() {
+        let hints = [
+            hint_after(&["deploy", "--yes"]),
+            hint_after(&["plan"]),
+            hint_after(&["rehearse"]),
+            hint_after(&["permissions", "--stack", "a b"]),
+            hint_after(&["permissions", "--region", "eu west"]),
+        ];
+        let expected = [
+            "hint: nothing was changed; `ecsup deploy --help` lists what each flag takes",
+            "hint: `ecsup plan --help` lists what each flag takes",
+            "hint: `ecsup rehearse --help` lists what each flag takes",
+            "hint: `ecsup permissions --help` lists what each flag takes",
+            "hint: `ecsup permissions --help` lists what each flag takes",
+        ];
+        assert_eq!(hints, expected);
+    }
 }

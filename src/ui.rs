@@ -2,11 +2,12 @@
 //!
 //! The engine never prints: it tells [`Event`]s, and [`plain`] or [`live`] shows them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal as _, Write as _};
 use std::rc::Rc;
 
 use anstyle::{AnsiColor, Style};
+use tokio::time::Instant;
 
 use crate::engine::event::Event;
 use crate::engine::forecast::Links;
@@ -67,6 +68,8 @@ enum Progress {
 pub struct Recording {
     /// What was told while it worked.
     pub events: Vec<Event>,
+    /// The moment from which the times of the events count.
+    pub counts_from: Option<Instant>,
     /// What waits for what in the last thing that was walked.
     pub links: Links,
     /// Lines of data.
@@ -79,6 +82,8 @@ pub struct Recording {
 #[derive(Clone)]
 pub struct Screen {
     progress: Rc<RefCell<Progress>>,
+    /// The name of the command that is shown.
+    command: Rc<Cell<&'static str>>,
 }
 
 impl Screen {
@@ -99,13 +104,26 @@ impl Screen {
             (_, true) => Progress::Live(Live::new()),
             (_, false) => Progress::Plain(Plain::default()),
         };
-        Self { progress: Rc::new(RefCell::new(progress)) }
+        Self::of(progress)
+    }
+
+    fn of(progress: Progress) -> Self {
+        Self { progress: Rc::new(RefCell::new(progress)), command: Rc::new(Cell::new("")) }
     }
 
     /// Shows nothing and keeps everything.
     pub fn recording() -> Self {
-        let progress = Progress::Recorded(Recording::default());
-        Self { progress: Rc::new(RefCell::new(progress)) }
+        Self::of(Progress::Recorded(Recording::default()))
+    }
+
+    /// Learns which command it shows.
+    pub fn shows(&self, command: &'static str) {
+        self.command.set(command);
+    }
+
+    /// The name of the command that it shows, which hints tell to type again.
+    pub fn command(&self) -> &'static str {
+        self.command.get()
     }
 
     /// What was kept, when this keeps anything.
@@ -173,7 +191,12 @@ impl Screen {
                 }
             }
             Progress::Live(live) => live.event(event),
-            Progress::Recorded(recording) => recording.events.push(event.clone()),
+            Progress::Recorded(recording) => {
+                if recording.events.is_empty() {
+                    recording.counts_from = Instant::now().checked_sub(event.at);
+                }
+                recording.events.push(event.clone());
+            }
         }
     }
 
@@ -218,7 +241,8 @@ fn write_line(line: &str) {
     let _gone = writeln!(anstream::stderr(), "{line}");
 }
 
-/// Sends the log to stderr, as far as `-v` or `RUST_LOG` ask for one.
+/// Sends the log to stderr, as far as `-v` or `RUST_LOG` ask for one. Its colours are taken out where
+/// all others are.
 pub fn log_to_stderr(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let filter = match (std::env::var("RUST_LOG"), verbose) {
@@ -227,5 +251,6 @@ pub fn log_to_stderr(verbose: u8) {
         (_, 1) => EnvFilter::new("ecsup=info"),
         (_, _) => EnvFilter::new("ecsup=debug"),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    log.with_ansi(true).with_writer(anstream::stderr).init();
 }

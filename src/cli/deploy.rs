@@ -1,5 +1,6 @@
 //! `ecsup deploy`: creates a stack, or brings it to what is asked for.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use clap::Args;
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 
 use super::locked::{Command, LockArgs, let_appear, release};
 use super::plan::{self, Prepared, prepare};
-use super::{Ended, Exit, Global, Reason, drive, report_refused};
+use super::{Ended, Exit, Global, Reason, drive, hint, report_refused};
 use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::inventory;
@@ -273,6 +274,9 @@ fn incomplete(
     for (node, failure) in not_started.iter().filter(|(_, failure)| waited(failure)) {
         screen.detail(&format!("{node}: {failure}"));
     }
+    let hints: BTreeSet<_> =
+        failed.iter().filter_map(|(_, failure)| hint::for_failure(&failure.to_string())).collect();
+    hints.into_iter().for_each(|hint| screen.hint(hint));
     let fix = if failed.is_empty() { "" } else { "fix the cause and " };
     screen.hint(&format!("{fix}run the same `ecsup deploy` again; it continues from here"));
     screen.hint(&format!("or run `ecsup destroy {stack}` to remove what was created"));

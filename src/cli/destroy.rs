@@ -6,19 +6,18 @@ use std::rc::Rc;
 use clap::Args;
 use tokio::time::Instant;
 
-use super::list::{self, Found};
+use super::existing::{self, Existing};
 use super::locked::{Command, LockArgs, let_appear, release};
-use super::{Connection, Ended, Exit, Global, Reason, connect, drive, run_on};
-use crate::aws::{Cx, Labels, Scope};
+use super::{Ended, Exit, Global, Reason, drive, run_on};
+use crate::aws::Scope;
 use crate::engine::Stop;
 use crate::engine::event::duration;
 use crate::engine::inventory::{Thing, inventory};
 use crate::engine::looks::Looks;
 use crate::engine::teardown::{self, Receipt, teardown};
 use crate::engine::walk::Report;
-use crate::facts;
-use crate::lock::{self, Lock};
-use crate::names::{Names, StackName};
+use crate::lock::Lock;
+use crate::names::StackName;
 use crate::resource::Kind;
 use crate::ui::Screen;
 
@@ -47,13 +46,9 @@ pub struct DestroyArgs {
 
 /// Runs the command.
 pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Exit {
-    let given: Option<StackName> = match args.stack.as_deref().map(str::parse).transpose() {
+    let given = match existing::named(args.stack.as_deref(), screen) {
         Ok(given) => given,
-        Err(error) => {
-            screen.error(&format!("{error}"));
-            screen.hint("nothing was changed; `ecsup list` names the stacks that there are");
-            return Exit::Refused;
-        }
+        Err(exit) => return exit,
     };
     if !args.yes && !args.dry_run && !screen.can_ask() {
         screen.error("destroy asks for the stack's name, and there is no terminal to ask on");
@@ -62,33 +57,20 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         );
         return Exit::Refused;
     }
-    let connection = match connect(global, screen).await {
-        Ok(connection) => connection,
+    let existing = match existing::find(given, "destroy", global, screen).await {
+        Ok(existing) => existing,
         Err(exit) => return exit,
     };
-    let caller = match facts::caller(&connection.aws).await {
-        Ok(caller) => caller,
-        Err(error) => return connection.report_error(&error, screen),
-    };
-    let stack = match given {
-        Some(stack) => stack,
-        None => match only_stack(&connection, "destroy", screen).await {
-            Ok(stack) => stack,
-            Err(exit) => return exit,
-        },
-    };
-    let names = Names::new(stack.clone(), &connection.region);
-    let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
-    let cx = Rc::new(Cx { aws: connection.aws.clone(), names: names.clone(), labels });
-    let lock = Lock::new(&cx, &caller.arn, "destroy");
+    let title = existing.title();
+    let Existing { connection, cx, stack, lock, .. } = existing;
     let looked = Instant::now();
-    let looks = Looks::new(connection.aws.clone(), Scope::Stack(names));
+    let looks = Looks::new(connection.aws.clone(), Scope::Stack(cx.names.clone()));
     let (mut things, seen) = match futures::try_join!(inventory(&looks), lock.look()) {
         Ok(seen) => seen,
         Err(error) => return connection.report_error(&error, screen),
     };
     things.sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
-    screen.note(&format!("destroy stack {stack}\n{}", connection.header(&caller)));
+    screen.note(&title);
     if things.is_empty() && seen.is_none() {
         screen.note(&format!("nothing to do: there is nothing of stack `{stack}` here"));
         return Exit::Done;
@@ -177,36 +159,6 @@ async fn under_lock(
 /// Whether nothing is left, as far as AWS can be believed.
 fn is_clean(receipt: &Receipt) -> bool {
     receipt.left.is_empty() && receipt.audited
-}
-
-/// The only stack there is, or a list to choose from. A stack of which nothing can be seen but its
-/// lock is one, too.
-pub(super) async fn only_stack(
-    connection: &Connection,
-    verb: &str,
-    screen: &Screen,
-) -> Result<StackName, Exit> {
-    let looked = futures::try_join!(list::stacks(connection), lock::stacks(&connection.aws));
-    let (mut stacks, locked) = looked.map_err(|error| connection.report_error(&error, screen))?;
-    locked.into_iter().for_each(|stack| {
-        stacks.entry(stack).or_default();
-    });
-    let mut names = stacks.keys();
-    match (names.next(), names.next()) {
-        (None, _) => {
-            screen.note(&format!("nothing to do: there is no stack in {}", connection.region));
-            Err(Exit::Done)
-        }
-        (Some(only), None) => only.parse().map_err(|error| {
-            screen.error(&format!("{error}"));
-            Exit::Refused
-        }),
-        _ => {
-            screen.error(&format!("there are several stacks: name the one to {verb}"));
-            stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found)));
-            Err(Exit::Refused)
-        }
-    }
 }
 
 /// What is there, by kind.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use clap::Args;
 use futures::TryFutureExt as _;
 
-use super::{Connection, Exit, Global, connect, report_refused, run_on};
+use super::{Connection, Exit, Global, changes, connect, report_refused, run_on};
 use crate::aws::{Cx, Labels};
 use crate::engine::plan::{self, Plan, Planned, Verdict};
 use crate::engine::{Run, Stop, forecast, inventory};
@@ -150,7 +150,7 @@ pub(crate) fn report_refusals(prepared: &Prepared, screen: &Screen) -> bool {
     for (node, why) in &prepared.refusals {
         screen.error(&format!("{node}: {why}"));
     }
-    if !prepared.refusals.is_empty() {
+    if !prepared.refusals.is_empty() && changes(screen) {
         screen.hint("nothing was changed");
     }
     !prepared.refusals.is_empty()

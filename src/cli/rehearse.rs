@@ -1,58 +1,72 @@
 //! `ecsup rehearse`: plays a stack's whole life against simulated AWS, in virtual time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser as _, ValueEnum};
-use serde_json::{Value, json};
+use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 
 use super::deploy::DeployArgs;
 use super::destroy::DestroyArgs;
 use super::locked::LockArgs;
-use super::{Cli, Command, Exit, Global, report_refused, run_on_screen};
+use super::{Cli, Command, Exit, Global, Interrupts, REHEARSED_REGION, report_refused};
 use crate::engine::event::duration;
-use crate::sim::cloud::{Cloud, Record};
-use crate::sim::faults::{Crash, Faults};
+use crate::sim::cloud::Cloud;
 use crate::sim::listen::listen;
 use crate::sim::scenario::{self, NAMED};
+use crate::sim::world::World;
 use crate::spec::{EnvValue, ServiceFlags, Spec};
-use crate::timeline::Timeline;
-use crate::ui::{Recording, Screen};
+use crate::ui::Screen;
+
+mod report;
+mod stage;
+
+pub use stage::{Played, Stage, in_virtual_time};
 
 /// What `ecsup rehearse` takes: what deploy takes, and what kind of world to play in.
 #[derive(Debug, Args)]
 pub struct RehearseArgs {
-    /// The stack.
+    /// What deploy takes. Nobody is asked here, whether it says `--yes` or not.
     #[command(flatten)]
-    pub flags: ServiceFlags,
+    pub deploy: DeployArgs,
 
     /// What is unusual about the world
-    #[arg(long, help_heading = WORLD, default_value = "usual",
+    #[arg(long, help_heading = WORLD, env = "ECSUP_SCENARIO", hide_env_values = true,
+        default_value = "usual",
         value_parser = PossibleValuesParser::new(NAMED.iter().map(|named| named.name)))]
     pub scenario: String,
 
     /// Which of the many possible worlds; the same one plays the same to the last call
-    #[arg(long, help_heading = WORLD, default_value_t = 1)]
+    #[arg(long, help_heading = WORLD, env = "ECSUP_SEED", hide_env_values = true,
+        default_value_t = 1)]
     pub seed: u64,
 
     /// Let the first deploy die when it makes its Nth call, and another one go on
-    #[arg(long, help_heading = WORLD, value_name = "N")]
-    pub crash_at: Option<usize>,
+    #[arg(long, help_heading = WORLD, env = "ECSUP_CRASH_AT", hide_env_values = true,
+        value_name = "N", conflicts_with = "listen", value_parser = clap::value_parser!(u32).range(1..))]
+    pub crash_at: Option<u32>,
 
-    /// Serve the simulated account to other AWS clients, with the stack in it when a pattern is given
-    #[arg(long, help_heading = WORLD, value_name = "ADDRESS:PORT")]
+    /// Serve the simulated account to other AWS clients of this machine, with the stack in it when a
+    /// pattern is given
+    #[arg(long, help_heading = WORLD, env = "ECSUP_LISTEN", hide_env_values = true,
+        value_name = "ADDRESS:PORT", value_parser = of_this_machine)]
     pub listen: Option<SocketAddr>,
 
-    /// Simulated seconds in a real one, while it is served
-    #[arg(long, help_heading = WORLD, value_name = "N", default_value_t = 1, requires = "listen",
-        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Simulated seconds in a real one, while it is served. Clients keep their own pauses
+    #[arg(long, help_heading = WORLD, env = "ECSUP_SPEED", hide_env_values = true, value_name = "N",
+        default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub speed: u32,
 
     /// How to print what was played
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(
+        long,
+        value_enum,
+        env = "ECSUP_OUTPUT",
+        hide_env_values = true,
+        default_value = "text",
+        conflicts_with = "listen"
+    )]
     pub output: Output,
 }
 
@@ -67,83 +81,13 @@ pub enum Output {
     Json,
 }
 
-/// A simulated account, and a command line on it.
-#[derive(Debug, Clone)]
-pub struct Stage {
-    /// The account.
-    pub cloud: Cloud,
-}
-
-/// A command that was played, as it went.
-#[derive(Debug, Clone)]
-pub struct Played {
-    /// How it ended.
-    pub exit: Exit,
-    /// What a person would have seen.
-    pub recording: Recording,
-    /// How long it took, in simulated time.
-    pub took: Duration,
-    /// The calls that it made.
-    pub calls: Vec<Record>,
-}
-
-impl Stage {
-    /// Plays a command, given as its words: `["deploy", "--yes", ...]`. Nothing is printed.
-    pub async fn play<W: AsRef<str>>(&self, words: &[W]) -> Played {
-        let words = words.iter().map(|word| word.as_ref().to_owned());
-        let cli = Cli::try_parse_from(std::iter::once("ecsup".to_owned()).chain(words));
-        match cli {
-            Ok(cli) => self.run(cli).await,
-            Err(error) => Played {
-                exit: Exit::Refused,
-                recording: Recording { lines: vec![error.to_string()], ..Recording::default() },
-                took: Duration::ZERO,
-                calls: Vec::new(),
-            },
-        }
-    }
-
-    /// Plays a command.
-    pub async fn run(&self, mut cli: Cli) -> Played {
-        cli.global.cloud = Some(self.cloud.clone());
-        let (before, since) = (self.cloud.count(), self.cloud.now());
-        let screen = Screen::recording();
-        let exit = run_on_screen(&cli, &screen).await;
-        Played {
-            exit,
-            recording: screen.recorded(),
-            took: self.cloud.now().saturating_sub(since),
-            calls: self.cloud.calls_since(before),
-        }
-    }
-}
-
-impl Played {
-    /// What was said for people, in one text.
-    pub fn said(&self) -> String {
-        self.recording.lines.join("\n")
-    }
-
-    /// What was done when.
-    pub fn timeline(&self) -> Timeline {
-        let Recording { events, links, .. } = &self.recording;
-        let took = events.iter().map(|event| event.at).max().unwrap_or_default();
-        Timeline::new(events, links, took)
-    }
-
-    /// How often each operation was called.
-    pub fn operations(&self) -> BTreeMap<String, usize> {
-        let mut operations = BTreeMap::new();
-        for call in &self.calls {
-            *operations.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
-        }
-        operations
-    }
-
-    /// The operations that were called to change something.
-    pub fn changes(&self) -> Vec<&str> {
-        let changes = self.calls.iter().filter(|call| call.changes());
-        changes.map(|call| call.operation.as_str()).collect()
+/// An address that only this machine can reach: the account takes any key.
+fn of_this_machine(text: &str) -> Result<SocketAddr, String> {
+    let address = text.replacen("localhost:", "127.0.0.1:", 1).parse::<SocketAddr>();
+    match address {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        Ok(_) => Err("only addresses of this machine, such as 127.0.0.1:4566".to_owned()),
+        Err(_) => Err("an address and a port, such as 127.0.0.1:4566".to_owned()),
     }
 }
 
@@ -151,105 +95,109 @@ impl Played {
 struct Act {
     title: String,
     played: Played,
+    /// The call at which it died, and its operation.
+    died: Option<(u32, String)>,
 }
 
 /// Runs the command.
 pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Exit {
-    let alone = args.listen.is_some() && args.flags.pattern.is_none();
-    if !alone && let Err(errors) = Spec::from_flags(&args.flags) {
-        return report_refused(&errors, screen);
-    }
+    let alone = args.listen.is_some() && args.deploy.flags.pattern.is_none();
+    let spec = match Spec::from_flags(&args.deploy.flags) {
+        Ok(spec) => Some(spec),
+        Err(_) if alone => None,
+        Err(errors) => return report_refused(&errors, screen),
+    };
     let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
     fastrand::seed(args.seed);
     tokio::time::pause();
     let stage = Stage { cloud: Cloud::new(args.seed, world.scenario()) };
-    match args.listen {
-        None => play_all(&stage, args, global, screen).await,
-        Some(_) if alone => serve(&stage, args, screen).await,
-        Some(_) => {
-            let played = stage.run(deploy(args, global, |_| {})).await;
-            if played.exit != Exit::Done {
-                show_lines(&played, screen);
-                return played.exit;
-            }
-            screen.note(&format!("deployed in {} of simulated time", duration(played.took)));
-            serve(&stage, args, screen).await
-        }
+    match (args.listen, spec) {
+        (Some(address), spec) => serve(&stage, address, spec.is_some(), args, global, screen).await,
+        (None, Some(spec)) => play_all(&stage, &spec, args, global, screen).await,
+        (None, None) => Exit::Refused,
     }
 }
 
 /// Plays the stack's life and prints it.
-async fn play_all(stage: &Stage, args: &RehearseArgs, global: &Global, screen: &Screen) -> Exit {
+async fn play_all(
+    stage: &Stage,
+    spec: &Spec,
+    args: &RehearseArgs,
+    global: &Global,
+    screen: &Screen,
+) -> Exit {
     let cloud = &stage.cloud;
-    let before = cloud.world(super::super::sim::world::World::ids);
+    let before = cloud.world(World::ids);
     let mut acts: Vec<Act> = Vec::new();
+    let lives = |title: &str, played| Act { title: title.to_owned(), played, died: None };
     if let Some(at) = args.crash_at {
-        cloud.set_faults(Faults { crash: Some(Crash { at, after: true }), ..Faults::default() });
-        let since = cloud.count();
-        let first = deploy(args, global, |_| {});
-        tokio::select! {
-            played = stage.run(first) => {
-                acts.push(Act { title: "deploy".to_owned(), played });
-            }
-            () = cloud.crashed() => {
-                let calls = cloud.calls_since(since);
-                let last = calls.last().map(|call| call.operation.clone()).unwrap_or_default();
-                screen.note(&format!("deploy died at its call {at}, {last}, after AWS had served it"));
-            }
-        }
-        cloud.set_faults(Faults::default());
+        let index = usize::try_from(at - 1).unwrap_or(usize::MAX);
+        let (played, has_died) = stage.run_until_crash(deploy(args, global, |_| {}), index).await;
+        let operation = played.calls.get(index).map(|call| call.operation.clone());
+        let died = operation.filter(|_| has_died).map(|operation| (at, operation));
+        let title = match died {
+            Some(_) => "deploy".to_owned(),
+            None => format!("deploy, which made no call number {at}"),
+        };
+        acts.push(Act { title, played, died });
     }
-    acts.push(Act {
-        title: "deploy".to_owned(),
-        played: stage.run(deploy(args, global, |_| {})).await,
-    });
+    acts.push(lives("deploy", stage.run(deploy(args, global, |_| {})).await));
     let deployed = acts.last().is_some_and(|act| act.played.exit == Exit::Done);
     if deployed {
-        acts.push(Act {
-            title: "deploy again".to_owned(),
-            played: stage.run(deploy(args, global, |_| {})).await,
-        });
-        let changed = deploy(args, global, |flags| {
-            flags.env.push(EnvValue::from("REHEARSED_CHANGE=1"));
-        });
-        acts.push(Act {
-            title: "deploy with one more --env".to_owned(),
-            played: stage.run(changed).await,
-        });
+        acts.push(lives("deploy again", stage.run(deploy(args, global, |_| {})).await));
+        let changed = deploy(args, global, |flags| flags.env.push(one_more(flags)));
+        acts.push(lives("deploy with one more --env", stage.run(changed).await));
     }
-    acts.push(Act { title: "destroy".to_owned(), played: stage.run(destroy(args, global)).await });
-    let after = cloud.world(super::super::sim::world::World::ids);
+    acts.push(lives("destroy", stage.run(destroy(spec, global)).await));
+    let after = cloud.world(World::ids);
     // The roles of AWS's services belong to the account and stay, as on AWS.
     let stays = |id: &&String| id.contains(":role/aws-service-role/");
     let left: BTreeSet<String> =
         after.difference(&before).filter(|id| !stays(id)).cloned().collect();
     let verdict = verdict(&acts, &left);
     match args.output {
-        Output::Text => print_text(args, &acts, &left, &verdict, screen),
-        Output::Json => screen.out(&to_json(args, &acts, &left, &verdict).to_string()),
+        Output::Text => report::print(args, &acts, &left, &verdict, screen),
+        Output::Json => {
+            screen.out(&report::to_json(args, spec, &acts, &left, &verdict).to_string());
+        }
     }
-    acts.iter().map(|act| act.played.exit).find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)
+    let ends = acts.iter().filter(|act| act.died.is_none()).map(|act| act.played.exit);
+    ends.into_iter().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)
 }
 
 /// A deploy as a user would type it.
 fn deploy(args: &RehearseArgs, global: &Global, change: impl FnOnce(&mut ServiceFlags)) -> Cli {
-    let mut flags = args.flags.clone();
+    let mut flags = args.deploy.flags.clone();
     change(&mut flags);
-    let deploy = DeployArgs { flags, yes: true, no_wait: false, lock: LockArgs::default() };
+    let deploy = DeployArgs { flags, yes: true, ..args.deploy };
     Cli { global: global.clone(), command: Command::Deploy(deploy) }
 }
 
-fn destroy(args: &RehearseArgs, global: &Global) -> Cli {
-    let stack = Spec::from_flags(&args.flags).ok().map(|spec| spec.stack.to_string());
+/// A variable that the flags do not have.
+fn one_more(flags: &ServiceFlags) -> EnvValue {
+    let names = (1..).map(|number| format!("REHEARSED_CHANGE_{number}="));
+    let is_free =
+        |name: &String| !flags.env.iter().any(|it| it.as_str().starts_with(name.as_str()));
+    let name = names.into_iter().find(is_free).unwrap_or_default();
+    EnvValue::from(format!("{name}1"))
+}
+
+fn destroy(spec: &Spec, global: &Global) -> Cli {
+    let stack = Some(spec.stack.to_string());
     let destroy = DestroyArgs { stack, yes: true, dry_run: false, lock: LockArgs::default() };
     Cli { global: global.clone(), command: Command::Destroy(destroy) }
 }
 
-/// Serves the account until the user has seen enough.
-async fn serve(stage: &Stage, args: &RehearseArgs, screen: &Screen) -> Exit {
-    tokio::time::resume();
-    stage.cloud.set_speed(f64::from(args.speed));
-    let Some(address) = args.listen else { return Exit::Refused };
+/// Serves the account, with the stack in it as far as it could be deployed, until the user has seen
+/// enough.
+async fn serve(
+    stage: &Stage,
+    address: SocketAddr,
+    with_stack: bool,
+    args: &RehearseArgs,
+    global: &Global,
+    screen: &Screen,
+) -> Exit {
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
         Err(error) => {
@@ -258,7 +206,21 @@ async fn serve(stage: &Stage, args: &RehearseArgs, screen: &Screen) -> Exit {
         }
     };
     let address = listener.local_addr().unwrap_or(address);
-    screen.out(&format!("http://{address}"));
+    if with_stack {
+        let played = stage.run(deploy(args, global, |_| {})).await;
+        if played.exit != Exit::Done {
+            played.recording.lines.iter().for_each(|line| screen.note(line));
+        }
+        let (how, took) = (report::outcome(played.exit), duration(played.took));
+        screen.note(&format!("the deploy is {how}, after {took} of simulated time"));
+    }
+    let mut interrupts = Interrupts::new();
+    tokio::time::resume();
+    stage.cloud.set_speed(f64::from(args.speed));
+    let region = global.region.as_deref().unwrap_or(REHEARSED_REGION);
+    screen.out(&format!("export AWS_ENDPOINT_URL=http://{address} AWS_REGION={region}"));
+    screen.out(&format!("export AWS_DEFAULT_REGION={region}"));
+    screen.out("export AWS_ACCESS_KEY_ID=simulated AWS_SECRET_ACCESS_KEY=simulated");
     screen.note(
         "this is simulated AWS: any access key will do; Ctrl-C ends it and all that is in it",
     );
@@ -267,13 +229,13 @@ async fn serve(stage: &Stage, args: &RehearseArgs, screen: &Screen) -> Exit {
             screen.error(&format!("failed to serve: {error}"));
             Exit::Failed
         }
-        _asked = tokio::signal::ctrl_c() => Exit::Done,
+        () = interrupts.next() => Exit::Done,
     }
 }
 
 /// What the play has shown, in one sentence.
 fn verdict(acts: &[Act], left: &BTreeSet<String>) -> String {
-    let failed = acts.iter().find(|act| act.played.exit != Exit::Done);
+    let failed = acts.iter().find(|act| act.died.is_none() && act.played.exit != Exit::Done);
     let end = match left.len() {
         0 => "and nothing is left".to_owned(),
         some => format!("and {some} things are left"),
@@ -282,93 +244,4 @@ fn verdict(acts: &[Act], left: &BTreeSet<String>) -> String {
         None => format!("the stack came, stayed, changed and went, {end}"),
         Some(act) => format!("{} did not succeed in this world, {end}", act.title),
     }
-}
-
-fn show_lines(played: &Played, screen: &Screen) {
-    played.recording.lines.iter().for_each(|line| screen.note(line));
-}
-
-fn print_text(
-    args: &RehearseArgs,
-    acts: &[Act],
-    left: &BTreeSet<String>,
-    verdict: &str,
-    screen: &Screen,
-) {
-    let about = scenario::named(&args.scenario).map(|named| named.about).unwrap_or_default();
-    screen.note(&format!(
-        "simulated AWS, seed {}: {about}; no account is needed and none is touched",
-        args.seed
-    ));
-    for act in acts {
-        let Act { title, played } = act;
-        let mutating = played.changes().len();
-        screen.out(&format!(
-            "\n{title}: {} in {}, {} calls, {mutating} of them changes",
-            outcome(played.exit),
-            duration(played.took),
-            played.calls.len(),
-        ));
-        if mutating > 0 {
-            screen.out(&played.timeline().to_text(WIDTH));
-        }
-        if played.exit != Exit::Done {
-            played.recording.lines.iter().for_each(|line| screen.out(&format!("  {line}")));
-        }
-    }
-    screen.out("");
-    left.iter().for_each(|id| screen.out(&format!("left: {id}")));
-    screen.out(&format!("{verdict}."));
-}
-
-/// Columns of a timeline.
-const WIDTH: usize = 100;
-
-fn outcome(exit: Exit) -> &'static str {
-    match exit {
-        Exit::Done => "done",
-        Exit::Refused => "refused",
-        Exit::DeployIncomplete | Exit::DestroyIncomplete => "incomplete",
-        Exit::Interrupted => "interrupted",
-        Exit::Failed | Exit::ChangesPending => "failed",
-    }
-}
-
-fn to_json(args: &RehearseArgs, acts: &[Act], left: &BTreeSet<String>, verdict: &str) -> Value {
-    let acts = acts.iter().map(|Act { title, played }| {
-        json!({
-            "command": title,
-            "outcome": outcome(played.exit),
-            "seconds": played.took.as_secs_f64(),
-            "calls": played.calls.len(),
-            "operations": played.operations(),
-            "changes": played.changes(),
-            "timeline": played.timeline().to_json(),
-            "said": played.recording.lines,
-        })
-    });
-    json!({
-        "seed": args.seed,
-        "scenario": args.scenario,
-        "commands": acts.collect::<Vec<_>>(),
-        "left": left,
-        "verdict": verdict,
-    })
-}
-
-/// Runs something in a time of its own, which passes as fast as it can be computed. Two runs with the
-/// same seed are the same to the last call.
-///
-/// # Panics
-///
-/// When the operating system gives the runtime nothing to wait for its sockets with.
-pub fn in_virtual_time<T>(seed: u64, play: impl AsyncFnOnce() -> T) -> T {
-    // Where retries and tokens of the SDK take their chance from.
-    fastrand::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without threads needs nothing that may lack");
-    runtime.block_on(play())
 }

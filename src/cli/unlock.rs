@@ -1,15 +1,10 @@
 //! `ecsup unlock`: takes a stack's lock away from whoever holds it.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 
-use super::destroy::only_stack;
-use super::{Exit, Global, connect};
-use crate::aws::{Cx, Labels};
-use crate::facts;
-use crate::lock::{Lock, Seen};
-use crate::names::{Names, StackName};
+use super::existing::{self, Existing};
+use super::{Exit, Global};
+use crate::lock::Seen;
 use crate::ui::Screen;
 
 /// What `ecsup unlock` takes.
@@ -27,39 +22,21 @@ pub struct UnlockArgs {
 
 /// Runs the command.
 pub async fn unlock(args: &UnlockArgs, global: &Global, screen: &Screen) -> Exit {
-    let given: Option<StackName> = match args.stack.as_deref().map(str::parse).transpose() {
+    let given = match existing::named(args.stack.as_deref(), screen) {
         Ok(given) => given,
-        Err(error) => {
-            screen.error(&format!("{error}"));
-            screen.hint("nothing was changed; `ecsup list` names the stacks that there are");
-            return Exit::Refused;
-        }
+        Err(exit) => return exit,
     };
     if !args.yes && !screen.can_ask() {
         screen.error("unlock asks before it takes a lock away, and there is no terminal to ask on");
         screen.hint("say --yes to go ahead without being asked");
         return Exit::Refused;
     }
-    let connection = match connect(global, screen).await {
-        Ok(connection) => connection,
+    let existing = match existing::find(given, "unlock", global, screen).await {
+        Ok(existing) => existing,
         Err(exit) => return exit,
     };
-    let caller = match facts::caller(&connection.aws).await {
-        Ok(caller) => caller,
-        Err(error) => return connection.report_error(&error, screen),
-    };
-    let stack = match given {
-        Some(stack) => stack,
-        None => match only_stack(&connection, "unlock", screen).await {
-            Ok(stack) => stack,
-            Err(exit) => return exit,
-        },
-    };
-    screen.note(&format!("unlock stack {stack}\n{}", connection.header(&caller)));
-    let names = Names::new(stack.clone(), &connection.region);
-    let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
-    let cx = Cx { aws: connection.aws.clone(), names, labels };
-    let lock = Lock::new(&cx, &caller.arn, "unlock");
+    screen.note(&existing.title());
+    let Existing { connection, stack, lock, .. } = existing;
     let seen = match lock.look().await {
         Ok(seen) => seen,
         Err(error) => return connection.report_error(&error, screen),

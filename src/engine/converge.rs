@@ -541,6 +541,9 @@ pub(super) async fn remove<R: Resource>(
     Ok(())
 }
 
+/// How often a removal that is denied is looked into: a thing may have several parts.
+const LOOKS_WHEN_DENIED: u32 = 2;
+
 /// Asks AWS to remove a thing, as often as it takes until AWS agrees.
 pub(super) async fn ask_to_go<R: Resource>(
     run: &Run,
@@ -548,7 +551,9 @@ pub(super) async fn ask_to_go<R: Resource>(
     it: &Owned<R::Output>,
 ) -> Outcome {
     let node = &it.owner.node;
+    let mut it = it.clone();
     let mut calls = Wait::for_calls(run, place, node, R::KIND);
+    let mut looks_left = LOOKS_WHEN_DENIED;
     run.tell(node, What::Removing);
     loop {
         run.go_on()?;
@@ -556,6 +561,20 @@ pub(super) async fn ask_to_go<R: Resource>(
         run.changed_something();
         match answer {
             Ok(()) => return Ok(()),
+            // What is gone has no tags any more by which IAM could allow it. So it goes when it, or a
+            // part of it, was removed by an attempt whose answer was lost, or along with another.
+            Err(error) if error.is_denied() && looks_left > 0 => {
+                looks_left -= 1;
+                tracing::debug!(%node, %error, "looking whether it is gone");
+                let Ok(seen) = run.looks.list::<R>(Some(run.looks.now())).await else {
+                    return Err(error.into());
+                };
+                let own = seen.iter().find(|other| other.id == it.id);
+                match own.filter(|own| matches!(own.seen, Seen::Present(..))) {
+                    Some(own) => it = own.clone(),
+                    None => return Ok(()),
+                }
+            }
             Err(error) => {
                 let waited = calls.since.elapsed();
                 if error.meaning == Meaning::NotYet && waited >= patience::BLOCKED {
@@ -612,7 +631,10 @@ pub(super) async fn until_gone<R: Resource>(
         if asked.elapsed() >= patience::BLOCKED {
             match R::delete(&run.cx.aws, it.it()).await {
                 Ok(()) => {}
-                Err(error) if error.is_passing() => why = error.cause.to_string(),
+                // Denied may mean that it has just gone: the next look says so.
+                Err(error) if error.is_passing() || error.is_denied() => {
+                    why = error.cause.to_string();
+                }
                 Err(error) => return Err(error.into()),
             }
             asked = Instant::now();

@@ -24,8 +24,8 @@ const VISIBLE: Duration = Duration::from_secs(2);
 const PROFILE_VISIBLE: Duration = Duration::from_secs(15);
 /// A look at something that is usually there at once.
 const GLANCE: Duration = Duration::from_secs(1);
-/// A NAT gateway: 1 to 3 min, mostly below two.
-const NAT_GATEWAY: Duration = Duration::from_secs(105);
+/// A NAT gateway, and the slower one of two: 1 to 3 min, mostly below two and a half.
+const NAT_GATEWAY: Duration = Duration::from_mins(2);
 /// A NAT gateway that goes: 45 s to 3 min.
 const NAT_GATEWAY_GONE: Duration = Duration::from_secs(75);
 /// A load balancer: 2 to 3 min.
@@ -36,8 +36,10 @@ const ASSOCIATION: Duration = Duration::from_secs(10);
 const BOOT: Duration = Duration::from_secs(80);
 /// From a way out of the subnet until an agent that was without one tries again: 15 s at most.
 const AGENT_RETRY: Duration = Duration::from_secs(8);
-/// A task: its network interface, its image, its containers.
+/// A task on an instance: its network interface, its image, its containers.
 const TASK: Duration = Duration::from_secs(25);
+/// A task on Fargate, which finds a place for it first.
+const TASK_ON_FARGATE: Duration = Duration::from_secs(45);
 /// Two health checks, six seconds apart.
 const HEALTHY: Duration = Duration::from_secs(12);
 
@@ -160,7 +162,7 @@ fn settle(kind: Kind, on_instances: bool) -> Vec<Step> {
             },
             TARGETS_ARE_HEALTHY,
         ],
-        Kind::Service => vec![takes(TASK), TARGETS_ARE_HEALTHY],
+        Kind::Service => vec![takes(TASK_ON_FARGATE), TARGETS_ARE_HEALTHY],
         _ => Vec::new(),
     }
 }
@@ -398,7 +400,9 @@ mod tests {
 
     #[test]
     fn targets_wait_for_their_load_balancer() {
-        let forecast = predict(&stack(Task::Make));
+        let mut parts = stack(Task::Make);
+        parts[2].task = Task::Nothing;
+        let forecast = predict(&parts);
         assert_eq!(names(&forecast), ["vpc", "gateway", "balancer", "service"]);
         assert_eq!(forecast.duration, ready(&forecast, "balancer") + HEALTHY);
     }
@@ -437,7 +441,7 @@ mod tests {
         parts[7].edges.push(Edge { to: 0, grade: Grade::Ready, carries: true });
         assert_eq!(predict(&parts).line().unwrap(), "should take about 40s: vpc → service");
         parts[2].task = Task::Remake;
-        assert_eq!(predict(&parts).line().unwrap(), "should take about 3m50s: vpc → nat → service");
+        assert_eq!(predict(&parts).line().unwrap(), "should take about 4m05s: vpc → nat → service");
     }
 
     #[test]

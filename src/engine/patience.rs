@@ -44,7 +44,9 @@ pub fn until_ready(kind: Kind) -> Patience {
 pub fn until_gone(kind: Kind) -> Option<Patience> {
     match kind {
         Kind::NatGateway => Some(patience(10, 5, 15)),
-        Kind::Service | Kind::AutoScalingGroup | Kind::Instance => Some(patience(2, 5, 30)),
+        Kind::Service | Kind::AutoScalingGroup => Some(patience(2, 3, 30)),
+        // Mostly it has gone with its group.
+        Kind::Instance => Some(patience(0, 3, 30)),
         Kind::CapacityProvider | Kind::CapacityProviderAssociation => Some(patience(1, 3, 20)),
         Kind::LoadBalancer | Kind::Cluster => Some(patience(1, 2, 15)),
         _ => None,
@@ -55,16 +57,18 @@ pub fn until_gone(kind: Kind) -> Option<Patience> {
 /// call, and calls are rationed.
 pub const UNHURRIED: Duration = Duration::from_secs(15);
 
-/// Before an attempt at a call that AWS answered with "not yet". The first one after a refusal is number
-/// 1. Usually it is 1 s, growing to 5 s. Every second at first where the slowest things wait for it; late
+/// Before an attempt at a call that AWS answered with "not yet"; the one after the first refusal has
+/// number one. Usually it is 1 s, growing to 5 s. Every second at first where the slowest things wait for it; late
 /// where nothing slow does, which spares attempts in vain.
 pub fn before_attempt(kind: Kind, attempt: u32) -> Duration {
     let seconds = match kind {
-        Kind::Vpc | Kind::LoadBalancer => attempt.saturating_sub(4),
-        _ if is_late(kind) => attempt.saturating_add(3),
-        _ => attempt,
+        Kind::Vpc | Kind::LoadBalancer => attempt.saturating_sub(4).clamp(1, 5),
+        // A removal waits until the last network interface is gone, and much waits for it.
+        Kind::InternetGateway | Kind::SecurityGroup | Kind::Subnet => attempt.min(3),
+        _ if is_late(kind) => attempt.saturating_add(3).min(5),
+        _ => attempt.min(5),
     };
-    Duration::from_secs(u64::from(seconds.clamp(1, 5)))
+    Duration::from_secs(u64::from(seconds))
 }
 
 /// Whether nothing slow waits for a kind.

@@ -46,8 +46,8 @@ fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
         }
         Kind::TaskDefinition => &[(Kind::Service, GONE)],
         // Failures stay readable until the end. Container Insights writes into its group as long
-        // as the cluster is there.
-        Kind::LogGroup => &[(Kind::Service, GONE), (Kind::Cluster, GONE)],
+        // as the cluster is there, and perhaps a little longer.
+        Kind::LogGroup => &[(Kind::Service, GONE), (Kind::Cluster, GONE), (Kind::Vpc, GONE)],
         // An instance that loses its credentials while it drains never reports that its tasks
         // have stopped; the same goes for its way out through the NAT gateway.
         Kind::InstanceProfile => &[(Kind::Instance, GONE), (Kind::AutoScalingGroup, GONE)],

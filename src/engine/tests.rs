@@ -575,7 +575,7 @@ async fn after_a_lost_answer_it_looks_before_it_asks_again() {
     answers("a", &[Answer::LostDone]);
     rule("a", |rule| rule.visible_after = 12);
     let scene = deploy_one::<0>("x").await;
-    assert_eq!((at("create a"), now()), (vec![0], 15));
+    assert_eq!((at("create a"), now()), (vec![0], 12));
     let lost = [waiting("timed out"), waiting("AWS's answer was lost: looking for what it made")];
     let told = [vec![What::Creating], lost.into(), vec![What::Created, What::Ready]].concat();
     assert_eq!(scene.told("a"), told);
@@ -592,7 +592,7 @@ async fn refusals_that_pass_are_asked_again_without_looking() {
         begin();
         answers("a", &[answer; 6]);
         let scene = deploy_one::<0>("x").await;
-        assert_eq!(at("create a"), [0, 1, 3, 6, 10, 15, 20]);
+        assert_eq!(at("create a"), [0, 1, 3, 6, 9, 12, 15]);
         assert_eq!(at("list Subnet"), [0]);
         assert_eq!(scene.told("a").len(), 4, "{:?}", scene.told("a"));
 
@@ -611,7 +611,7 @@ async fn a_taken_name_is_looked_at_for_a_while() {
     rule("a", |rule| (rule.always, rule.visible_after) = (Some(Answer::Taken), 20));
     let own = Subnet::was_there("a");
     deploy_one::<0>("old").await;
-    assert_eq!((there("a"), now()), (vec![own], 20));
+    assert_eq!((there("a"), now()), (vec![own], 21));
 
     begin();
     rule("a", |rule| rule.always = Some(Answer::Taken));
@@ -828,7 +828,7 @@ async fn what_a_plan_has_seen_is_looked_at_again_when_something_was_removed_sinc
     let first = graph.add("a", a::<1>("old"), nothing());
     graph.add_after("b", a::<4>("old"), nothing(), &after(&[], &[&first]));
     let scene = scene(true);
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     plan_among(&scene.run, &graph, &[]).await.unwrap();
     assert!(walk(&scene.run, graph.nodes()).await.is_complete());
     assert_eq!(at("list LoadBalancer").len(), 2);
@@ -1003,8 +1003,8 @@ async fn a_teardown_keeps_to_the_order_that_aws_allows() {
     assert!(report.is_complete());
     assert_eq!([at("delete lb"), at("delete service")].concat(), [0, 0]);
     // After both are gone; after the service is gone and the association was asked to go; after all.
-    assert_eq!((at("delete tg"), at("delete association")[0]), (vec![30], 10));
-    assert_eq!((at("delete group")[0], at("delete subnet")), (10, vec![70]));
+    assert_eq!((at("delete tg"), at("delete association")[0]), (vec![30], 12));
+    assert_eq!((at("delete group")[0], at("delete subnet")), (12, vec![72]));
     assert_eq!(read(&receipt).0.len(), 6);
     assert_eq!((read(&receipt).1, receipt.audited, now()), (vec![], true, 87));
     assert_eq!(receipt.kinds_checked, kinds().len());
@@ -1021,7 +1021,7 @@ async fn a_removal_is_asked_for_until_aws_does_it() {
     Service::was_there("service");
     let (receipt, _, scene) = teardown().await;
     assert_eq!(at("delete service"), [0, 30, 60]);
-    assert_eq!(at("delete subnet"), [65, 66, 68, 71]);
+    assert_eq!(at("delete subnet"), [63, 64, 66, 69]);
     assert_eq!(read(&receipt), (vec!["subnet", "service"], vec![]));
     let told = [What::Removing, waiting("AWS to remove it"), waiting("not yet"), What::Removed];
     assert_eq!(scene.told("service"), told);
@@ -1038,7 +1038,7 @@ async fn things_of_one_node_are_removed_one_by_one() {
     assert!(report.is_complete());
     assert_eq!(
         (read(&receipt).0, at("poll 2 Instance")),
-        (vec!["instance"; 2], vec![2, 5, 10, 15, 20])
+        (vec!["instance"; 2], vec![0, 3, 6, 9, 12, 15, 18, 21])
     );
 }
 

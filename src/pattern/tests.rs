@@ -120,9 +120,9 @@ fn how_long_a_first_deploy_should_take() {
     let patterns = [Pattern::InternalWorker, Pattern::PublicApi, Pattern::FargateApi];
     let lines = patterns.map(|pattern| line(pattern, None));
     insta::assert_snapshot!(lines.join("\n"), @r"
-    should take about 2m50s: vpc → subnet/private-1 → load-balancer → service/worker
-    should take about 2m50s: vpc → subnet/public-1 → load-balancer → service/web
-    should take about 2m50s: vpc → subnet/public-1 → load-balancer → service/web
+    should take about 2m50s: vpc → subnet/public-1 → nat/1 → service/worker
+    should take about 2m50s: vpc → subnet/public-1 → nat/1 → service/web
+    should take about 3m05s: vpc → subnet/public-1 → nat/1 → service/web
     ");
     insta::assert_snapshot!(line(Pattern::PublicApi, Some(Nat::None)), @"should take about 2m50s: vpc → subnet/public-1 → load-balancer → service/web");
 }

@@ -235,12 +235,8 @@ pub(super) const ROWS: &[Row] = &[
         &["ecs:CreateCluster", "ecs:CreateService", "ecs:RegisterTaskDefinition"],
     ),
     called(Sid::EcsCreate, DEPLOY, Needed::OnInstances, &["ecs:CreateCapacityProvider"]),
-    called(
-        Sid::EcsChange,
-        DEPLOY,
-        Needed::Always,
-        &["ecs:UpdateClusterSettings", "ecs:UpdateService"],
-    ),
+    called(Sid::EcsChange, DEPLOY, Needed::Always, &["ecs:UpdateService"]),
+    called(Sid::EcsChange, BOTH, Needed::Always, &["ecs:UpdateCluster"]),
     called(Sid::EcsChange, DEPLOY, Needed::OnInstances, &["ecs:UpdateCapacityProvider"]),
     called(Sid::EcsChange, BOTH, Needed::OnInstances, &["ecs:PutClusterCapacityProviders"]),
     called(

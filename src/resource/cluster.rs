@@ -57,6 +57,7 @@ pub const NO_LINKED_ROLE: &str =
     "InvalidParameterException: Unable to assume the service linked role";
 
 const INSIGHTS: &str = "enabled";
+const NO_INSIGHTS: &str = "disabled";
 
 impl Resource for Cluster {
     type Needs = ();
@@ -91,7 +92,8 @@ impl Resource for Cluster {
     async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
         const DOING: &str = "create the ECS cluster";
         let create = cx.aws.ecs.create_cluster().cluster_name(cx.names.cluster());
-        let create = create.settings(insights()).set_tags(Some(cx.ecs_tags(node))).send().await;
+        let create =
+            create.settings(insights(INSIGHTS)).set_tags(Some(cx.ecs_tags(node))).send().await;
         let created = create.doing(DOING).wait_on(&[NO_LINKED_ROLE])?;
         let cluster = created.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
         if Scope::Stack(cx.names.clone()).owner(cluster.tags()).is_none() {
@@ -123,9 +125,17 @@ impl Resource for Cluster {
         (): &(),
         _differences: &[Difference],
     ) -> Result<Made<Output>> {
-        let update = cx.aws.ecs.update_cluster_settings().cluster(&it.name).settings(insights());
-        update.send().await.doing("set containerInsights on the ECS cluster")?;
+        set_insights(&cx.aws, &it.name, INSIGHTS).await?;
         Ok(Made::Ready(Output { insights: Some(INSIGHTS.into()), ..it.clone() }))
+    }
+
+    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
+        // Else the last metrics may be written when the cluster and the group that they belong in are
+        // gone, which makes another group, without tags.
+        match it.insights.as_deref() {
+            None | Some(NO_INSIGHTS) => Ok(()),
+            Some(_) => set_insights(aws, &it.name, NO_INSIGHTS).await,
+        }
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
@@ -255,8 +265,13 @@ async fn deregister(aws: &Aws, cluster: &str, instance: &str) -> Result<()> {
         .map(drop)
 }
 
-fn insights() -> ClusterSetting {
-    ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(INSIGHTS).build()
+fn insights(value: &str) -> ClusterSetting {
+    ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(value).build()
+}
+
+async fn set_insights(aws: &Aws, cluster: &str, value: &str) -> Result<()> {
+    let update = aws.ecs.update_cluster().cluster(cluster).settings(insights(value));
+    update.send().await.doing("set containerInsights on the ECS cluster").map(drop)
 }
 
 /// A cluster of somebody else, in words.
@@ -301,7 +316,8 @@ mod tests {
 
     #[test]
     fn insights_are_read_and_wanted() {
-        let cluster = Described::builder().cluster_name("cluster-demo").settings(insights());
+        let cluster =
+            Described::builder().cluster_name("cluster-demo").settings(insights(INSIGHTS));
         let output = Output::from(&cluster.build());
         assert_eq!(Cluster.drift(&output, &()), []);
         let off = Output { insights: Some("disabled".into()), ..output.clone() };

@@ -55,6 +55,8 @@ pub struct Output {
     pub desired_count: Option<i32>,
     /// How many tasks run.
     pub running: Option<i32>,
+    /// What is missing for its newest deployment, as far as it was looked at.
+    pub shortage: Shortage,
     /// `FARGATE` or `EC2`, when it has no capacity providers.
     pub launch_type: Option<String>,
     /// Names of the capacity providers that it runs on.
@@ -71,6 +73,17 @@ pub struct Output {
     pub percents: Option<[i32; 2]>,
     /// Whether the circuit breaker is on, and whether it rolls back.
     pub circuit_breaker: Option<[bool; 2]>,
+}
+
+/// Tasks that are wanted and do not run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shortage {
+    /// How many.
+    pub tasks: i32,
+    /// How many looks in a row have shown as many.
+    pub looks: u32,
+    /// Why their group starts no instances, when it was last asked.
+    pub cause: Option<String>,
 }
 
 /// Where tasks are in the network.
@@ -193,9 +206,9 @@ impl Resource for Service {
                     Seen::Present(before.clone(), Phase::Coming(UNSEEN.into()))
                 }
                 (Rollout::Going(why), _) => {
-                    let cause = no_instances(aws, scope, &service).await;
-                    let why = cause.map_or(why.clone(), |cause| format!("{why}; {cause}"));
-                    Seen::Present(it, Phase::Coming(why))
+                    let shortage = shortage(aws, scope, &service, before).await;
+                    let why = shortage.explained(why, &service);
+                    Seen::Present(Output { shortage, ..it }, Phase::Coming(why))
                 }
                 (rollout, _) => Seen::Present(it, phase(rollout)),
             };
@@ -466,6 +479,7 @@ impl From<&Described> for Output {
             failed: None,
             desired_count: Some(service.desired_count()),
             running: Some(service.running_count()),
+            shortage: Shortage::default(),
             launch_type: service.launch_type().map(|it| it.as_str().to_owned()),
             providers: providers
                 .map(|all| all.iter().map(|it| it.capacity_provider().to_owned()).collect()),
@@ -487,13 +501,49 @@ async fn listed(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     Ok(all.unwrap_or_default().iter().map(|arn| short(arn).to_owned()).collect())
 }
 
-/// Why the group starts no instances, when nothing runs and it says so. It only explains a wait, so
-/// that it may fail.
-async fn no_instances(aws: &Aws, scope: &Scope, service: &Described) -> Option<String> {
-    let waits = service.desired_count() > 0 && service.running_count() == 0;
-    let group = scope.names().filter(|_| waits && service.launch_type().is_none())?;
-    let failure = auto_scaling_group::last_failure(aws, &group.auto_scaling_group()).await;
-    failure.ok().flatten().map(|why| format!("no instance could be started: {why}"))
+/// After how many looks a shortage that stays the same is worth a question to the group, when some
+/// tasks run: usually the others are only a bit later. About a minute.
+const LASTING: u32 = 20;
+/// How many looks later the group is asked again: each question is a call.
+const AGAIN: u32 = 5;
+
+/// Which tasks are missing, and why. It only explains a wait, so that it may fail.
+async fn shortage(
+    aws: &Aws,
+    scope: &Scope,
+    service: &Described,
+    before: Option<&Output>,
+) -> Shortage {
+    let tasks = rollout::lacking(service);
+    let before = before.map(|it| &it.shortage).filter(|it| it.tasks == tasks && tasks > 0);
+    let looks = before.map_or(0, |it| it.looks + 1);
+    let lasts = looks >= LASTING && (looks - LASTING).is_multiple_of(AGAIN);
+    let asks = tasks > 0 && (lasts || service.running_count() == 0);
+    let cause = match scope.names().filter(|_| asks && service.launch_type().is_none()) {
+        Some(names) => {
+            let failure = auto_scaling_group::last_failure(aws, &names.auto_scaling_group()).await;
+            failure.ok().flatten()
+        }
+        None => before.and_then(|it| it.cause.clone()),
+    };
+    Shortage { tasks, looks, cause }
+}
+
+impl Shortage {
+    /// What a rollout waits for, with the reason for it: why there are no instances, or else, once it
+    /// has lasted, what ECS said when it last found no place for a task.
+    fn explained(&self, wait: String, service: &Described) -> String {
+        let what = match service.running_count() {
+            0 => "no instance could be started",
+            _ => "no more instances could be started",
+        };
+        let event = || rollout::misplaced(service).filter(|event| !wait.contains(event));
+        match &self.cause {
+            Some(cause) => format!("{wait}; {what}: {cause}"),
+            None if self.looks < LASTING => wait,
+            None => event().map_or(wait.clone(), |event| format!("{wait}; {event}")),
+        }
+    }
 }
 
 /// The services of a stack that families of task definitions are named after: `ListServices` does
@@ -578,13 +628,7 @@ async fn stopped(aws: &Aws, it: &Output, deployment: Option<&str>) -> Result<Vec
     };
     tasks.retain(|task| task.started_by().is_none_or(|by| by == deployment));
     tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().copied()));
-    let mut reasons: Vec<String> = Vec::new();
-    for why in tasks.iter().take(3).map(rollout::why_stopped) {
-        if !reasons.contains(&why) {
-            reasons.push(why);
-        }
-    }
-    Ok(reasons)
+    Ok(rollout::different(tasks.iter().take(3).map(rollout::why_stopped)))
 }
 
 fn replacement(is: &str, wanted: &str) -> Difference {
@@ -759,6 +803,21 @@ mod tests {
             let differences = wanted().drift(&it, &needs(on_instances));
             assert!(matches!(differences[0].remedy, Remedy::Replacement(_)));
         }
+    }
+
+    #[test]
+    fn a_shortage_that_lasts_is_explained() {
+        let event = aws_sdk_ecs::types::ServiceEvent::builder()
+            .message("(service web) was unable to place a task because of memory.");
+        let service = Described::builder().running_count(1).events(event.build()).build();
+        let says = |looks, cause: Option<&str>| {
+            let shortage = Shortage { tasks: 1, looks, cause: cause.map(str::to_owned) };
+            shortage.explained("1 of 2".to_owned(), &service)
+        };
+        assert_eq!(says(1, None), "1 of 2");
+        assert_eq!(says(LASTING, None), "1 of 2; was unable to place a task because of memory");
+        let why = "1 of 2; no more instances could be started: a quota";
+        assert_eq!(says(LASTING + 1, Some("a quota")), why);
     }
 
     #[test]

@@ -4,21 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -30,8 +17,10 @@ use super::policy::{self, Policy, call};
 use super::refusal::{Answer, Refusal};
 use super::scenario::Scenario;
 use super::wire::{self, Addressee, Request, Response};
-use super::world::{EPOCH, World};
+use super::world::World;
 use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm, sts};
+
+mod connector;
 
 /// Half of what a call takes on its way, in seconds: from here to AWS or back.
 const LATENCY: (f64, f64) = (0.02, 0.12);
@@ -137,19 +126,6 @@ impl Cloud {
     pub fn set_speed(&self, speed: f64) {
         let mut inner = self.lock();
         inner.clock = Clock { from: (inner.clock.now(), Instant::now()), speed };
-    }
-
-    /// A configuration of the SDK that reaches this cloud and nothing else.
-    pub fn config(&self, region: &str) -> SdkConfig {
-        let credentials = Credentials::new("AKIASIMULATED", "simulated", None, None, "simulated");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(self.clone())
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(SharedTimeSource::new(self.clone()))
-            .build()
     }
 
     /// Since the world began.
@@ -389,60 +365,4 @@ fn server_error() -> Refusal {
 
 fn request_id(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
-}
-
-impl TimeSource for Cloud {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH) + Cloud::now(self)
-    }
-}
-
-impl HttpConnector for Cloud {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let cloud = self.clone();
-        HttpConnectorFuture::new(async move {
-            match cloud.exchange(received(&request)).await {
-                Ok(response) => Ok(sent(response)),
-                Err(NoAnswer::Reset | NoAnswer::Dead) => {
-                    Err(ConnectorError::io("the connection was reset".into()))
-                }
-            }
-        })
-    }
-}
-
-impl HttpClient for Cloud {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-/// A request of the SDK as the wire has it.
-fn received(request: &HttpRequest) -> Request {
-    let uri = request.uri();
-    let path = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    let path = path.find('/').map_or("/", |start| &path[start..]);
-    let headers = request.headers().iter();
-    let body = request.body().bytes().unwrap_or_default();
-    Request {
-        method: request.method().to_owned(),
-        path: path.to_owned(),
-        headers: headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect(),
-        body: String::from_utf8_lossy(body).into_owned(),
-    }
-}
-
-fn sent(response: Response) -> HttpResponse {
-    let status = StatusCode::try_from(response.status).expect("a status from 100 to 599");
-    let mut sent = HttpResponse::new(status, SdkBody::from(response.body));
-    for (name, value) in response.headers {
-        sent.headers_mut().insert(name, value);
-    }
-    sent
 }

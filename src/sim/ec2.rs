@@ -19,20 +19,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fields::{Fields, Tags};
 use super::refusal::{Answer, Refusal};
 use super::world::World;
 
+pub mod account_attribute;
 pub mod address;
 pub mod image;
 pub mod instance;
 pub mod instance_type;
 pub mod interface;
 pub mod internet_gateway;
+pub mod ip_permission;
 pub mod launch;
 pub mod launch_template;
+pub mod launch_template_data;
 pub mod nat_gateway;
 pub mod query;
 pub mod reach;
@@ -45,9 +48,14 @@ pub mod table;
 pub mod tag;
 #[cfg(test)]
 mod tests;
+pub mod volume;
 pub mod vpc;
 pub mod zone;
 
+pub use instance::InstanceView;
+pub use instance_type::Shape;
+pub use interface::NewInterface;
+pub use subnet::SubnetView;
 use table::{Table, find};
 
 /// Until other calls know what was made.
@@ -82,67 +90,12 @@ pub struct Ec2 {
     rules: Table<security_group_rule::Rule>,
     templates: Table<launch_template::LaunchTemplate>,
     instances: Table<instance::Instance>,
-    volumes: Table<instance::Volume>,
+    volumes: Table<volume::Volume>,
     interfaces: Table<interface::Interface>,
     /// How many public addresses were given out.
     given_public: usize,
     /// How many instances of each name were launched.
     launched: BTreeMap<String, usize>,
-}
-
-/// A network interface that a service of AWS wants in somebody's subnet.
-#[derive(Debug, Clone, Default)]
-pub struct NewInterface {
-    /// The subnet.
-    pub subnet: String,
-    /// Its security groups.
-    pub groups: Vec<String>,
-    /// What it says it is, such as `ELB app/lb-demo/0123`.
-    pub description: String,
-    /// Who asked for it, such as `amazon-elb`; AWS's own accounts manage those.
-    pub requester: Option<String>,
-    /// The interface type: `interface`, `nat_gateway`, `load_balancer`.
-    pub kind: String,
-    /// The instance that it is attached to, if it is.
-    pub instance: Option<String>,
-    /// Whether it has a public address.
-    pub public: bool,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// An instance as other services see it.
-#[derive(Debug, Clone, Default)]
-pub struct InstanceView {
-    /// Its id.
-    pub id: String,
-    /// Its type.
-    pub instance_type: String,
-    /// Its subnet.
-    pub subnet: String,
-    /// The zone of its subnet.
-    pub zone: String,
-    /// `pending`, `running`, `shutting-down`, `terminated`, ...
-    pub state: String,
-    /// Its user data, decoded.
-    pub user_data: String,
-    /// Name of its instance profile.
-    pub profile: Option<String>,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// What an instance type has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shape {
-    /// Virtual processors.
-    pub vcpus: u32,
-    /// Memory in MiB.
-    pub memory: u32,
-    /// Network interfaces at most.
-    pub interfaces: u32,
-    /// `x86_64` or `arm64`.
-    pub architecture: &'static str,
 }
 
 /// Answers one call.
@@ -233,58 +186,14 @@ fn look(world: &World, operation: &str, input: &Value) -> Answer {
         "DescribeInstanceTypeOfferings" => instance_type::describe_offerings(world, input),
         "DescribeAvailabilityZones" => zone::describe(world, input),
         "DescribeImages" => image::describe(input),
-        "DescribeAccountAttributes" => Ok(describe_account_attributes(world, input)),
+        "DescribeAccountAttributes" => Ok(account_attribute::describe(world, input)),
         _ => Err(Refusal::new("SimulatorLacks", operation)),
     }
 }
 
-/// `DescribeAccountAttributes`.
-fn describe_account_attributes(world: &World, input: &Value) -> Value {
-    let addresses = world.scenario.quota("addresses", 5).to_string();
-    let all = [
-        ("supported-platforms", "VPC".to_owned()),
-        ("default-vpc", "none".to_owned()),
-        ("max-instances", "20".to_owned()),
-        ("vpc-max-security-groups-per-interface", "5".to_owned()),
-        ("max-elastic-ips", addresses.clone()),
-        ("vpc-max-elastic-ips", addresses),
-    ];
-    let wanted = input.texts("AttributeNames");
-    let shown = all.into_iter();
-    let shown = shown.filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|it| it == name));
-    let shown = shown.map(|(name, value)| {
-        json!({ "AttributeName": name, "AttributeValues": [{ "AttributeValue": value }] })
-    });
-    json!({ "AccountAttributes": shown.collect::<Value>() })
-}
-
 /// The zone and VPC of a subnet; `InvalidSubnetID.NotFound` when it is unknown or not yet visible.
 pub fn subnet(world: &World, id: &str) -> Result<SubnetView, Refusal> {
-    let subnet = find::<subnet::Subnet>(world, id)?;
-    Ok(SubnetView {
-        id: subnet.id.clone(),
-        vpc: subnet.it.vpc.clone(),
-        zone: subnet.it.zone.clone(),
-        public_addresses: subnet.it.public_addresses,
-    })
-}
-
-/// A subnet as other services see it.
-#[derive(Debug, Clone, Default)]
-pub struct SubnetView {
-    /// Its id.
-    pub id: String,
-    /// Its VPC.
-    pub vpc: String,
-    /// Its zone, by name.
-    pub zone: String,
-    /// Whether instances in it get a public address.
-    pub public_addresses: bool,
-}
-
-/// How many addresses are free in a subnet. A load balancer needs eight.
-pub fn free_addresses(world: &World, subnet: &str) -> usize {
-    subnet::free(world, subnet)
+    find::<subnet::Subnet>(world, id).map(subnet::view)
 }
 
 /// The VPC of a security group; `InvalidGroup.NotFound` when it is unknown or not yet visible.
@@ -301,11 +210,6 @@ pub fn default_security_group(world: &World, vpc: &str) -> Option<String> {
 /// Whether a VPC is there and visible; else `InvalidVpcID.NotFound`.
 pub fn vpc(world: &World, id: &str) -> Result<(), Refusal> {
     find::<vpc::Vpc>(world, id).map(drop)
-}
-
-/// Whether both DNS attributes of a VPC are on, which a private zone takes to resolve.
-pub fn vpc_resolves_private_names(world: &World, id: &str) -> bool {
-    world.ec2.vpcs.get(id).is_some_and(|vpc| vpc.it.dns_support && vpc.it.dns_hostnames)
 }
 
 /// Whether an internet gateway is attached to a VPC.
@@ -340,13 +244,6 @@ pub fn has_public_address(world: &World, instance: &str) -> bool {
         let it = &interface.it;
         it.instance.as_deref() == Some(instance) && it.index == 0 && it.public.is_some()
     })
-}
-
-/// The private address of an instance's first interface, and its security groups.
-pub fn instance_address(world: &World, instance: &str) -> Option<(String, Vec<String>)> {
-    let mut interfaces = world.ec2.interfaces.all().map(|interface| &interface.it);
-    let first = interfaces.find(|it| it.instance.as_deref() == Some(instance) && it.index == 0);
-    first.map(|it| (it.address.clone(), it.groups.clone()))
 }
 
 /// Whether something in this subnet gets out to the internet now: through an internet gateway with a

@@ -49,23 +49,27 @@ mod capacity_provider;
 mod cluster;
 mod container_instance;
 mod insights;
+mod launch;
 mod lifecycle;
 mod placement;
 mod rollout;
 mod scaler;
 mod scheduler;
 mod service;
+mod service_event;
 mod service_request;
+mod service_revision;
 mod tags;
 mod task;
 mod task_definition;
+mod task_definition_request;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_on_instances;
 mod views;
 
-pub use views::{Rollout, ids, rollouts, tagged};
+pub use views::{ids, tagged};
 
 /// Everything of ECS in a region.
 #[derive(Debug, Default)]
@@ -97,14 +101,14 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
         "CreateCluster" => cluster::create_cluster(world, input),
         "DescribeClusters" => cluster::describe_clusters(world, input),
         "ListClusters" => cluster::list_clusters(world, input),
-        "UpdateClusterSettings" => cluster::update_cluster_settings(world, input),
+        "UpdateCluster" => cluster::update_cluster(world, input),
         "DeleteCluster" => cluster::delete_cluster(world, input),
         "CreateCapacityProvider" => capacity_provider::create_capacity_provider(world, input),
         "UpdateCapacityProvider" => capacity_provider::update_capacity_provider(world, input),
         "DescribeCapacityProviders" => capacity_provider::describe_capacity_providers(world, input),
         "DeleteCapacityProvider" => capacity_provider::delete_capacity_provider(world, input),
         "PutClusterCapacityProviders" => association::put_cluster_capacity_providers(world, input),
-        "RegisterTaskDefinition" => task_definition::register_task_definition(world, input),
+        "RegisterTaskDefinition" => task_definition_request::register_task_definition(world, input),
         "DescribeTaskDefinition" => task_definition::describe_task_definition(world, input),
         "ListTaskDefinitions" => task_definition::list_task_definitions(world, input),
         "ListTaskDefinitionFamilies" => task_definition::list_families(world, input),

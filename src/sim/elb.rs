@@ -96,16 +96,23 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
 }
 
 /// Whether a listener or rule leads from a load balancer to the group; a refusal when there is no
-/// such group (`TargetGroupNotFound`). A listener that is not yet visible does not count.
+/// such group (`TargetGroupNotFound`). A listener that is not yet visible does not count. Whether that
+/// is enough while the load balancer is still being provisioned is in doubt: with the doubt
+/// `service-needs-active-balancer` it is not.
 pub fn is_linked(world: &World, target_group: &str) -> Result<bool, Refusal> {
     target_group::visible(world, target_group)?;
-    Ok(listener::leads_to(world, target_group, |listener| listener.visible <= world.now).is_some())
+    let strict = world.scenario.doubts("service-needs-active-balancer");
+    let counts = |listener: &Listener| {
+        let balancer = world.elb.load_balancers.get(&listener.load_balancer);
+        let is_active = balancer.is_some_and(LoadBalancer::is_active);
+        listener.visible <= world.now && (is_active || !strict)
+    };
+    Ok(listener::leads_to(world, target_group, counts).is_some())
 }
 
-/// The target type and port of a group.
-pub fn target_type(world: &World, target_group: &str) -> Option<(String, u16)> {
-    let group = target_group::visible(world, target_group).ok()?;
-    Some((group.target_type.clone(), group.port))
+/// The target type of a group.
+pub fn target_type(world: &World, target_group: &str) -> Option<String> {
+    target_group::visible(world, target_group).ok().map(|group| group.target_type.clone())
 }
 
 /// Registers a target by address and port. `groups` are the security groups of its interface,

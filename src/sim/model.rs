@@ -191,18 +191,13 @@ pub fn service(name: &str) -> Option<(&'static str, &'static Model)> {
     MODELS.get_key_value(name).map(|(name, model)| (*name, model))
 }
 
-/// Every service.
-pub fn services() -> impl Iterator<Item = (&'static str, &'static Model)> {
-    MODELS.iter().map(|(name, model)| (*name, model))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_pattern_compiles_and_every_shape_is_there() {
-        for (service, model) in services() {
+        for (service, model) in &*MODELS {
             for (name, shape) in &model.shapes {
                 if let Some(pattern) = shape.pattern() {
                     let compiled = Regex::new(&format!("^(?:{pattern})$"));

@@ -77,15 +77,6 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
     }
 }
 
-/// The private zones, by id, that are associated with a VPC of the current region. They do not keep
-/// it from being deleted.
-pub fn zones_of(world: &World, vpc: &str) -> Vec<String> {
-    let is_in =
-        |zone: &Zone| zone.vpcs.iter().any(|(region, id)| *region == world.region && id == vpc);
-    let zones = world.route53.zones.iter().filter(|(_, zone)| is_in(zone));
-    zones.map(|(id, _)| id.clone()).collect()
-}
-
 /// Zones by their ids, and records as `ZONE/NAME/TYPE`, without those that zones are born with.
 pub fn ids(world: &World) -> Vec<String> {
     let mut all = Vec::new();

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::fields::Tags;
 use super::refusal::{Answer, Refusal};
 use super::world::{ACCOUNT, World};
 
@@ -19,14 +18,4 @@ pub fn answer(_world: &mut World, operation: &str, _input: &Value) -> Answer {
         })),
         _ => Err(Refusal::new("SimulatorLacks", operation)),
     }
-}
-
-/// All that exists: nothing.
-pub fn ids(_world: &World) -> Vec<String> {
-    Vec::new()
-}
-
-/// What has tags: nothing.
-pub fn tagged(_world: &World) -> Vec<(String, String, Tags)> {
-    Vec::new()
 }

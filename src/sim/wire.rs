@@ -41,19 +41,6 @@ pub struct Response {
     pub body: String,
 }
 
-/// A call that was understood.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// The service, by the name that it signs requests for.
-    pub service: &'static str,
-    /// The operation.
-    pub operation: String,
-    /// The region.
-    pub region: String,
-    /// The request, checked.
-    pub input: Value,
-}
-
 /// Whom a request is for, as its signature says.
 #[derive(Debug, Clone)]
 pub struct Addressee {

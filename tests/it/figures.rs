@@ -15,18 +15,18 @@ use ecsup::sim::oracle::Ideal;
 use ecsup::sim::scenario::Scenario;
 use ecsup::sim::world::World;
 
-use crate::proofs::on_all_processors;
+use crate::proofs::{STACKS, on_all_processors};
 
 const SEEDS: u64 = 50;
 /// Calls that any deploy may make, and one that has nothing to do. Of the former, some twenty are signs of
 /// life of the lock, and as many are attempts that come before AWS shows what was just made.
 const MOST_CALLS: [usize; 2] = [200, 45];
-const PATTERNS: [&str; 3] = ["internal-worker", "public-api", "fargate-api"];
 
 /// What one seed gave: durations in seconds, and calls.
 #[derive(Debug, Clone, Copy, Default)]
 struct Figures {
     deploy: f64,
+    forecast: f64,
     ideal_deploy: f64,
     destroy: f64,
     ideal_destroy: f64,
@@ -45,13 +45,23 @@ fn until_audit(played: &Played) -> Duration {
     worked + looked.saturating_sub(played.calls[0].at).min(played.took.saturating_sub(whole))
 }
 
-async fn measure(pattern: &str, seed: u64) -> Result<Figures, String> {
+/// What a deploy says before it begins: `should take about 2m50s: …`.
+fn forecast(deploy: &Played) -> f64 {
+    let said = deploy.said();
+    let (_, rest) = said.split_once("should take about ").expect("a deploy says how long it takes");
+    let (time, _) = rest.split_once(':').expect("and what decides that");
+    let (minutes, seconds) = time.trim_end_matches('s').split_once('m').unwrap_or(("0", time));
+    let number = |text: &str| text.trim_end_matches('s').parse::<f64>().expect("a number");
+    number(minutes) * 60.0 + number(seconds)
+}
+
+async fn measure(flags: &[&str], seed: u64) -> Result<Figures, String> {
     let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
     let before: BTreeSet<String> = stage.cloud.world(World::ids);
-    let words = ["deploy", "--yes", "--pattern", pattern];
+    let words = [&["deploy", "--yes"], flags].concat();
     let deploy = stage.play(&words).await;
     let again = stage.play(&words).await;
-    let destroy = stage.play(&["destroy", "--yes", pattern]).await;
+    let destroy = stage.play(&["destroy", "--yes", flags[1]]).await;
     for played in [&deploy, &again, &destroy] {
         if played.exit != Exit::Done {
             return Err(played.said());
@@ -61,6 +71,7 @@ async fn measure(pattern: &str, seed: u64) -> Result<Figures, String> {
     let ideal_deploy = ideal.deploy(&deploy.calls)?;
     let ideal_destroy = ideal.destroy(&destroy.calls, &before)?;
     Ok(Figures {
+        forecast: forecast(&deploy),
         deploy: deploy.took.as_secs_f64(),
         ideal_deploy: ideal_deploy.as_secs_f64(),
         destroy: until_audit(&destroy).as_secs_f64(),
@@ -77,17 +88,18 @@ fn median<T: PartialOrd + Copy>(mut of: Vec<T>) -> T {
 #[test]
 fn figures_of_deploy_and_destroy() {
     let mut table = String::from(
-        "pattern           deploy  at least  ratio   destroy  at least  ratio   calls: deploy, again, destroy\n",
+        "stack                         deploy  forecast  at least  ratio   destroy  at least  ratio   calls: deploy, again, destroy\n",
     );
     let mut wrong = Vec::new();
-    for pattern in PATTERNS {
+    for flags in STACKS {
+        let stack = flags[1..].join(" ");
         let all = Mutex::new(Vec::new());
         let failed = on_all_processors(SEEDS, |seed| {
-            let figures = in_virtual_time(seed, async || measure(pattern, seed).await)?;
+            let figures = in_virtual_time(seed, async || measure(flags, seed).await)?;
             all.lock().unwrap().push(figures);
             Ok(())
         });
-        assert!(failed.is_empty(), "{pattern}: {}", failed.join("\n"));
+        assert!(failed.is_empty(), "{stack}: {}", failed.join("\n"));
         let all = all.into_inner().unwrap();
         let of = |read: fn(&Figures) -> f64| median(all.iter().map(read).collect());
         let calls = [0, 1, 2].map(|at| median(all.iter().map(|it| it.calls[at]).collect()));
@@ -96,18 +108,23 @@ fn figures_of_deploy_and_destroy() {
         let destroy = of(|it| it.destroy / it.ideal_destroy);
         writeln!(
             table,
-            "{pattern:<16} {:>6.0}s {:>8.0}s {deploy:>6.3} {:>8.0}s {:>8.0}s {destroy:>6.3}   {calls:?}",
+            "{stack:<28} {:>6.0}s {:>8.0}s {:>8.0}s {deploy:>6.3} {:>8.0}s {:>8.0}s {destroy:>6.3}   {calls:?}",
             of(|it| it.deploy),
+            of(|it| it.forecast),
             of(|it| it.ideal_deploy),
             of(|it| it.destroy),
             of(|it| it.ideal_destroy),
         )
         .unwrap();
         if deploy > 1.05 || destroy > 1.10 {
-            wrong.push(format!("{pattern} takes too long"));
+            wrong.push(format!("{stack} takes too long"));
+        }
+        let forecast = of(|it| it.forecast / it.deploy);
+        if !(0.9..=1.1).contains(&forecast) {
+            wrong.push(format!("the forecast of {stack} is {forecast:.2} of what it takes"));
         }
         if most.iter().zip(MOST_CALLS).any(|(calls, most)| *calls > most) {
-            wrong.push(format!("{pattern} makes up to {most:?} calls"));
+            wrong.push(format!("{stack} makes up to {most:?} calls"));
         }
     }
     println!("{table}");

@@ -17,6 +17,7 @@ mod permissions;
 mod proofs;
 mod recorder;
 mod recorder_tests;
+mod rehearsal;
 mod rollout;
 mod snapshots;
 mod world;

@@ -230,7 +230,7 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("route53", "DeleteHostedZone", json!({ "Id": "Z1" })),
         ("ecs", "CreateCluster", json!({ "clusterName": "cluster-demo", "tags": ecs_tags })),
-        ("ecs", "UpdateClusterSettings", json!({ "cluster": "cluster-demo" })),
+        ("ecs", "UpdateCluster", json!({ "cluster": "cluster-demo" })),
         ("ecs", "PutClusterCapacityProviders", json!({ "cluster": "cluster-demo" })),
         ("ecs", "DeregisterContainerInstance", json!({ "cluster": "cluster-demo" })),
         ("ecs", "DeleteCluster", json!({ "cluster": "cluster-demo" })),

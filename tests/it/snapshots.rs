@@ -169,7 +169,7 @@ fn no_pattern() {
 
     --- stderr
     error: --pattern: say what to build: internal-worker, public-api, fargate-api
-    hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
+    hint: `ecsup plan --help` lists what each flag takes
     ");
 }
 
@@ -192,7 +192,7 @@ fn bad_flags_are_told_at_once() {
     error: --env `number 1`: needs `=`, as in `NAME=value`
     error: --min-size `5`: must not be larger than --max-size, which is 3
     error: --vpc-cidr `10.0.0.0/33`: must be an IPv4 range such as `10.0.0.0/16`
-    hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
+    hint: `ecsup plan --help` lists what each flag takes
     ");
 }
 
@@ -205,7 +205,7 @@ fn sizes_that_fargate_does_not_sell() {
 
     --- stderr
     error: --memory `512`: with 512 CPU units Fargate sells 1024, 2048, 3072 or 4096 MiB
-    hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
+    hint: `ecsup plan --help` lists what each flag takes
     ");
 }
 
@@ -219,7 +219,7 @@ fn bad_names_of_stacks() {
 
     --- stderr
     error: --stack `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`: must be 1 to 64 letters, digits and hyphens, and begin and end with a letter or digit
-    hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
+    hint: `ecsup plan --help` lists what each flag takes
     ");
     insta::assert_snapshot!(shown(&alone(&["destroy", "my_stack", "--yes"])), @r"
     `ecsup destroy my_stack --yes` ended with exit status: 2

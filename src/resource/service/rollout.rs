@@ -34,10 +34,8 @@ pub fn judge(service: &Service, asked: Option<&Deployment>, stopped: &[String]) 
     if let Some(asked) = asked.filter(|asked| primary.id() != Some(&asked.id)) {
         if let Some(why) = rolled_back(service, primary, asked) {
             let to = primary.task_definition().map_or("the former one", short);
-            return Rollout::RolledBack(reasons(
-                [format!("ECS rolled it back to {to}"), why],
-                stopped,
-            ));
+            let words = joined([format!("ECS rolled it back to {to}"), why]);
+            return Rollout::RolledBack(caused(words, stopped));
         }
         // A look may be older than our own change, but nothing that is newer can be.
         if primary.created_at().is_none_or(|at| asked.since.as_ref().is_some_and(|ours| at < ours))
@@ -50,8 +48,10 @@ pub fn judge(service: &Service, asked: Option<&Deployment>, stopped: &[String]) 
     match primary.rollout_state() {
         Some(State::Failed) => {
             let why = primary.rollout_state_reason().unwrap_or("ECS gave its rollout up");
-            let event = problem(service, primary);
-            Rollout::Failed(reasons([why.to_owned()].into_iter().chain(event), stopped))
+            // The event is mostly the reason once more, with another opening.
+            let news = problem(service, primary).filter(|event| !why.contains(last_clause(event)));
+            let words = joined([why.to_owned()].into_iter().chain(news));
+            Rollout::Failed(caused(words, stopped))
         }
         // A higher count of tasks is no new deployment.
         Some(State::Completed) if whole => Rollout::Steady,
@@ -63,6 +63,24 @@ pub fn judge(service: &Service, asked: Option<&Deployment>, stopped: &[String]) 
 /// The deployment that ECS works towards.
 pub fn primary(service: &Service) -> Option<&Described> {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
+/// How many tasks of the newest deployment are wanted and do not run.
+pub fn lacking(service: &Service) -> i32 {
+    let lacking = |primary: &Described| {
+        primary.desired_count().max(service.desired_count()) - primary.running_count()
+    };
+    primary(service).map_or(0, lacking).max(0)
+}
+
+/// What ECS said when it last found no place for a task of the newest deployment.
+pub fn misplaced(service: &Service) -> Option<String> {
+    let since = primary(service).and_then(Described::created_at);
+    let events = service.events().iter().filter(|event| is_since(event, since));
+    let events =
+        events.filter(|event| event.message().is_some_and(|it| it.contains("unable to place")));
+    // ECS lists the newest first.
+    events.reduce(|a, b| if b.created_at() > a.created_at() { b } else { a }).map(plain)
 }
 
 /// The deployment whose tasks failed, when it is the one that was asked for, or the only one.
@@ -78,18 +96,34 @@ pub fn failing<'a>(service: &'a Service, asked: Option<&Deployment>) -> Option<&
     failing.and_then(Described::id)
 }
 
-/// Why a task stopped: ECS's reason, and what its containers ended with.
+/// Why a task stopped: ECS's reason, and what its containers ended with, if that says more.
 pub fn why_stopped(task: &Task) -> String {
+    let why = task.stopped_reason().unwrap_or("a task stopped").trim_end_matches('.');
     let ends = task.containers().iter().filter_map(|container| {
         let code = container.exit_code().map(|code| format!("exited with {code}"));
-        let reason = container.reason().map(str::to_owned);
+        let reason = container.reason().map(|reason| reason.trim_end_matches('.'));
+        let reason = reason.filter(|reason| !why.contains(reason)).map(str::to_owned);
         let words: Vec<_> = code.into_iter().chain(reason).collect();
         let name = container.name().unwrap_or("a container");
         (!words.is_empty()).then(|| format!("{name} {}", words.join(", ")))
     });
     let ends = ends.collect::<Vec<_>>().join("; ");
-    let why = task.stopped_reason().unwrap_or("a task stopped").trim_end_matches('.');
-    if ends.is_empty() { why.to_owned() } else { format!("{why} ({ends})") }
+    let why = without_arns(why);
+    if ends.is_empty() { why } else { format!("{why} ({ends})") }
+}
+
+/// Reasons, newest first, without those that another one begins with: of two tasks that stopped for
+/// one reason, one may not have told yet how its containers ended.
+pub fn different(reasons: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut different: Vec<String> = Vec::new();
+    for why in reasons {
+        match different.iter_mut().find(|it| it.starts_with(&why) || why.starts_with(it.as_str())) {
+            Some(known) if known.len() < why.len() => *known = why,
+            Some(_) => {}
+            None => different.push(why),
+        }
+    }
+    different
 }
 
 /// The end of an ARN: `family:revision`.
@@ -139,7 +173,11 @@ fn waits_for(service: &Service, primary: &Described, stopped: &[String]) -> Stri
         None if former > 0 => parts.push(format!("{former} of the former ones still stopping")),
         None => parts.push("ECS checks that they stay healthy".into()),
     }
-    reasons(parts, stopped)
+    let words = joined(parts);
+    match stopped {
+        [] => words,
+        stopped => format!("{words}; stopped tasks: {}", stopped.join("; ")),
+    }
 }
 
 /// The newest event of a deployment that tells of a problem.
@@ -176,19 +214,40 @@ fn plain(event: &ServiceEvent) -> String {
         }
     }
     let text = text.split(" For more information").next().unwrap_or(text);
-    text.trim().trim_end_matches('.').to_owned()
+    without_arns(text.trim().trim_end_matches('.'))
 }
 
-fn reasons(parts: impl IntoIterator<Item = String>, stopped: &[String]) -> String {
-    let mut words = parts
-        .into_iter()
-        .map(|part| part.trim_end_matches('.').to_owned())
-        .collect::<Vec<_>>()
-        .join(": ");
-    if !stopped.is_empty() {
-        words = format!("{words}; stopped tasks: {}", stopped.join("; "));
+/// A text in which target groups have names instead of ARNs.
+fn without_arns(text: &str) -> String {
+    const OPENING: &str = "(target-group ";
+    let mut words = String::new();
+    let mut rest = text;
+    while let Some((before, arn)) = rest.split_once(OPENING)
+        && let Some((arn, after)) = arn.split_once(')')
+    {
+        let name = arn.split('/').nth(1).unwrap_or(arn);
+        words.extend([before, OPENING, name, ")"]);
+        rest = after;
     }
-    words
+    words + rest
+}
+
+/// What follows the last colon of a text.
+fn last_clause(text: &str) -> &str {
+    text.rsplit_once(": ").map_or(text, |(_, last)| last)
+}
+
+fn joined(parts: impl IntoIterator<Item = String>) -> String {
+    let parts = parts.into_iter().map(|part| part.trim_end_matches('.').to_owned());
+    parts.collect::<Vec<_>>().join(": ")
+}
+
+/// What ECS says about a failure, after what its tasks stopped for: that is the cause.
+fn caused(words: String, stopped: &[String]) -> String {
+    match stopped {
+        [] => words,
+        stopped => format!("{}; {words}", stopped.join("; ")),
+    }
 }
 
 #[cfg(test)]
@@ -266,8 +325,8 @@ mod tests {
         let Rollout::RolledBack(why) = judge(&now, Some(&asked("d9")), &stopped) else { panic!() };
         assert_eq!(
             why,
-            "ECS rolled it back to td-demo_web:10: ECS deployment circuit breaker: tasks failed to \
-             start; stopped tasks: Essential container in task exited (web exited with 1)"
+            "Essential container in task exited (web exited with 1); ECS rolled it back to \
+             td-demo_web:10: ECS deployment circuit breaker: tasks failed to start"
         );
         let event = [(20, "(service web) rolling back to deployment d3.")];
         let later = service(vec![deployment("d3", "PRIMARY", State::Completed, 2)], &event);
@@ -291,11 +350,38 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_begins_with_its_cause_and_says_everything_once() {
+        let events =
+            [(12, "(service web) (deployment d9) deployment failed: tasks failed to start.")];
+        let failed = service(vec![deployment("d9", "PRIMARY", State::Failed, 0)], &events);
+        let stopped = ["CannotPullContainerError: not found".to_owned()];
+        let why = "CannotPullContainerError: not found; ECS deployment circuit breaker: tasks failed \
+                   to start";
+        assert_eq!(judge(&failed, None, &stopped), Rollout::Failed(why.into()));
+    }
+
+    #[test]
     fn a_stopped_task_says_how_its_containers_ended() {
         let container = Container::builder().name("web").exit_code(137).reason("OutOfMemoryError");
         let task = Task::builder().stopped_reason("Essential container in task exited");
         let task = task.containers(container.build()).build();
         let why = "Essential container in task exited (web exited with 137, OutOfMemoryError)";
         assert_eq!(why_stopped(&task), why);
+        // ECS gives the reason of the container as that of the task.
+        let why = "CannotPullContainerError: not found";
+        let container = Container::builder().name("web").reason(why);
+        let task = Task::builder().stopped_reason(why).containers(container.build()).build();
+        assert_eq!(why_stopped(&task), why);
+    }
+
+    #[test]
+    fn reasons_that_differ_in_what_is_not_known_yet_are_one() {
+        let arn = "arn:aws:elasticloadbalancing:r:1:targetgroup/tg-demo/0123";
+        let reason = format!("Task failed ELB health checks in (target-group {arn})");
+        let container = Container::builder().name("web").exit_code(0).build();
+        let task = || Task::builder().stopped_reason(reason.as_str());
+        let tasks = [task().build(), task().containers(container).build(), task().build()];
+        let why = "Task failed ELB health checks in (target-group tg-demo) (web exited with 0)";
+        assert_eq!(different(tasks.iter().map(why_stopped)), [why]);
     }
 }

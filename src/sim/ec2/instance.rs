@@ -1,4 +1,4 @@
-//! Instances and their volumes: seconds to start, a minute or so to go, and an hour in which the
+//! Instances: seconds to start, a minute or so to go, and an hour in which the
 //! listing remembers them (`docs/aws-facts.md`, "States and durations").
 
 use serde_json::{Value, json};
@@ -7,9 +7,10 @@ use super::instance_type::InstanceType;
 use super::interface::{Interface, groups};
 use super::query::{page, select};
 use super::table::{Entry, Kind, Table, find};
-use super::{Ec2, InstanceView, REMEMBERED, SHUTTING_DOWN, image};
+use super::volume::Volume;
+use super::{Ec2, REMEMBERED, SHUTTING_DOWN, image};
 use crate::sim::ecs::agent;
-use crate::sim::fields::{Fields, tag_list};
+use crate::sim::fields::{Fields, Tags, tag_list};
 use crate::sim::refusal::{Answer, Refusal};
 use crate::sim::world::{ACCOUNT, World};
 
@@ -83,43 +84,6 @@ impl State {
 
     fn write(self) -> Value {
         json!({ "Code": self.code(), "Name": self.name() })
-    }
-}
-
-/// A volume of an instance.
-#[derive(Debug, Clone)]
-pub struct Volume {
-    /// The instance that it is attached to, as long as there is one.
-    pub instance: Option<String>,
-    /// The device that it is there.
-    pub device: String,
-    /// Whether it goes with its instance.
-    pub goes_with_instance: bool,
-}
-
-impl Kind for Volume {
-    const TYPE: &'static str = "volume";
-    const PREFIX: &'static str = "vol";
-    const FILTERS: &'static [&'static str] = &["tag:", "tag-key"];
-
-    fn unknown(id: &str) -> Refusal {
-        Refusal::new("InvalidVolume.NotFound", format!("The volume '{id}' does not exist."))
-    }
-
-    fn table(ec2: &Ec2) -> &Table<Self> {
-        &ec2.volumes
-    }
-
-    fn table_mut(ec2: &mut Ec2) -> &mut Table<Self> {
-        &mut ec2.volumes
-    }
-
-    fn field(_world: &World, _entry: &Entry<Self>, _filter: &str) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn write(_world: &World, entry: &Entry<Self>) -> Value {
-        json!({ "VolumeId": entry.id, "Tags": tag_list(&entry.tags) })
     }
 }
 
@@ -387,6 +351,27 @@ fn end(world: &mut World, id: String) {
 }
 
 /// An instance as other services see it.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceView {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub instance_type: String,
+    /// Its subnet.
+    pub subnet: String,
+    /// The zone of its subnet.
+    pub zone: String,
+    /// `pending`, `running`, `shutting-down`, `terminated`, ...
+    pub state: String,
+    /// Its user data, decoded.
+    pub user_data: String,
+    /// Name of its instance profile.
+    pub profile: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Shows an instance to other services.
 pub fn view(entry: &Entry<Instance>) -> InstanceView {
     let it = &entry.it;
     InstanceView {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::query::{Filters, page};
-use super::{Shape, zone};
+use super::zone;
 use crate::sim::fields::{Fields, Tags};
 use crate::sim::refusal::{Answer, Refusal};
 use crate::sim::world::World;
@@ -26,6 +26,19 @@ pub struct InstanceType {
     pub arm: bool,
     /// Its accelerator.
     pub accelerator: Accelerator,
+}
+
+/// What an instance type has, as other services see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// Network interfaces at most.
+    pub interfaces: u32,
+    /// `x86_64` or `arm64`.
+    pub architecture: &'static str,
 }
 
 /// What an instance type has besides processors.

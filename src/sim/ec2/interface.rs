@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::query::invalid;
 use super::subnet::take_address;
 use super::table::{Entry, Kind, Table, make_visible};
-use super::{Ec2, NewInterface, address};
-use crate::sim::fields::tag_list;
+use super::{Ec2, address};
+use crate::sim::fields::{Tags, tag_list};
 use crate::sim::refusal::Refusal;
 use crate::sim::world::{ACCOUNT, World};
 
@@ -46,6 +46,27 @@ pub struct Interface {
     pub public: Option<String>,
     /// Its hardware address.
     pub mac: String,
+}
+
+/// A network interface that a service of AWS wants in somebody's subnet.
+#[derive(Debug, Clone, Default)]
+pub struct NewInterface {
+    /// The subnet.
+    pub subnet: String,
+    /// Its security groups.
+    pub groups: Vec<String>,
+    /// What it says it is, such as `ELB app/lb-demo/0123`.
+    pub description: String,
+    /// Who asked for it, such as `amazon-elb`; AWS's own accounts manage those.
+    pub requester: Option<String>,
+    /// The interface type: `interface`, `nat_gateway`, `load_balancer`.
+    pub kind: String,
+    /// The instance that it is attached to, if it is.
+    pub instance: Option<String>,
+    /// Whether it has a public address.
+    pub public: bool,
+    /// Its tags.
+    pub tags: Tags,
 }
 
 impl Interface {

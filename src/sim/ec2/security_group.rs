@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::ip_permission::permissions;
 use super::query::{self, invalid, lacks, missing, page};
-use super::security_group_rule::{self as rules, Peer, Rule};
+use super::security_group_rule::{Peer, Rule};
 use super::table::{Entry, Kind, Table, find, make, make_visible};
 use super::vpc::Vpc;
 use super::{Ec2, tag};
@@ -101,8 +102,8 @@ impl Kind for SecurityGroup {
             "VpcId": entry.it.vpc,
             "OwnerId": ACCOUNT,
             "SecurityGroupArn": arn(world, &entry.id),
-            "IpPermissions": rules::permissions(rules_of(world, &entry.id, false)),
-            "IpPermissionsEgress": rules::permissions(rules_of(world, &entry.id, true)),
+            "IpPermissions": permissions(rules_of(world, &entry.id, false)),
+            "IpPermissionsEgress": permissions(rules_of(world, &entry.id, true)),
             "Tags": tag_list(&entry.tags),
         })
     }

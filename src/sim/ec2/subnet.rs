@@ -253,3 +253,17 @@ pub fn modify_attribute(world: &mut World, input: &Value) -> Answer {
     subnet.it.public_addresses = value.ok_or_else(|| missing("mapPublicIpOnLaunch"))?;
     Ok(json!({}))
 }
+
+/// A subnet as other services see it.
+#[derive(Debug, Clone, Default)]
+pub struct SubnetView {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its zone, by name.
+    pub zone: String,
+}
+
+/// Shows a subnet to other services.
+pub fn view(entry: &Entry<Subnet>) -> SubnetView {
+    SubnetView { vpc: entry.it.vpc.clone(), zone: entry.it.zone.clone() }
+}

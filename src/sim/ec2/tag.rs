@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::address::Address;
-use super::instance::{Instance, Volume};
+use super::instance::Instance;
 use super::interface::Interface;
 use super::internet_gateway::InternetGateway;
 use super::launch_template::LaunchTemplate;
@@ -18,6 +18,7 @@ use super::security_group::SecurityGroup;
 use super::security_group_rule::Rule;
 use super::subnet::Subnet;
 use super::table::{Entry, Kind, find, find_mut};
+use super::volume::Volume;
 use super::vpc::Vpc;
 use crate::sim::fields::{Fields, Tags};
 use crate::sim::refusal::{Answer, Refusal};

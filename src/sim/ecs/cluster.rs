@@ -184,12 +184,16 @@ pub(super) fn list_clusters(world: &mut World, input: &Value) -> Answer {
     page(input, "clusterArns", arns, 100)
 }
 
-/// `UpdateClusterSettings`.
-pub(super) fn update_cluster_settings(world: &mut World, input: &Value) -> Answer {
+/// `UpdateCluster`, of which only the settings are simulated.
+pub(super) fn update_cluster(world: &mut World, input: &Value) -> Answer {
     let settings = settings(input)?;
     let name = writable(world, input.text("cluster"))?;
+    let had = world.ecs.clusters.get(&name).is_some_and(Cluster::has_insights);
     if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
         cluster.settings.extend(settings);
+        if had && !cluster.has_insights() {
+            insights::flush(world, &name);
+        }
     }
     insights::wake(world, &name);
     let cluster = world.ecs.clusters.get(&name).map(|it| describe(world, it, ALL));
@@ -232,11 +236,13 @@ pub(super) fn delete_cluster(world: &mut World, input: &Value) -> Answer {
             "The Cluster cannot be deleted while Capacity Providers are attached.",
         ));
     }
-    let serial = cluster.serial.clone();
+    let (serial, had_insights) = (cluster.serial.clone(), cluster.has_insights());
     if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
         cluster.status = "DEPROVISIONING";
     }
-    insights::flush(world, &name);
+    if had_insights {
+        insights::flush(world, &name);
+    }
     let after = world.dice.delay("cluster.delete", &name, 1.0..=5.0);
     let (key, id) = (name.clone(), serial);
     world.after(after, move |world| becomes(world, &key, &id, "DEPROVISIONING", "INACTIVE"));

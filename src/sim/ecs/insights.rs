@@ -33,10 +33,9 @@ fn minute(world: &mut World, cluster: &str, serial: &str) {
     wake(world, cluster);
 }
 
-/// A cluster is being deleted. Whether the last metrics still make a group is in doubt.
+/// A cluster has Container Insights no longer. Whether the last metrics still make a group is in doubt.
 pub(super) fn flush(world: &mut World, cluster: &str) {
-    let has = world.ecs.clusters.get(cluster).is_some_and(super::cluster::Cluster::has_insights);
-    if !has || !world.scenario.doubts("insights-writes-after-cluster") {
+    if !world.scenario.doubts("insights-writes-after-cluster") {
         return;
     }
     let after = world.dice.delay("insights.flush", cluster, 10.0..=60.0);

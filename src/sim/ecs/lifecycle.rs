@@ -11,7 +11,7 @@ use super::super::world::World;
 use super::super::{ec2, elb, iam, logs};
 use super::cluster::REMEMBERED;
 use super::task::{Status, Task};
-use super::{agent, insights, scheduler, task_definition};
+use super::{agent, insights, scheduler, service_event, task_definition};
 
 /// How often ECS looks whether an agent is back.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -213,7 +213,7 @@ fn runs(world: &mut World, id: &str) {
             let (group, groups) = (&target.group, network.groups.clone());
             elb::register(world, group, address, target.port, groups, answers);
             let message = format!("registered 1 targets in (target-group {group})");
-            scheduler::tell(world, &task.cluster, &task.service, &message);
+            service_event::tell(world, &task.cluster, &task.service, &message);
         }
     }
     insights::wake(world, &task.cluster);
@@ -271,7 +271,7 @@ fn deregister(world: &mut World, task: &Task) {
     for target in &task.targets {
         elb::deregister(world, &target.group, address);
         let message = format!("deregistered 1 targets in (target-group {})", target.group);
-        scheduler::tell(world, &task.cluster, &task.service, &message);
+        service_event::tell(world, &task.cluster, &task.service, &message);
     }
 }
 

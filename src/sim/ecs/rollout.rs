@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::super::fields::Fields;
 use super::super::world::World;
-use super::scheduler::{self, Seen};
+use super::scheduler::Seen;
 use super::service::Key;
-use super::service_request::Setup;
+use super::service_event;
+use super::service_revision::Setup;
 use super::task::Status;
 
 /// One deployment.
@@ -39,10 +40,6 @@ pub(super) struct Deployment {
     pub(super) created: Duration,
     /// When it last changed.
     pub(super) updated: Duration,
-    /// When the last of the tasks that it wants ran.
-    pub(super) running: Option<Duration>,
-    /// When ECS saw them healthy.
-    pub(super) healthy: Option<Duration>,
     /// When it was completed.
     pub(super) completed: Option<Duration>,
 }
@@ -109,8 +106,6 @@ pub(super) fn deployment(world: &mut World, setup: &Setup) -> Deployment {
         not_before: world.now,
         created: world.now,
         updated: world.now,
-        running: None,
-        healthy: None,
         completed: None,
     }
 }
@@ -146,8 +141,6 @@ pub(super) fn judge(world: &mut World, key: &Key) -> bool {
                 deployment.rolls_back = true;
                 deployment.updated = now;
                 deployment.completed = None;
-                deployment.running = None;
-                deployment.healthy = None;
                 service.setup = deployment.setup.clone();
             }
             Some(_) => deployment.status = "ACTIVE",
@@ -155,10 +148,10 @@ pub(super) fn judge(world: &mut World, key: &Key) -> bool {
         }
     }
     let message = format!("(deployment {failed}) deployment failed: tasks failed to start.");
-    scheduler::tell(world, &key.0, &key.1, &message);
+    service_event::tell(world, &key.0, &key.1, &message);
     if let Some(back) = back {
         let message = format!("rolling back to deployment {back}.");
-        scheduler::tell(world, &key.0, &key.1, &message);
+        service_event::tell(world, &key.0, &key.1, &message);
     }
     true
 }
@@ -171,20 +164,11 @@ pub(super) fn complete(world: &mut World, key: &Key, seen: &[Seen]) {
     let Some(primary) = service.primary() else { return };
     let left = others.filter(|it| it.deployment != primary.id && it.status < Status::Stopping);
     let left = left.count();
-    let ours = || seen.iter().filter(|it| it.deployment == primary.id && !it.leaves);
-    let run = ours().filter(|it| it.status == Status::Running);
-    let last = run.clone().filter_map(|it| it.started).max();
-    let all_run = run.count() >= service.desired;
-    let all_healthy = ours().filter(|it| it.healthy).count() >= service.desired;
+    let ours = seen.iter().filter(|it| it.deployment == primary.id && !it.leaves);
+    let all_healthy = ours.filter(|it| it.healthy).count() >= service.desired;
     let exactly = seen.len() == service.desired;
     let Some(service) = world.ecs.services.get_mut(key) else { return };
     let Some(primary) = service.primary_mut() else { return };
-    if all_run && primary.running.is_none() {
-        primary.running = Some(last.unwrap_or(now));
-    }
-    if all_healthy && primary.healthy.is_none() {
-        primary.healthy = Some(now);
-    }
     if !all_healthy || left > 0 || !exactly || primary.state == "FAILED" {
         return;
     }
@@ -202,9 +186,9 @@ pub(super) fn complete(world: &mut World, key: &Key, seen: &[Seen]) {
     let steady = std::mem::replace(&mut service.steady, true);
     if completes {
         let message = format!("(deployment {id}) deployment completed.");
-        scheduler::tell(world, &key.0, &key.1, &message);
+        service_event::tell(world, &key.0, &key.1, &message);
     }
     if completes || !steady {
-        scheduler::tell(world, &key.0, &key.1, "has reached a steady state.");
+        service_event::tell(world, &key.0, &key.1, "has reached a steady state.");
     }
 }

@@ -6,22 +6,15 @@
 
 use std::time::Duration;
 
-use super::super::fields::Fields;
+use super::super::elb;
 use super::super::world::World;
-use super::super::{autoscaling, elb, iam};
-use super::placement::{self, words};
-use super::rollout;
-use super::service::{self, Event, Key, Service};
-use super::service_request::Setup;
+use super::service::{self, Key};
+use super::service_event::{tell, tell_once, tell_stopped};
 use super::task::{Status, Task};
-use super::{lifecycle, task_definition, uuid};
+use super::{launch, lifecycle, rollout};
 
 /// How often a steady service's targets are looked at.
 const WATCH: Duration = Duration::from_secs(30);
-/// When a task that has no place is tried again, where nothing scales for it.
-const PLACE_AGAIN: Duration = Duration::from_secs(15);
-/// After how long the same event is told again.
-const SILENT: Duration = Duration::from_hours(6);
 
 /// A task of a service that is to run, as the scheduler sees it.
 #[derive(Debug, Clone)]
@@ -30,8 +23,6 @@ pub(super) struct Seen {
     pub(super) id: String,
     /// Its deployment.
     pub(super) deployment: String,
-    /// Where it is in its life.
-    pub(super) status: Status,
     /// When it ran.
     pub(super) started: Option<Duration>,
     /// Whether it runs, and its target groups find it healthy.
@@ -86,8 +77,8 @@ fn tick(world: &mut World, key: &Key) {
         return wake(world, &key.0, &key.1);
     }
     retire(world, key);
-    launch(world, key);
-    place_waiting(world, key);
+    launch::launch(world, key);
+    launch::place_waiting(world, key);
     let seen = look(world, key);
     rollout::complete(world, key, &seen);
     let Some(service) = world.ecs.services.get(key) else { return };
@@ -102,7 +93,7 @@ fn tick(world: &mut World, key: &Key) {
 }
 
 /// The tasks of a service that are to run.
-fn look(world: &World, key: &Key) -> Vec<Seen> {
+pub(super) fn look(world: &World, key: &Key) -> Vec<Seen> {
     let ours = |it: &&Task| it.cluster == key.0 && it.service == key.1 && !it.going;
     let seen = world.ecs.tasks.values().filter(ours).map(|it| {
         let health = |group: &str| {
@@ -114,7 +105,6 @@ fn look(world: &World, key: &Key) -> Vec<Seen> {
         Seen {
             id: it.id.clone(),
             deployment: it.deployment.clone(),
-            status: it.status,
             started: it.started,
             healthy: it.status == Status::Running && well,
             leaves: host.is_some_and(|host| host.status != "ACTIVE"),
@@ -157,7 +147,7 @@ fn retire(world: &mut World, key: &Key) {
     let Some(service) = world.ecs.services.get(key) else { return };
     let Some(primary) = service.primary() else { return };
     let wanted = service.desired;
-    let (most, least) = (most(service), (wanted * service.least).div_ceil(100));
+    let (most, least) = (service.most_tasks(), (wanted * service.least).div_ceil(100));
     let healthy = seen.iter().filter(|it| it.healthy).count();
     let mut spare = healthy.saturating_sub(least);
     let stays = |it: &&Seen| it.deployment == primary.id && !it.leaves;
@@ -192,196 +182,6 @@ fn retire(world: &mut World, key: &Key) {
     tell_stopped(world, key, &stops);
 }
 
-/// Most tasks that a service may have.
-fn most(service: &Service) -> usize {
-    service.desired * service.most / 100
-}
-
-/// Starts the tasks that are missing.
-fn launch(world: &mut World, key: &Key) {
-    let seen = look(world, key);
-    let Some(service) = world.ecs.services.get(key).cloned() else { return };
-    let Some(primary) = service.primary() else { return };
-    if primary.state == "FAILED" || world.now < primary.not_before {
-        return;
-    }
-    let ours = seen.iter().filter(|it| it.deployment == primary.id && !it.leaves).count();
-    let room = most(&service).saturating_sub(seen.len());
-    let missing = service.desired.saturating_sub(ours).min(room);
-    let mut started = Vec::new();
-    for _ in 0..missing {
-        if let Some(role) = unassumable(world, &primary.setup) {
-            let message = format!(
-                "failed to launch a task with (error ECS was unable to assume the role '{role}' \
-                 that was provided for this task. Please verify that the role being passed has the \
-                 proper trust relationship and permissions and that your IAM user has permissions \
-                 to pass this role.)."
-            );
-            tell_once(world, key, &message);
-            failed(world, &key.0, &key.1, &primary.id);
-            break;
-        }
-        match start(world, key, &service, &primary.id, &primary.setup) {
-            Ok(id) => started.push(id),
-            Err(why) => {
-                tell_once(world, key, &why);
-                let until = world.now + PLACE_AGAIN;
-                let service = world.ecs.services.get_mut(key);
-                if let Some(primary) = service.and_then(Service::primary_mut) {
-                    primary.not_before = until;
-                }
-                break;
-            }
-        }
-    }
-    if !started.is_empty() {
-        let tasks: String = started.iter().map(|id| format!(" (task {id})")).collect();
-        let message = format!("has started {} tasks:{tasks}.", started.len());
-        tell(world, &key.0, &key.1, &message);
-        if let Some(service) = world.ecs.services.get_mut(key) {
-            service.steady = false;
-        }
-    }
-}
-
-/// A role of the tasks that ECS cannot assume.
-fn unassumable(world: &World, setup: &Setup) -> Option<String> {
-    let content = &task_definition::get(world, &setup.definition)?.content;
-    let roles = ["executionRoleArn", "taskRoleArn"].into_iter();
-    let mut roles = roles.filter_map(|name| content.some_text(name)).filter(|it| !it.is_empty());
-    roles.find(|role| !iam::is_assumable(world, role, "ecs-tasks.amazonaws.com")).map(str::to_owned)
-}
-
-/// Starts a task; the error says why there is no place for it, where nothing scales for it.
-fn start(
-    world: &mut World,
-    key: &Key,
-    service: &Service,
-    deployment: &str,
-    setup: &Setup,
-) -> Result<String, String> {
-    let Some(revision) = task_definition::get(world, &setup.definition) else {
-        return Err("was unable to place a task: its task definition is gone.".to_owned());
-    };
-    let (cpu, memory) = revision.size();
-    let mut tags = match service.propagate.as_deref() {
-        Some("SERVICE") => service.tags.clone(),
-        Some("TASK_DEFINITION") => revision.tags.clone(),
-        _ => super::super::fields::Tags::new(),
-    };
-    if service.managed_tags {
-        tags.insert("aws:ecs:clusterName".to_owned(), service.cluster.clone());
-        tags.insert("aws:ecs:serviceName".to_owned(), service.name.clone());
-    }
-    let ordinal = world.ecs.services.get_mut(key).map_or(0, |it| {
-        it.launched += 1;
-        it.launched
-    });
-    let id = world.hex(32);
-    let attachment = uuid(world);
-    let attachment = world.arn("ecs", &format!("attachment/{attachment}"));
-    let task = Task {
-        arn: world.arn("ecs", &format!("task/{}/{id}", key.0)),
-        id: id.clone(),
-        key: super::nth(&service.dice(), ordinal),
-        cluster: key.0.clone(),
-        service: key.1.clone(),
-        deployment: deployment.to_owned(),
-        definition: setup.definition.clone(),
-        fargate: setup.is_fargate(),
-        provider: provider(world, key, setup),
-        cpu,
-        memory,
-        network: setup.network.clone(),
-        targets: setup.targets.clone(),
-        tags,
-        instance: None,
-        place: None,
-        interface: None,
-        address: None,
-        attachment,
-        status: Status::Provisioning,
-        going: false,
-        created: world.now,
-        pulled: (None, None),
-        started: None,
-        stopping: None,
-        stopped: None,
-        code: None,
-        reason: None,
-        exit: None,
-    };
-    world.ecs.tasks.insert(id.clone(), task.clone());
-    match find_place(world, &task, service) {
-        Ok(()) => Ok(id),
-        Err(_) if is_scaled(world, &task) => Ok(id),
-        Err(why) => {
-            world.ecs.tasks.remove(&id);
-            Err(why)
-        }
-    }
-}
-
-/// The provider for the next task: bases first, then by weight.
-fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
-    let count = |name: &str| {
-        let tasks =
-            world.ecs.tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
-        let count = tasks.filter(|it| !it.going && it.provider.as_deref() == Some(name)).count();
-        i64::try_from(count).unwrap_or(i64::MAX)
-    };
-    let share = |item: &&serde_json::Value| {
-        let name = item.text("capacityProvider");
-        let above = count(name) - item.number("base").unwrap_or(0);
-        let weight = item.number("weight").unwrap_or(0);
-        if above < 0 { -1 } else { (above + 1) * 1000 / weight.max(1) }
-    };
-    let item = setup.strategy.iter().min_by_key(share)?;
-    Some(item.text("capacityProvider").to_owned())
-}
-
-fn find_place(world: &mut World, task: &Task, service: &Service) -> Result<(), String> {
-    if task.fargate {
-        let Some((zone, subnet)) = placement::on_fargate(world, task) else {
-            return Err("was unable to place a task. Reason: The subnets do not exist.".to_owned());
-        };
-        lifecycle::place(world, &task.id, None, &zone, Some(&subnet));
-        return Ok(());
-    }
-    let (instance, subnet) =
-        placement::choose(world, task, &service.placement).map_err(|misfit| words(&misfit))?;
-    let zone = world.ecs.instances.get(&instance).map(|it| it.zone.clone()).unwrap_or_default();
-    lifecycle::place(world, &task.id, Some(&instance), &zone, subnet.as_deref());
-    Ok(())
-}
-
-/// Whether ECS scales a group for a task, which then waits for an instance.
-fn is_scaled(world: &World, task: &Task) -> bool {
-    let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));
-    provider.is_some_and(|it| it.scaling.enabled)
-}
-
-/// Finds places for tasks that wait for one.
-fn place_waiting(world: &mut World, key: &Key) {
-    let Some(service) = world.ecs.services.get(key).cloned() else { return };
-    let waiting =
-        world.ecs.tasks.values().filter(|it| {
-            it.cluster == key.0 && it.service == key.1 && !it.going && it.place.is_none()
-        });
-    let mut waiting: Vec<_> = waiting.cloned().collect();
-    waiting.sort_by_key(|it| it.created);
-    for task in waiting {
-        let Err(why) = find_place(world, &task, &service) else { continue };
-        // While the group may still grow, ECS says nothing.
-        let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));
-        let group = provider.and_then(|it| autoscaling::group(world, &it.group));
-        let full = group.is_none_or(|group| group.desired >= group.max);
-        if full && world.now.saturating_sub(task.created) >= Duration::from_mins(1) {
-            tell_once(world, key, &why);
-        }
-    }
-}
-
 /// A task of a deployment runs: what failed before it counts no more.
 pub(super) fn started(world: &mut World, cluster: &str, name: &str, deployment: &str) {
     let key = (cluster.to_owned(), name.to_owned());
@@ -414,43 +214,4 @@ pub(super) fn failed(world: &mut World, cluster: &str, name: &str, deployment: &
         tell_once(world, &key, "is unable to consistently start tasks successfully.");
     }
     wake(world, cluster, name);
-}
-
-/// Adds an event to a service.
-pub(super) fn tell(world: &mut World, cluster: &str, name: &str, message: &str) {
-    let (id, at) = (uuid(world), world.now);
-    let key = (cluster.to_owned(), name.to_owned());
-    if let Some(service) = world.ecs.services.get_mut(&key) {
-        let message = format!("(service {name}) {message}");
-        service.events.push(Event { id, at, message });
-    }
-}
-
-/// Adds an event that says the same again and again once.
-fn tell_once(world: &mut World, key: &Key, message: &str) {
-    let whole = format!("(service {}) {message}", key.1);
-    let known = world.ecs.services.get(key).is_some_and(|service| {
-        let mut events = service.events.iter().rev();
-        events.any(|it| it.message == whole && world.now.saturating_sub(it.at) < SILENT)
-    });
-    if !known {
-        tell(world, &key.0, &key.1, message);
-    }
-}
-
-/// Adds the events about tasks that were told to stop.
-pub(super) fn tell_stopped(world: &mut World, key: &Key, tasks: &[String]) {
-    if tasks.is_empty() {
-        return;
-    }
-    let drain = tasks.iter().filter_map(|id| world.ecs.tasks.get(id));
-    let drain = drain.filter(|it| it.status == Status::Deactivating && !it.targets.is_empty());
-    let drain = drain.count();
-    if drain > 0 {
-        let message = format!("has begun draining connections on {drain} tasks.");
-        tell(world, &key.0, &key.1, &message);
-    }
-    let list: String = tasks.iter().map(|id| format!(" (task {id})")).collect();
-    let message = format!("has stopped {} running tasks:{list}.", tasks.len());
-    tell(world, &key.0, &key.1, &message);
 }

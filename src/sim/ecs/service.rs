@@ -12,9 +12,12 @@ use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
 use super::rollout::{Breaker, Deployment};
-use super::service_request::Setup;
+use super::service_revision::{Setup, Target};
+use super::short;
 use super::task::{Network, Status};
-use super::{cluster, failure, includes, invalid, lacks, lifecycle, page, scheduler, short};
+use super::{
+    cluster, failure, includes, invalid, lacks, lifecycle, page, scheduler, service_event,
+};
 
 /// The cluster and the name of a service.
 pub(super) type Key = (String, String);
@@ -85,6 +88,11 @@ impl Service {
     /// What its delays are drawn by.
     pub(super) fn dice(&self) -> String {
         format!("{}/{}", self.cluster, self.name)
+    }
+
+    /// How many tasks it may have at most.
+    pub(super) fn most_tasks(&self) -> usize {
+        self.desired * self.most / 100
     }
 
     /// The deployment that it works towards.
@@ -168,7 +176,7 @@ pub(super) fn delete_service(world: &mut World, input: &Value) -> Answer {
         for task in &tasks {
             lifecycle::stop(world, task, "ServiceSchedulerInitiated", &why);
         }
-        scheduler::tell_stopped(world, &key, &tasks);
+        service_event::tell_stopped(world, &key, &tasks);
         let mut left = world.ecs.tasks.values();
         let ours = |it: &super::task::Task| it.cluster == key.0 && it.service == key.1;
         if left.any(|it| ours(it) && it.status != Status::Stopped) {
@@ -228,7 +236,7 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
     deployments.sort_by_key(|it| it["status"] != "PRIMARY");
     let event = |it: &Event| json!({ "id": it.id, "createdAt": world.timestamp_at(it.at), "message": it.message });
     let events: Vec<_> = service.events.iter().rev().take(100).map(event).collect();
-    let target = |it: &super::service_request::Target| {
+    let target = |it: &Target| {
         json!({
             "targetGroupArn": it.group,
             "containerName": it.container,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
-use super::service_request::Target;
+use super::service_revision::Target;
 use super::task_definition::{self, Key};
 use super::{cluster, failure, includes, invalid, lacks, lifecycle, page, short};
 

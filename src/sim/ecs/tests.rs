@@ -222,8 +222,11 @@ fn a_service_becomes_steady_and_goes_when_its_tasks_stop() {
     let steady = look(&mut world);
     assert_eq!(steady["deployments"][0]["rolloutState"], "COMPLETED", "{steady:#}");
     assert_eq!(steady["events"][0]["message"], "(service web) has reached a steady state.");
-    let rollout = &super::rollouts(&world)[0];
-    assert!(rollout.running < rollout.completed && rollout.completed.is_some());
+    let tasks = ok(&mut world, "ListTasks", json!({ "cluster": "c" }))["taskArns"].clone();
+    let tasks = ok(&mut world, "DescribeTasks", json!({ "cluster": "c", "tasks": tasks }));
+    let completed = steady["events"][0]["createdAt"].as_f64();
+    let mut tasks = tasks.list("tasks").iter().map(|it| it["startedAt"].as_f64());
+    assert!(tasks.len() == 2 && tasks.all(|it| it.is_some() && it < completed));
     ok(&mut world, "UpdateService", json!({ "cluster": "c", "service": "web", "desiredCount": 1 }));
     assert_eq!(look(&mut world).list("deployments").len(), 1);
     let why = no(&mut world, "DeleteService", json!({ "cluster": "c", "service": "web" }));

@@ -343,8 +343,9 @@ fn target_group(world: &mut World, network: &Value) -> String {
     arn
 }
 
-/// A service of two tasks behind a load balancer that was just asked for.
-fn behind_a_load_balancer(world: &mut World) {
+/// A service of two tasks behind a load balancer that was just asked for; returns what names its
+/// target group.
+fn behind_a_load_balancer(world: &mut World) -> Value {
     cluster(world);
     let network = group(world, 2);
     provider(world);
@@ -360,21 +361,29 @@ fn behind_a_load_balancer(world: &mut World) {
         "deploymentCircuitBreaker": { "enable": true, "rollback": true },
     });
     ok(world, "CreateService", service);
+    json!({ "TargetGroupArn": arn })
 }
 
 #[test]
 fn a_rollout_waits_for_the_load_balancer_and_an_end_for_its_requests() {
     let mut world = world();
-    behind_a_load_balancer(&mut world);
+    let group = behind_a_load_balancer(&mut world);
     wait(&mut world, 60);
     let early = look(&mut world);
     assert_eq!(early["runningCount"], 2);
     assert_eq!(early["deployments"][0]["rolloutState"], "IN_PROGRESS");
-    wait(&mut world, 150);
+    for _ in 0..150 {
+        let targets = elb::answer(&mut world, "DescribeTargetHealth", &group).expect("targets");
+        let mut targets = targets.list("TargetHealthDescriptions").iter();
+        if targets.all(|it| it["TargetHealth"]["State"] == "healthy") {
+            break;
+        }
+        assert_eq!(look(&mut world)["deployments"][0]["rolloutState"], "IN_PROGRESS");
+        wait(&mut world, 1);
+    }
+    wait(&mut world, 10);
     let service = look(&mut world);
     assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED", "{service:#}");
-    let rollout = &super::rollouts(&world)[0];
-    assert!(rollout.running < rollout.healthy && rollout.healthy <= rollout.completed);
     ok(&mut world, "DeleteService", json!({ "cluster": "c", "service": "web", "force": true }));
     wait(&mut world, 290);
     assert_eq!(look(&mut world)["status"], "DRAINING", "the deregistration delay is 300 s");

@@ -1,31 +1,8 @@
 //! What of ECS is there, for tests and oracles: in the region that the world is in.
 
-use std::time::Duration;
-
 use super::super::fields::Tags;
 use super::super::world::World;
 use super::task::Status;
-
-/// How the newest deployment of a service went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rollout {
-    /// The cluster.
-    pub cluster: String,
-    /// The service.
-    pub service: String,
-    /// The primary deployment.
-    pub deployment: String,
-    /// When it was asked for.
-    pub began: Duration,
-    /// When the last of its tasks ran.
-    pub running: Option<Duration>,
-    /// When ECS saw all of them healthy.
-    pub healthy: Option<Duration>,
-    /// When it was completed.
-    pub completed: Option<Duration>,
-    /// Whether it failed.
-    pub failed: bool,
-}
 
 /// ARNs of everything that is there: no `INACTIVE` clusters, providers, services and container
 /// instances, no stopped tasks, and no revisions that are being deleted.
@@ -53,23 +30,4 @@ pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     let tasks = tasks.map(|it| thing("task", &it.arn, &it.tags));
     let all = clusters.chain(providers).chain(services).chain(revisions);
     all.chain(instances).chain(tasks).collect()
-}
-
-/// How the newest deployment of each service that is not `INACTIVE` went.
-pub fn rollouts(world: &World) -> Vec<Rollout> {
-    let services = world.ecs.services.values().filter(|it| it.status != "INACTIVE");
-    let of = services.filter_map(|service| {
-        let primary = service.primary()?;
-        Some(Rollout {
-            cluster: service.cluster.clone(),
-            service: service.name.clone(),
-            deployment: primary.id.clone(),
-            began: primary.created,
-            running: primary.running,
-            healthy: primary.healthy,
-            completed: primary.completed,
-            failed: primary.state == "FAILED",
-        })
-    });
-    of.collect()
 }

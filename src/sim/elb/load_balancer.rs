@@ -53,6 +53,11 @@ impl LoadBalancer {
     pub(super) fn is_internal(&self) -> bool {
         self.scheme == "internal"
     }
+
+    /// Whether it is provisioned.
+    pub(super) fn is_active(&self) -> bool {
+        self.state == State::Active
+    }
 }
 
 /// What is said about a load balancer that is not there.

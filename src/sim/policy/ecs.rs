@@ -42,8 +42,7 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
         "DeleteCluster"
         | "DeregisterContainerInstance"
         | "PutClusterCapacityProviders"
-        | "UpdateCluster"
-        | "UpdateClusterSettings" => {
+        | "UpdateCluster" => {
             vec![call.own([call.existing(&format!("cluster/{cluster}"))])]
         }
         "DeleteService" | "UpdateService" => {

@@ -1,0 +1,210 @@
+//! Launching the tasks that a service lacks, and finding places for those that wait for one.
+
+use std::time::Duration;
+
+use super::super::fields::{Fields, Tags};
+use super::super::world::World;
+use super::super::{autoscaling, iam};
+use super::placement::{self, words};
+use super::service::{Key, Service};
+use super::service_event::{tell, tell_once};
+use super::service_revision::Setup;
+use super::task::{Status, Task};
+use super::{lifecycle, nth, scheduler, task_definition, uuid};
+
+/// When a task that has no place is tried again, where nothing scales for it.
+const PLACE_AGAIN: Duration = Duration::from_secs(15);
+
+/// Starts the tasks that are missing.
+pub(super) fn launch(world: &mut World, key: &Key) {
+    let seen = scheduler::look(world, key);
+    let Some(service) = world.ecs.services.get(key).cloned() else { return };
+    let Some(primary) = service.primary() else { return };
+    if primary.state == "FAILED" || world.now < primary.not_before {
+        return;
+    }
+    let ours = seen.iter().filter(|it| it.deployment == primary.id && !it.leaves).count();
+    let room = service.most_tasks().saturating_sub(seen.len());
+    let missing = service.desired.saturating_sub(ours).min(room);
+    let mut started = Vec::new();
+    for _ in 0..missing {
+        if let Some(role) = unassumable(world, &primary.setup) {
+            let message = format!(
+                "failed to launch a task with (error ECS was unable to assume the role '{role}' \
+                 that was provided for this task. Please verify that the role being passed has the \
+                 proper trust relationship and permissions and that your IAM user has permissions \
+                 to pass this role.)."
+            );
+            tell_once(world, key, &message);
+            scheduler::failed(world, &key.0, &key.1, &primary.id);
+            break;
+        }
+        match start(world, key, &service, &primary.id, &primary.setup) {
+            Ok(id) => started.push(id),
+            Err(why) => {
+                tell_once(world, key, &why);
+                let until = world.now + PLACE_AGAIN;
+                let service = world.ecs.services.get_mut(key);
+                if let Some(primary) = service.and_then(Service::primary_mut) {
+                    primary.not_before = until;
+                }
+                break;
+            }
+        }
+    }
+    if !started.is_empty() {
+        let tasks: String = started.iter().map(|id| format!(" (task {id})")).collect();
+        let message = format!("has started {} tasks:{tasks}.", started.len());
+        tell(world, &key.0, &key.1, &message);
+        if let Some(service) = world.ecs.services.get_mut(key) {
+            service.steady = false;
+        }
+    }
+}
+
+/// A role of the tasks that ECS cannot assume.
+fn unassumable(world: &World, setup: &Setup) -> Option<String> {
+    let content = &task_definition::get(world, &setup.definition)?.content;
+    let roles = ["executionRoleArn", "taskRoleArn"].into_iter();
+    let mut roles = roles.filter_map(|name| content.some_text(name)).filter(|it| !it.is_empty());
+    roles.find(|role| !iam::is_assumable(world, role, "ecs-tasks.amazonaws.com")).map(str::to_owned)
+}
+
+/// Starts a task; the error says why there is no place for it, where nothing scales for it.
+fn start(
+    world: &mut World,
+    key: &Key,
+    service: &Service,
+    deployment: &str,
+    setup: &Setup,
+) -> Result<String, String> {
+    let Some(revision) = task_definition::get(world, &setup.definition) else {
+        return Err("was unable to place a task: its task definition is gone.".to_owned());
+    };
+    let (cpu, memory) = revision.size();
+    let mut tags = match service.propagate.as_deref() {
+        Some("SERVICE") => service.tags.clone(),
+        Some("TASK_DEFINITION") => revision.tags.clone(),
+        _ => Tags::new(),
+    };
+    if service.managed_tags {
+        tags.insert("aws:ecs:clusterName".to_owned(), service.cluster.clone());
+        tags.insert("aws:ecs:serviceName".to_owned(), service.name.clone());
+    }
+    let ordinal = world.ecs.services.get_mut(key).map_or(0, |it| {
+        it.launched += 1;
+        it.launched
+    });
+    let id = world.hex(32);
+    let attachment = uuid(world);
+    let attachment = world.arn("ecs", &format!("attachment/{attachment}"));
+    let task = Task {
+        arn: world.arn("ecs", &format!("task/{}/{id}", key.0)),
+        id: id.clone(),
+        key: nth(&service.dice(), ordinal),
+        cluster: key.0.clone(),
+        service: key.1.clone(),
+        deployment: deployment.to_owned(),
+        definition: setup.definition.clone(),
+        fargate: setup.is_fargate(),
+        provider: provider(world, key, setup),
+        cpu,
+        memory,
+        network: setup.network.clone(),
+        targets: setup.targets.clone(),
+        tags,
+        instance: None,
+        place: None,
+        interface: None,
+        address: None,
+        attachment,
+        status: Status::Provisioning,
+        going: false,
+        created: world.now,
+        pulled: (None, None),
+        started: None,
+        stopping: None,
+        stopped: None,
+        code: None,
+        reason: None,
+        exit: None,
+    };
+    world.ecs.tasks.insert(id.clone(), task.clone());
+    match find_place(world, &task, service) {
+        Ok(()) => Ok(id),
+        Err(_) if is_scaled(world, &task) => Ok(id),
+        Err(why) => {
+            world.ecs.tasks.remove(&id);
+            Err(why)
+        }
+    }
+}
+
+/// The provider for the next task: bases first, then by weight.
+fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
+    let count = |name: &str| {
+        let tasks =
+            world.ecs.tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
+        let count = tasks.filter(|it| !it.going && it.provider.as_deref() == Some(name)).count();
+        i64::try_from(count).unwrap_or(i64::MAX)
+    };
+    let share = |item: &&serde_json::Value| {
+        let name = item.text("capacityProvider");
+        let above = count(name) - item.number("base").unwrap_or(0);
+        let weight = item.number("weight").unwrap_or(0);
+        if above < 0 { -1 } else { (above + 1) * 1000 / weight.max(1) }
+    };
+    let item = setup.strategy.iter().min_by_key(share)?;
+    Some(item.text("capacityProvider").to_owned())
+}
+
+fn find_place(world: &mut World, task: &Task, service: &Service) -> Result<(), String> {
+    if task.fargate {
+        let Some((zone, subnet)) = placement::on_fargate(world, task) else {
+            return Err("was unable to place a task. Reason: The subnets do not exist.".to_owned());
+        };
+        lifecycle::place(world, &task.id, None, &zone, Some(&subnet));
+        return Ok(());
+    }
+    let (instance, subnet) =
+        placement::choose(world, task, &service.placement).map_err(|misfit| words(&misfit))?;
+    let zone = world.ecs.instances.get(&instance).map(|it| it.zone.clone()).unwrap_or_default();
+    lifecycle::place(world, &task.id, Some(&instance), &zone, subnet.as_deref());
+    Ok(())
+}
+
+/// Whether ECS scales a group for a task, which then waits for an instance.
+fn is_scaled(world: &World, task: &Task) -> bool {
+    let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));
+    provider.is_some_and(|it| it.scaling.enabled)
+}
+
+/// Finds places for tasks that wait for one.
+pub(super) fn place_waiting(world: &mut World, key: &Key) {
+    let Some(service) = world.ecs.services.get(key).cloned() else { return };
+    let waiting =
+        world.ecs.tasks.values().filter(|it| {
+            it.cluster == key.0 && it.service == key.1 && !it.going && it.place.is_none()
+        });
+    let mut waiting: Vec<_> = waiting.map(|it| (it.created, it.id.clone())).collect();
+    waiting.sort();
+    // Tasks of one deployment and provider are alike: where one has no place, no other has.
+    let mut hopeless: Vec<(String, Option<String>)> = Vec::new();
+    for (_, id) in waiting {
+        let Some(task) = world.ecs.tasks.get(&id) else { continue };
+        let kind = (task.deployment.clone(), task.provider.clone());
+        if hopeless.contains(&kind) {
+            continue;
+        }
+        let task = task.clone();
+        let Err(why) = find_place(world, &task, &service) else { continue };
+        hopeless.push(kind);
+        // While the group may still grow, ECS says nothing.
+        let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));
+        let group = provider.and_then(|it| autoscaling::group(world, &it.group));
+        let full = group.is_none_or(|group| group.desired >= group.max);
+        if full && world.now.saturating_sub(task.created) >= Duration::from_mins(1) {
+            tell_once(world, key, &why);
+        }
+    }
+}

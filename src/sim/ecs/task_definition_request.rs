@@ -1,0 +1,196 @@
+//! Registering task definitions: what ECS checks before it says yes, and what it adds.
+
+use serde_json::{Value, json};
+
+use super::super::fields::{Fields, ecs_tag_list};
+use super::super::iam;
+use super::super::refusal::{Answer, Refusal};
+use super::super::world::{ACCOUNT, World};
+use super::task_definition::{Revision, describe, units};
+use super::{client, is_name, lacks, wanted_tags};
+
+/// `RegisterTaskDefinition`.
+pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answer {
+    let lacking = ["inferenceAccelerators", "proxyConfiguration", "placementConstraints"];
+    lacks(input, "RegisterTaskDefinition", &lacking)?;
+    let family = input.text("family").to_owned();
+    if !is_name(&family) {
+        return Err(client(
+            "Invalid family. Up to 255 letters (uppercase and lowercase), numbers, underscores, \
+             and hyphens are allowed.",
+        ));
+    }
+    let tags = wanted_tags(input)?;
+    check_containers(input)?;
+    let fits_fargate = fargate(input);
+    if input.texts("requiresCompatibilities").iter().any(|it| it == "FARGATE") {
+        fits_fargate.clone()?;
+    }
+    check_size(input)?;
+    for role in ["executionRoleArn", "taskRoleArn"] {
+        let arn = input.some_text(role).filter(|arn| !arn.is_empty());
+        if arn.is_some_and(|arn| !iam::is_assumable(world, arn, "ecs-tasks.amazonaws.com")) {
+            return Err(client("Role is not valid"));
+        }
+    }
+    let number = world.ecs.families.get(&family).map_or(1, |it| it.last + 1);
+    let arn = world.arn("ecs", &format!("task-definition/{family}:{number}"));
+    let mut content = input.clone();
+    if let Some(content) = content.as_object_mut() {
+        content.remove("tags");
+    }
+    content["taskDefinitionArn"] = arn.as_str().into();
+    content["revision"] = number.into();
+    content["registeredAt"] = world.timestamp().into();
+    content["registeredBy"] = format!("arn:aws:iam::{ACCOUNT}:user/rehearsal").into();
+    let compatibilities: &[&str] =
+        if fits_fargate.is_ok() { &["EC2", "FARGATE"] } else { &["EC2"] };
+    content["compatibilities"] = json!(compatibilities);
+    for list in ["volumes", "placementConstraints", "requiresAttributes"] {
+        default(&mut content, list, json!([]));
+    }
+    if let Some(containers) = content["containerDefinitions"].as_array_mut() {
+        for container in containers {
+            default(container, "cpu", json!(0));
+            default(container, "essential", json!(true));
+            let lists =
+                ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"];
+            lists.iter().for_each(|list| default(container, list, json!([])));
+        }
+    }
+    let revision = Revision {
+        arn,
+        status: "ACTIVE",
+        content,
+        tags: tags.clone(),
+        deregistered: None,
+        deleted: None,
+    };
+    let answer = describe(world, &revision);
+    let family = world.ecs.families.entry(family).or_default();
+    family.last = number;
+    family.revisions.insert(number, revision);
+    Ok(json!({ "taskDefinition": answer, "tags": ecs_tag_list(&tags) }))
+}
+
+fn default(of: &mut Value, name: &str, value: Value) {
+    if of.get(name).is_none_or(Value::is_null) {
+        of[name] = value;
+    }
+}
+
+fn check_containers(input: &Value) -> Result<(), Refusal> {
+    let containers = input.list("containerDefinitions");
+    if containers.is_empty() {
+        return Err(client("Container list cannot be empty."));
+    }
+    let mut names = Vec::new();
+    for container in containers {
+        let name = container.text("name");
+        if container.text("image").is_empty() {
+            return Err(client("Container.image should not be null or empty."));
+        }
+        if name.is_empty() {
+            return Err(client("Container.name should not be null or empty."));
+        }
+        if names.contains(&name) {
+            return Err(client("Container.name contains duplicate entries."));
+        }
+        names.push(name);
+        let has_memory =
+            ["memory", "memoryReservation"].iter().any(|it| container.number(it).is_some());
+        if !has_memory && input.some_text("memory").is_none() {
+            return Err(client(format!(
+                "Invalid setting for container '{name}'. At least one of 'memory' or \
+                 'memoryReservation' must be specified."
+            )));
+        }
+        for port in container.list("portMappings") {
+            let (host, own) = (port.number("hostPort"), port.number("containerPort"));
+            let fixed = host.filter(|host| *host != 0);
+            let awsvpc = input.text("networkMode") == "awsvpc";
+            if awsvpc && fixed.is_some() && host != own {
+                return Err(client(
+                    "When networkMode=awsvpc, the host ports and container ports in port mappings \
+                     must match.",
+                ));
+            }
+        }
+    }
+    if !containers.iter().any(|it| it.flag("essential").unwrap_or(true)) {
+        return Err(client("Task definition does not have essential container."));
+    }
+    Ok(())
+}
+
+/// Checks sizes that hold wherever tasks run.
+fn check_size(input: &Value) -> Result<(), Refusal> {
+    let sum = |name: &str| -> u64 {
+        let of = |it: &Value| it.number(name).and_then(|it| u64::try_from(it).ok()).unwrap_or(0);
+        input.list("containerDefinitions").iter().map(of).sum()
+    };
+    for (name, unit, words) in [("cpu", "vcpu", "cpu"), ("memory", "gb", "memory")] {
+        let Some(text) = input.some_text(name) else { continue };
+        let size = units(text, unit)
+            .ok_or_else(|| client(format!("Invalid '{words}' setting for task.")))?;
+        if name == "cpu" && !(128..=196_608).contains(&size) {
+            return Err(client("Invalid 'cpu' setting for task. Specify from 128 to 196608."));
+        }
+        let too_much = match name {
+            // CPU is shared, memory is not: each container's limit has to be within the task's.
+            "cpu" => sum(name) > size,
+            _ => {
+                let mut containers = input.list("containerDefinitions").iter();
+                containers.any(|it| it.number(name).is_some_and(|own| own > size.cast_signed()))
+            }
+        };
+        if too_much {
+            return Err(client(format!(
+                "Invalid setting for container. The '{words}' of the containers must not be \
+                 greater than that of the task."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether Fargate would run it, or why not.
+fn fargate(input: &Value) -> Result<(), Refusal> {
+    if input.text("networkMode") != "awsvpc" {
+        return Err(client("Fargate only supports network mode 'awsvpc'."));
+    }
+    let of = |name: &str, unit| {
+        let missing =
+            || client(format!("Fargate requires that '{name}' be defined at the task level."));
+        input.some_text(name).and_then(|text| units(text, unit)).ok_or_else(missing)
+    };
+    let (cpu, memory) = (of("cpu", "vcpu")?, of("memory", "gb")?);
+    let gib = |gib: u64| gib * 1024;
+    let (least, most, step) = match cpu {
+        256 if memory == 512 => (512, 512, 512),
+        256 => (gib(1), gib(2), gib(1)),
+        512 => (gib(1), gib(4), gib(1)),
+        1024 => (gib(2), gib(8), gib(1)),
+        2048 => (gib(4), gib(16), gib(1)),
+        4096 => (gib(8), gib(30), gib(1)),
+        8192 => (gib(16), gib(60), gib(4)),
+        16_384 => (gib(32), gib(120), gib(8)),
+        32_768 => (gib(60), gib(244), gib(4)),
+        _ => (1, 0, 1),
+    };
+    if !(least..=most).contains(&memory) || !(memory - least).is_multiple_of(step) {
+        return Err(client(format!(
+            "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See \
+             the Amazon ECS documentation for the valid values."
+        )));
+    }
+    let logs = |it: &Value| it.part("logConfiguration").text("logDriver") == "awslogs";
+    let mut containers = input.list("containerDefinitions").iter();
+    if containers.any(logs) && input.text("executionRoleArn").is_empty() {
+        return Err(client(
+            "Fargate requires task definition to have execution role ARN to support log driver \
+             awslogs.",
+        ));
+    }
+    Ok(())
+}

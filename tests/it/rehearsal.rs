@@ -1,0 +1,52 @@
+//! What `ecsup rehearse` prints.
+
+use serde_json::Value;
+
+use crate::command_line::{AT_ONCE, run};
+
+fn rehearse(more: &[&str]) -> crate::world::Outcome {
+    let words = [&["rehearse", "--pattern", "internal-worker"], more].concat();
+    run(&words, |_| {}, AT_ONCE * 6)
+}
+
+/// The README's first example is what is printed, but for what `…` leaves out.
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = include_str!("../../README.md");
+    let (_, sample) =
+        readme.split_once("$ cargo run -- rehearse --pattern internal-worker\n").unwrap();
+    let (sample, _) = sample.split_once("```").unwrap();
+    let outcome = rehearse(&[]);
+    let printed = format!("{}{}", outcome.stderr, outcome.stdout);
+    let mut printed = printed.lines();
+    for line in sample.lines().filter(|line| line.trim() != "…" && !line.trim().is_empty()) {
+        let is_there = printed.by_ref().any(|other| other == line);
+        assert!(is_there, "the README shows `{line}`, which is not printed:\n{}", outcome.report());
+    }
+}
+
+#[test]
+fn a_death_is_an_act_of_its_own() {
+    let outcome = rehearse(&["--crash-at", "60", "--output", "json"]);
+    let played: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let acts = played["commands"].as_array().unwrap();
+    let read = |name: &str| acts.iter().map(|act| act[name].clone()).collect::<Vec<_>>();
+    let titles = ["deploy", "deploy", "deploy again", "deploy with one more --env", "destroy"];
+    assert_eq!(read("command"), titles);
+    assert_eq!(read("outcome"), ["died", "done", "done", "done", "done"]);
+    assert_eq!(acts[0]["died_at"]["call"], 60);
+    assert_eq!(acts[0]["calls"], 60);
+    for act in acts {
+        let phases = act["phases"].as_object().unwrap().values();
+        let sum: u64 = phases.map(|calls| calls.as_u64().unwrap()).sum();
+        assert_eq!(sum, act["calls"].as_u64().unwrap(), "{act}");
+    }
+    assert!(acts[4]["phases"]["audit"].as_u64() > Some(20), "{}", acts[4]["phases"]);
+    assert_eq!(played["left"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn throttling_is_told() {
+    let outcome = rehearse(&["--scenario", "throttled"]);
+    assert!(outcome.stdout.contains(" throttled and repeated"), "{}", outcome.report());
+}
