@@ -45,6 +45,7 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
     let vpc = graph.add("vpc", Vpc { cidr: wanted.vpc_cidr }, ());
     let internet_gateway = graph.add("internet-gateway", InternetGateway, vpc.made());
 
+    // What goes into the VPC waits until it is ready, so that only one node asks until AWS shows it.
     let mut subnets = |name: &str, cidrs: &[ipnet::Ipv4Net; 2], public_addresses: bool| {
         let zones = facts.zones.iter().zip(cidrs).enumerate();
         let subnet = |(index, (zone, cidr)): (usize, (&String, &ipnet::Ipv4Net))| {
