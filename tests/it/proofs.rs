@@ -16,6 +16,8 @@ use ecsup::sim::scenario::Scenario;
 use ecsup::sim::world::World;
 use serde_json::Value;
 
+use crate::goal::{Goal, INHERITING};
+
 /// Every pattern, with the variations that make another graph.
 pub const STACKS: [&[&str]; 7] = [
     &["--pattern", "internal-worker"],
@@ -27,23 +29,11 @@ pub const STACKS: [&[&str]; 7] = [
     &["--pattern", "internal-worker", "--nat", "none"],
 ];
 
-/// Kinds of which a stack may have several with the same tags: they inherit them.
-const INHERITING: [&str; 7] = [
-    "instance",
-    "volume",
-    "network-interface",
-    "container-instance",
-    "task",
-    "task-definition",
-    // A lock has two of them for a moment after it has changed hands.
-    "parameter",
-];
-
-fn deploy<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+pub fn deploy<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     [&["deploy", "--yes"], flags].concat()
 }
 
-fn destroy<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+pub fn destroy<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     vec!["destroy", "--yes", flags[1]]
 }
 
@@ -69,14 +59,26 @@ fn duplicates(cloud: &Cloud) -> Vec<String> {
 }
 
 /// Checks how a command ended, and shows all that it said when that is wrong.
-fn expect(played: &Played, exit: Exit, what: &str) -> Result<(), String> {
+pub fn expect(played: &Played, exit: Exit, what: &str) -> Result<(), String> {
     match played.exit == exit {
         true => Ok(()),
         false => Err(format!("{what} ended as {:?}:\n{}", played.exit, played.said())),
     }
 }
 
-fn no_defects(cloud: &Cloud) -> Result<(), String> {
+/// For how long AWS hides what was just made, and a service that was scaled has tasks that come or go.
+const SETTLES: Duration = Duration::from_secs(30);
+
+/// Checks that the world has what these flags ask for, and nothing else of the stack.
+pub async fn holds(cloud: &Cloud, flags: &[&str]) -> Result<(), String> {
+    tokio::time::sleep(SETTLES).await;
+    match cloud.world(|world| Goal::of(flags).faults(world)) {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(format!("{flags:?} does not hold: {faults:#?}")),
+    }
+}
+
+pub fn no_defects(cloud: &Cloud) -> Result<(), String> {
     match cloud.defects() {
         defects if defects.is_empty() => Ok(()),
         defects => Err(format!("the simulator is wrong: {defects:#?}")),
@@ -93,17 +95,15 @@ async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     let before = ids(cloud);
     expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
     no_defects(cloud)?;
-    let twice = duplicates(cloud);
-    if !twice.is_empty() {
-        return Err(format!("duplicates: {twice:?}"));
-    }
+    holds(cloud, flags).await?;
     let again = stage.play(&deploy(flags)).await;
     expect(&again, Exit::Done, "the second deploy")?;
     if !again.changes().is_empty() {
         return Err(format!("the second deploy is not silent: {:?}", again.changes()));
     }
-    let change = [&deploy(flags)[..], &["--image", "public.ecr.aws/docker/library/nginx:1.29"]];
-    expect(&stage.play(&change.concat()).await, Exit::Done, "the change")?;
+    let changed = [flags, &["--image", "public.ecr.aws/docker/library/nginx:1.29"]].concat();
+    expect(&stage.play(&deploy(&changed)).await, Exit::Done, "the change")?;
+    holds(cloud, &changed).await?;
     expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy")?;
     no_defects(cloud)?;
     let left: Vec<_> = ids(cloud).difference(&before).cloned().collect();
@@ -183,10 +183,7 @@ async fn chaos(seed: u64) -> Result<(), String> {
     tokio::time::sleep(fate.pause).await;
     if fate.again {
         expect(&stage.play(&deploy(fate.flags)).await, Exit::Done, "deploy again").map_err(told)?;
-        let twice = duplicates(cloud);
-        if !twice.is_empty() {
-            return Err(told(format!("duplicates: {twice:?}")));
-        }
+        holds(cloud, fate.flags).await.map_err(told)?;
     }
     expect(&stage.play(&destroy(fate.flags)).await, Exit::Done, "destroy").map_err(told)?;
     no_defects(cloud).map_err(told)?;

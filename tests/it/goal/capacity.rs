@@ -1,0 +1,116 @@
+//! The cluster, and the instances that a stack has of its own.
+
+use std::collections::BTreeSet;
+
+use ecsup::sim::fields::Fields as _;
+use ecsup::sim::{autoscaling, ec2, ecs, iam};
+use serde_json::{Value, json};
+
+use super::network::Network;
+use super::{Found, texts};
+
+impl Found<'_> {
+    pub(super) fn capacity(&mut self, network: &Network) {
+        let on_instances = self.goal.on_instances;
+        let cluster = format!("cluster-{}", self.goal.stack);
+        let provider = format!("cp-{}", self.goal.stack);
+        let input = json!({ "clusters": [cluster], "include": ["SETTINGS"] });
+        let found = self.first(ecs::answer, "DescribeClusters", input, "clusters");
+        self.same("state of the cluster", found.text("status"), "ACTIVE");
+        let mut settings = found.list("settings").iter();
+        let insights = settings.find(|it| it.text("name") == "containerInsights");
+        self.same("Container Insights", insights.map(|it| it.text("value")), "enabled");
+        self.log_group(&format!("/aws/ecs/containerinsights/{cluster}/performance"), 1);
+        let providers: Vec<_> = on_instances.then_some(&provider).into_iter().collect();
+        self.same("providers", found.texts("capacityProviders"), &providers);
+        let usual = found.list("defaultCapacityProviderStrategy");
+        self.same("usual providers", texts(usual, "capacityProvider"), &providers);
+        if on_instances {
+            let group = self.group_of_instances(network);
+            self.provider(&provider, group.text("AutoScalingGroupARN"));
+            self.template(network, group.part("LaunchTemplate"));
+            self.role("instance", "AmazonEC2ContainerServiceforEC2Role", "ec2.amazonaws.com");
+        }
+    }
+
+    fn group_of_instances(&mut self, network: &Network) -> Value {
+        let goal = self.goal;
+        let input = json!({ "AutoScalingGroupNames": [format!("asg-{}", goal.stack)] });
+        let list = "AutoScalingGroups";
+        let group = self.first(autoscaling::answer, "DescribeAutoScalingGroups", input, list);
+        self.same(
+            "sizes of the group",
+            ["MinSize", "MaxSize"].map(|it| group.number(it)),
+            goal.sizes,
+        );
+        let is_public = goal.nat == "none";
+        let subnets = if is_public { &network.public } else { &network.private };
+        let stands: BTreeSet<_> = group.text("VPCZoneIdentifier").split(',').collect();
+        self.same("subnets of the group", stands, subnets.iter().collect::<BTreeSet<_>>());
+        let protects = group.flag("NewInstancesProtectedFromScaleIn");
+        self.same("protection of new instances", protects, true);
+        let mut tags = group.list("Tags").iter();
+        let managed = tags.find(|it| it.text("Key") == "AmazonECSManaged");
+        let propagates = managed.and_then(|it| it.flag("PropagateAtLaunch"));
+        self.same("AmazonECSManaged", propagates, true);
+        for subnet in subnets {
+            let gets_out = ec2::way_out(self.world, subnet, is_public);
+            self.check(&format!("agents in {subnet} get out"), gets_out);
+        }
+        group
+    }
+
+    fn provider(&mut self, name: &str, group: &str) {
+        let input = json!({ "capacityProviders": [name] });
+        let list = "capacityProviders";
+        let provider = self.first(ecs::answer, "DescribeCapacityProviders", input, list);
+        let of = provider.part("autoScalingGroupProvider");
+        self.same("group of the provider", of.text("autoScalingGroupArn"), group);
+        self.same("managed scaling", of.part("managedScaling").text("status"), "ENABLED");
+        let target = of.part("managedScaling").number("targetCapacity");
+        self.same("target of the provider", target, 100);
+        let protects = of.text("managedTerminationProtection");
+        self.same("protection by the provider", protects, "ENABLED");
+        self.same("draining", of.text("managedDraining"), "ENABLED");
+    }
+
+    fn template(&mut self, network: &Network, template: &Value) {
+        let input = json!({
+            "LaunchTemplateId": template.text("LaunchTemplateId"),
+            "Versions": [template.text("Version")],
+        });
+        let list = "LaunchTemplateVersions";
+        let version = self.first(ec2::answer, "DescribeLaunchTemplateVersions", input, list);
+        let data = version.part("LaunchTemplateData");
+        self.same("instance type", data.text("InstanceType"), &self.goal.instance_type);
+        let metadata = data.part("MetadataOptions");
+        self.same("tokens", metadata.text("HttpTokens"), "required");
+        self.same("hops", metadata.number("HttpPutResponseHopLimit"), 1);
+        let volumes = data.list("BlockDeviceMappings").iter().map(|it| it.part("Ebs"));
+        let volumes: Vec<_> = volumes
+            .map(|it| json!([it.number("VolumeSize"), it.text("VolumeType"), it.flag("Encrypted")]))
+            .collect();
+        self.same("volumes", volumes, [json!([50, "gp3", true])]);
+        let own = self.group("security-group/instance", &network.vpc, &[]);
+        let interfaces = data.list("NetworkInterfaces").iter();
+        let groups =
+            interfaces.flat_map(|it| it.texts("Groups")).chain(data.texts("SecurityGroupIds"));
+        self.same("groups of the instances", groups.collect::<Vec<_>>(), [own]);
+    }
+
+    /// A role below the stack's path, with one policy of AWS's, for one service.
+    pub(super) fn role(&mut self, which: &str, policy: &str, service: &str) {
+        let goal = self.goal;
+        let path = format!("/ecsup/{}/{}/", goal.region, goal.stack);
+        let roles = self.ask(iam::answer, "ListRoles", json!({ "PathPrefix": path }));
+        let mut roles = roles.list("Roles").iter();
+        let role = roles.find(|it| it.text("RoleName").ends_with(which)).cloned();
+        let role = role.unwrap_or_default();
+        let trusts = role.text("AssumeRolePolicyDocument").contains(service);
+        self.check(&format!("role/{which} is for {service}"), trusts);
+        let input = json!({ "RoleName": role.text("RoleName") });
+        let attached = self.ask(iam::answer, "ListAttachedRolePolicies", input);
+        let attached = texts(attached.list("AttachedPolicies"), "PolicyName");
+        self.same(&format!("policies of role/{which}"), attached, [policy]);
+    }
+}

@@ -1,0 +1,192 @@
+//! From one wish to another: whatever is changed, the world then holds the new wish and nothing of the
+//! old one, and whoever asks the load balancer meanwhile gets an answer.
+
+use std::time::Duration;
+
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Stage, in_virtual_time};
+use ecsup::sim::cloud::Cloud;
+use ecsup::sim::elb;
+use ecsup::sim::fields::Fields as _;
+use ecsup::sim::scenario::Scenario;
+use ecsup::sim::world::World;
+use serde_json::json;
+
+use crate::goal::Goal;
+use crate::proofs::{STACKS, deploy, destroy, expect, holds, no_defects, on_all_processors};
+
+/// How a change goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The old serves until the new does.
+    Served,
+    /// The listener moves before the new tasks are healthy (`docs/patterns.md`, "What a change does").
+    Gap,
+    /// AWS cannot do it in place, so that it is refused before anything changes.
+    Refused,
+}
+
+/// A change of the flags, by name.
+struct Change {
+    name: &'static str,
+    flags: &'static [&'static str],
+    way: Way,
+    /// Whether it means something for such a stack.
+    applies: fn(&[&str]) -> bool,
+}
+
+const fn change(name: &'static str, flags: &'static [&'static str]) -> Change {
+    Change { name, flags, way: Way::Served, applies: |_| true }
+}
+
+fn on_instances(flags: &[&str]) -> bool {
+    !flags.contains(&"fargate-api")
+}
+
+fn on_fargate(flags: &[&str]) -> bool {
+    !on_instances(flags)
+}
+
+fn has_zone(flags: &[&str]) -> bool {
+    flags.contains(&"internal-worker")
+}
+
+fn has_gateways(flags: &[&str]) -> bool {
+    !flags.contains(&"none")
+}
+
+const CHANGES: &[Change] = &[
+    change("image", &["--image", "public.ecr.aws/docker/library/nginx:1.29"]),
+    change("environment", &["--env", "COLOUR=green", "--env", "EMPTY="]),
+    Change {
+        applies: on_instances,
+        ..change("size on instances", &["--cpu", "300", "--memory", "700"])
+    },
+    Change {
+        applies: on_fargate,
+        ..change("size on Fargate", &["--cpu", "512", "--memory", "1024"])
+    },
+    change("port", &["--port", "8080"]),
+    change("more tasks", &["--count", "3"]),
+    change("fewer tasks", &["--count", "1"]),
+    change("health path", &["--health-path", "/health"]),
+    Change { applies: on_instances, ..change("instance type", &["--instance-type", "c5.2xlarge"]) },
+    Change {
+        applies: on_instances,
+        ..change("size of the group", &["--min-size", "1", "--max-size", "7"])
+    },
+    change("who is allowed", &["--allow", "10.0.0.0/8", "--allow", "192.0.2.0/24"]),
+    Change { applies: |flags| flags.len() == 2, ..change("one NAT gateway", &["--nat", "single"]) },
+    Change {
+        applies: |flags| !flags.contains(&"per-zone") && flags.len() > 2,
+        ..change("NAT gateways in both zones", &["--nat", "per-zone"])
+    },
+    Change {
+        way: Way::Refused,
+        applies: has_gateways,
+        ..change("no NAT gateway", &["--nat", "none"])
+    },
+    Change {
+        applies: |flags| !has_zone(flags),
+        ..change("a zone", &["--zone", "shop.internal", "--host", "api.shop.internal"])
+    },
+    Change {
+        way: Way::Refused,
+        applies: has_zone,
+        ..change("another zone", &["--zone", "shop.internal"])
+    },
+    Change { applies: has_zone, ..change("host", &["--host", "jobs.internal-worker.internal"]) },
+    Change { applies: has_zone, ..change("no names", &["--no-dns"]) },
+    Change { way: Way::Gap, ..change("service", &["--service", "shop"]) },
+];
+
+/// Flags with a change: what it says takes the place of what they say.
+fn with<'a>(flags: &[&'a str], change: &[&'a str]) -> Vec<&'a str> {
+    let pairs = flags.chunks(2).filter(|pair| !change.contains(&pair[0]));
+    pairs.flatten().chain(change).copied().collect()
+}
+
+/// Whether a request to the load balancer of a stack would be answered now.
+fn serves(world: &mut World, stack: &str) -> bool {
+    let ask = |world: &mut World, operation: &str, input| {
+        elb::answer(world, operation, &input).unwrap_or_default()
+    };
+    let name = json!({ "Names": [format!("lb-{stack}")] });
+    let balancers = ask(world, "DescribeLoadBalancers", name);
+    let Some(balancer) = balancers.list("LoadBalancers").first() else { return false };
+    if balancer.part("State").text("Code") != "active" {
+        return false;
+    }
+    let of_it = json!({ "LoadBalancerArn": balancer.text("LoadBalancerArn") });
+    let listeners = ask(world, "DescribeListeners", of_it);
+    let listener = listeners.list("Listeners").iter().find(|it| it.number("Port") == Some(80));
+    let action = listener.and_then(|it| it.list("DefaultActions").first());
+    let Some(group) = action.and_then(|it| it.some_text("TargetGroupArn")) else { return false };
+    let health = ask(world, "DescribeTargetHealth", json!({ "TargetGroupArn": group }));
+    let mut targets = health.list("TargetHealthDescriptions").iter();
+    targets.any(|it| it.part("TargetHealth").text("State") == "healthy")
+}
+
+/// Asks once a second, for ever; counts the seconds without an answer.
+async fn ask_each_second(cloud: &Cloud, stack: &str, failed: &mut u32) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if !cloud.world(|world| serves(world, stack)) {
+            *failed += 1;
+        }
+    }
+}
+
+async fn transition(seed: u64, flags: &[&str], change: &Change) -> Result<(), String> {
+    let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
+    let cloud = &stage.cloud;
+    let changed = with(flags, change.flags);
+    expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
+    holds(cloud, flags).await?;
+    if cloud.world(|world| Goal::of(&changed).faults(world)).is_empty() {
+        return Err("the goal does not tell the change".to_owned());
+    }
+    let words = deploy(&changed);
+    let mut unanswered = 0;
+    let played = tokio::select! {
+        played = stage.play(&words) => played,
+        () = ask_each_second(cloud, flags[1], &mut unanswered) => unreachable!("asks for ever"),
+    };
+    let wish = match change.way {
+        Way::Refused => {
+            expect(&played, Exit::Refused, "the change")?;
+            flags
+        }
+        Way::Served | Way::Gap => {
+            expect(&played, Exit::Done, "the change")?;
+            &changed
+        }
+    };
+    holds(cloud, wish).await?;
+    if change.way != Way::Gap && unanswered > 0 {
+        return Err(format!("no answer for {unanswered} s:\n{}", played.said()));
+    }
+    let again = stage.play(&deploy(wish)).await;
+    expect(&again, Exit::Done, "the second deploy")?;
+    if !again.changes().is_empty() {
+        return Err(format!("the second deploy is not silent: {:?}", again.changes()));
+    }
+    expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy")?;
+    no_defects(cloud)
+}
+
+#[test]
+fn every_change_leads_to_what_was_asked_for_and_is_served_meanwhile() {
+    let all = |flags: &'static [&'static str]| {
+        let changes = CHANGES.iter().filter(|change| (change.applies)(flags));
+        changes.map(move |change| (flags, change))
+    };
+    let cases: Vec<_> = STACKS.into_iter().flat_map(all).collect();
+    let play = |seed: u64| {
+        let (flags, change) = cases[usize::try_from(seed).expect("few cases")];
+        in_virtual_time(seed, async || transition(seed, flags, change).await)
+            .map_err(|why| format!("{flags:?}, {}: {why}", change.name))
+    };
+    let failed = on_all_processors(cases.len() as u64, play);
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
