@@ -33,8 +33,9 @@ OPERATIONS = {
         DescribeInstanceTypes DescribeInstances DescribeInternetGateways
         DescribeLaunchTemplateVersions DescribeLaunchTemplates DescribeNatGateways
         DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroupRules
-        DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute DescribeVpcs
-        DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
+        DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute
+        DescribeVpcBlockPublicAccessOptions DescribeVpcs DetachInternetGateway
+        DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
         ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
         RevokeSecurityGroupEgress RevokeSecurityGroupIngress RunInstances TerminateInstances""",
     "ecs": """CreateCapacityProvider CreateCluster CreateService DeleteCapacityProvider
@@ -55,8 +56,8 @@ OPERATIONS = {
         CreateServiceLinkedRole DeleteInstanceProfile DeleteRole DeleteRolePolicy DetachRolePolicy
         GetInstanceProfile GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfileTags
         ListInstanceProfiles ListInstanceProfilesForRole ListRolePolicies ListRoleTags ListRoles
-        PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile TagRole UntagRole
-        UpdateAssumeRolePolicy""",
+        PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile
+        TagRole UntagRole UpdateAssumeRolePolicy""",
     "logs": """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups
         DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource PutRetentionPolicy
         TagResource UntagResource""",

@@ -8,17 +8,16 @@ use std::fmt;
 use crate::spec::Service;
 
 /// CPU units of one vCPU, as ECS counts.
-const UNITS_PER_VCPU: u64 = 1024;
+const UNITS_PER_VCPU: u32 = 1024;
 
-/// Memory that an instance surely keeps from its tasks, in thousandths. AWS's own example, an
-/// `m4.large`, registers 7985 of its 8192 MiB: the kernel and the hypervisor have the rest (ECS
-/// developer guide, "Reserving Amazon ECS Linux container instance memory").
-const SURELY_KEPT: u64 = 25;
-
-/// Memory to count with when several tasks share an instance, in thousandths kept. Nitro types keep
-/// more than AWS's example: Karpenter takes 7.5 % for all of them (its setting
-/// `VM_MEMORY_OVERHEAD_PERCENT`).
-const LIKELY_KEPT: u64 = 75;
+/// Memory that a kernel keeps of every instance, as a divisor: 64 bytes for each page of 4 KiB.
+const PAGES: u32 = 64;
+/// Thousandths that instances of the Nitro generation keep at least, for the hypervisor as well, and
+/// up to which size that was seen, in MiB.
+const NITRO_KEEPS: u64 = 22;
+const NITRO_SEEN: u32 = 1_048_576;
+/// What else a kernel keeps at least, in MiB.
+const KERNEL: u32 = 60;
 
 /// What an instance type has (EC2 `DescribeInstanceTypes`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +28,14 @@ pub struct InstanceType {
     pub architecture: Architecture,
     /// Whether it has a GPU that the ECS-optimized GPU image drives.
     pub gpu: bool,
-    /// Number of vCPUs.
-    pub vcpus: u32,
-    /// Nominal memory, in MiB.
-    pub memory_mib: u32,
-    /// Network interfaces that it can hold, its own among them.
-    pub network_interfaces: u32,
+    /// Whether it is of the Nitro generation.
+    pub nitro: bool,
+    /// Number of vCPUs. `None` when AWS did not say.
+    pub vcpus: Option<u32>,
+    /// Nominal memory, in MiB. `None` when AWS did not say.
+    pub memory_mib: Option<u32>,
+    /// Network interfaces that it can hold, its own among them. `None` when AWS did not say.
+    pub network_interfaces: Option<u32>,
 }
 
 /// A processor architecture that ECS-optimized images exist for.
@@ -55,6 +56,54 @@ impl fmt::Display for Architecture {
     }
 }
 
+/// How many tasks of a service fit on one instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// As many, at least 1: counted with care.
+    pub tasks: u32,
+    /// Surely no more than that.
+    pub most: u32,
+    /// What runs out first: `CPU units`, `memory` or `network interfaces`.
+    pub limit: &'static str,
+    /// Memory for tasks. `None` when AWS did not say how much there is.
+    pub memory: Option<Memory>,
+}
+
+/// The memory of an instance, in MiB.
+///
+/// ECS places tasks by what the agent registers, which is less than the nominal size: the kernel and
+/// the hypervisor have the rest (ECS developer guide, "Reserving Amazon ECS Linux container instance
+/// memory"). How much less depends on type and image, and AWS does not publish it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// What EC2 sells.
+    pub nominal: u32,
+    /// What tasks can count with.
+    pub sure: u32,
+    /// What no instance of this size registers more than.
+    pub most: u32,
+}
+
+impl Memory {
+    /// The bounds hold for the 400 types that Karpenter once measured (`docs/aws-facts.md`,
+    /// "Creating").
+    fn of(nominal: u32, nitro: bool) -> Self {
+        let share = |thousandths: u64| {
+            u32::try_from(u64::from(nominal) * thousandths / 1000).unwrap_or(u32::MAX)
+        };
+        let at_least = match nitro && nominal <= NITRO_SEEN {
+            true => share(NITRO_KEEPS) + KERNEL,
+            false => nominal / PAGES,
+        };
+        let at_most = (share(50) + 230).min(share(110) + 40);
+        Self {
+            nominal,
+            sure: nominal.saturating_sub(at_most),
+            most: nominal.saturating_sub(at_least),
+        }
+    }
+}
+
 /// A task that no instance of a type can hold: ECS would wait for ever, or roll back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{instance_type}` has {available} {resource} for tasks, and one task needs {needed}")]
@@ -64,28 +113,59 @@ pub struct DoesNotFit {
     /// What is short: `CPU units`, `MiB of memory` or `network interfaces`.
     pub resource: &'static str,
     /// What one task asks for.
-    pub needed: u64,
+    pub needed: u32,
     /// What an instance has for its tasks.
-    pub available: u64,
+    pub available: u32,
+    /// The flag that says how much one task asks for, and how much it may say to be sure of a place.
+    pub say: Option<(&'static str, u32)>,
 }
 
-/// Returns how many tasks of a service fit on one instance, at least 1, or what is short for even
-/// one.
+/// Returns how many tasks of a service fit on one instance, or what is short for even one. What is
+/// not known of the instance type is no limit.
 ///
 /// A task is refused only if it cannot fit; how many share an instance is estimated with care. With
 /// `awsvpc` and without trunking, one interface is the instance's and each task takes another.
-pub fn tasks_per_instance(
-    instance_type: &InstanceType,
-    service: &Service,
-) -> Result<u32, DoesNotFit> {
-    let cpu = u64::from(instance_type.vcpus) * UNITS_PER_VCPU;
-    let interfaces = u64::from(instance_type.network_interfaces.saturating_sub(1));
-    let by_cpu = share("CPU units", instance_type, cpu, service.cpu)?;
-    let at_most = memory(instance_type, SURELY_KEPT);
-    share("MiB of memory", instance_type, at_most, service.memory)?;
-    let by_memory = (memory(instance_type, LIKELY_KEPT) / u64::from(service.memory.max(1))).max(1);
-    let by_interface = share("network interfaces", instance_type, interfaces, 1)?;
-    Ok(u32::try_from(by_cpu.min(by_memory).min(by_interface)).unwrap_or(u32::MAX))
+pub fn room(instance_type: &InstanceType, service: &Service) -> Result<Room, DoesNotFit> {
+    let short = |resource, needed, available, say| DoesNotFit {
+        instance_type: instance_type.name.clone(),
+        resource,
+        needed,
+        available,
+        say,
+    };
+    let times = |available: Option<u32>, needed: u32| {
+        available.map_or(u32::MAX, |available| available / needed.max(1))
+    };
+    let cpu = instance_type.vcpus.map(|vcpus| vcpus.saturating_mul(UNITS_PER_VCPU));
+    let memory = instance_type.memory_mib.map(|memory| Memory::of(memory, instance_type.nitro));
+    let interfaces = instance_type.network_interfaces.map(|all| all.saturating_sub(1));
+    if let Some(cpu) = cpu.filter(|cpu| service.cpu > *cpu) {
+        return Err(short("CPU units", service.cpu, cpu, Some(("--cpu", cpu))));
+    }
+    if let Some(memory) = memory.filter(|memory| service.memory > memory.most) {
+        let say = Some(("--memory", memory.sure));
+        return Err(short("MiB of memory", service.memory, memory.most, say));
+    }
+    if interfaces == Some(0) {
+        return Err(short("network interfaces", 1, 0, None));
+    }
+    let by_memory = times(memory.map(|memory| memory.sure), service.memory).max(1);
+    let limits = [
+        ("network interfaces", times(interfaces, 1)),
+        ("CPU units", times(cpu, service.cpu)),
+        ("memory", by_memory),
+    ];
+    let (limit, tasks) = limits.into_iter().min_by_key(|(_, tasks)| *tasks).unwrap_or(("", 1));
+    let most = times(memory.map(|memory| memory.most), service.memory);
+    let most = most.min(times(cpu, service.cpu)).min(times(interfaces, 1));
+    Ok(Room { tasks, most, limit, memory })
+}
+
+/// Returns how many tasks a deployment keeps running, of so many and with this share in percent: ECS
+/// rounds up (ECS developer guide, "Deployment configuration").
+pub fn kept_running(count: u32, percent: i32) -> u32 {
+    let percent = u64::try_from(percent).unwrap_or_default();
+    u32::try_from((u64::from(count) * percent).div_ceil(100)).unwrap_or(u32::MAX)
 }
 
 /// Returns how many instances to start with, so that tasks need not wait for the first alarm: what
@@ -116,26 +196,6 @@ pub fn ami_parameter(instance_type: &InstanceType) -> String {
     format!("/aws/service/ecs/optimized-ami/amazon-linux-2023/{variant}recommended/image_id")
 }
 
-/// An instance's memory for tasks in MiB, when so many thousandths are kept.
-fn memory(instance_type: &InstanceType, kept: u64) -> u64 {
-    u64::from(instance_type.memory_mib) * (1000 - kept) / 1000
-}
-
-/// How often what one task needs is there; at least once, or it does not fit.
-fn share(
-    resource: &'static str,
-    instance_type: &InstanceType,
-    available: u64,
-    needed: u32,
-) -> Result<u64, DoesNotFit> {
-    let needed = u64::from(needed);
-    if needed > available {
-        let instance_type = instance_type.name.clone();
-        return Err(DoesNotFit { instance_type, resource, needed, available });
-    }
-    Ok(available / needed.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -150,9 +210,10 @@ mod tests {
             name: name.to_owned(),
             architecture: Architecture::X86_64,
             gpu: false,
-            vcpus,
-            memory_mib,
-            network_interfaces: interfaces,
+            nitro: true,
+            vcpus: Some(vcpus),
+            memory_mib: Some(memory_mib),
+            network_interfaces: Some(interfaces),
         }
     }
 
@@ -169,34 +230,85 @@ mod tests {
         }
     }
 
+    /// How many tasks fit, and how many at most.
+    fn tasks(it: &InstanceType, cpu: u32, memory: u32) -> (u32, u32) {
+        let room = room(it, &service(cpu, memory)).unwrap();
+        (room.tasks, room.most)
+    }
+
     #[test]
     fn small_tasks_run_out_of_network_interfaces_first() {
-        let small = service(256, 512);
-        let count = |it: &InstanceType| tasks_per_instance(it, &small);
-        assert_eq!(count(&instance_type("c5.xlarge", 4, 8192, 4)), Ok(3));
-        assert_eq!(count(&instance_type("c5.large", 2, 4096, 3)), Ok(2));
-        assert_eq!(count(&instance_type("t3.micro", 2, 1024, 2)), Ok(1));
+        let count = |it: &InstanceType| tasks(it, 256, 512);
+        assert_eq!(count(&instance_type("c5.xlarge", 4, 8192, 4)), (3, 3));
+        assert_eq!(count(&instance_type("c5.large", 2, 4096, 3)), (2, 2));
+        assert_eq!(count(&instance_type("t3.micro", 2, 1024, 2)), (1, 1));
     }
 
     #[test]
     fn larger_tasks_run_out_of_cpu_or_memory() {
         let it = instance_type("c5.4xlarge", 16, 32768, 8);
-        assert_eq!(tasks_per_instance(&it, &service(4096, 512)), Ok(4));
-        assert_eq!(tasks_per_instance(&it, &service(256, 8192)), Ok(3));
+        assert_eq!(tasks(&it, 4096, 512), (4, 4));
+        assert_eq!(tasks(&it, 256, 8192), (3, 3));
+        assert_eq!(tasks(&it, 256, 15700), (1, 2));
         // Nearly the whole instance: it may just fit, so it is not refused.
-        assert_eq!(tasks_per_instance(&it, &service(256, 31000)), Ok(1));
+        assert_eq!(tasks(&it, 256, 31900), (1, 1));
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_type_is_no_limit() {
+        let unknown = InstanceType {
+            vcpus: None,
+            memory_mib: None,
+            network_interfaces: None,
+            ..instance_type("x.y", 0, 0, 0)
+        };
+        assert_eq!(tasks(&unknown, 4096, 1_000_000), (u32::MAX, u32::MAX));
+        let it = InstanceType { network_interfaces: None, ..instance_type("x.y", 4, 8192, 0) };
+        assert_eq!(tasks(&it, 1024, 512), (4, 4));
     }
 
     #[test]
     fn a_task_larger_than_an_instance_is_refused_with_the_limit() {
         let it = instance_type("t3.micro", 2, 1024, 2);
-        let refused = |it, cpu, memory| {
-            tasks_per_instance(it, &service(cpu, memory)).unwrap_err().to_string()
-        };
+        let refused = |it, cpu, memory| room(it, &service(cpu, memory)).unwrap_err().to_string();
         insta::assert_snapshot!(refused(&it, 4096, 512), @"`t3.micro` has 2048 CPU units for tasks, and one task needs 4096");
-        insta::assert_snapshot!(refused(&it, 256, 1024), @"`t3.micro` has 998 MiB of memory for tasks, and one task needs 1024");
+        insta::assert_snapshot!(refused(&it, 256, 1024), @"`t3.micro` has 942 MiB of memory for tasks, and one task needs 1024");
+        let it = instance_type("c5.xlarge", 4, 8192, 4);
+        insta::assert_snapshot!(refused(&it, 256, 7987), @"`c5.xlarge` has 7952 MiB of memory for tasks, and one task needs 7987");
         let it = instance_type("x.small", 2, 1024, 1);
         insta::assert_snapshot!(refused(&it, 256, 512), @"`x.small` has 0 network interfaces for tasks, and one task needs 1");
+    }
+
+    #[test]
+    fn what_instances_register_is_within_the_bounds() {
+        // Nominal memory and what an instance registered, of the types that come nearest to either.
+        let nitro = [
+            ("t3.nano", 512, 423),
+            ("t3.micro", 1024, 920),
+            ("c6g.medium", 2048, 1839),
+            ("c5.large", 4096, 3663),
+            ("c5n.large", 5376, 4919),
+            ("c5.xlarge", 8192, 7632),
+            ("t3a.large", 8192, 7849),
+            ("t3a.2xlarge", 32768, 31815),
+            ("m5.4xlarge", 65536, 62818),
+            ("c5.9xlarge", 73728, 70207),
+            ("r5a.24xlarge", 786_432, 767_194),
+        ];
+        let others =
+            [("t2.nano", 512, 442), ("m4.large", 8192, 7985), ("m4.16xlarge", 262_144, 257_896)];
+        let nitro = nitro.map(|it| (it, true)).into_iter();
+        for ((name, nominal, registers), nitro) in nitro.chain(others.map(|it| (it, false))) {
+            let memory = Memory::of(nominal, nitro);
+            assert!(memory.sure <= registers, "{name}: {memory:?}");
+            assert!(registers <= memory.most, "{name}: {memory:?}");
+        }
+    }
+
+    #[test]
+    fn a_deployment_keeps_three_quarters_rounded_up() {
+        let kept = [0, 1, 2, 3, 4, 5, 8].map(|count| kept_running(count, 75));
+        assert_eq!(kept, [0, 1, 2, 3, 3, 4, 6]);
     }
 
     #[test]
@@ -223,14 +335,14 @@ mod tests {
     proptest! {
         #[test]
         fn tasks_that_fit_are_within_the_instance(
-            vcpus: u32, memory: u32, interfaces: u32, cpu: u32, task_memory: u32,
+            vcpus: u32, memory: u32, interfaces: u32, cpu: u32, task_memory: u32, nitro: bool,
         ) {
-            let it = instance_type("x.y", vcpus, memory, interfaces);
-            let Ok(tasks) = tasks_per_instance(&it, &service(cpu, task_memory)) else { return Ok(()) };
-            let tasks = u64::from(tasks);
-            prop_assert!(tasks >= 1 && tasks < u64::from(interfaces));
-            prop_assert!(tasks * u64::from(cpu) <= u64::from(vcpus) * 1024);
-            prop_assert!(tasks * u64::from(task_memory) <= u64::from(memory));
+            let it = InstanceType { nitro, ..instance_type("x.y", vcpus, memory, interfaces) };
+            let Ok(room) = room(&it, &service(cpu, task_memory)) else { return Ok(()) };
+            prop_assert!(room.tasks >= 1 && room.tasks <= room.most && room.most < interfaces);
+            let most = u64::from(room.most);
+            prop_assert!(most * u64::from(cpu) <= u64::from(vcpus) * 1024);
+            prop_assert!(most * u64::from(task_memory) <= u64::from(memory));
         }
 
         #[test]

@@ -66,6 +66,8 @@ pub enum Needed {
     Always,
     /// Those with instances of their own.
     OnInstances,
+    /// All, where roles have to have a permissions boundary.
+    WithBoundary,
 }
 
 /// Some actions with the same reason and the same bounds.
@@ -126,7 +128,7 @@ fn one_or_many<S: Serializer>(texts: &[impl Serialize], serializer: S) -> Result
 pub fn permissions(patterns: &[Pattern], parts: &[Part]) -> impl Iterator<Item = Permission> {
     let on_instances = runs_instances(patterns);
     let wanted = move |row: &&Row| {
-        (on_instances || row.needed == Needed::Always) && parts.contains(&row.sid.part())
+        (on_instances || row.needed != Needed::OnInstances) && parts.contains(&row.sid.part())
     };
     table::ROWS.iter().filter(wanted).flat_map(|row| {
         row.actions.iter().map(|action| Permission {
@@ -145,7 +147,10 @@ fn runs_instances(patterns: &[Pattern]) -> bool {
 
 /// The policy for these patterns and parts.
 pub fn policy(patterns: &[Pattern], parts: &[Part], bounds: &Bounds) -> Document {
-    let permissions: Vec<_> = permissions(patterns, parts).collect();
+    let permissions = permissions(patterns, parts);
+    let permissions: Vec<_> = permissions
+        .filter(|it| it.needed != Needed::WithBoundary || bounds.has_boundary())
+        .collect();
     let on_instances = runs_instances(patterns);
     let mut sids: Vec<_> = permissions.iter().map(|permission| permission.sid).collect();
     sids.sort_unstable();

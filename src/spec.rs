@@ -46,6 +46,8 @@ const DEFAULT_HEALTH_PATH: &str = "/";
 const HEALTH_PATH_LIMIT: usize = 1024;
 /// Longest instance type, in characters. The longest that AWS has are half as long.
 const INSTANCE_TYPE_LIMIT: usize = 40;
+/// Longest ARN of a permissions boundary, in characters (IAM `CreateRole`).
+const BOUNDARY_LIMIT: usize = 2048;
 
 /// A pattern: what to build around the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -110,6 +112,8 @@ pub struct Spec {
     pub dns: Option<PrivateDns>,
     /// The user's own tags, for everything in the stack.
     pub tags: BTreeMap<String, String>,
+    /// ARN of the policy that has to bound every role, if there is to be one.
+    pub permissions_boundary: Option<String>,
 }
 
 /// The VPC and its four subnets, one public and one private in each of two zones.
@@ -123,6 +127,8 @@ pub struct Network {
     pub private: [Ipv4Net; 2],
     /// How the private subnets reach the internet.
     pub nat: Nat,
+    /// The two zones, by name or id, when the user chose them.
+    pub zones: Option<[String; 2]>,
 }
 
 /// How many NAT gateways there are.
@@ -252,6 +258,9 @@ impl Spec {
         let pattern = flags.pattern.unwrap_or(Pattern::InternalWorker);
         let stack = name("--stack", flags.stack.as_deref(), pattern.name(), &mut problems);
         let tags = pairs::check_tags(&flags.tags, &mut problems);
+        let permissions_boundary = flags.permissions_boundary.as_deref().and_then(|typed| {
+            problems.keep("--permissions-boundary", typed, check_boundary(typed))
+        });
         let service = service(flags, pattern, &mut problems);
         let capacity = capacity(flags, pattern, &mut problems);
         let network = network(flags, pattern, &mut problems);
@@ -276,7 +285,17 @@ impl Spec {
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(Self { pattern, stack, network, capacity, load_balancer, service, dns, tags })
+        Ok(Self {
+            pattern,
+            stack,
+            network,
+            capacity,
+            load_balancer,
+            service,
+            dns,
+            tags,
+            permissions_boundary,
+        })
     }
 }
 
@@ -443,12 +462,18 @@ fn ami(flags: &ServiceFlags, problems: &mut Problems) -> Option<Ami> {
 fn network(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Option<Network> {
     let text = flags.vpc_cidr.as_deref().unwrap_or(network::DEFAULT_VPC);
     let division = network::check_vpc(text, pattern != Pattern::FargateApi);
-    let division = problems.keep("--vpc-cidr", text, division)?;
+    let division = problems.keep("--vpc-cidr", text, division);
+    let zones = match flags.zones.as_slice() {
+        [] => None,
+        typed => problems.keep("--zones", &typed.join(","), network::check_zones(typed)),
+    };
+    let division = division?;
     Some(Network {
         vpc_cidr: division.vpc,
         public: division.public,
         private: division.private,
         nat: flags.nat.unwrap_or(Nat::PerZone),
+        zones,
     })
 }
 
@@ -534,4 +559,25 @@ fn check_ami(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("must be `ami-` and 8 to 17 lower-case hexadecimal digits".into())
+}
+
+/// Checks the shape only: whether there is such a policy, IAM says when it makes a role.
+pub(crate) fn check_boundary(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let fits = match parts.as_slice() {
+        ["arn", partition, "iam", "", account, policy] => {
+            let account = *account == "aws"
+                || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+            let name = policy.strip_prefix("policy/").unwrap_or_default();
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&byte);
+            let named = !name.is_empty() && !name.ends_with('/') && name.bytes().all(allowed);
+            partition.starts_with("aws") && account && named
+        }
+        _ => false,
+    };
+    if fits && text.len() <= BOUNDARY_LIMIT {
+        return Ok(text.to_owned());
+    }
+    Err("must be the ARN of a managed policy, such as `arn:aws:iam::123456789012:policy/NAME`"
+        .into())
 }

@@ -274,9 +274,11 @@ fn incomplete(
     for (node, failure) in not_started.iter().filter(|(_, failure)| waited(failure)) {
         screen.detail(&format!("{node}: {failure}"));
     }
-    let hints: BTreeSet<_> =
-        failed.iter().filter_map(|(_, failure)| hint::for_failure(&failure.to_string())).collect();
-    hints.into_iter().for_each(|hint| screen.hint(hint));
+    let hint = |failure: &Failure| {
+        hint::for_failure(&failure.to_string(), &prepared.spec, &prepared.facts)
+    };
+    let hints: BTreeSet<_> = failed.iter().filter_map(|(_, failure)| hint(failure)).collect();
+    hints.iter().for_each(|hint| screen.hint(hint));
     let fix = if failed.is_empty() { "" } else { "fix the cause and " };
     screen.hint(&format!("{fix}run the same `ecsup deploy` again; it continues from here"));
     screen.hint(&format!("or run `ecsup destroy {stack}` to remove what was created"));

@@ -1,41 +1,154 @@
 //! What to do about failures whose cause is known by AWS's words.
 
+use crate::facts::Facts;
+use crate::spec::{Capacity, Spec};
+
 /// Words of AWS, and what to do about what they tell.
 ///
 /// The reasons of scaling activities have a code or only its message.
-const HINTS: [(&[&str], &str); 4] = [
+const HINTS: &[(&[&str], &str)] = &[
     (
         &["CannotPull", "pull access denied"],
         "the image cannot be pulled: check `--image`, and that the tasks can reach its registry",
     ),
     (&["health checks"], "the tasks fail their health checks: check `--health-path` and `--port`"),
     (
-        &["VcpuLimitExceeded", "vCPU limit"],
-        "a quota of EC2 is used up: raise `Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) \
-         instances` in Service Quotas, or the one of the instance type's own family; or ask for \
-         less, such as with `--count`",
-    ),
-    (
         &["InsufficientInstanceCapacity", "do not have sufficient"],
         "EC2 has no such instances left in the stack's zones: take another `--instance-type`, or \
          another `--region`",
     ),
+    (
+        &["not eligible for Free Tier"],
+        "the account is on AWS's Free plan, which starts only some instance types: take one of them, \
+         such as `--instance-type t3.small`, or upgrade the account to the Paid plan",
+    ),
+    (
+        &["Client.InternalError: Client error on launch"],
+        "Auto Scaling may not use the key that encrypts the instances' volumes, which is the \
+         account's own default key: let the key's policy allow the role \
+         `AWSServiceRoleForAutoScaling` kms:CreateGrant, kms:Decrypt, kms:DescribeKey, \
+         kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt*",
+    ),
+    (
+        &["perform: iam:CreateRole", "perform: iam:PutRolePermissionsBoundary"],
+        "no role can be made like this: where the organisation demands a permissions boundary, name \
+         it with `--permissions-boundary`",
+    ),
+    (
+        &["Scope ARN"],
+        "there is no policy with the ARN of `--permissions-boundary` that a role can be bound by",
+    ),
 ];
 
+/// Words with which a zone refuses what it does not have.
+const NOT_IN_ZONE: [&str; 3] = [
+    "NotAvailableInZone",
+    "cannot be associated with a load balancer",
+    "Fargate is not supported in the requested availability zone",
+];
+/// Words with which EC2 refuses more vCPUs than a quota allows, and with which Fargate does.
+const OUT_OF_VCPUS: [&str; 2] = ["VcpuLimitExceeded", "vCPU limit"];
+const OUT_OF_FARGATE_VCPUS: &str = "limit on the number of vCPUs";
+
 /// What to do about a failure, when its reason tells a cause that is known.
-pub(super) fn for_failure(why: &str) -> Option<&'static str> {
-    let known = HINTS.iter().find(|(words, _)| words.iter().any(|it| why.contains(it)));
-    known.map(|(_, hint)| *hint)
+pub(super) fn for_failure(why: &str, spec: &Spec, facts: &Facts) -> Option<String> {
+    let has = |words: &[&str]| words.iter().any(|it| why.contains(it));
+    if has(&OUT_OF_VCPUS) || has(&[OUT_OF_FARGATE_VCPUS]) {
+        return Some(out_of_vcpus(spec, facts));
+    }
+    if has(&NOT_IN_ZONE) {
+        return Some(format!(
+            "a zone of the stack ({}) cannot hold it: choose two others with `--zones`, by name or \
+             id",
+            facts.zones.join(" or ")
+        ));
+    }
+    let known = HINTS.iter().find(|(words, _)| has(words));
+    known.map(|(_, hint)| (*hint).to_owned())
+}
+
+/// The quota that is too small, and what the stack needs of it to begin with.
+fn out_of_vcpus(spec: &Spec, facts: &Facts) -> String {
+    let service = &spec.service;
+    let (needs, name, code, less) = match &spec.capacity {
+        Capacity::Instances(instances) => {
+            let (count, kind) = (facts.first_instances, &instances.instance_type);
+            let these = match count {
+                1 => format!("1 instance of `{kind}`"),
+                count => format!("{count} instances of `{kind}`"),
+            };
+            let vcpus = facts.instance_type.as_ref().and_then(|kind| kind.vcpus);
+            let needs = match vcpus {
+                Some(vcpus) => format!("{} vCPUs for {these}", u64::from(vcpus) * u64::from(count)),
+                None => these,
+            };
+            let (name, code) = quota(kind);
+            (needs, name, code, "`--instance-type` or `--count`")
+        }
+        Capacity::Fargate => {
+            let units = f64::from(service.cpu) * f64::from(service.count);
+            let needs = format!("{} vCPUs for {} tasks", units / 1024.0, service.count);
+            let (name, code) = ("Fargate On-Demand vCPU resource count", "L-3032A538");
+            (needs, name, code, "`--cpu` or `--count`")
+        }
+    };
+    format!(
+        "this stack needs {needs}, and a quota of the account leaves less: ask for more of `{name}` \
+         ({code}) in Service Quotas, or for less with {less}"
+    )
+}
+
+/// The name and the code of the quota that an instance type counts against, by the letters with which
+/// its family begins (EC2 user guide, "Amazon EC2 instance type quotas").
+fn quota(instance_type: &str) -> (&'static str, &'static str) {
+    let letters = instance_type.split(|it: char| !it.is_ascii_lowercase()).next();
+    match letters.unwrap_or_default() {
+        "dl" => ("Running On-Demand DL instances", "L-6E869C2A"),
+        "f" => ("Running On-Demand F instances", "L-74FC7D96"),
+        "g" | "gr" | "vt" => ("Running On-Demand G and VT instances", "L-DB2E81BA"),
+        "hpc" => ("Running On-Demand HPC instances", "L-F7808C92"),
+        "inf" => ("Running On-Demand Inf instances", "L-1945791B"),
+        "p" => ("Running On-Demand P instances", "L-417A185B"),
+        "trn" => ("Running On-Demand Trn instances", "L-2C3B7624"),
+        "u" => ("Running On-Demand High Memory instances", "L-43DA4232"),
+        "x" => ("Running On-Demand X instances", "L-7295265B"),
+        _ => {
+            let name = "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances";
+            (name, "L-1216C47A")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Caller;
+    use crate::spec::{Pattern, ServiceFlags};
+
+    fn hint(why: &str) -> Option<String> {
+        hint_for(why, ServiceFlags::default())
+    }
+
+    /// The hint for a stack of these flags, which begins with two instances.
+    fn hint_for(why: &str, flags: ServiceFlags) -> Option<String> {
+        let pattern = flags.pattern.or(Some(Pattern::PublicApi));
+        let spec = Spec::from_flags(&ServiceFlags { pattern, ..flags }).unwrap();
+        let facts = Facts {
+            caller: Caller::default(),
+            region: "eu-west-1".into(),
+            zones: ["eu-west-1a".into(), "eu-west-1b".into()],
+            image: String::new(),
+            first_instances: 2,
+            instance_type: None,
+            warnings: Vec::new(),
+        };
+        for_failure(why, &spec, &facts)
+    }
 
     #[test]
     fn a_cause_that_is_known_has_a_hint() {
         let flags = |why: &str, words: &[&str]| {
-            let hint = for_failure(why).unwrap();
+            let hint = hint(why).unwrap();
             assert!(words.iter().all(|word| hint.contains(word)), "{why}: {hint}");
         };
         flags("CannotPullContainerError: httpd: not found; ECS gave up", &["--image"]);
@@ -48,11 +161,28 @@ mod tests {
         flags("more vCPU capacity than your current vCPU limit of 32 allows", &[quota]);
         flags("InsufficientInstanceCapacity - We currently", &["--instance-type"]);
         flags("We currently do not have sufficient c5.xlarge capacity in", &["--instance-type"]);
+        flags("NotAvailableInZone: Nat Gateway is not available", &["--zones"]);
+        flags(
+            "the following Availability Zones us-west-1a cannot be associated with a load balancer",
+            &["--zones"],
+        );
+    }
+
+    #[test]
+    fn a_quota_that_is_too_small_is_named_with_what_the_stack_needs() {
+        let ec2 = "VcpuLimitExceeded: You have requested more";
+        let graphics = Some("g4dn.xlarge".to_owned());
+        let graphics = ServiceFlags { instance_type: graphics, ..ServiceFlags::default() };
+        insta::assert_snapshot!(hint_for(ec2, graphics).unwrap(), @"this stack needs 2 instances of `g4dn.xlarge`, and a quota of the account leaves less: ask for more of `Running On-Demand G and VT instances` (L-DB2E81BA) in Service Quotas, or for less with `--instance-type` or `--count`");
+        let fargate =
+            ServiceFlags { pattern: Some(Pattern::FargateApi), ..ServiceFlags::default() };
+        let why = "You've reached the limit on the number of vCPUs you can run concurrently";
+        insta::assert_snapshot!(hint_for(why, fargate).unwrap(), @"this stack needs 0.5 vCPUs for 2 tasks, and a quota of the account leaves less: ask for more of `Fargate On-Demand vCPU resource count` (L-3032A538) in Service Quotas, or for less with `--cpu` or `--count`");
     }
 
     #[test]
     fn a_cause_that_is_unknown_has_none() {
-        assert_eq!(for_failure("Essential container in task exited (web exited with 1)"), None);
-        assert_eq!(for_failure("create the VPC: VpcLimitExceeded: the maximum is reached"), None);
+        assert_eq!(hint("Essential container in task exited (web exited with 1)"), None);
+        assert_eq!(hint("create the VPC: VpcLimitExceeded: the maximum is reached"), None);
     }
 }

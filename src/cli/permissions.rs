@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use super::{Exit, Global, report_refused};
 use crate::names::StackName;
 use crate::permissions::{self, Bounds, MANAGED_POLICY_LIMIT, Part, ROLE_POLICIES_LIMIT};
-use crate::spec::{Pattern, SpecError};
+use crate::spec::{self, Pattern, SpecError};
 use crate::ui::Screen;
 
 /// What `ecsup permissions` takes.
@@ -19,6 +19,10 @@ pub struct PermissionsArgs {
     /// Only for a stack of this name [default: any stack]
     #[arg(long, env = "ECSUP_STACK", value_name = "NAME", hide_env_values = true)]
     pub stack: Option<String>,
+
+    /// Only with this permissions boundary may roles be made [default: with any or none]
+    #[arg(long, env = "ECSUP_PERMISSIONS_BOUNDARY", value_name = "ARN", hide_env_values = true)]
+    pub permissions_boundary: Option<String>,
 
     /// Only this part of the policy, which is short enough for a managed policy
     #[arg(long, value_enum)]
@@ -90,5 +94,21 @@ fn bounds(args: &PermissionsArgs, global: &Global) -> Result<Bounds, Vec<SpecErr
         errors.push(SpecError { field: "--stack", value: error.value, rule: error.rule });
         None
     });
-    if errors.is_empty() { Ok(Bounds::new(region, None, stack)) } else { Err(errors) }
+    let boundary = args.permissions_boundary.as_deref();
+    let boundary = boundary.and_then(|typed| match spec::check_boundary(typed) {
+        Ok(boundary) => Some(boundary),
+        Err(rule) => {
+            let value = typed.to_owned();
+            errors.push(SpecError { field: "--permissions-boundary", value, rule });
+            None
+        }
+    });
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let bounds = Bounds::new(region, None, stack);
+    Ok(match boundary {
+        Some(boundary) => bounds.with_boundary(boundary),
+        None => bounds,
+    })
 }

@@ -259,6 +259,17 @@ pub(super) async fn make<R: Resource>(
                     state.remade.set(true);
                     continue;
                 }
+                // Before dependents take it over: what stands in it could not go any more.
+                Some((own, Seen::Present(it, _)))
+                    if state.may_be_remade() && has_to_be_remade(&resource.drift(it, &needs())) =>
+                {
+                    let why = describe(&resource.drift(it, &needs()));
+                    run.tell(node, What::Waiting(format!("{why}: it is removed and made again")));
+                    remove::<R>(run, place, own).await?;
+                    look_after = Some(run.looks.now());
+                    state.remade.set(true);
+                    continue;
+                }
                 Some((own, Seen::Present(it, phase))) => {
                     state.saw(&own.id, it.clone(), phase.clone());
                     if told {
@@ -380,7 +391,7 @@ pub(super) async fn settle<R: Resource>(
         if let Some(refusal) = refusal(&differences) {
             return Err(Failure::Refused(refusal));
         }
-        if differences.iter().any(|difference| difference.remedy == Remedy::Remake) {
+        if has_to_be_remade(&differences) {
             remake(run, place, node, resource, needs, state, &differences).await?;
             wait = until_ready();
             continue;
@@ -659,6 +670,12 @@ pub(super) fn refusal(differences: &[Difference]) -> Option<String> {
         )),
         Remedy::Update | Remedy::Remake => None,
     })
+}
+
+/// Whether it takes another one to remove these differences, and nothing speaks against that.
+pub(super) fn has_to_be_remade(differences: &[Difference]) -> bool {
+    let remake = |difference: &Difference| difference.remedy == Remedy::Remake;
+    refusal(differences).is_none() && differences.iter().any(remake)
 }
 
 /// Differences in one line.

@@ -93,7 +93,9 @@ pub(super) async fn plan_among(
         let verdict = node.plan(run, &nodes).await?;
         let new_output = match &verdict {
             Verdict::Create => true,
-            Verdict::Change(_) => node.update_replaces(),
+            Verdict::Change(differences) => {
+                node.update_replaces() || converge::has_to_be_remade(differences)
+            }
             Verdict::Broken(_) => node.remade_when_broken(),
             _ => false,
         };

@@ -51,6 +51,7 @@ pub fn instances(
         which: "instance",
         trust: role::instance_trust(&facts.caller.partition),
         policy: role::instance_policy(&facts.caller.partition),
+        boundary: spec.permissions_boundary.clone(),
     };
     let role = graph.add("role/instance", role, ());
     let profile = graph.add("instance-profile", InstanceProfile, role.made());
@@ -76,7 +77,7 @@ pub fn instances(
         Nat::None => network.ways_out.clone(),
         Nat::PerZone | Nat::Single => Vec::new(),
     };
-    let after = (cluster.clone(), ways_out);
+    let after = (cluster.clone(), ways_out, network.zones_hold());
     let group = graph.add_after("auto-scaling-group", group, (template, subnets), &after);
     let provider = graph.add("capacity-provider", CapacityProvider, group.clone());
     let association = graph.add(

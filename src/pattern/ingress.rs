@@ -47,11 +47,13 @@ pub fn ingress(graph: &mut Graph, spec: &Spec, network: &Network) -> Ingress {
     let subnets: Vec<_> = subnets.iter().map(Handle::made).collect();
     let balancer = LoadBalancer { internal: scheme == Scheme::Internal };
     let needs = (subnets, group.made());
+    let zones_hold = network.zones_hold();
     let load_balancer = match scheme {
-        Scheme::Internal => graph.add("load-balancer", balancer, needs),
+        Scheme::Internal => graph.add_after("load-balancer", balancer, needs, &zones_hold),
         // AWS wants to see the way to the internet first.
         Scheme::InternetFacing => {
-            graph.add_after("load-balancer", balancer, needs, &network.internet_gateway)
+            let after = (network.internet_gateway.clone(), zones_hold);
+            graph.add_after("load-balancer", balancer, needs, &after)
         }
     };
     let target_group = TargetGroup {

@@ -1,6 +1,6 @@
 //! The network: a VPC over two zones, a public and a private subnet in each.
 
-use crate::engine::graph::{Graph, Handle, Needs as _};
+use crate::engine::graph::{Graph, Handle, MadeHandle, Needs as _};
 use crate::facts::Facts;
 use crate::resource::elastic_ip::ElasticIp;
 use crate::resource::internet_gateway::InternetGateway;
@@ -8,7 +8,7 @@ use crate::resource::nat_gateway::NatGateway;
 use crate::resource::route_table::{RouteTable, Target};
 use crate::resource::subnet::Subnet;
 use crate::resource::vpc::Vpc;
-use crate::resource::{internet_gateway, route_table, subnet, vpc};
+use crate::resource::{internet_gateway, nat_gateway, route_table, subnet, vpc};
 use crate::spec::{Nat, Spec};
 
 /// What others take from the network.
@@ -25,10 +25,16 @@ pub struct Network {
     /// there.
     pub ways_out: Vec<Handle<route_table::Output>>,
     /// The gateways at the end of the ways out.
-    pub nat_gateways: Vec<Handle<crate::resource::nat_gateway::Output>>,
+    pub nat_gateways: Vec<Handle<nat_gateway::Output>>,
 }
 
 impl Network {
+    /// What shows that both zones have NAT gateways, where there are to be any. Some zones have none,
+    /// and a zone can be left only as long as nothing stands in it: so what cannot move waits for this.
+    pub fn zones_hold(&self) -> Vec<MadeHandle<nat_gateway::Output>> {
+        self.nat_gateways.iter().map(Handle::made).collect()
+    }
+
     /// The subnets for what needs a way out of its own: private ones behind a NAT gateway, public
     /// ones where there is none.
     pub fn with_way_out(&self, nat: Nat) -> &[Handle<subnet::Output>] {

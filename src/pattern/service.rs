@@ -40,6 +40,7 @@ pub fn service(graph: &mut Graph, spec: &Spec, names: &Names, blocks: &Blocks<'_
         which: "execution",
         trust: role::execution_trust(&facts.caller.partition, &facts.region, &facts.caller.account),
         policy: role::execution_policy(&facts.caller.partition),
+        boundary: spec.permissions_boundary.clone(),
     };
     let role = graph.add("role/execution", role, ());
     let logs = LogGroup { name: names.log_group(&wanted.name), retention_days: RETENTION_DAYS };

@@ -20,6 +20,7 @@ fn facts() -> Facts {
         zones: ["eu-west-1a".into(), "eu-west-1b".into()],
         image: "ami-0123456789abcdef0".into(),
         first_instances: 2,
+        instance_type: None,
         warnings: Vec::new(),
     }
 }
@@ -65,14 +66,20 @@ fn one_nat_gateway_serves_both_zones() {
     - elastic-ip/2
     - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
+    - auto-scaling-group <- cluster, nat/1 (made), nat/2 (made), launch-template, subnet/private-1, subnet/private-2
+    - load-balancer <- nat/1 (made), nat/2 (made), subnet/private-1 (made), subnet/private-2 (made), security-group/load-balancer (made)
     + route-table/private-2 <- vpc (made), nat/1 (made), subnet/private-2 (made)
+    + auto-scaling-group <- cluster, nat/1 (made), launch-template, subnet/private-1, subnet/private-2
+    + load-balancer <- nat/1 (made), subnet/private-1 (made), subnet/private-2 (made), security-group/load-balancer (made)
     ");
     insta::assert_snapshot!(differences(Pattern::FargateApi, Nat::Single), @r"
     - elastic-ip/2
     - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
+    - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
     + route-table/private-2 <- vpc (made), nat/1 (made), subnet/private-2 (made)
+    + load-balancer <- internet-gateway, nat/1 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     + service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
     ");
 }
@@ -86,11 +93,13 @@ fn without_nat_gateways_instances_live_in_the_public_subnets() {
     - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
     - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
-    - auto-scaling-group <- cluster, launch-template, subnet/private-1, subnet/private-2
+    - auto-scaling-group <- cluster, nat/1 (made), nat/2 (made), launch-template, subnet/private-1, subnet/private-2
+    - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     - service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/private-1 (made), route-table/private-2 (made), cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
     + route-table/private-1 <- vpc (made), subnet/private-1 (made)
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
     + auto-scaling-group <- cluster, route-table/public, launch-template, subnet/public-1, subnet/public-2
+    + load-balancer <- internet-gateway, subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     + service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/public (made), cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
     ");
 }
@@ -104,9 +113,11 @@ fn without_nat_gateways_fargate_tasks_live_in_the_public_subnets() {
     - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
     - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
+    - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
     + route-table/private-1 <- vpc (made), subnet/private-1 (made)
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
+    + load-balancer <- internet-gateway, subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     + service/web <- listener/80, rule/service-80 (made), route-table/public, cluster, task-definition/web, target-group/web (made), subnet/public-1, subnet/public-2, security-group/service (made)
     ");
 }
@@ -135,7 +146,7 @@ fn links_hold_what_aws_waits_for_by_itself() {
         links.iter().map(|link| link.to.as_str()).collect::<Vec<_>>()
     };
     assert_eq!(of("service/web")[12..], ["capacity/warm", "nat/1", "nat/2", "load-balancer"]);
-    assert_eq!(of("auto-scaling-group")[4..], ["instance-profile"]);
+    assert_eq!(of("auto-scaling-group")[6..], ["instance-profile"]);
 }
 
 proptest! {

@@ -11,6 +11,7 @@ pub struct Bounds {
     region: String,
     account: String,
     stack: Option<StackName>,
+    boundary: Option<String>,
 }
 
 impl Bounds {
@@ -21,7 +22,28 @@ impl Bounds {
             region: region.unwrap_or("*").to_owned(),
             account: account.unwrap_or("*").to_owned(),
             stack,
+            boundary: None,
         }
+    }
+
+    /// The same where every role has to have a permissions boundary: no role can then be made
+    /// without it, and none can be given another.
+    #[must_use]
+    pub fn with_boundary(self, arn: String) -> Self {
+        Self { boundary: Some(arn), ..self }
+    }
+
+    /// Whether roles have to have a permissions boundary.
+    pub(super) fn has_boundary(&self) -> bool {
+        self.boundary.is_some()
+    }
+
+    /// The condition that a role gets its permissions boundary, where it has to have one.
+    pub(super) fn bounded(&self) -> Map<String, Value> {
+        let boundary = self.boundary.as_ref();
+        boundary
+            .map(|arn| condition("StringEquals", "iam:PermissionsBoundary", json!(arn)))
+            .unwrap_or_default()
     }
 
     /// The ARN of something in the region.

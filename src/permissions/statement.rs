@@ -22,6 +22,7 @@ pub(super) enum Sid {
     ZoneCreate,
     ZoneChange,
     Records,
+    RoleCreate,
     RolesCreate,
     Roles,
     AttachPolicies,
@@ -56,6 +57,7 @@ impl Sid {
             | Sid::ZoneCreate
             | Sid::ZoneChange
             | Sid::Records
+            | Sid::RoleCreate
             | Sid::RolesCreate
             | Sid::Roles
             | Sid::AttachPolicies
@@ -86,7 +88,7 @@ impl Sid {
             Sid::RolesCreate if on_instances => {
                 vec![bounds.below_path("role"), bounds.below_path("instance-profile")]
             }
-            Sid::RolesCreate | Sid::PassRoles => vec![bounds.below_path("role")],
+            Sid::RoleCreate | Sid::RolesCreate | Sid::PassRoles => vec![bounds.below_path("role")],
             Sid::ServiceRoles => vec![bounds.iam("role/aws-service-role/*")],
             // Route 53 knows no tags in conditions, and a zone's id says nothing.
             Sid::LookAtZones | Sid::ZoneChange | Sid::Records => {
@@ -137,6 +139,7 @@ impl Sid {
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
             Sid::LoadBalancingTag => bounds.tagged_by_create("elasticloadbalancing"),
+            Sid::RoleCreate => bounds.bounded(),
             Sid::AttachPolicies => {
                 let mut policies = vec![role::execution_policy(bounds.partition)];
                 policies.extend(on_instances.then(|| role::instance_policy(bounds.partition)));

@@ -56,6 +56,7 @@ pub(super) const ROWS: &[Row] = &[
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcAttribute",
+            "ec2:DescribeVpcBlockPublicAccessOptions",
             "ec2:DescribeVpcs",
             "ecs:DescribeCapacityProviders",
             "ecs:DescribeClusters",
@@ -304,7 +305,8 @@ pub(super) const ROWS: &[Row] = &[
         &["elasticloadbalancing:AddTags"],
     ),
     // IAM is narrowed by path, not by tag: a role's tags are not what makes it ours to pass on.
-    called(Sid::RolesCreate, DEPLOY, Needed::Always, &["iam:CreateRole"]),
+    called(Sid::RoleCreate, DEPLOY, Needed::Always, &["iam:CreateRole"]),
+    called(Sid::RoleCreate, DEPLOY, Needed::WithBoundary, &["iam:PutRolePermissionsBoundary"]),
     checked(Sid::RolesCreate, DEPLOY, Needed::Always, "CreateRole", &["iam:TagRole"]),
     called(Sid::RolesCreate, DEPLOY, Needed::OnInstances, &["iam:CreateInstanceProfile"]),
     checked(

@@ -391,8 +391,10 @@ mod tests {
             id: SubnetId::from(id),
             vpc: VpcId::from("vpc-1"),
             zone: None,
+            zone_id: None,
             cidr: None,
             public_addresses: None,
+            empty: None,
         };
         let template = launch_template::Output { id: template, version, data: None };
         (template, vec![subnet("subnet-b"), subnet("subnet-a")])

@@ -156,6 +156,7 @@ mod tests {
             arn: RoleArn::from("arn:aws:iam::123456789012:role/role-demo"),
             policies: None,
             trust: None,
+            boundary: None,
         };
         let it = |roles: &[&str]| Output {
             name: "profile-demo".into(),

@@ -390,6 +390,8 @@ mod tests {
             zone: None,
             cidr: None,
             public_addresses: None,
+            empty: None,
+            zone_id: None,
         };
         let group =
             security_group::Output { id: SecurityGroupId::from("sg-1"), vpc: VpcId::from("vpc-1") };

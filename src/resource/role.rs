@@ -1,4 +1,4 @@
-//! An IAM role: who may take it on, and the one managed policy that it gets.
+//! An IAM role: who may take it on, the one managed policy that it gets, and what bounds it.
 //!
 //! IAM has no regions: the stack's roles stand under a path of their own, which makes them listable.
 //! `ListRoles` returns no tags, so each role is read once more. A role on another path still takes
@@ -24,6 +24,8 @@ pub struct Output {
     pub policies: Option<Vec<String>>,
     /// The trust policy, decoded. `None` when not read.
     pub trust: Option<String>,
+    /// ARN of the policy that bounds it, if one does.
+    pub boundary: Option<String>,
 }
 
 /// The role that is wanted.
@@ -35,6 +37,8 @@ pub struct Role {
     pub trust: String,
     /// ARN of the managed policy that it gets.
     pub policy: String,
+    /// ARN of the policy that has to bound it. Without one, a boundary that somebody set stays.
+    pub boundary: Option<String>,
 }
 
 /// What IAM answers when it does not know a role, a profile or a policy of a role.
@@ -44,6 +48,7 @@ pub const BUSY: &str = "ConcurrentModification";
 
 const TRUST: &str = "AssumeRolePolicyDocument";
 const POLICY: &str = "ManagedPolicyArns";
+const BOUNDARY: &str = "PermissionsBoundary";
 
 impl Resource for Role {
     type Needs = ();
@@ -73,6 +78,8 @@ impl Resource for Role {
             .path(cx.names.iam_path())
             .role_name(cx.names.role(self.which))
             .assume_role_policy_document(&self.trust)
+            // From birth: an organisation may deny the creation of a role without one.
+            .set_permissions_boundary(self.boundary.clone())
             .set_tags(Some(tags(cx, node, DOING)?))
             .send()
             .await
@@ -86,6 +93,7 @@ impl Resource for Role {
             // A role is born without policies.
             policies: Some(Vec::new()),
             trust: Some(self.trust.clone()),
+            boundary: self.boundary.clone(),
         }))
     }
 
@@ -97,6 +105,10 @@ impl Resource for Role {
         // Policies that somebody else attached are theirs to keep.
         if let Some(policies) = it.policies.as_ref().filter(|all| !all.contains(&self.policy)) {
             differences.push(Difference::update(POLICY, policies.join(", "), &self.policy));
+        }
+        if let Some(wanted) = self.boundary.as_ref().filter(|_| it.boundary != self.boundary) {
+            let is = it.boundary.as_deref().unwrap_or("none");
+            differences.push(Difference::update(BOUNDARY, is, wanted));
         }
         differences
     }
@@ -113,16 +125,25 @@ impl Resource for Role {
         const NOT_YET: &[&str] = &["NoSuchEntity: role with name", BUSY];
         let mut it = it.clone();
         for difference in differences {
-            if difference.field == TRUST {
-                let update = cx.aws.iam.update_assume_role_policy().role_name(&it.name);
-                let update = update.policy_document(&self.trust).send().await;
-                update.doing("set the trust policy of the IAM role").wait_on(NOT_YET)?;
-                it.trust = Some(self.trust.clone());
-            } else {
-                let attach = cx.aws.iam.attach_role_policy().role_name(&it.name);
-                let attach = attach.policy_arn(&self.policy).send().await;
-                attach.doing("attach the managed policy to the IAM role").wait_on(NOT_YET)?;
-                it.policies.get_or_insert_default().push(self.policy.clone());
+            match difference.field.as_str() {
+                TRUST => {
+                    let update = cx.aws.iam.update_assume_role_policy().role_name(&it.name);
+                    let update = update.policy_document(&self.trust).send().await;
+                    update.doing("set the trust policy of the IAM role").wait_on(NOT_YET)?;
+                    it.trust = Some(self.trust.clone());
+                }
+                BOUNDARY => {
+                    let put = cx.aws.iam.put_role_permissions_boundary().role_name(&it.name);
+                    let put = put.set_permissions_boundary(self.boundary.clone()).send().await;
+                    put.doing("set the permissions boundary of the IAM role").wait_on(NOT_YET)?;
+                    it.boundary.clone_from(&self.boundary);
+                }
+                _ => {
+                    let attach = cx.aws.iam.attach_role_policy().role_name(&it.name);
+                    let attach = attach.policy_arn(&self.policy).send().await;
+                    attach.doing("attach the managed policy to the IAM role").wait_on(NOT_YET)?;
+                    it.policies.get_or_insert_default().push(self.policy.clone());
+                }
             }
         }
         Ok(Made::Ready(it))
@@ -223,6 +244,9 @@ async fn read(aws: &Aws, scope: &Scope, name: &str) -> Result<Option<Owned<Outpu
         arn: RoleArn::from(role.arn()),
         policies: Some(policies),
         trust: role.assume_role_policy_document().map(decoded),
+        boundary: role
+            .permissions_boundary()
+            .and_then(|boundary| boundary.permissions_boundary_arn.clone()),
     };
     Ok(Some(Owned { owner, id: it.name.clone(), seen: Seen::Present(it, Phase::Ready) }))
 }
@@ -305,12 +329,14 @@ mod tests {
             which: "instance",
             trust: instance_trust("aws"),
             policy: instance_policy("aws"),
+            boundary: None,
         };
         let it = |policies: Option<Vec<String>>, trust: &str| Output {
             name: "role".into(),
             arn: RoleArn::from("arn:aws:iam::123456789012:role/role"),
             policies,
             trust: Some(decoded(trust)),
+            boundary: None,
         };
         let encoded: String = wanted.trust.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let theirs = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned();
@@ -321,6 +347,28 @@ mod tests {
         let differences = wanted.drift(&it(Some(vec![theirs]), "%7B%7D"), &());
         let fields: Vec<_> = differences.iter().map(|d| d.field.as_str()).collect();
         assert_eq!(fields, [TRUST, POLICY]);
+    }
+
+    #[test]
+    fn a_boundary_is_set_when_one_is_asked_for_and_else_left_alone() {
+        let wanted = |boundary: Option<&str>| Role {
+            which: "instance",
+            trust: instance_trust("aws"),
+            policy: instance_policy("aws"),
+            boundary: boundary.map(str::to_owned),
+        };
+        let it = |boundary: Option<&str>| Output {
+            name: "role".into(),
+            arn: RoleArn::from("arn:aws:iam::123456789012:role/role"),
+            policies: None,
+            trust: None,
+            boundary: boundary.map(str::to_owned),
+        };
+        let differs = |asked, is| !wanted(asked).drift(&it(is), &()).is_empty();
+        assert!(!differs(None, Some("theirs")));
+        assert!(!differs(Some("ours"), Some("ours")));
+        assert!(differs(Some("ours"), None));
+        assert!(differs(Some("ours"), Some("theirs")));
     }
 
     #[test]

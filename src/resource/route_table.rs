@@ -356,14 +356,21 @@ mod tests {
     use super::*;
 
     fn needs(target: Target) -> (vpc::Output, Target, Vec<subnet::Output>) {
-        let vpc =
-            vpc::Output { id: "vpc-1".into(), cidr: None, dns_support: None, dns_hostnames: None };
+        let vpc = vpc::Output {
+            id: "vpc-1".into(),
+            cidr: None,
+            dns_support: None,
+            dns_hostnames: None,
+            blocks: None,
+        };
         let subnet = subnet::Output {
             id: "subnet-1".into(),
             vpc: "vpc-1".into(),
             zone: None,
             cidr: None,
             public_addresses: None,
+            empty: None,
+            zone_id: None,
         };
         (vpc, target, vec![subnet])
     }

@@ -122,7 +122,8 @@ pub struct Service {
 /// Targets sit in `initial` while a new load balancer is provisioned: with less grace, ECS would
 /// replace healthy tasks.
 const GRACE_PERIOD: i32 = 120;
-const PERCENTS: [i32; 2] = [75, 200];
+/// Least and most tasks during a deployment, in percent of what is wanted.
+pub const PERCENTS: [i32; 2] = [75, 200];
 /// First over the zones, then as few instances as their CPU allows.
 const PLACEMENT: [(PlacementStrategyType, &str); 2] = [
     (PlacementStrategyType::Spread, "attribute:ecs.availability-zone"),
@@ -714,6 +715,8 @@ mod tests {
             zone: None,
             cidr: None,
             public_addresses: None,
+            empty: None,
+            zone_id: None,
         };
         let group = security_group::Output { id: "sg-1".into(), vpc: "vpc-1".into() };
         let provider = capacity_provider::Output {

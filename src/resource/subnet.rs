@@ -19,10 +19,14 @@ pub struct Output {
     pub vpc: VpcId,
     /// Its zone.
     pub zone: Option<String>,
+    /// The id of its zone, which means the same in every account.
+    pub zone_id: Option<String>,
     /// Its range.
     pub cidr: Option<String>,
     /// Whether what starts in it gets a public address.
     pub public_addresses: Option<bool>,
+    /// Whether nothing stands in it: all of its addresses are free.
+    pub empty: Option<bool>,
 }
 
 /// The subnet that is wanted.
@@ -91,8 +95,18 @@ impl Resource for Subnet {
             }
         };
         fixed("VpcId", Some(it.vpc.as_str()), vpc.id.as_str());
-        fixed("AvailabilityZone", it.zone.as_deref(), &self.zone);
         fixed("CidrBlock", it.cidr.as_deref(), &self.cidr.to_string());
+        const ZONE: &str = "AvailabilityZone";
+        match it.zone.as_deref().filter(|zone| *zone != self.zone) {
+            // Another one takes its place, as long as nothing stands in it.
+            Some(zone) if it.empty == Some(true) => {
+                differences.push(Difference::remake(ZONE, zone, &self.zone));
+            }
+            Some(zone) => {
+                differences.push(Difference::replacement(ZONE, zone, &self.zone, why));
+            }
+            None => {}
+        }
         let public = it.public_addresses.as_ref();
         compare(&mut differences, "MapPublicIpOnLaunch", public, &self.public_addresses);
         differences
@@ -133,8 +147,53 @@ impl From<&aws_sdk_ec2::types::Subnet> for Output {
             id: SubnetId::from(subnet.subnet_id().unwrap_or_default()),
             vpc: VpcId::from(subnet.vpc_id().unwrap_or_default()),
             zone: subnet.availability_zone().map(str::to_owned),
+            zone_id: subnet.availability_zone_id().map(str::to_owned),
             cidr: subnet.cidr_block().map(str::to_owned),
             public_addresses: subnet.map_public_ip_on_launch(),
+            empty: is_empty(subnet),
         }
+    }
+}
+
+/// Whether every address of a subnet is free that AWS gives out: all but five.
+fn is_empty(subnet: &aws_sdk_ec2::types::Subnet) -> Option<bool> {
+    let cidr: Ipv4Net = subnet.cidr_block()?.parse().ok()?;
+    let all = 1_i64.checked_shl(32 - u32::from(cidr.prefix_len()))?;
+    Some(i64::from(subnet.available_ip_address_count()?) >= all - 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Remedy;
+    use super::*;
+
+    #[test]
+    fn an_empty_subnet_is_remade_in_another_zone_and_one_in_use_stays() {
+        let wanted = Subnet {
+            zone: "eu-west-1b".into(),
+            cidr: "10.0.0.0/18".parse().unwrap(),
+            public_addresses: true,
+        };
+        let drift = |free: Option<i32>| {
+            let subnet = aws_sdk_ec2::types::Subnet::builder()
+                .vpc_id("vpc-1")
+                .availability_zone("eu-west-1a")
+                .cidr_block("10.0.0.0/18")
+                .map_public_ip_on_launch(true)
+                .set_available_ip_address_count(free);
+            let vpc = vpc::Output {
+                id: VpcId::from("vpc-1"),
+                cidr: None,
+                dns_support: None,
+                dns_hostnames: None,
+                blocks: None,
+            };
+            let differences = wanted.drift(&Output::from(&subnet.build()), &vpc);
+            assert_eq!(differences.len(), 1, "{differences:?}");
+            differences[0].remedy.clone()
+        };
+        assert_eq!(drift(Some(16_379)), Remedy::Remake);
+        assert!(matches!(drift(Some(16_378)), Remedy::Replacement(_)));
+        assert!(matches!(drift(None), Remedy::Replacement(_)));
     }
 }

@@ -258,6 +258,7 @@ mod tests {
             cidr: None,
             dns_support: None,
             dns_hostnames: None,
+            blocks: None,
         };
         let described = Description::builder()
             .health_check_path("/")

@@ -452,6 +452,7 @@ mod tests {
             arn: "arn:aws:iam::1:role/execution".into(),
             policies: None,
             trust: None,
+            boundary: None,
         };
         (role, log_group::Output { name: "/ecsup/demo/web".into(), retention_days: None })
     }

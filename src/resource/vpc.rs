@@ -1,6 +1,9 @@
 //! The VPC: a network of the stack's own, with DNS names inside.
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName, VpcState};
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, BlockPublicAccessMode, BlockPublicAccessStates, ResourceType,
+    VpcAttributeName, VpcState,
+};
 use futures::future::try_join_all;
 use ipnet::Ipv4Net;
 
@@ -20,6 +23,32 @@ pub struct Output {
     pub dns_support: Option<bool>,
     /// Whether instances get names. `None` when not read.
     pub dns_hostnames: Option<bool>,
+    /// What VPC Block Public Access keeps from it. `None` when not read.
+    pub blocks: Option<BlockMode>,
+}
+
+/// What VPC Block Public Access keeps from a VPC: an account's own setting for a region, which may
+/// leave out a VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockMode {
+    /// Nothing.
+    Off,
+    /// What comes in. What goes out may do so only through NAT gateways.
+    Ingress,
+    /// Everything between the VPC and the internet.
+    Bidirectional,
+}
+
+impl BlockMode {
+    /// Reads it as AWS writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "block-ingress" => Some(Self::Ingress),
+            "block-bidirectional" => Some(Self::Bidirectional),
+            _ => None,
+        }
+    }
 }
 
 /// The VPC that is wanted.
@@ -54,9 +83,11 @@ impl Resource for Vpc {
                 Some(VpcState::Pending) => Phase::Coming("the VPC to become available".into()),
                 _ => Phase::Ready,
             };
-            let seen =
-                Seen::Present(Output { id: id.clone(), cidr, dns_support, dns_hostnames }, phase);
-            Ok(Owned { owner, id: id.into(), seen })
+            let blocks = vpc.block_public_access_states();
+            let blocks = blocks.and_then(BlockPublicAccessStates::internet_gateway_block_mode);
+            let blocks = blocks.map(BlockPublicAccessMode::as_str).and_then(BlockMode::parse);
+            let it = Output { id: id.clone(), cidr, dns_support, dns_hostnames, blocks };
+            Ok(Owned { owner, id: id.into(), seen: Seen::Present(it, phase) })
         });
         try_join_all(read).await
     }
@@ -80,6 +111,7 @@ impl Resource for Vpc {
             // What a VPC made by API is born with.
             dns_support: Some(true),
             dns_hostnames: Some(false),
+            blocks: None,
         }))
     }
 
@@ -150,6 +182,7 @@ mod tests {
             cidr: Some(cidr.into()),
             dns_support: None,
             dns_hostnames,
+            blocks: None,
         };
         assert_eq!(wanted.drift(&it("10.0.0.0/16", Some(true)), &()), []);
         let differences = wanted.drift(&it("10.1.0.0/16", Some(false)), &());

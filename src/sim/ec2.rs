@@ -14,6 +14,7 @@
 //! | `nat-gateway.failing` | 5 to 30 | "Creating": accepted, and then fails |
 //! | `nat-gateway.deleting` | 45 to 120 | "States and durations" |
 //! | `instance.pending` | 20 to 40 | "States and durations" |
+//! | `instance.failing` | 2 to 6 | "Accounts": a key that may not be used |
 //! | `instance.shutting-down` | 30 to 120 | "States and durations" |
 
 use std::collections::BTreeMap;
@@ -72,6 +73,8 @@ const FAILING_NAT: &str = "nat-gateway.failing";
 const DELETING_NAT: &str = "nat-gateway.deleting";
 /// Until an instance runs.
 const PENDING_INSTANCE: &str = "instance.pending";
+/// Until an instance that cannot start goes.
+const FAILING_INSTANCE: &str = "instance.failing";
 /// Until an instance is terminated and its interfaces go.
 const SHUTTING_DOWN: &str = "instance.shutting-down";
 /// How long the listings show what is deleted, terminated or failed.
@@ -152,6 +155,7 @@ fn look(world: &World, operation: &str, input: &Value) -> Answer {
     match operation {
         "DescribeVpcs" => describe::<vpc::Vpc>(world, input, "VpcIds", "Vpcs"),
         "DescribeVpcAttribute" => vpc::describe_attribute(world, input),
+        "DescribeVpcBlockPublicAccessOptions" => Ok(vpc::describe_block_public_access(world)),
         "DescribeSubnets" => describe::<subnet::Subnet>(world, input, "SubnetIds", "Subnets"),
         "DescribeInternetGateways" => describe::<internet_gateway::InternetGateway>(
             world,
@@ -182,7 +186,7 @@ fn look(world: &World, operation: &str, input: &Value) -> Answer {
             "NetworkInterfaceIds",
             "NetworkInterfaces",
         ),
-        "DescribeInstanceTypes" => instance_type::describe(input),
+        "DescribeInstanceTypes" => instance_type::describe(world, input),
         "DescribeInstanceTypeOfferings" => instance_type::describe_offerings(world, input),
         "DescribeAvailabilityZones" => zone::describe(world, input),
         "DescribeImages" => image::describe(input),

@@ -84,6 +84,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
         "GetRole" => role::get_role(world, input),
         "ListRoles" => role::list_roles(world, input),
         "DeleteRole" => role::delete_role(world, input),
+        "PutRolePermissionsBoundary" => role::put_permissions_boundary(world, input),
         "UpdateAssumeRolePolicy" => role::update_assume_role_policy(world, input),
         "TagRole" => tag::tag_role(world, input),
         "UntagRole" => tag::untag_role(world, input),

@@ -17,10 +17,24 @@ pub struct Scenario {
     /// The account has never used ECS, Auto Scaling or load balancing: no service-linked roles.
     pub fresh_account: bool,
     /// Account quotas that differ from AWS's defaults, by name: `vpcs`, `addresses`, `gateways`,
-    /// `nat-gateways-per-zone`, `vcpus`, `load-balancers`.
+    /// `nat-gateways-per-zone`, `vcpus`, `fargate-vcpus`, `load-balancers`.
     pub quotas: BTreeMap<String, usize>,
     /// How much smaller than AWS's the token buckets are; 1 when 0.
     pub throttle: u32,
+    /// What zones lack besides what is known, by zone id: `nat-gateways`, `load-balancers`,
+    /// `instances`, `fargate`.
+    pub zones_without: BTreeMap<String, Vec<String>>,
+    /// What VPC Block Public Access blocks: `block-ingress` or `block-bidirectional`.
+    pub block_public_access: Option<String>,
+    /// Volumes are encrypted with a customer's key by default, and Auto Scaling may not use it.
+    pub unusable_key: bool,
+    /// The account is on AWS's Free plan.
+    pub free_plan: bool,
+    /// ARN of the permissions boundary without which the organisation lets nobody make a role.
+    pub boundary: Option<String>,
+    /// Which look-ups an endpoint answers thinly that is not quite AWS: `instance-types` and
+    /// `offerings` with none, `network-info` without that part.
+    pub thin: Vec<String>,
     /// Which way the facts in doubt fall: see `docs/aws-facts.md`. Labels such as
     /// `force-delete-keeps-hooked-instances`.
     pub doubts: Vec<String>,
@@ -30,6 +44,11 @@ impl Scenario {
     /// A quota of the account.
     pub fn quota(&self, name: &str, usual: usize) -> usize {
         self.quotas.get(name).copied().unwrap_or(usual)
+    }
+
+    /// Whether a look-up is answered thinly.
+    pub fn is_thin(&self, look: &str) -> bool {
+        self.thin.iter().any(|it| it == look)
     }
 
     /// Whether a fact in doubt falls the other way.
@@ -55,7 +74,7 @@ impl Named {
 }
 
 /// Every world that has a name.
-pub const NAMED: [Named; 9] = [
+pub const NAMED: &[Named] = &[
     Named { name: "usual", about: "nothing unusual happens", make: Scenario::default },
     Named {
         name: "fresh-account",
@@ -97,6 +116,47 @@ pub const NAMED: [Named; 9] = [
         about: "NAT gateways take five to eight minutes",
         make: || slow(&[("nat-gateway.pending", 300.0..=480.0)]),
     },
+    Named {
+        name: "no-internet",
+        about: "VPC Block Public Access blocks what goes in and what goes out",
+        make: || blocking("block-bidirectional"),
+    },
+    Named {
+        name: "no-ingress",
+        about: "VPC Block Public Access blocks what comes in",
+        make: || blocking("block-ingress"),
+    },
+    Named {
+        name: "customer-key",
+        about: "volumes are encrypted with a key that Auto Scaling may not use",
+        make: || Scenario { unusable_key: true, ..Scenario::default() },
+    },
+    Named {
+        name: "free-plan",
+        about: "the account is on AWS's Free plan",
+        make: || Scenario { free_plan: true, ..Scenario::default() },
+    },
+    Named {
+        name: "vcpu-quota",
+        about: "the account may run two vCPUs",
+        make: || Scenario {
+            quotas: quotas(&[("vcpus", 2), ("fargate-vcpus", 0)]),
+            ..Scenario::default()
+        },
+    },
+    Named {
+        name: "zone-without-nat",
+        about: "the first zone has no NAT gateways",
+        make: || Scenario {
+            zones_without: without(&[("use1-az1", "nat-gateways")]),
+            ..Scenario::default()
+        },
+    },
+    Named {
+        name: "demanded-boundary",
+        about: "the organisation demands a permissions boundary on every role",
+        make: || Scenario { boundary: Some(BOUNDARY.to_owned()), ..Scenario::default() },
+    },
 ];
 
 /// A world by its name.
@@ -106,6 +166,17 @@ pub fn named(name: &str) -> Option<&'static Named> {
 
 fn quotas(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
     of.iter().map(|(name, quota)| ((*name).to_owned(), *quota)).collect()
+}
+
+/// The permissions boundary that `demanded-boundary` demands.
+pub const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
+
+fn blocking(mode: &str) -> Scenario {
+    Scenario { block_public_access: Some(mode.to_owned()), ..Scenario::default() }
+}
+
+fn without(zones: &[(&str, &str)]) -> BTreeMap<String, Vec<String>> {
+    zones.iter().map(|(zone, lacks)| ((*zone).to_owned(), vec![(*lacks).to_owned()])).collect()
 }
 
 fn slow(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {

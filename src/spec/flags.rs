@@ -43,6 +43,17 @@ pub struct ServiceFlags {
     )]
     pub tags: Vec<String>,
 
+    /// Policy that has to bound every IAM role of the stack [default: none, and a boundary that a
+    /// role has stays]
+    #[arg(
+        long,
+        env = "ECSUP_PERMISSIONS_BOUNDARY",
+        help_heading = STACK,
+        value_name = "ARN",
+        hide_env_values = true
+    )]
+    pub permissions_boundary: Option<String>,
+
     /// Name of the service [default: worker for internal-worker, otherwise web]
     #[arg(
         long,
@@ -184,6 +195,18 @@ pub struct ServiceFlags {
     )]
     pub vpc_cidr: Option<String>,
 
+    /// The two availability zones, by name or id, with a comma [default: those that the stack has,
+    /// or the first two that can hold it]
+    #[arg(
+        long,
+        env = "ECSUP_ZONES",
+        help_heading = NETWORK,
+        value_name = "ZONE,ZONE",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub zones: Vec<String>,
+
     /// NAT gateways of the private subnets [default: per-zone]
     #[arg(long, env = "ECSUP_NAT", help_heading = NETWORK, value_enum, hide_env_values = true)]
     pub nat: Option<Nat>,
@@ -274,6 +297,7 @@ mod tests {
     fn lists_split_at_commas_except_in_environment_variables() {
         let flags = parse(&["--allow", "10.0.0.0/8,192.0.2.0/24", "--tag", "a=1,b=2"]);
         assert_eq!(flags.allow, ["10.0.0.0/8", "192.0.2.0/24"]);
+        assert_eq!(parse(&["--zones", "eu-west-1a,euw1-az2"]).zones, ["eu-west-1a", "euw1-az2"]);
         assert_eq!(flags.tags, ["a=1", "b=2"]);
         let flags = parse(&["--env", "HOSTS=a,b", "--env", "EMPTY="]);
         assert_eq!(flags.env, [EnvValue::from("HOSTS=a,b"), EnvValue::from("EMPTY=")]);

@@ -66,6 +66,32 @@ pub(super) fn usable_addresses(subnet: Ipv4Net) -> u32 {
     (1_u32 << (32 - u32::from(subnet.prefix_len()).max(1))).saturating_sub(RESERVED)
 }
 
+/// Checks two zones, each by its name or by its id. Whether they are there, only AWS knows.
+pub(super) fn check_zones(typed: &[String]) -> Result<[String; 2], String> {
+    let zones: Vec<_> = typed.iter().map(|zone| zone.trim()).collect();
+    let is_zone = |zone: &&str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let by_name = || {
+            let region = zone.strip_suffix(|last: char| last.is_ascii_lowercase());
+            region.is_some_and(|region| region.ends_with(|last: char| last.is_ascii_digit()))
+        };
+        let by_id = || {
+            zone.rsplit_once("-az")
+                .is_some_and(|(region, number)| !region.is_empty() && number.parse::<u8>().is_ok())
+        };
+        zone.contains('-') && zone.bytes().all(plain) && (by_name() || by_id())
+    };
+    match zones.as_slice() {
+        [first, second] if first == second => {
+            Err("must be two different zones: a load balancer needs them".into())
+        }
+        [first, second] if [first, second].into_iter().all(is_zone) => {
+            Ok([(*first).to_owned(), (*second).to_owned()])
+        }
+        _ => Err("must be two zones, by name or id, such as `eu-west-1a,euw1-az2`".into()),
+    }
+}
+
 /// Checks one range that may reach the load balancer, given those before it.
 pub(super) fn check_allowed(text: &str, before: &[Ipv4Net]) -> Result<Ipv4Net, String> {
     let range = parse(text)?;
@@ -122,6 +148,31 @@ mod tests {
         assert_eq!(it.private.map(text), ["192.168.7.192/27", "192.168.7.224/27"]);
         assert_eq!(usable_addresses(it.private[0]), 27);
         assert!(check_vpc("192.168.7.128/26", true).is_err());
+    }
+
+    #[test]
+    fn zones_are_two_by_name_or_by_id() {
+        let check = |typed: &str| {
+            check_zones(&typed.split(',').map(str::to_owned).collect::<Vec<_>>()).ok()
+        };
+        let pair = |one: &str, other: &str| Some([one.to_owned(), other.to_owned()]);
+        assert_eq!(check("eu-west-1a,euw1-az2"), pair("eu-west-1a", "euw1-az2"));
+        assert_eq!(
+            check("us-gov-west-1a, us-gov-west-1b"),
+            pair("us-gov-west-1a", "us-gov-west-1b")
+        );
+        for typed in [
+            "",
+            "eu-west-1a",
+            "eu-west-1a,eu-west-1a",
+            "a,b",
+            "eu-west-1,eu-west-2",
+            "eu-west-1a,eu-west-1b,eu-west-1c",
+            "euw1-az,euw1-az2",
+            "EU-WEST-1A,eu-west-1b",
+        ] {
+            assert_eq!(check(typed), None, "{typed}");
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             public: [range("10.0.0.0/18"), range("10.0.64.0/18")],
             private: [range("10.0.128.0/18"), range("10.0.192.0/18")],
             nat: Nat::PerZone,
+            zones: None,
         },
         capacity: Capacity::Instances(Instances {
             instance_type: "c5.xlarge".into(),
@@ -67,6 +68,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             host: "worker.internal-worker.internal".into(),
         }),
         tags: BTreeMap::new(),
+        permissions_boundary: None,
     };
     assert_eq!(spec, expected);
 }
@@ -119,6 +121,28 @@ fn machine_images_are_kept_refreshed_or_pinned() {
     assert_eq!(ami(&refresh), Ami::Latest { refresh: true });
     let pinned = ServiceFlags { ami: text("ami-0123456789abcdef0"), ..flags(Pattern::PublicApi) };
     assert_eq!(ami(&pinned), Ami::Exactly("ami-0123456789abcdef0".into()));
+}
+
+#[test]
+fn a_boundary_is_the_arn_of_a_managed_policy() {
+    for arn in [
+        "arn:aws:iam::123456789012:policy/boundary",
+        "arn:aws:iam::aws:policy/PowerUserAccess",
+        "arn:aws-cn:iam::123456789012:policy/team/ops/boundary",
+    ] {
+        assert_eq!(check_boundary(arn).as_deref(), Ok(arn));
+    }
+    for text in [
+        "",
+        "boundary",
+        "arn:aws:iam::123456789012:role/boundary",
+        "arn:aws:iam::123456789012:policy/",
+        "arn:aws:iam::1234:policy/boundary",
+        "arn:aws:iam:eu-west-1:123456789012:policy/boundary",
+        "arn:aws:s3:::policy/boundary",
+    ] {
+        assert!(check_boundary(text).is_err(), "{text}");
+    }
 }
 
 #[test]
@@ -312,15 +336,15 @@ prop_compose! {
         (stack, service, image, health_path) in (maybe(), maybe(), maybe(), maybe()),
         (cpu, memory, port, count) in (maybe(), maybe(), maybe(), maybe()),
         (instance_type, ami, min_size, max_size) in (maybe(), maybe(), maybe(), maybe()),
-        (vpc_cidr, zone, host) in (maybe(), maybe(), maybe()),
-        (allow, tags, env) in (some(), some(), some()),
+        (vpc_cidr, zone, host, permissions_boundary) in (maybe(), maybe(), maybe(), maybe()),
+        (allow, tags, env, zones) in (some(), some(), some(), some()),
         (refresh_ami, no_dns) in (any::<bool>(), any::<bool>()),
     ) -> ServiceFlags {
         ServiceFlags {
             pattern, stack, tags, service, image, cpu, memory, port, count,
             env: env.into_iter().map(EnvValue::from).collect(),
             health_path, instance_type, ami, refresh_ami, min_size, max_size,
-            vpc_cidr, nat, allow, zone, host, no_dns,
+            vpc_cidr, zones, nat, allow, zone, host, no_dns, permissions_boundary,
         }
     }
 }

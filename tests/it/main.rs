@@ -1,5 +1,6 @@
 //! One integration-test binary: each one links the SDK again.
 
+mod accounts;
 mod command_line;
 mod emulator;
 mod figures;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "123456789012";
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 
 fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
@@ -28,6 +29,7 @@ fn role(name: &str) -> String {
 fn printed(patterns: &[Pattern], parts: &[Part], stack: Option<&str>) -> Policy {
     let stack = stack.map(|name| name.parse().expect("a stack's name"));
     let bounds = Bounds::new(Some(REGION), Some(ACCOUNT), stack);
+    let bounds = bounds.with_boundary(BOUNDARY.to_owned());
     let text = permissions::policy(patterns, parts, &bounds).to_json();
     Policy::parse(&text).expect("the simulator understands the policy")
 }
@@ -169,7 +171,21 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ("ec2", "CreateLaunchTemplateVersion", json!({ "LaunchTemplateId": "lt-1" })),
         ("ec2", "DeleteLaunchTemplate", json!({ "LaunchTemplateId": "lt-1" })),
         ("ec2", "TerminateInstances", json!({ "InstanceIds": ["i-1"] })),
-        ("iam", "CreateRole", json!({ "Path": path, "RoleName": instance, "Tags": tags })),
+        (
+            "iam",
+            "CreateRole",
+            json!({
+                "Path": path,
+                "RoleName": instance,
+                "PermissionsBoundary": BOUNDARY,
+                "Tags": tags,
+            }),
+        ),
+        (
+            "iam",
+            "PutRolePermissionsBoundary",
+            json!({ "RoleName": instance, "PermissionsBoundary": BOUNDARY }),
+        ),
         (
             "iam",
             "AttachRolePolicy",
@@ -425,6 +441,36 @@ fn roles_are_bound_by_path_policy_and_service() {
     // A role that is not there has no path that IAM could see.
     let missing = json!({ "RoleName": "role-us-east-1-demo-missing" });
     assert!(!refused("iam", "GetRole", missing));
+}
+
+#[test]
+fn a_boundary_that_is_demanded_cannot_be_left_out_or_exchanged() {
+    let unbounded = Bounds::new(Some(REGION), Some(ACCOUNT), None);
+    let patterns = Pattern::value_variants();
+    let policy = |bounds: Bounds| {
+        let text = permissions::policy(patterns, &Part::ALL, &bounds).to_json();
+        Policy::parse(&text).expect("the simulator understands the policy")
+    };
+    let bounded = policy(unbounded.clone().with_boundary(BOUNDARY.to_owned()));
+    let unbounded = policy(unbounded);
+    let demo = view("demo");
+    let allowed = |policy: &Policy, operation: &'static str, boundary: Option<&str>| {
+        let name = "role-us-east-1-demo-instance";
+        let path = format!("/ecsup/{REGION}/demo/");
+        let mut input = json!({ "RoleName": name, "Path": path });
+        if let Some(boundary) = boundary {
+            input["PermissionsBoundary"] = json!(boundary);
+        }
+        refused(policy, &required(&demo, &("iam", operation, input)), true).is_none()
+    };
+    let other = Some("arn:aws:iam::aws:policy/AdministratorAccess");
+    for operation in ["CreateRole", "PutRolePermissionsBoundary"] {
+        assert!(allowed(&bounded, operation, Some(BOUNDARY)), "{operation}");
+        assert!(!allowed(&bounded, operation, other), "{operation}");
+    }
+    assert!(!allowed(&bounded, "CreateRole", None));
+    assert!(allowed(&unbounded, "CreateRole", None));
+    assert!(!allowed(&unbounded, "PutRolePermissionsBoundary", Some(BOUNDARY)));
 }
 
 #[test]

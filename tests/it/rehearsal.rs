@@ -35,7 +35,8 @@ fn a_death_is_an_act_of_its_own() {
     assert_eq!(read("command"), titles);
     assert_eq!(read("outcome"), ["died", "done", "done", "done", "done"]);
     assert_eq!(acts[0]["died_at"]["call"], 60);
-    assert_eq!(acts[0]["calls"], 60);
+    // Others may be on their way at that very moment.
+    assert!(acts[0]["calls"].as_u64() >= Some(60), "{}", acts[0]["calls"]);
     for act in acts {
         let phases = act["phases"].as_object().unwrap().values();
         let sum: u64 = phases.map(|calls| calls.as_u64().unwrap()).sum();

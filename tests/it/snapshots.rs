@@ -277,7 +277,7 @@ fn moto_instances_that_cannot_be_had() {
     --- stdout
 
     --- stderr
-    error: --instance-type `c5.xlarge`: `c5.xlarge` has 4096 CPU units for tasks, and one task needs 8192
+    error: --instance-type `c5.xlarge`: `c5.xlarge` has 4096 CPU units for tasks, and one task needs 8192: say --cpu 4096 or less, or take a larger --instance-type
     hint: nothing was changed; `ecsup deploy --help` lists what each flag takes
     ");
     insta::assert_snapshot!(deploy(&["--memory", "65536"]), @r"

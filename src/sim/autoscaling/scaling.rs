@@ -171,9 +171,12 @@ fn watch_start(world: &mut World, name: String, id: String) {
             State::Pending => watch_start(world, name, id),
             State::Running => lifecycle::hold(world, &name, &id, Transition::Launching),
             State::Ending | State::Gone => {
-                let message = "Instance became unhealthy while waiting for instance to be in \
-                               InService state.";
-                fail_start(world, &name, &id, message);
+                let reason = ec2::instance(world, &id).map(|it| it.reason).unwrap_or_default();
+                let message = format!(
+                    "Instance became unhealthy while waiting for instance to be in InService \
+                     state. Termination Reason: {reason}"
+                );
+                fail_start(world, &name, &id, &message);
             }
         }
     });

@@ -312,6 +312,11 @@ pub fn terminate(world: &mut World, input: &Value) -> Answer {
 /// Terminates an instance, if it is not already on its way. Its agent is told at once; its
 /// interfaces go last.
 pub fn shut_down(world: &mut World, id: &str) {
+    shut_down_for(world, id, "User initiated");
+}
+
+/// Terminates an instance for a reason.
+pub fn shut_down_for(world: &mut World, id: &str, reason: &str) {
     let entry = world.ec2.instances.get_mut(id);
     let Some(entry) =
         entry.filter(|entry| matches!(entry.it.state, State::Pending | State::Running))
@@ -319,7 +324,7 @@ pub fn shut_down(world: &mut World, id: &str) {
         return;
     };
     entry.it.state = State::ShuttingDown;
-    "User initiated".clone_into(&mut entry.it.reason);
+    reason.clone_into(&mut entry.it.reason);
     let name = entry.it.key.clone();
     agent::dies(world, id);
     let later = world.dice.delay(SHUTTING_DOWN, &name, 30.0..=120.0);
@@ -367,6 +372,8 @@ pub struct InstanceView {
     pub user_data: String,
     /// Name of its instance profile.
     pub profile: Option<String>,
+    /// Why it goes.
+    pub reason: String,
     /// Its tags.
     pub tags: Tags,
 }
@@ -382,6 +389,7 @@ pub fn view(entry: &Entry<Instance>) -> InstanceView {
         state: it.state.name().to_owned(),
         user_data: it.user_data.clone(),
         profile: it.profile.clone(),
+        reason: it.reason.clone(),
         tags: entry.tags.clone(),
     }
 }

@@ -4,13 +4,13 @@
 
 use serde_json::{Value, json};
 
-use super::instance::{Instance, State};
+use super::instance::{self, Instance, State};
 use super::instance_type::InstanceType;
 use super::launch_template_data::{Launch, resolve};
 use super::subnet::Subnet;
 use super::table::{Entry, find, make_visible, visible};
 use super::volume::Volume;
-use super::{NewInterface, PENDING_INSTANCE, interface, launch_template};
+use super::{FAILING_INSTANCE, NewInterface, PENDING_INSTANCE, interface, launch_template};
 use crate::sim::ecs::agent;
 use crate::sim::fields::{Fields, Tags};
 use crate::sim::refusal::Refusal;
@@ -105,9 +105,15 @@ fn within_limits(
     subnet: &Entry<Subnet>,
 ) -> Result<(), Refusal> {
     let name = kind.name;
+    if world.scenario.free_plan && !kind.is_free() {
+        let message = "The specified instance type is not eligible for Free Tier. For a list of \
+                       Free Tier instance types, run 'describe-instance-types' with the filter \
+                       'free-tier-eligible=true'.";
+        return Err(Refusal::new("InvalidParameterCombination", message));
+    }
     if world.scenario.no_capacity {
         let zone = &subnet.it.zone;
-        let mut others = kind.zones(&world.region);
+        let mut others = kind.zones(world);
         others.retain(|other| other != zone);
         let message = format!(
             "We currently do not have sufficient {name} capacity in the Availability Zone you \
@@ -192,8 +198,14 @@ fn start(
         let volume = Volume { instance: Some(id.clone()), device, goes_with_instance };
         make_visible(world, visible, born(data, "volume"), volume);
     }
-    let later = world.dice.delay(PENDING_INSTANCE, &key, 20.0..=40.0);
     let starting = id.clone();
+    if world.scenario.unusable_key {
+        // Found out only when the volume is to be attached.
+        let later = world.dice.delay(FAILING_INSTANCE, &key, 2.0..=6.0);
+        world.after(later, move |world| fail(world, &starting));
+        return id;
+    }
+    let later = world.dice.delay(PENDING_INSTANCE, &key, 20.0..=40.0);
     world.after(later, move |world| {
         let instance = world.ec2.instances.get_mut(&starting);
         if let Some(instance) = instance.filter(|it| it.it.state == State::Pending) {
@@ -202,4 +214,9 @@ fn start(
         }
     });
     id
+}
+
+/// EC2 cannot use the key of the instance's volumes: it goes before it has run.
+fn fail(world: &mut World, id: &str) {
+    instance::shut_down_for(world, id, "Client.InternalError: Client error on launch");
 }

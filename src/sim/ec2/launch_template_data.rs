@@ -102,7 +102,7 @@ pub fn resolve(
     }
     let (groups, public, interface_goes) = network(world, data, subnet)?;
     if let Some(subnet) = subnet {
-        let zones = kind.zones(&world.region);
+        let zones = kind.zones(world);
         if !zones.contains(&subnet.it.zone) {
             let message = format!(
                 "Your requested instance type ({}) is not supported in your requested Availability \

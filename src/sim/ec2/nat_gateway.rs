@@ -12,7 +12,9 @@ use super::interface;
 use super::query::{lacks, missing};
 use super::subnet::Subnet;
 use super::table::{Entry, Kind, Table, find, make};
-use super::{DELETING_NAT, Ec2, FAILING_NAT, NewInterface, PENDING_NAT, REMEMBERED, tag, vpc};
+use super::{
+    DELETING_NAT, Ec2, FAILING_NAT, NewInterface, PENDING_NAT, REMEMBERED, tag, vpc, zone,
+};
 use crate::sim::fields::{Fields, tag_list};
 use crate::sim::refusal::{Answer, Refusal};
 use crate::sim::world::{World, key};
@@ -167,6 +169,10 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     let subnet = find::<Subnet>(world, subnet)?.clone();
     let allocation = input.some_text("AllocationId").ok_or_else(|| missing("AllocationId"))?;
     let allocation = find::<Address>(world, allocation)?.clone();
+    if zone::lacks(world, &subnet.it.zone, zone::NAT_GATEWAYS) {
+        let message = "Nat Gateway is not available in this availability zone";
+        return Err(Refusal::new("NotAvailableInZone", message));
+    }
     let in_zone = world.ec2.nat_gateways.all().filter(|gateway| {
         let place = world.ec2.subnets.get(&gateway.it.subnet);
         gateway.it.holds() && place.is_some_and(|place| place.it.zone == subnet.it.zone)

@@ -3,16 +3,20 @@
 use super::route::Target;
 use super::route_table::default_route;
 use super::security_group_rule::lets_through;
+use super::vpc::block_mode;
 use crate::sim::world::World;
 
 use super::nat_gateway::State;
 
 /// Whether something in a subnet gets out to the internet now: by its own public address through an
-/// internet gateway, or through a NAT gateway that works and itself gets out.
+/// internet gateway, or through a NAT gateway that works and itself gets out. VPC Block Public Access
+/// may keep both from it, or the first.
 pub fn way_out(world: &World, subnet: &str, public_address: bool) -> bool {
     let Some(subnet) = world.ec2.subnets.get(subnet) else { return false };
+    let blocked = block_mode(world);
     match default_route(world, subnet) {
-        Some(Target::Internet(_)) => public_address,
+        Some(Target::Internet(_)) => public_address && blocked == "off",
+        Some(Target::Nat(_)) if blocked == "block-bidirectional" => false,
         Some(Target::Nat(id)) => {
             let gateway = world.ec2.nat_gateways.get(id);
             let gateway = gateway.filter(|gateway| gateway.it.state == State::Available);

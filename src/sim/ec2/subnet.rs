@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::query::{invalid, lacks, missing};
 use super::table::{Entry, Kind, Table, find, find_mut, make};
-use super::vpc::{Vpc, range};
+use super::vpc::{Vpc, block_mode, range};
 use super::{Ec2, PENDING_SUBNET, tag, zone};
 use crate::sim::fields::{Fields, tag_list};
 use crate::sim::refusal::{Answer, Refusal};
@@ -101,6 +101,7 @@ impl Kind for Subnet {
             "EnableDns64": false,
             "MapCustomerOwnedIpOnLaunch": false,
             "OwnerId": ACCOUNT,
+            "BlockPublicAccessStates": { "InternetGatewayBlockMode": block_mode(world) },
             "Tags": tag_list(&entry.tags),
         })
     }
@@ -205,7 +206,7 @@ fn wanted_zone(world: &World, input: &Value) -> Result<String, Refusal> {
         }
         (Some(name), None) => (name, "availabilityZone"),
         (None, Some(id)) => (id, "availabilityZoneId"),
-        (None, None) => return Ok(zones[0].clone()),
+        (None, None) => return Ok(format!("{}a", world.region)),
     };
     let found = zones.iter().find(|zone| *zone == given || zone::id_of(zone) == given);
     found.cloned().ok_or_else(|| {

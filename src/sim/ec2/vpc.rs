@@ -96,9 +96,32 @@ impl Kind for Vpc {
             "InstanceTenancy": vpc.tenancy,
             "IsDefault": false,
             "OwnerId": ACCOUNT,
+            "BlockPublicAccessStates": { "InternetGatewayBlockMode": block_mode(world) },
             "Tags": tag_list(&entry.tags),
         })
     }
+}
+
+/// What the region's VPC Block Public Access blocks: `off`, `block-ingress` or
+/// `block-bidirectional`.
+pub fn block_mode(world: &World) -> &str {
+    world.scenario.block_public_access.as_deref().unwrap_or("off")
+}
+
+/// `DescribeVpcBlockPublicAccessOptions`.
+pub fn describe_block_public_access(world: &World) -> Value {
+    let mode = block_mode(world);
+    let state = if mode == "off" { "default-state" } else { "update-complete" };
+    json!({
+        "VpcBlockPublicAccessOptions": {
+            "AwsAccountId": ACCOUNT,
+            "AwsRegion": world.region,
+            "State": state,
+            "InternetGatewayBlockMode": mode,
+            "ManagedBy": "account",
+            "ExclusionsAllowed": "allowed",
+        },
+    })
 }
 
 /// The region's DHCP options, which all VPCs have as long as nobody makes others.

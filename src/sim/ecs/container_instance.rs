@@ -170,8 +170,6 @@ fn describe(world: &World, it: &ContainerInstance) -> Value {
 
 /// What an instance type gives its agent to register: CPU units, MiB, interfaces for tasks.
 pub(super) fn resources(shape: &ec2::Shape) -> (u64, u64, u64) {
-    /// Thousandths of the memory that the kernel and the hypervisor keep.
-    const KEPT: u64 = 45;
-    let memory = u64::from(shape.memory) * (1000 - KEPT) / 1000;
-    (u64::from(shape.vcpus) * 1024, memory, u64::from(shape.interfaces.saturating_sub(1)))
+    let interfaces = u64::from(shape.interfaces.saturating_sub(1));
+    (u64::from(shape.vcpus) * 1024, u64::from(shape.registers), interfaces)
 }

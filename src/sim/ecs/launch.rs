@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::fields::{Fields, Tags};
 use super::super::world::World;
-use super::super::{autoscaling, iam};
+use super::super::{autoscaling, ec2, iam};
 use super::placement::{self, words};
 use super::service::{Key, Service};
 use super::service_event::{tell, tell_once};
@@ -163,6 +163,16 @@ fn find_place(world: &mut World, task: &Task, service: &Service) -> Result<(), S
         let Some((zone, subnet)) = placement::on_fargate(world, task) else {
             return Err("was unable to place a task. Reason: The subnets do not exist.".to_owned());
         };
+        if ec2::zone::lacks(world, &zone, ec2::zone::FARGATE) {
+            return Err(format!(
+                "was unable to place a task. Reason: Fargate is not supported in the requested \
+                 availability zone: {zone}."
+            ));
+        }
+        if is_out_of_vcpus(world, task) {
+            let why = "You've reached the limit on the number of vCPUs you can run concurrently.";
+            return Err(format!("was unable to place a task. Reason: {why}"));
+        }
         lifecycle::place(world, &task.id, None, &zone, Some(&subnet));
         return Ok(());
     }
@@ -171,6 +181,16 @@ fn find_place(world: &mut World, task: &Task, service: &Service) -> Result<(), S
     let zone = world.ecs.instances.get(&instance).map(|it| it.zone.clone()).unwrap_or_default();
     lifecycle::place(world, &task.id, Some(&instance), &zone, subnet.as_deref());
     Ok(())
+}
+
+/// Whether a task on Fargate takes more processors than the account's quota lets run at a time.
+fn is_out_of_vcpus(world: &World, task: &Task) -> bool {
+    let Some(most) = world.scenario.quotas.get("fargate-vcpus") else { return false };
+    let tasks = world.ecs.tasks.values();
+    let running =
+        tasks.filter(|it| it.fargate && it.place.is_some() && it.status < Status::Stopped);
+    let used: u64 = running.map(|it| it.cpu).sum();
+    used + task.cpu > u64::try_from(*most).unwrap_or(u64::MAX).saturating_mul(1024)
 }
 
 /// Whether ECS scales a group for a task, which then waits for an instance.

@@ -135,6 +135,15 @@ fn place(world: &World, subnets: &BTreeSet<String>) -> Result<Place, Refusal> {
         }
         zones.insert(id.clone(), subnet.zone);
     }
+    let refuses = |zone: &&String| ec2::zone::lacks(world, zone, ec2::zone::LOAD_BALANCERS);
+    let refusing: Vec<_> = zones.values().filter(refuses).map(String::as_str).collect();
+    if !refusing.is_empty() {
+        return Err(invalid(format!(
+            "The following Availability Zones {} cannot be associated with a load balancer. \
+             Please try a different Availability Zone.",
+            refusing.join(", ")
+        )));
+    }
     match (vpcs.pop_first(), vpcs.is_empty()) {
         (Some(vpc), true) => Ok(Place { vpc, zones }),
         _ => {

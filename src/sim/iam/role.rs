@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::fields::{Fields, Tags, tag_list};
 use super::super::refusal::{Answer, Refusal};
+use super::super::sts::CALLER;
 use super::super::world::World;
 use super::{ADDABLE, ROLE, TRUST, VISIBLE, attached, document, tag};
 
@@ -118,10 +119,8 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
     document::check_trust(trust)?;
     let tags = tag::checked(input)?;
     let boundary = input.some_text("PermissionsBoundary");
-    if let Some(boundary) = boundary.filter(|arn| !attached::is_known(arn)) {
-        let message = format!("Scope ARN: {boundary} does not exist or is not attachable.");
-        return Err(super::no_such_entity(message));
-    }
+    check_demanded(world, "CreateRole", &super::arn("role", &path, name), boundary)?;
+    boundary.map(|boundary| check_boundary(world, boundary)).transpose()?;
     let key = name.to_ascii_lowercase();
     if world.iam.roles.contains_key(&key) {
         return Err(super::already_exists(format!("Role with name {name} already exists.")));
@@ -147,6 +146,42 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
     let answer = json!({ "Role": role.full_view() });
     world.iam.roles.insert(key, role);
     Ok(answer)
+}
+
+/// A boundary is a managed policy that is there.
+fn check_boundary(world: &World, arn: &str) -> Result<(), Refusal> {
+    if attached::is_known(arn) || world.scenario.boundary.as_deref() == Some(arn) {
+        return Ok(());
+    }
+    let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
+    Err(super::no_such_entity(message))
+}
+
+/// An organisation may demand a boundary on every role.
+fn check_demanded(
+    world: &World,
+    operation: &str,
+    role: &str,
+    boundary: Option<&str>,
+) -> Result<(), Refusal> {
+    let demanded = world.scenario.boundary.as_deref();
+    if demanded.is_none() || demanded == boundary {
+        return Ok(());
+    }
+    let message = format!(
+        "User: {CALLER} is not authorized to perform: \
+         iam:{operation} on resource: {role} with an explicit deny in a service control policy"
+    );
+    Err(Refusal::new("AccessDenied", message).with_status(403))
+}
+
+pub(super) fn put_permissions_boundary(world: &mut World, input: &Value) -> Answer {
+    let (name, boundary) = (input.text("RoleName"), input.text("PermissionsBoundary"));
+    let arn = find(world, name)?.arn();
+    check_demanded(world, "PutRolePermissionsBoundary", &arn, Some(boundary))?;
+    check_boundary(world, boundary)?;
+    find_mut(world, name)?.boundary = Some(boundary.to_owned());
+    Ok(json!({}))
 }
 
 pub(super) fn get_role(world: &mut World, input: &Value) -> Answer {

@@ -1,5 +1,7 @@
 //! Calls of IAM, which has neither regions nor conditions on tags that matter here.
 
+use serde_json::Value;
+
 use super::super::fields::Fields;
 use super::super::world::ACCOUNT;
 use super::call::{Call, Required, Target, pass, role};
@@ -17,7 +19,16 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
     let (role_name, profile) = (input.text("RoleName"), input.text("InstanceProfileName"));
     let profiles = || call.view.named("instance-profile", profile);
     match call.operation {
-        "CreateRole" => create("role", role_name, "iam:TagRole"),
+        "CreateRole" => {
+            let mut all: Vec<Required> = create("role", role_name, "iam:TagRole");
+            if let Some(own) = all.first_mut() {
+                *own = bounded(own.clone(), input);
+            }
+            all
+        }
+        "PutRolePermissionsBoundary" => {
+            vec![bounded(call.own([call.view.named("role", role_name)]), input)]
+        }
         "CreateInstanceProfile" => create("instance-profile", profile, "iam:TagInstanceProfile"),
         "CreateServiceLinkedRole" => vec![linked_role(input.text("AWSServiceName"))],
         "AddRoleToInstanceProfile" => {
@@ -38,6 +49,14 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
         }
         _ if !role_name.is_empty() => vec![call.own([call.view.named("role", role_name)])],
         _ => vec![call.own([Target::any()])],
+    }
+}
+
+/// The action with the boundary that the call gives to a role.
+fn bounded(action: Required, input: &Value) -> Required {
+    match input.some_text("PermissionsBoundary") {
+        Some(boundary) => action.with("iam:PermissionsBoundary", [boundary.to_owned()]),
+        None => action,
     }
 }
 

@@ -1,0 +1,194 @@
+//! What an instance type has, and whether the tasks can run and be replaced on instances of it.
+
+use aws_sdk_ec2::types::{
+    ArchitectureType, InstanceTypeHypervisor, InstanceTypeInfo, MemoryInfo, NetworkInfo,
+    ProcessorInfo, VCpuInfo,
+};
+
+use super::{Problem, refused};
+use crate::aws::{Aws, Doing};
+use crate::capacity::{self, Architecture, DoesNotFit, InstanceType, Room};
+use crate::resource::service::PERCENTS;
+use crate::spec::{Instances, Service};
+
+/// Looks an instance type up. `None` when AWS answers with none: that there is no such type it says
+/// with an error.
+pub(super) async fn look_up(
+    aws: &Aws,
+    instances: &Instances,
+) -> Result<Option<InstanceType>, Problem> {
+    let name = &instances.instance_type;
+    let answer = aws
+        .ec2
+        .describe_instance_types()
+        .instance_types(name.as_str().into())
+        .send()
+        .await
+        .doing("look up the instance type");
+    let answer = match answer {
+        Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidInstanceType")) => {
+            return Err(refused("--instance-type", name, "is not an instance type of this region"));
+        }
+        answer => answer?,
+    };
+    let of_name =
+        |info: &&InstanceTypeInfo| info.instance_type().is_some_and(|kind| kind.as_str() == name);
+    answer.instance_types().iter().find(of_name).map(|info| read(name, info)).transpose()
+}
+
+/// Reads what AWS says. What it does not say stays unknown.
+fn read(name: &str, info: &InstanceTypeInfo) -> Result<InstanceType, Problem> {
+    let architectures = info.processor_info().map(ProcessorInfo::supported_architectures);
+    let architectures = architectures.unwrap_or_default().iter().map(ArchitectureType::as_str);
+    let architectures: Vec<_> = architectures.collect();
+    let architecture = match architectures.as_slice() {
+        all if all.contains(&"arm64") => Architecture::Arm64,
+        all if all.contains(&"x86_64") || all.is_empty() => Architecture::X86_64,
+        other => {
+            let rule = format!(
+                "is {}; there are ECS-optimized images for x86_64 and arm64",
+                other.join(", ")
+            );
+            return Err(refused("--instance-type", name, rule));
+        }
+    };
+    let count = |number: i32| u32::try_from(number).ok();
+    let memory = info.memory_info().and_then(MemoryInfo::size_in_mib);
+    let interfaces = info.network_info().and_then(NetworkInfo::maximum_network_interfaces);
+    Ok(InstanceType {
+        name: name.to_owned(),
+        architecture,
+        gpu: info.gpu_info().is_some_and(|gpus| !gpus.gpus().is_empty()),
+        nitro: info.hypervisor() == Some(&InstanceTypeHypervisor::Nitro),
+        vcpus: info.v_cpu_info().and_then(VCpuInfo::default_v_cpus).and_then(count),
+        memory_mib: memory.and_then(|memory| u32::try_from(memory).ok()),
+        network_interfaces: interfaces.and_then(count),
+    })
+}
+
+/// Refuses tasks for which the instances can never have room. Returns how many fit on one instance,
+/// and what else there is to say.
+pub(super) fn check_room(
+    kind: &InstanceType,
+    instances: &Instances,
+    service: &Service,
+) -> Result<(u32, Vec<String>), Problem> {
+    let room = capacity::room(kind, service).map_err(|error| does_not_fit(&error))?;
+    let mut warnings = Vec::new();
+    let unknown = [
+        ("vCPUs", kind.vcpus.is_none()),
+        ("MiB of memory", kind.memory_mib.is_none()),
+        ("network interfaces", kind.network_interfaces.is_none()),
+    ];
+    let unknown = unknown.iter().filter(|(_, unknown)| *unknown).map(|(what, _)| *what);
+    let unknown = unknown.collect::<Vec<_>>().join(" and how many ");
+    if !unknown.is_empty() {
+        warnings.push(format!(
+            "AWS does not say how many {unknown} `{}` has: whether the tasks fit is unknown",
+            kind.name
+        ));
+    }
+    if let Some(memory) = &room.memory
+        && service.memory > memory.sure
+    {
+        warnings.push(format!(
+            "--memory {}: `{}` has {} MiB, of which an instance registers between {} and {} for \
+             tasks: more than {} may never find a place",
+            service.memory, kind.name, memory.nominal, memory.sure, memory.most, memory.sure
+        ));
+    }
+    warnings.extend(check_group(kind, room, instances.max_size, service.count)?);
+    Ok((room.tasks, warnings))
+}
+
+fn does_not_fit(error: &DoesNotFit) -> Problem {
+    let larger = "take a larger --instance-type";
+    let advice = match error.say {
+        Some((flag, most)) if most > 0 => format!("say {flag} {most} or less, or {larger}"),
+        _ => larger.to_owned(),
+    };
+    refused("--instance-type", &error.instance_type, format!("{error}: {advice}"))
+}
+
+/// Refuses a group that can never hold all tasks, and warns of one in which they can never be
+/// replaced: a deployment keeps a share of the tasks running and starts a new one beside them.
+fn check_group(
+    kind: &InstanceType,
+    room: Room,
+    max_size: u32,
+    count: u32,
+) -> Result<Option<String>, Problem> {
+    if count == 0 {
+        return Ok(None);
+    }
+    let instances = |number: u32| match number {
+        1 => "1 instance".to_owned(),
+        number => format!("{number} instances"),
+    };
+    let (name, group) = (&kind.name, instances(max_size));
+    let has = if max_size == 1 { "has" } else { "have" };
+    if max_size.saturating_mul(room.most) < count {
+        let most = max_size.saturating_mul(room.most);
+        let rule = format!(
+            "{group} of `{name}` {has} room for {most} tasks at most ({}), and --count says \
+             {count}: say --max-size {}",
+            room.limit,
+            count.div_ceil(room.tasks.max(1))
+        );
+        return Err(refused("--max-size", &max_size.to_string(), rule));
+    }
+    let keeps = capacity::kept_running(count, PERCENTS[0]);
+    let tasks = max_size.saturating_mul(room.tasks);
+    if tasks > keeps {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "--max-size {max_size}: {group} of `{name}` {has} room for {tasks} tasks ({}), and a \
+         deployment keeps {keeps} of --count {count} running ({} %): it finds no place for a new \
+         task, and never ends; say --max-size {}",
+        room.limit,
+        PERCENTS[0],
+        keeps / room.tasks.max(1) + 1
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn c5_xlarge() -> InstanceType {
+        InstanceType {
+            name: "c5.xlarge".into(),
+            architecture: Architecture::X86_64,
+            gpu: false,
+            nitro: true,
+            vcpus: Some(4),
+            memory_mib: Some(8192),
+            network_interfaces: Some(4),
+        }
+    }
+
+    fn group(max_size: u32, count: u32) -> String {
+        let room = Room { tasks: 3, most: 3, limit: "network interfaces", memory: None };
+        match check_group(&c5_xlarge(), room, max_size, count) {
+            Ok(warning) => warning.unwrap_or_default(),
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_group_that_can_never_hold_the_tasks_is_refused() {
+        insta::assert_snapshot!(group(1, 4), @"--max-size `1`: 1 instance of `c5.xlarge` has room for 3 tasks at most (network interfaces), and --count says 4: say --max-size 2");
+        insta::assert_snapshot!(group(100, 400), @"--max-size `100`: 100 instances of `c5.xlarge` have room for 300 tasks at most (network interfaces), and --count says 400: say --max-size 134");
+    }
+
+    #[test]
+    fn a_group_in_which_tasks_can_never_be_replaced_is_warned_of() {
+        insta::assert_snapshot!(group(1, 3), @"--max-size 1: 1 instance of `c5.xlarge` has room for 3 tasks (network interfaces), and a deployment keeps 3 of --count 3 running (75 %): it finds no place for a new task, and never ends; say --max-size 2");
+        // One of four may stop, and leaves its place.
+        assert_eq!(group(2, 6), "");
+        for (max_size, count) in [(1, 0), (1, 1), (1, 2), (2, 3), (100, 2)] {
+            assert_eq!(group(max_size, count), "", "{max_size} instances for {count} tasks");
+        }
+    }
+}
