@@ -85,8 +85,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The bounds hold for the 400 types that Karpenter once measured (`docs/aws-facts.md`,
-    /// "Creating").
+    /// The bounds hold for the types that Karpenter once measured, as far as they were compared
+    /// (`docs/aws-facts.md`, "Creating").
     fn of(nominal: u32, nitro: bool) -> Self {
         let share = |thousandths: u64| {
             u32::try_from(u64::from(nominal) * thousandths / 1000).unwrap_or(u32::MAX)

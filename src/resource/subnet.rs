@@ -40,6 +40,8 @@ pub struct Subnet {
     pub public_addresses: bool,
 }
 
+const ZONE: &str = "AvailabilityZone";
+
 /// What EC2 answers as long as it does not know a subnet that was just made, in both spellings.
 pub const UNKNOWN: &[&str] = &["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"];
 
@@ -96,7 +98,6 @@ impl Resource for Subnet {
         };
         fixed("VpcId", Some(it.vpc.as_str()), vpc.id.as_str());
         fixed("CidrBlock", it.cidr.as_deref(), &self.cidr.to_string());
-        const ZONE: &str = "AvailabilityZone";
         match it.zone.as_deref().filter(|zone| *zone != self.zone) {
             // Another one takes its place, as long as nothing stands in it.
             Some(zone) if it.empty == Some(true) => {

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use ecsup::cli::Exit;
+use clap::Parser as _;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::cli::{Cli, Exit};
 use ecsup::sim::cloud::Cloud;
 use ecsup::sim::scenario::{BOUNDARY, Scenario, named};
 use ecsup::sim::{ec2, iam};
@@ -178,6 +179,25 @@ fn a_zone_that_refuses_is_left_for_another_as_long_as_nothing_stands_in_it() {
             let mut left = stage.cloud.world(ecsup::sim::world::World::ids);
             left.retain(|id| !before.contains(id) && !id.contains("/aws-service-role/"));
             assert_eq!(left, BTreeSet::new());
+        }
+    });
+}
+
+#[test]
+fn a_deploy_that_dies_while_it_leaves_a_zone_is_continued() {
+    in_virtual_time(1, async || {
+        let more = ["--zones", "us-east-1b,us-east-1d"];
+        let words = [&["ecsup", "deploy", "--yes"], FARGATE, &more].concat();
+        // From before the subnets go until after the others are there.
+        for at in (44..80).step_by(4) {
+            let stage = stage("zone-without-nat");
+            incomplete(&stage, FARGATE).await;
+            let cli = Cli::try_parse_from(&words).expect("a command line");
+            let (_, died) = stage.run_until_crash(cli, at).await;
+            assert!(died, "call {at} was never made");
+            deploy_well(&stage, FARGATE, &more).await;
+            assert_eq!(zones(&stage), ["us-east-1b", "us-east-1d"], "after call {at}");
+            assert_eq!(deploy_well(&stage, FARGATE, &[]).await.changes(), [""; 0]);
         }
     });
 }
