@@ -10,9 +10,10 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use futures::future::try_join_all;
 
 use super::id::{ListenerArn, TargetGroupArn};
-use super::load_balancer::{tags, tags_of};
+use super::load_balancer::{LoadBalancer, tags, tags_of};
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, load_balancer, target_group,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, compare, load_balancer,
+    target_group,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
 use crate::names::NodeName;
@@ -35,6 +36,26 @@ pub struct Listener {
     pub port: u16,
 }
 
+/// The listeners of these load balancers.
+async fn of(aws: &Aws, scope: &Scope, load_balancers: &[&str]) -> Result<Vec<Owned<Output>>> {
+    let listeners = try_join_all(load_balancers.iter().map(async |arn| {
+        let listed = aws.elb.describe_listeners().load_balancer_arn(*arn).into_paginator();
+        let listed = listed.items().send().collect::<Result<Vec<_>, _>>().await;
+        // Gone between two looks.
+        listed.doing("list the listeners").gone_is_fine(&[load_balancer::UNKNOWN])
+    }));
+    let listeners: Vec<_> = listeners.await?.into_iter().flatten().flatten().collect();
+    let arns: Vec<_> = listeners.iter().filter_map(Description::listener_arn).collect();
+    let tags = tags_of(aws, &arns).await?;
+    let read = |described: &Description| {
+        let output = Output::from(described);
+        let owner = scope.owner(tags.get(output.arn.as_str())?)?;
+        let id = output.arn.to_string();
+        Some(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
+    };
+    Ok(listeners.iter().filter_map(read).collect())
+}
+
 /// What ELB answers about a listener that is not there.
 pub const UNKNOWN: &str = "ListenerNotFound";
 
@@ -47,23 +68,15 @@ impl Resource for Listener {
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         // A listener's own tags say whose it is, so its load balancer's are not asked for.
         let load_balancers = load_balancer::named_like_ours(aws, scope).await?;
-        let listeners = try_join_all(load_balancers.iter().map(async |load_balancer| {
-            let arn = load_balancer.load_balancer_arn().unwrap_or_default();
-            let listed = aws.elb.describe_listeners().load_balancer_arn(arn).into_paginator();
-            let listed = listed.items().send().collect::<Result<Vec<_>, _>>().await;
-            // Gone between two looks.
-            listed.doing("list the listeners").gone_is_fine(&[load_balancer::UNKNOWN])
-        }));
-        let listeners: Vec<_> = listeners.await?.into_iter().flatten().flatten().collect();
-        let arns: Vec<_> = listeners.iter().filter_map(Description::listener_arn).collect();
-        let tags = tags_of(aws, &arns).await?;
-        let read = |described: &Description| {
-            let output = Output::from(described);
-            let owner = scope.owner(tags.get(output.arn.as_str())?)?;
-            let id = output.arn.to_string();
-            Some(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
-        };
-        Ok(listeners.iter().filter_map(read).collect())
+        let arns =
+            load_balancers.iter().filter_map(|it| it.load_balancer_arn()).collect::<Vec<_>>();
+        of(aws, scope, &arns).await
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let load_balancers = others.listing::<LoadBalancer>().await?;
+        let arns = load_balancers.iter().map(|it| it.it().arn.as_str()).collect::<Vec<_>>();
+        of(others.aws(), others.scope(), &arns).await
     }
 
     async fn create(

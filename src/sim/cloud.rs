@@ -133,6 +133,11 @@ impl Cloud {
         self.lock().clock.now()
     }
 
+    /// What time it is in the world, in seconds since 1970.
+    pub fn date(&self) -> u64 {
+        super::world::EPOCH + self.now().as_secs()
+    }
+
     /// Lets things go wrong from the next call on, whose number is 0.
     pub fn set_faults(&self, faults: Faults) {
         let mut inner = self.lock();
@@ -273,7 +278,8 @@ impl Cloud {
             answer: None,
         });
         let dice = &inner.world.dice;
-        let fault = inner.faults.at(number - inner.faults_from, dice);
+        let asked = &inner.calls[number].input;
+        let fault = inner.faults.at(number - inner.faults_from, dice, operation, asked);
         let travel =
             |way: &str| LATENCY.0 + (LATENCY.1 - LATENCY.0) * dice.roll(way, &number.to_string());
         (number, fault, travel("there"), travel("back"))

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::dice::Dice;
 
 /// How often what goes wrong. Chances are per call, from 0 to 1.
@@ -21,6 +23,19 @@ pub struct Faults {
     pub silent: f64,
     /// The caller dies at a call.
     pub crash: Option<Crash>,
+    /// What befalls certain calls, always.
+    pub only: Option<Only>,
+}
+
+/// Calls that something always befalls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Only {
+    /// The operation.
+    pub operation: String,
+    /// What it is about: words in its input.
+    pub about: String,
+    /// What befalls them.
+    pub fault: Fault,
 }
 
 /// Where a caller dies.
@@ -68,7 +83,18 @@ impl Faults {
     }
 
     /// What goes wrong with the call of this number.
-    pub(super) fn at(&self, number: usize, dice: &Dice) -> Option<Fault> {
+    pub(super) fn at(
+        &self,
+        number: usize,
+        dice: &Dice,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Fault> {
+        let befalls =
+            |only: &&Only| only.operation == operation && input.to_string().contains(&only.about);
+        if let Some(only) = self.only.as_ref().filter(befalls) {
+            return Some(only.fault);
+        }
         match self.crash {
             Some(Crash { at, after: false }) if at == number => return Some(Fault::CrashBefore),
             Some(Crash { at, after: true }) if at == number => return Some(Fault::CrashAfter),

@@ -18,7 +18,7 @@ mod image;
 
 pub use image::image_parameter;
 
-/// Until listings have a new parameter (seen).
+/// Until listings have a new parameter (seen), or a new version of one (in doubt).
 const LISTED: (&str, RangeInclusive<f64>) = ("ssm.listed", 0.0..=2.0);
 
 /// Characters that a value may have in the standard tier.
@@ -42,7 +42,8 @@ struct Parameter {
     /// Values and when they were put, oldest first: the first is version 1.
     versions: Vec<(String, f64)>,
     tags: Tags,
-    listed_at: Duration,
+    /// When listings have each version.
+    listed: Vec<Duration>,
 }
 
 /// Answers one call.
@@ -164,6 +165,8 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
         )));
     }
     let put = (value.to_owned(), world.timestamp());
+    let (label, range) = LISTED;
+    let listed = world.now + world.dice.delay(label, name, range);
     if let Some(parameter) = world.ssm.parameters.get_mut(name) {
         if !overwrites {
             let message = "The parameter already exists. To overwrite this value, set the \
@@ -177,6 +180,11 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
             parameter.description = Some(description.to_owned());
         }
         parameter.versions.push(put);
+        let lags = world.scenario.doubts("listing-shows-earlier-versions");
+        let listed = if lags { listed } else { world.now };
+        // A later version is never listed before an earlier one.
+        let listed = parameter.listed.last().map_or(listed, |last| listed.max(*last));
+        parameter.listed.push(listed);
         return Ok(json!({ "Version": parameter.versions.len(), "Tier": "Standard" }));
     }
     let Some(kind) = input.some_text("Type") else {
@@ -184,17 +192,24 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
     };
     let tags = input.tags("Tags");
     check_tags(&tags)?;
-    let (label, range) = LISTED;
     let parameter = Parameter {
         kind: kind.to_owned(),
         description: input.some_text("Description").map(str::to_owned),
         data_type: input.some_text("DataType").unwrap_or("text").to_owned(),
         versions: vec![put],
         tags,
-        listed_at: world.now + world.dice.delay(label, name, range),
+        listed: vec![listed],
     };
     world.ssm.parameters.insert(name.to_owned(), parameter);
     Ok(json!({ "Version": 1, "Tier": "Standard" }))
+}
+
+impl Parameter {
+    /// The newest version that listings have, if they have any.
+    fn listed(&self, now: Duration) -> Option<usize> {
+        let listed = self.listed.iter().take_while(|at| **at <= now).count();
+        (listed > 0).then_some(listed)
+    }
 }
 
 /// One parameter as it is, or in the version that follows its name: `name:3`.
@@ -274,12 +289,19 @@ fn get_parameters_by_path(world: &mut World, input: &Value) -> Answer {
     }
     let own = world.ssm.parameters.iter();
     let own = own.filter(|(name, it)| {
-        it.listed_at <= world.now && filters.iter().all(|filter| fits(filter, name, it))
+        it.listed(world.now).is_some() && filters.iter().all(|filter| fits(filter, name, it))
     });
     let names = image::names().chain(own.map(|(name, _)| name.clone()));
     let recursive = input.flag("Recursive") == Some(true);
     let names = names.filter(|name| is_below(name, path, recursive));
-    let parameters = names.filter_map(|name| get(world, &name).ok()).collect();
+    let listed = |name: String| {
+        let own = world.ssm.parameters.get(&name);
+        let version = own.and_then(|own| own.listed(world.now)).map(|it| format!(":{it}"));
+        let mut listed = get(world, &format!("{name}{}", version.unwrap_or_default())).ok()?;
+        listed.as_object_mut()?.remove("Selector");
+        Some(listed)
+    };
+    let parameters = names.filter_map(listed).collect();
     page(input, 10, parameters)
 }
 
@@ -296,7 +318,7 @@ fn describe_parameters(world: &mut World, input: &Value) -> Answer {
         }
     }
     let listed = world.ssm.parameters.iter().filter(|(name, it)| {
-        it.listed_at <= world.now && filters.iter().all(|filter| fits(filter, name, it))
+        it.listed(world.now).is_some() && filters.iter().all(|filter| fits(filter, name, it))
     });
     let view = |(name, parameter): (&String, &Parameter)| {
         let mut view = view(world, name, parameter);

@@ -483,7 +483,7 @@ fn an_error_names_the_action_that_the_policy_lacks() {
 }
 
 /// Facts that only AWS can confirm: each holds whichever way it falls (`docs/aws-facts.md`).
-const DOUBTS: [&str; 11] = [
+const DOUBTS: [&str; 12] = [
     "alias-target-unseen",
     "create-cluster-compares-tags",
     "deregistration-lags",
@@ -492,6 +492,7 @@ const DOUBTS: [&str; 11] = [
     "first-cluster-is-refused",
     "force-delete-keeps-hooked-instances",
     "insights-writes-after-cluster",
+    "listing-shows-earlier-versions",
     "provider-name-stays-taken",
     "registered-before-association",
     "service-needs-active-balancer",

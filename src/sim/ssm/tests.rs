@@ -92,3 +92,23 @@ fn names_are_checked() {
         assert_eq!(code(&mut world, "PutParameter", put(name)), refused, "{name}");
     }
 }
+
+#[test]
+fn a_listing_may_show_an_earlier_version() {
+    let mut world = world();
+    world.scenario.doubts = vec!["listing-shows-earlier-versions".to_owned()];
+    answer(&mut world, "PutParameter", &put(LOCK)).unwrap();
+    world.advance(Duration::from_secs(5));
+    let over = json!({ "Name": LOCK, "Value": "you", "Overwrite": true });
+    answer(&mut world, "PutParameter", &over).unwrap();
+    let listed = |world: &mut World| {
+        let path = json!({ "Path": "/ecsup/lock" });
+        let listed = answer(world, "GetParametersByPath", &path).unwrap();
+        listed["Parameters"][0]["Version"].clone()
+    };
+    assert_eq!(listed(&mut world), 1);
+    let got = answer(&mut world, "GetParameter", &json!({ "Name": LOCK })).unwrap();
+    assert_eq!(got["Parameter"]["Version"], 2, "to get is consistent");
+    world.advance(Duration::from_secs(8));
+    assert_eq!(listed(&mut world), 2);
+}
