@@ -55,6 +55,17 @@ const LABEL_LIMIT: usize = 63;
 /// Hexadecimal digits of the hash in a name: 32 bits, and a name stays readable.
 const HASH_DIGITS: usize = 8;
 
+/// Whether this has the form of a region's name, such as `eu-west-1`, `us-gov-east-1` or
+/// `eusc-de-east-1`.
+pub fn is_region(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let number = parts.next_back().unwrap_or_default();
+    let is_number = (1..=2).contains(&number.len()) && number.bytes().all(|it| it.is_ascii_digit());
+    let words: Vec<_> = parts.collect();
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase());
+    is_number && words.len() >= 2 && words.iter().all(is_word)
+}
+
 /// A stack or service name that breaks its rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} `{}`: {rule}", Shown(.value))]

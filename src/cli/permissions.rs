@@ -4,7 +4,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Exit, Global, report_refused};
-use crate::names::StackName;
+use crate::names::{StackName, is_region};
 use crate::permissions::{self, Bounds, MANAGED_POLICY_LIMIT, Part, ROLE_POLICIES_LIMIT};
 use crate::spec::{self, Pattern, SpecError};
 use crate::ui::Screen;
@@ -81,12 +81,8 @@ pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> 
 fn bounds(args: &PermissionsArgs, global: &Global) -> Result<Bounds, Vec<SpecError>> {
     let mut errors = Vec::new();
     let region = global.region.as_deref();
-    let sound = |region: &&str| {
-        let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-        !region.is_empty() && region.bytes().all(plain)
-    };
-    if let Some(region) = region.filter(|region| !sound(region)) {
-        let rule = "must be a region such as `eu-central-1`".to_owned();
+    if let Some(region) = region.filter(|region| !is_region(region)) {
+        let rule = "must be the name of a region, which has the form of `eu-west-1`".to_owned();
         errors.push(SpecError { field: "--region", value: region.to_owned(), rule });
     }
     let stack = args.stack.as_deref().map(str::parse::<StackName>).transpose();
