@@ -1,7 +1,7 @@
 //! AWS as ecsup sees it: one client per service, made from one configuration.
 //!
 //! [`error`] gives every failed call a meaning, [`tags`] decides what is ours, [`config`] finds
-//! region and credentials.
+//! region and credentials, and `settings` refuses what the SDK would stumble over.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::names::{Names, NodeName};
 
 pub mod config;
 pub mod error;
+mod settings;
 pub mod tags;
 
 pub use error::{Doing, Error, Meaning, Meanings, Result, missing};

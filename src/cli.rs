@@ -1,17 +1,24 @@
 //! The command line: what it takes, and how a command ends.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::aws::config::{self, Destination};
-use crate::aws::error::Cause;
 use crate::aws::{Aws, Error};
 use crate::engine::{Run, Stop};
-use crate::facts::{Caller, Problem};
+use crate::facts::{self, Caller, Problem};
+use crate::names::NodeName;
+use crate::resource::Kind;
 use crate::sim::cloud::Cloud;
 use crate::spec::SpecError;
 use crate::ui::{Color, Screen};
@@ -81,6 +88,35 @@ pub enum Command {
     /// than half a minute. A run that is alive stops within seconds.
     #[command(after_help = EXIT_CODES)]
     Unlock(unlock::UnlockArgs),
+}
+
+/// Flags that every command takes by form, and that mean nothing to these: they are refused where
+/// somebody types them, and ignored where the environment has them for other commands.
+const MEANINGLESS: &[(&str, &[&str])] = &[
+    ("rehearse", &["profile", "endpoint_url"]),
+    ("permissions", &["profile", "endpoint_url", "timeout"]),
+];
+
+impl Cli {
+    /// Reads a command line, the first word of which is the program's name.
+    pub fn read<W: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        let (name, given) = matches.subcommand().unwrap_or(("", &matches));
+        let meaningless = MEANINGLESS.iter().find(|(of, _)| *of == name);
+        let mut flags = meaningless.iter().flat_map(|(_, flags)| flags.iter());
+        let typed = |flag: &&&str| given.value_source(flag) == Some(ValueSource::CommandLine);
+        if let Some(flag) = flags.find(typed) {
+            let flag = flag.replace('_', "-");
+            let why = format!(
+                "--{flag} means nothing to `ecsup {name}`, which asks no AWS: leave it out"
+            );
+            return Err(command.error(ErrorKind::ArgumentConflict, why));
+        }
+        Self::from_arg_matches(&matches)
+    }
 }
 
 impl Command {
@@ -161,10 +197,13 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "say how long, such as `90s`, `45m` or `2h`".to_owned())?;
     match Duration::try_from(duration) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(duration) if !duration.is_zero() => Ok(duration.min(LONGEST)),
         _ => Err("say how long, more than nothing".to_owned()),
     }
 }
+
+/// A command that may take longer than this may take for ever; clocks count no further than they do.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 /// How a command ended. The numbers are in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,13 +248,13 @@ pub async fn run(cli: Cli) -> ExitCode {
 pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
     screen.shows(cli.command.name());
     match &cli.command {
-        Command::Deploy(args) => deploy::deploy(args, &cli.global, screen).await,
-        Command::Plan(args) => plan::plan(args, &cli.global, screen).await,
-        Command::Destroy(args) => destroy::destroy(args, &cli.global, screen).await,
+        Command::Deploy(args) => Box::pin(deploy::deploy(args, &cli.global, screen)).await,
+        Command::Plan(args) => Box::pin(plan::plan(args, &cli.global, screen)).await,
+        Command::Destroy(args) => Box::pin(destroy::destroy(args, &cli.global, screen)).await,
         Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, &cli.global, screen)).await,
-        Command::List => list::list(&cli.global, screen).await,
+        Command::List => Box::pin(list::list(&cli.global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, &cli.global, screen),
-        Command::Unlock(args) => unlock::unlock(args, &cli.global, screen).await,
+        Command::Unlock(args) => Box::pin(unlock::unlock(args, &cli.global, screen)).await,
     }
 }
 
@@ -227,6 +266,51 @@ pub(crate) struct Connection {
     pub(crate) aws: Aws,
     pub(crate) region: String,
     pub(crate) endpoint: Option<String>,
+    cloud: Option<Cloud>,
+}
+
+/// How many resources these are, in words, as every command counts them: what the stack's graph names
+/// and AWS has as a thing of its own. Several revisions or instances of one node are one, and a group's
+/// instances come and go with it.
+pub(crate) fn resources<'a>(things: impl Iterator<Item = (&'a NodeName, Kind)>) -> String {
+    let counted = things.filter(|(_, kind)| kind.is_counted()).map(|(name, _)| name);
+    match counted.collect::<BTreeSet<_>>().len() {
+        1 => "1 resource".to_owned(),
+        some => format!("{some} resources"),
+    }
+}
+
+/// How long nothing may come back until it is said what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Waits for what somebody else has to answer, and says so when that takes a while.
+pub(crate) async fn patiently<T>(screen: &Screen, whom: &str, look: impl Future<Output = T>) -> T {
+    let mut look = pin!(look);
+    if let Ok(answer) = timeout(SILENCE, look.as_mut()).await {
+        return answer;
+    }
+    screen.note(&format!("waiting for {whom}"));
+    look.await
+}
+
+impl Global {
+    /// Until when a command has time that begins now.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+}
+
+/// What comes before anything is changed: it is given up when the time is up.
+pub(crate) async fn in_time<T>(
+    deadline: Instant,
+    screen: &Screen,
+    look: impl Future<Output = Result<T, Exit>>,
+) -> Result<T, Exit> {
+    timeout_at(deadline, look).await.unwrap_or_else(|_| {
+        screen.error("its time was up before anything was changed");
+        screen.hint("run the same command again, with a longer --timeout if AWS is only slow");
+        Err(Exit::Failed)
+    })
 }
 
 /// Finds region and credentials, or says what is missing.
@@ -234,21 +318,23 @@ pub(crate) async fn connect(global: &Global, screen: &Screen) -> Result<Connecti
     if let Some(cloud) = &global.cloud {
         let region = global.region.clone().unwrap_or_else(|| REHEARSED_REGION.to_owned());
         let aws = Aws::new(&cloud.config(&region));
-        return Ok(Connection { aws, region, endpoint: Some("simulated".to_owned()) });
+        let (endpoint, cloud) = (Some("simulated".to_owned()), Some(cloud.clone()));
+        return Ok(Connection { aws, region, endpoint, cloud });
     }
     let destination = Destination {
         region: global.region.clone(),
         profile: global.profile.clone(),
         endpoint_url: global.endpoint_url.clone(),
     };
-    let config: SdkConfig = config::load(&destination).await.map_err(|problem| {
+    let config = patiently(screen, "credentials", config::load(&destination)).await;
+    let config = config.map_err(|problem| {
         screen.error(&problem.to_string());
-        screen.hint(problem.hint());
-        Exit::Failed
+        problem.hint().into_iter().for_each(|hint| screen.hint(hint));
+        if problem.is_refusal() { Exit::Refused } else { Exit::Failed }
     })?;
     let region = config.region().map(ToString::to_string).unwrap_or_default();
     let endpoint = config.endpoint_url().map(str::to_owned);
-    Ok(Connection { aws: Aws::new(&config), region, endpoint })
+    Ok(Connection { aws: Aws::new(&config), region, endpoint, cloud: None })
 }
 
 impl Connection {
@@ -262,20 +348,32 @@ impl Connection {
         format!("account {account}, region {}, as {arn}{endpoint}", self.region)
     }
 
+    /// What time it is there, in seconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        let simulated = |cloud: &Cloud| cloud.date().try_into().unwrap_or_default();
+        self.cloud.as_ref().map_or_else(list::now, simulated)
+    }
+
+    /// Whom the calls go to.
+    pub(crate) fn whom(&self) -> String {
+        match &self.endpoint {
+            Some(url) => url.clone(),
+            None => format!("AWS in {}", self.region),
+        }
+    }
+
+    /// Asks who is calling: the first call of every command.
+    pub(crate) async fn caller(&self, screen: &Screen) -> Result<Caller, Exit> {
+        let whom = format!("{} to answer (who is calling)", self.whom());
+        let caller = patiently(screen, &whom, facts::caller(&self.aws)).await;
+        caller.map_err(|error| self.report_error(&error, screen))
+    }
+
     /// Says why a call failed that a command cannot do without.
     pub(crate) fn report_error(&self, error: &Error, screen: &Screen) -> Exit {
         screen.error(&format!("failed to {error}"));
-        if error.is_denied() {
-            screen.hint("the caller lacks this permission: ask for it, or use another profile");
-        }
-        if let Cause::NoAnswer(_) = &error.cause {
-            let whom = match &self.endpoint {
-                Some(url) => url.clone(),
-                None => format!("AWS in {}", self.region),
-            };
-            screen.hint(&format!(
-                "make sure that {whom} can be reached, then run the same command again"
-            ));
+        if let Some(advice) = hint::for_error(error, &self.whom()) {
+            screen.hint(&advice);
         }
         Exit::Failed
     }
@@ -305,12 +403,40 @@ pub(crate) fn report_refused(errors: &[SpecError], screen: &Screen) -> Exit {
     Exit::Refused
 }
 
+/// Says what befell each of these, in one line for all that met the same: AWS writes another request id
+/// into each refusal, and into some an encoded message.
+pub(crate) fn say_once<N: Display, W: Display>(
+    failures: impl Iterator<Item = (N, W)>,
+    screen: &Screen,
+) {
+    let mut said: Vec<(String, String, Vec<String>)> = Vec::new();
+    for (node, why) in failures {
+        let (node, why) = (node.to_string(), why.to_string());
+        let key = without_ids(&why);
+        match said.iter_mut().find(|(other, ..)| *other == key) {
+            Some((_, _, nodes)) => nodes.push(node),
+            None => said.push((key, why, vec![node])),
+        }
+    }
+    for (_, why, nodes) in said {
+        screen.detail(&format!("{}: {why}", nodes.join(", ")));
+    }
+}
+
+/// A refusal without what no two have in common.
+fn without_ids(why: &str) -> String {
+    let why = why.split(". Encoded authorization failure message:").next().unwrap_or_default();
+    let mut parts = why.split(" (request ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
+}
+
 /// How a piece of work ended that may be interrupted.
 pub(crate) enum Ended<T> {
     /// By itself, or after it was asked to stop.
     With(T, Reason),
-    /// The user left at once.
-    Left,
+    /// It did not: somebody left at once, or nothing came back.
+    Left(Reason),
 }
 
 /// Why a piece of work ended.
@@ -327,32 +453,39 @@ pub(crate) enum Reason {
 /// Between two signs of life where there is no live display.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// Lets a piece of work run to its end. The first Ctrl-C, or the time limit, asks it to stop; a
-/// second Ctrl-C leaves at once. Both are safe: the next run finds what is there.
+/// How long work that was asked to stop may take: one attempt at a call, and a little more.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Lets a piece of work run to its end. The first Ctrl-C, or the deadline, asks it to stop; a second
+/// Ctrl-C leaves at once, and so does who has not stopped a while after the deadline. All are safe: the
+/// next run finds what is there.
 pub(crate) async fn drive<T>(
     work: impl Future<Output = T>,
     stop: &Rc<Stop>,
-    timeout: Duration,
+    deadline: Instant,
     screen: &Screen,
 ) -> Ended<T> {
     let mut reason = Reason::Done;
-    let deadline = tokio::time::sleep(timeout);
-    let mut heartbeat =
-        tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
+    let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     let mut interrupts = Interrupts::new();
-    tokio::pin!(work, deadline);
+    let (mut work, mut up) = (pin!(work), pin!(sleep_until(deadline)));
+    let mut over = pin!(sleep_until(deadline + GRACE));
     loop {
         tokio::select! {
             result = &mut work => return Ended::With(result, reason),
-            () = interrupts.next() => if reason == Reason::Interrupted { return Ended::Left } else {
+            () = interrupts.next() => if reason == Reason::Interrupted { return Ended::Left(reason) } else {
                 reason = Reason::Interrupted;
                 screen.note("stopping: calls in flight are finished (Ctrl-C again leaves at once)");
                 stop.ask();
             },
-            () = &mut deadline, if reason == Reason::Done => {
+            () = &mut up, if reason == Reason::Done => {
                 reason = Reason::TimedOut;
                 screen.note("the time is up: calls in flight are finished");
                 stop.ask();
+            }
+            () = &mut over => {
+                screen.note("calls in flight have no answer: they are left alone");
+                return Ended::Left(reason);
             }
             _ = heartbeat.tick() => screen.heartbeat(),
         }
@@ -410,11 +543,76 @@ mod tests {
     use super::*;
 
     fn hint_after(line: &[&str]) -> String {
-        let cli = Cli::try_parse_from([&["ecsup"], line].concat()).unwrap();
+        let cli = Cli::read([&["ecsup"], line].concat()).unwrap();
         let screen = Screen::recording();
         let exit = rehearse::in_virtual_time(1, async || run_on_screen(&cli, &screen).await);
         assert_eq!(exit, Exit::Refused);
         screen.recorded().lines.pop().unwrap()
+    }
+
+    #[test]
+    fn the_same_refusal_is_said_once() {
+        let screen = Screen::recording();
+        let refused = |id: &str, code: &str| {
+            format!(
+                "failed to create the rule: UnauthorizedOperation: not authorized{code} (request {id})"
+            )
+        };
+        let encoded = ". Encoded authorization failure message: ";
+        let failures = [
+            ("rule/1", refused("1a", &format!("{encoded}xyz"))),
+            ("rule/2", refused("2b", &format!("{encoded}uvw"))),
+            ("vpc", "failed to create the VPC: VpcLimitExceeded: no (request 3c)".to_owned()),
+        ];
+        say_once(failures.iter().map(|(node, why)| (node, why)), &screen);
+        let lines = screen.recorded().lines;
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with("  rule/1, rule/2: failed to create the rule"), "{lines:?}");
+        assert!(lines[1].contains("(request 3c)"), "{lines:?}");
+    }
+
+    /// Flags that no variable of the environment can give; the README says so.
+    const TYPED: [(&str, &str); 4] =
+        [("destroy", "yes"), ("unlock", "yes"), ("permissions", "part"), ("permissions", "output")];
+
+    #[test]
+    fn every_flag_has_its_variable_or_the_readme_says_so() {
+        let readme = include_str!("../README.md");
+        for command in Cli::command().get_subcommands() {
+            let global = Cli::command();
+            let flags = command.get_arguments().chain(global.get_arguments());
+            for flag in flags.filter(|flag| !matches!(flag.get_long(), Some("help" | "version"))) {
+                let name = flag.get_long().unwrap_or(flag.get_id().as_str());
+                let variable = format!("ECSUP_{}", name.to_ascii_uppercase().replace('-', "_"));
+                let has = flag.get_env().and_then(std::ffi::OsStr::to_str);
+                if TYPED.contains(&(command.get_name(), name)) {
+                    assert_eq!(has, None, "{name} of {}", command.get_name());
+                    assert!(readme.contains(&format!("`--{name}` of `{}`", command.get_name())));
+                } else {
+                    assert_eq!(has, Some(variable.as_str()), "{}", command.get_name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_that_means_nothing_is_refused_where_it_is_typed() {
+        let refused =
+            |line: &[&str]| Cli::read([&["ecsup"], line].concat()).unwrap_err().to_string();
+        let profile = refused(&["rehearse", "--pattern", "fargate-api", "--profile", "prod"]);
+        assert!(profile.contains("--profile means nothing to `ecsup rehearse`"), "{profile}");
+        refused(&["--endpoint-url", "http://127.0.0.1:1", "rehearse", "--pattern", "fargate-api"]);
+        refused(&["rehearse", "--pattern", "fargate-api", "--yes"]);
+        refused(&["rehearse", "--pattern", "fargate-api", "--wait-for-lock"]);
+        refused(&["permissions", "--timeout", "1m"]);
+        assert!(Cli::read(["ecsup", "list", "--profile", "prod"]).is_ok());
+    }
+
+    #[test]
+    fn no_duration_is_too_long_for_a_clock() {
+        let timeout = |text| parse_timeout(text).map(|time| Instant::now() + time).is_ok();
+        assert!(timeout("90s") && timeout("99999999999h"));
+        assert!(!timeout("0s") && !timeout("-1m") && !timeout("soon"));
     }
 
     #[test]

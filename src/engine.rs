@@ -168,7 +168,7 @@ impl Run {
 
     /// Tells whoever listens.
     pub fn tell(&self, node: &NodeName, what: What) {
-        tracing::info!(%node, ?what);
+        tracing::info!("{node}: {what}");
         (self.listener)(&Event { at: self.elapsed(), node: node.clone(), what });
     }
 

@@ -20,7 +20,7 @@
 //! has taken the lock away: it does that 15 seconds after its last removal, after a look that found
 //! nothing. So what was seen less than 15 seconds ago is still so.
 //!
-//! Three things could go wrong:
+//! Four things could go wrong:
 //!
 //! * **A listing shows what was.** `GetParametersByPath` may be behind by a second or two. A claim
 //!   that builds on an old listing names an epoch that is there already, and is refused. For that,
@@ -28,15 +28,20 @@
 //!   ones are removed at the first sign of life, and a destroy that ends sooner waits a little.
 //! * **An answer is lost.** Every run has an id. Who is refused reads the parameter, and may find
 //!   that it says its own.
+//! * **The living are not heard**: their writes fail, or take long. So a holder counts as well, from
+//!   when its last sign of life was sent that AWS has confirmed: after [`SILENT`] it asks itself to
+//!   stop, and after [`GONE`] whatever still runs is dropped. Both come before [`DEAD`], which counts
+//!   from when somebody else saw that sign, and that was later.
 //! * **The dead return**, such as a laptop that was closed. Whoever takes over writes to the
 //!   parameter of the dead one as well, and later removes it. So its next sign of life gets a version
 //!   that it cannot explain, or the first version of a new parameter. It then starts nothing new.
+//!   Who cannot write to that parameter does not begin.
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::aws::{Cx, Meaning, Result};
+use crate::aws::{Cx, Error, Meaning, Result};
 use crate::engine::Stop;
 use crate::engine::patience::PROPAGATION;
 
@@ -47,6 +52,7 @@ mod parameter;
 #[cfg(test)]
 mod tests;
 
+use held::BEAT_TIMEOUT;
 pub use held::Held;
 pub use parameter::{Seen, stacks};
 
@@ -54,9 +60,14 @@ use parameter::{Claim, Parameters};
 
 /// Between two signs of life. A deploy of five minutes gives thirty.
 const BEAT: Duration = Duration::from_secs(10);
-/// For how long a lock shows no sign of life until its holder counts as dead. It is longer than AWS
-/// hides what was just made, so that whoever takes over has waited for that, too.
+/// For how long a lock shows no sign of life until its holder counts as dead.
 const DEAD: Duration = Duration::from_secs(25);
+/// For how long AWS may not have heard a holder until that one asks itself to stop: time for two more
+/// signs of life after one that got lost.
+const SILENT: Duration = Duration::from_secs(18);
+/// For how long AWS may not have heard a holder until nothing of it runs any more. What it sent last
+/// has arrived before [`DEAD`].
+const GONE: Duration = Duration::from_secs(22);
 /// Between two looks at a lock that somebody holds.
 const LOOK: Duration = Duration::from_secs(5);
 /// Between two attempts at a claim.
@@ -102,8 +113,11 @@ pub enum Taking {
 pub struct Taken {
     /// The lock.
     pub held: Held,
-    /// Whether what was seen before has to be looked at again, and after which pause.
+    /// Whether what was seen before has to be looked at again, and after which pause. AWS then hides
+    /// nothing of what other runs have made.
     pub look_again: Option<Duration>,
+    /// Whether nothing is known of runs before this one, so that AWS may hide what they have made.
+    pub is_first: bool,
 }
 
 /// What is known of a holder that is being watched.
@@ -173,21 +187,31 @@ impl Lock {
 
     /// What there is: somebody's lock, one that was released, or none.
     pub async fn look(&self) -> Result<Option<Seen>> {
-        match self.parameters.list().await?.pop() {
+        match self.seen().await?.pop() {
             // Of a lock that was just made for the first time a listing may know nothing yet.
             None => self.parameters.get(1).await,
             seen => Ok(seen),
         }
     }
 
+    /// All epochs, oldest first. A listing may be behind; of one that is held, the newest is read as it
+    /// is.
+    async fn seen(&self) -> Result<Vec<Seen>> {
+        let mut seen = self.parameters.list().await?;
+        if let Some(held) = seen.pop_if(|newest| newest.is_held()) {
+            seen.extend(self.parameters.get(held.epoch).await?);
+        }
+        Ok(seen)
+    }
+
     /// Takes the lock as soon as nobody holds it.
     pub async fn take(&self, terms: &Terms<'_>) -> Result<Taking> {
-        let mut watch = None;
+        let mut watch: Option<Watch> = None;
         let mut waited = false;
         let mut attempts = 0;
         while !terms.stop.is_asked() {
             let asked = Instant::now();
-            let seen = self.parameters.list().await?;
+            let seen = self.seen().await?;
             if let Some(top) = seen.last().filter(|top| top.is_held()) {
                 let life = Watch::judge(&mut watch, top, asked);
                 if life == Life::Alive && !terms.wait_for_live {
@@ -202,9 +226,11 @@ impl Lock {
             }
             match self.claim(&seen).await {
                 Ok(Some(held)) => {
-                    let look_again = self.settle(&seen, &held, terms.looked).await;
+                    let last_sign = watch.as_ref().map(|watch| watch.since);
+                    let look_again = self.settle(&seen, &held, terms.looked, last_sign).await?;
                     let look_again = look_again.or(waited.then_some(Duration::ZERO));
-                    return Ok(Taking::Taken(Taken { held, look_again }));
+                    let is_first = seen.is_empty();
+                    return Ok(Taking::Taken(Taken { held, look_again, is_first }));
                 }
                 Ok(None) => {}
                 Err(error) if error.is_passing() && attempts < ATTEMPTS => {
@@ -220,12 +246,10 @@ impl Lock {
     }
 
     fn why(held: &Seen, life: Life) -> String {
-        let holder = held.holder();
         match life {
-            Life::Alive => format!("{holder} to end"),
+            Life::Alive => format!("{} to end", held.holder()),
             Life::Unknown | Life::Dead => {
-                let seconds = DEAD.as_secs();
-                format!("a sign of life of {holder}; without one the lock is free in {seconds}s")
+                format!("whether its holder is alive, for at most {}s", DEAD.as_secs())
             }
         }
     }
@@ -233,8 +257,9 @@ impl Lock {
     /// Claims the epoch after these. `None` when somebody else was faster.
     async fn claim(&self, before: &[Seen]) -> Result<Option<Held>> {
         let epoch = before.last().map_or(1, |before| before.epoch + 1);
-        let held =
-            || Some(Held::new(self.clone(), epoch, before.iter().map(Seen::epoch).collect()));
+        let sent = Instant::now();
+        let past = || before.iter().map(Seen::epoch).collect();
+        let held = || Some(Held::new(self.clone(), epoch, sent, past()));
         match self.parameters.create(epoch, &self.claim).await {
             Ok(()) => Ok(held()),
             // Perhaps it was an attempt of ours whose answer was lost.
@@ -242,44 +267,80 @@ impl Lock {
                 match self.parameters.get(epoch).await? {
                     Some(seen) if seen.run() == Some(&self.claim.run) => Ok(held()),
                     Some(_) => Ok(None),
-                    None => Err(crate::aws::Error { meaning: Meaning::NotYet, ..error }),
+                    None => Err(Error { meaning: Meaning::NotYet, ..error }),
                 }
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Settles with whoever held the lock before. Says whether to look again, and after which pause.
-    async fn settle(&self, seen: &[Seen], held: &Held, looked: Instant) -> Option<Duration> {
+    /// Settles with whoever held the lock before, and was last seen to write at `last_sign`. Says
+    /// whether to look again, and after which pause.
+    async fn settle(
+        &self,
+        seen: &[Seen],
+        held: &Held,
+        looked: Instant,
+        last_sign: Option<Instant>,
+    ) -> Result<Option<Duration>> {
         let looked = looked.elapsed();
         let Some(before) = seen.last() else {
-            return (looked >= PROPAGATION).then_some(Duration::ZERO);
+            return Ok((looked >= PROPAGATION).then_some(Duration::ZERO));
         };
         if let Some(hides) = before.released() {
             let released = match self.parameters.get(held.epoch()).await {
                 Ok(Some(own)) => before.written_before(&own),
                 Ok(None) | Err(_) => Duration::ZERO,
             };
-            return pause(released, hides, looked);
+            return Ok(pause(released, hides, looked));
         }
-        // Should the dead one return, it gets a version that it cannot explain.
-        match self.parameters.write(before.epoch, &self.claim).await {
-            Ok(version) if version == before.version + 1 => Some(Duration::ZERO),
-            // It has returned, and will know it at its next sign of life.
-            Ok(_) | Err(_) => Some(BEAT + PROPAGATION),
+        match self.mark(before, held.fence()).await {
+            // What it made last may be hidden for a while.
+            Ok(true) => {
+                let visible = last_sign.unwrap_or_else(Instant::now) + GONE + PROPAGATION;
+                Ok(Some(visible.saturating_duration_since(Instant::now())))
+            }
+            // It is back, and will know it at its next sign of life.
+            Ok(false) => Ok(Some(GONE + PROPAGATION)),
+            Err(error) => {
+                let released = held.release(Duration::ZERO).await;
+                released.unwrap_or_else(|error| tracing::warn!(%error));
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes to the parameter of another holder, so that it gets a version that it cannot explain
+    /// should it be alive. Returns whether nobody else has written since it was `seen`.
+    async fn mark(&self, seen: &Seen, until: Instant) -> Result<bool> {
+        let mut in_doubt = 0;
+        loop {
+            let write = timeout(BEAT_TIMEOUT, self.parameters.write(seen.epoch, &self.claim));
+            match write.await {
+                Ok(Ok(version)) => {
+                    return Ok((1..=1 + in_doubt).contains(&(version - seen.version)));
+                }
+                Ok(Err(error)) if !error.is_passing() || Instant::now() + AGAIN >= until => {
+                    return Err(error);
+                }
+                Err(_) if Instant::now() + AGAIN >= until => {
+                    return Err(Error::other("take the lock over", "no answer from AWS"));
+                }
+                Ok(Err(error)) => in_doubt += i64::from(error.meaning == Meaning::Lost),
+                Err(_) => in_doubt += 1,
+            }
+            sleep(AGAIN).await;
         }
     }
 
     /// Takes the lock away from whoever holds it. A run that is alive stops at its next sign of life.
     /// Returns whether it was still held as it was `seen`.
     pub async fn unlock(&self, seen: &Seen) -> Result<bool> {
-        let released = Some((BEAT + PROPAGATION).as_secs());
+        // Its holder has to learn of it before anybody else may have the lock.
+        self.mark(seen, Instant::now() + DEAD).await?;
+        let released = Some((GONE + PROPAGATION).as_secs());
         let claim = Claim { released, ..self.claim.clone() };
         let lock = Self { claim, ..self.clone() };
-        if lock.claim(std::slice::from_ref(seen)).await?.is_none() {
-            return Ok(false);
-        }
-        lock.parameters.write(seen.epoch, &lock.claim).await?;
-        Ok(true)
+        Ok(lock.claim(std::slice::from_ref(seen)).await?.is_some())
     }
 }

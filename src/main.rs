@@ -2,11 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use ecsup::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        // Also what `--help` and `--version` print; a reader that has gone away does not matter.
+        Err(error) => {
+            let _gone = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
     ecsup::ui::log_to_stderr(cli.global.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -72,6 +72,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether it counts when resources are counted. First instances are a number that their group
+    /// has for a while, and instances come and go with it.
+    pub fn is_counted(self) -> bool {
+        !matches!(self, Kind::WarmStart | Kind::Instance)
+    }
+
     /// The kind in words, as messages say it.
     pub fn words(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 //! The engine never prints: it tells [`Event`]s, and [`plain`] or [`live`] shows them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
 use std::rc::Rc;
 
@@ -84,6 +85,14 @@ pub struct Screen {
     progress: Rc<RefCell<Progress>>,
     /// The name of the command that is shown.
     command: Rc<Cell<&'static str>>,
+    /// What a played person answers, in place of the one at the terminal.
+    answers: Option<Rc<RefCell<VecDeque<String>>>>,
+}
+
+/// Whether this runs in a CI system, where nobody is there to see or to answer.
+fn in_ci() -> bool {
+    let value = std::env::var_os("CI").unwrap_or_default();
+    !["", "0", "false"].iter().any(|no| value == *no)
 }
 
 impl Screen {
@@ -97,8 +106,7 @@ impl Screen {
         };
         choice.write_global();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let in_ci = std::env::var_os("CI").is_some();
-        let live = std::io::stderr().is_terminal() && !dumb && !in_ci && verbose == 0;
+        let live = std::io::stderr().is_terminal() && !dumb && !in_ci() && verbose == 0;
         let progress = match (quiet, live) {
             (true, _) => Progress::Quiet,
             (_, true) => Progress::Live(Live::new()),
@@ -108,12 +116,20 @@ impl Screen {
     }
 
     fn of(progress: Progress) -> Self {
-        Self { progress: Rc::new(RefCell::new(progress)), command: Rc::new(Cell::new("")) }
+        let (progress, command) = (Rc::new(RefCell::new(progress)), Rc::new(Cell::new("")));
+        Self { progress, command, answers: None }
     }
 
-    /// Shows nothing and keeps everything.
+    /// Shows nothing and keeps everything. There is nobody to ask.
     pub fn recording() -> Self {
-        Self::of(Progress::Recorded(Recording::default()))
+        Self::answering(&[])
+    }
+
+    /// Shows nothing and keeps everything; questions get these answers, as long as there are some.
+    pub fn answering(answers: &[&str]) -> Self {
+        let answers = answers.iter().map(|answer| (*answer).to_owned()).collect();
+        let answers = Some(Rc::new(RefCell::new(answers)));
+        Self { answers, ..Self::of(Progress::Recorded(Recording::default())) }
     }
 
     /// Learns which command it shows.
@@ -223,13 +239,26 @@ impl Screen {
         }
     }
 
-    /// Whether there is a person to ask.
-    pub fn can_ask(&self) -> bool {
-        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    /// Why there is nobody to ask, when there is nobody.
+    pub fn why_not_ask(&self) -> Option<&'static str> {
+        const NO_TERMINAL: &str = "there is no terminal to ask on";
+        match &self.answers {
+            Some(answers) => answers.borrow().is_empty().then_some(NO_TERMINAL),
+            None if in_ci() => Some("with `CI` set nobody is asked"),
+            None => {
+                let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+                (!is_terminal).then_some(NO_TERMINAL)
+            }
+        }
     }
 
     /// Asks a question, and says whether the answer is the one that counts.
     pub fn ask(&self, question: &str, counts: impl Fn(&str) -> bool) -> bool {
+        if let Some(answers) = &self.answers {
+            let answer = answers.borrow_mut().pop_front();
+            self.line(&format!("{question}{}", answer.as_deref().unwrap_or_default()));
+            return answer.is_some_and(|answer| counts(&answer));
+        }
         let mut stderr = anstream::stderr();
         let asked = write!(stderr, "{question}").and_then(|()| stderr.flush());
         let mut answer = String::new();

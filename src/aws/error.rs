@@ -4,7 +4,7 @@
 //! meaning at this very call: [`Meanings::wait_on`] for "not yet", [`Meanings::gone_is_fine`] for
 //! deletes, [`Meanings::taken_on`] for names that somebody holds. The engine reads [`Error::meaning`].
 
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::request_id::RequestId;
 
@@ -157,18 +157,53 @@ where
     }
 }
 
-/// The messages of an error and its sources, outermost first, each said once.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// Words of the SDK that say nothing beside their source.
+const NOISE: &[&str] = &[
+    "an error occurred while loading credentials",
+    "unexpected credentials error",
+    "the credentials provider was not properly configured",
+    "service error",
+    "dispatch failure",
+    "failed to construct request",
+    "response error",
+    "io error",
+    "other",
+    "timeout",
+    "client error (Connect)",
+];
+
+/// The messages of an error and its sources, outermost first, each said once, on one line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = error.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
+        // The SDK writes its metadata down as Rust does.
+        let text = match error.downcast_ref::<ErrorMetadata>() {
+            Some(it) => {
+                in_words(&[it.code(), it.message()].map(Option::unwrap_or_default).join(": "))
+            }
+            None => in_words(&error.to_string()),
+        };
+        let is_noise = NOISE.contains(&text.as_str()) || text.starts_with("unhandled error");
+        let is_said = parts.iter().any(|part| part.contains(&text));
+        next = error.source();
+        if !is_said && !(is_noise && next.is_some()) {
             parts.push(text);
         }
-        next = error.source();
     }
     parts.join(": ")
+}
+
+/// A message of a library on one line, without what only its programmers read.
+fn in_words(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.starts_with("minimum throughput was specified") {
+        return "nothing came back for several seconds".to_owned();
+    }
+    match line.split_once("StatusCode(").map(|(before, rest)| (before, rest.split_once(')'))) {
+        Some((before, Some((status, rest)))) => format!("{before}HTTP {status}{rest}"),
+        _ => line,
+    }
 }
 
 /// Gives a meaning to some of AWS's answers, at the call that can meet them.
@@ -236,6 +271,25 @@ mod tests {
         );
         assert_eq!(meaning(refused("X", "other").wait_on(&["X: draining"])), Meaning::Fatal);
         assert_eq!(refused("X", "y").gone_is_fine(&["X"]), Ok(None));
+    }
+
+    #[test]
+    fn a_chain_of_causes_reads_as_one_sentence() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Layer(&'static str, #[source] Option<Box<dyn std::error::Error>>);
+        let metadata =
+            ErrorMetadata::builder().code("ExpiredToken").message("it is\n over").build();
+        let inner = Layer("unhandled error (ExpiredToken)", Some(Box::new(metadata)));
+        let outer = Layer("service error", Some(Box::new(inner)));
+        assert_eq!(chain(&outer), "ExpiredToken: it is over");
+        let status = Layer("no success: StatusCode(403) at once", None);
+        assert_eq!(chain(&status), "no success: HTTP 403 at once");
+        assert_eq!(
+            chain(&Layer("dispatch failure", None)),
+            "dispatch failure",
+            "it is all there is"
+        );
     }
 
     #[test]

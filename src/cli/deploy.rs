@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::locked::{Command, LockArgs, let_appear, release};
 use super::plan::{self, Prepared, prepare};
-use super::{Ended, Exit, Global, Reason, drive, hint, report_refused};
+use super::{
+    Ended, Exit, Global, Reason, drive, hint, in_time, report_refused, resources, say_once,
+};
 use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::inventory;
@@ -18,6 +20,7 @@ use crate::engine::walk::{Report, walk};
 use crate::engine::{Failure, Run, Stop, forecast, teardown};
 use crate::facts;
 use crate::lock::{Lock, Seen};
+use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::spec::{Capacity, Scheme, ServiceFlags, Spec};
 use crate::ui::Screen;
@@ -58,37 +61,51 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
         Ok(spec) => spec,
         Err(errors) => return report_refused(&errors, screen),
     };
-    if !args.yes && !screen.can_ask() {
-        screen.error("deploy asks before it changes something, and there is no terminal to ask on");
+    if let Some(why) = screen.why_not_ask().filter(|_| !args.yes) {
+        screen.error(&format!("deploy asks before it changes something, and {why}"));
         screen.hint("say --yes to go ahead without being asked, or use `ecsup plan`");
         return Exit::Refused;
     }
+    let deadline = global.deadline();
     let stop = Rc::new(Stop::default());
     let looked = Instant::now();
-    let mut prepared = match prepare(spec, global, screen, &stop, !args.no_wait).await {
-        Ok(prepared) => prepared,
+    let look = async {
+        let prepared = prepare(spec, global, screen, &stop, !args.no_wait).await?;
+        let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
+        let is_quiet = prepared.refusals.is_empty() && !prepared.is_settled();
+        // What there is to do is done under the lock. Where there is nothing, what was seen counts only
+        // when nobody is at work: another run may be about to remove it all, and of what it has just
+        // made AWS may show half, which then looks like somebody else's.
+        let is_held = match is_quiet {
+            true => false,
+            false => {
+                let seen = lock.look().await;
+                let seen =
+                    seen.map_err(|error| prepared.connection.report_error(&error, screen))?;
+                seen.as_ref().is_some_and(Seen::is_held)
+            }
+        };
+        Ok((prepared, lock, is_held))
+    };
+    let (mut prepared, lock, is_held) = match in_time(deadline, screen, look).await {
+        Ok(looked) => looked,
         Err(exit) => return exit,
     };
-    let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
     show(&prepared, screen);
-    if !prepared.refusals.is_empty() {
-        // What another run has just made may look like somebody else's, as long as AWS shows only
-        // half of it. That is looked at again under the lock.
-        match lock.look().await {
-            Ok(seen) if seen.as_ref().is_some_and(Seen::is_held) => {}
-            Ok(_) | Err(_) => {
-                plan::report_refusals(&prepared, screen);
-                return Exit::Refused;
-            }
+    if !is_held {
+        if plan::report_refusals(&prepared, screen) {
+            return Exit::Refused;
         }
-    } else if let Some(exit) = settled(&prepared, screen) {
-        return exit;
+        if let Some(exit) = settled(&prepared, screen) {
+            return exit;
+        }
     }
     // With --no-wait the longest waits are nobody's.
     if let Some(line) = prepared.forecast().filter(|_| !args.no_wait) {
         screen.note(&line);
     }
-    if !args.yes && !screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
+    let is_asked = !args.yes && !prepared.is_settled();
+    if is_asked && !screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
         screen.note("nothing was changed");
         return Exit::Refused;
     }
@@ -96,7 +113,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
     screen.expect(|| forecast::links(&prepared.stack.graph));
     prepared.run.restart_clock();
     let work = under_lock(&lock, &mut prepared, args, global, looked, &stop, screen);
-    let ended = drive(work, &stop, global.timeout, screen).await;
+    let ended = drive(work, &stop, deadline, screen).await;
     screen.finish();
     let (report, reason) = match ended {
         Ended::With(End::Over(Exit::Refused), Reason::Interrupted) => return Exit::Interrupted,
@@ -106,7 +123,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
             prepared.connection.report_error(&error, screen);
             return incomplete(&prepared, None, reason, screen);
         }
-        Ended::Left => return incomplete(&prepared, None, Reason::Interrupted, screen),
+        Ended::Left(reason) => return incomplete(&prepared, None, reason, screen),
     };
     if !report.is_complete() {
         return incomplete(&prepared, Some(&report), reason, screen);
@@ -167,7 +184,7 @@ async fn under_lock(
         })
         .await;
     release(held, &prepared.run, screen).await;
-    end
+    end.unwrap_or(End::Over(Exit::DeployIncomplete))
 }
 
 /// Prepares the deploy anew: another run has been at work since. Ends it when there is nothing left
@@ -196,8 +213,8 @@ async fn look_again(
         return Err(exit);
     }
     let is_new = |removal| !agreed.plan.removals.contains(removal);
-    if !args.yes && prepared.plan.removals.iter().any(is_new) {
-        screen.error("now it would remove what was not asked about");
+    if !args.yes && (agreed.is_settled() || prepared.plan.removals.iter().any(is_new)) {
+        screen.error("now it would change or remove what was not asked about");
         screen.hint("nothing was changed: run the same `ecsup deploy` again");
         return Err(Exit::Refused);
     }
@@ -255,25 +272,28 @@ fn incomplete(
     let (failed, not_started) = report
         .map(|report| (report.failed.as_slice(), report.not_started.as_slice()))
         .unwrap_or_default();
-    let all = prepared.plan.nodes.len();
+    let kind =
+        |name: &NodeName| prepared.plan.nodes.iter().find(|it| it.name == *name).map(|it| it.kind);
+    let count = |of: &[(NodeName, Failure)]| {
+        resources(of.iter().filter_map(|(name, _)| Some((name, kind(name)?))))
+    };
     let why = match reason {
         Reason::Done if report.is_none() => "it cannot go on without this".to_owned(),
+        Reason::Done if failed.is_empty() => format!("{} not started", count(not_started)),
         Reason::Done => format!(
-            "{} of {all} resources failed, {} were not started",
-            failed.len(),
-            not_started.len()
+            "{} of {} failed, {} not started",
+            count(failed),
+            prepared.plan.count_resources(|_| true),
+            count(not_started),
         ),
         Reason::Interrupted => "it was interrupted".to_owned(),
         Reason::TimedOut => "its time was up".to_owned(),
     };
     screen.error(&format!("deploy of `{stack}` is incomplete: {why}"));
-    for (node, failure) in failed {
-        screen.detail(&format!("{node}: {failure}"));
-    }
     let waited = |failure: &Failure| !matches!(failure, Failure::Stopped);
-    for (node, failure) in not_started.iter().filter(|(_, failure)| waited(failure)) {
-        screen.detail(&format!("{node}: {failure}"));
-    }
+    let not_started_why = not_started.iter().filter(|(_, failure)| waited(failure));
+    let failures = failed.iter().chain(not_started_why);
+    say_once(failures.map(|(node, failure)| (node, failure)), screen);
     let hint = |failure: &Failure| {
         hint::for_failure(&failure.to_string(), &prepared.spec, &prepared.facts)
     };
@@ -303,11 +323,12 @@ fn summary(prepared: &Prepared, screen: &Screen) {
     if let Some(dns) = &spec.dns {
         screen.out(&format!("private name   http://{} (from inside the VPC)", dns.host));
     }
-    let made = prepared.plan.count(|verdict| *verdict == Verdict::Create);
-    let changed = prepared.plan.count(|verdict| matches!(verdict, Verdict::Change(_)));
+    let plan = &prepared.plan;
+    let made = plan.count_resources(|verdict| *verdict == Verdict::Create);
+    let changed = plan.count_resources(|verdict| matches!(verdict, Verdict::Change(_)));
     screen.out(&format!(
         "resources      {} ({made} created, {changed} changed, {} removed)",
-        prepared.plan.nodes.len(),
+        plan.count_resources(|_| true),
         if prepared.run.wait_for_ready { prepared.plan.removals.len() } else { 0 },
     ));
     screen.out(&format!("logs           {}", prepared.run.cx.names.log_group(&spec.service.name)));

@@ -1,37 +1,39 @@
 //! `ecsup destroy`: removes everything of a stack, found by its tags alone, and proves it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use clap::Args;
+use futures::future::try_join;
 use tokio::time::Instant;
 
 use super::existing::{self, Existing};
 use super::locked::{Command, LockArgs, let_appear, release};
-use super::{Ended, Exit, Global, Reason, drive, run_on};
+use super::{
+    Ended, Exit, Global, Reason, drive, hint, in_time, patiently, resources, run_on, say_once,
+};
 use crate::aws::Scope;
 use crate::engine::Stop;
 use crate::engine::event::duration;
 use crate::engine::inventory::{Thing, inventory};
 use crate::engine::looks::Looks;
-use crate::engine::teardown::{self, Receipt, teardown};
+use crate::engine::teardown::{self, Item, Receipt, teardown};
 use crate::engine::walk::Report;
 use crate::lock::Lock;
-use crate::names::StackName;
+use crate::names::{NodeName, StackName};
 use crate::resource::Kind;
 use crate::ui::Screen;
 
 /// What `ecsup destroy` takes.
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
-    /// Name of the stack; the only one there is when not given
-    // Not from ECSUP_STACK, which is there for deploys: what is removed is said where it is removed.
-    #[arg()]
+    /// Name of the stack. Without one, the only stack there is is offered at a terminal
+    #[arg(env = "ECSUP_STACK", hide_env_values = true)]
     pub stack: Option<String>,
 
-    /// Do not ask for the stack's name before removing it
-    #[arg(short, long, env = "ECSUP_YES", hide_env_values = true,
-        value_parser = clap::builder::BoolishValueParser::new())]
+    /// Do not ask for the stack's name before removing what was named; no variable says it
+    // What ECSUP_YES answers was meant for deploys.
+    #[arg(short, long)]
     pub yes: bool,
 
     /// Only list what would be removed
@@ -44,39 +46,58 @@ pub struct DestroyArgs {
     pub lock: LockArgs,
 }
 
+/// Why the command cannot be run like this, where nobody can be asked.
+fn refusal(args: &DestroyArgs, screen: &Screen) -> Option<Exit> {
+    let why = screen.why_not_ask().filter(|_| !args.dry_run)?;
+    if args.stack.is_none() {
+        screen.error(&format!("destroy picks no stack by itself, and {why}"));
+        screen.hint(
+            "name the stack: `ecsup destroy STACK --yes`; `ecsup list` names those there are",
+        );
+        return Some(Exit::Refused);
+    }
+    if args.yes {
+        return None;
+    }
+    screen.error(&format!("destroy asks for the stack's name, and {why}"));
+    screen.hint(
+        "say --yes to go ahead without being asked, or --dry-run to see what it would remove",
+    );
+    Some(Exit::Refused)
+}
+
 /// Runs the command.
 pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Exit {
+    let deadline = global.deadline();
     let given = match existing::named(args.stack.as_deref(), screen) {
         Ok(given) => given,
         Err(exit) => return exit,
     };
-    if !args.yes && !args.dry_run && !screen.can_ask() {
-        screen.error("destroy asks for the stack's name, and there is no terminal to ask on");
-        screen.hint(
-            "say --yes to go ahead without being asked, or --dry-run to see what it would remove",
-        );
-        return Exit::Refused;
+    if let Some(exit) = refusal(args, screen) {
+        return exit;
     }
-    let existing = match existing::find(given, "destroy", global, screen).await {
-        Ok(existing) => existing,
+    let looked = Instant::now();
+    let found = in_time(deadline, screen, async {
+        let existing = existing::find(given, "destroy", global, screen).await?;
+        let Existing { connection, cx, lock, .. } = &existing;
+        let looks = Looks::new(connection.aws.clone(), Scope::Stack(cx.names.clone()));
+        let whom = format!("{} to list what is there", connection.whom());
+        let look = patiently(screen, &whom, try_join(inventory(&looks), lock.look())).await;
+        let (mut things, seen) = look.map_err(|error| connection.report_error(&error, screen))?;
+        things.sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
+        screen.note(&existing.title());
+        match things.is_empty() && seen.is_none() {
+            true => Err(existing.nothing_there(screen).await),
+            false => Ok((existing, things, seen)),
+        }
+    });
+    let (existing, things, seen) = match found.await {
+        Ok(found) => found,
         Err(exit) => return exit,
     };
-    let title = existing.title();
     let Existing { connection, cx, stack, lock, .. } = existing;
-    let looked = Instant::now();
-    let looks = Looks::new(connection.aws.clone(), Scope::Stack(cx.names.clone()));
-    let (mut things, seen) = match futures::try_join!(inventory(&looks), lock.look()) {
-        Ok(seen) => seen,
-        Err(error) => return connection.report_error(&error, screen),
-    };
-    things.sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
-    screen.note(&title);
-    if things.is_empty() && seen.is_none() {
-        screen.note(&format!("nothing to do: there is nothing of stack `{stack}` here"));
-        return Exit::Done;
-    }
     if let Some(seen) = seen.as_ref().filter(|seen| seen.is_held()) {
-        screen.note(&format!("locked by {}: there may be more than can be seen", seen.holder()));
+        screen.note(&format!("locked by {}; there may be more than can be seen", seen.holder()));
     }
     if args.dry_run {
         for thing in &things {
@@ -87,12 +108,14 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
                 thing.id()
             ));
         }
-        screen.note(&format!("{} resources would be removed; nothing was changed", things.len()));
+        screen.note(&format!("{} would be removed; nothing was changed", count(&things)));
         return Exit::Done;
     }
     screen.note(&contents(&things));
-    let question = "Type the stack's name to remove all of it: ";
-    if !args.yes && !screen.ask(question, |answer| answer == stack.as_str()) {
+    // What was not named is offered, whatever else was said.
+    let is_asked = !args.yes || args.stack.is_none();
+    let question = format!("Type the stack's name, {stack}, to remove all of it: ");
+    if is_asked && !screen.ask(&question, |answer| answer == stack.as_str()) {
         screen.note("nothing was changed");
         return Exit::Refused;
     }
@@ -105,7 +128,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
     });
     let command = Command { connection: &connection, run: &run, stop: &stop, screen, looked };
     let work = under_lock(&lock, &command, args);
-    let ended = drive(work, &stop, global.timeout, screen).await;
+    let ended = drive(work, &stop, deadline, screen).await;
     screen.finish();
     match ended {
         Ended::With(Err(Exit::Refused), Reason::Interrupted) => Exit::Interrupted,
@@ -122,9 +145,12 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
             screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
             Exit::DestroyIncomplete
         }
-        Ended::Left => {
+        Ended::Left(reason) => {
             screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
-            Exit::Interrupted
+            match reason {
+                Reason::TimedOut | Reason::Done => Exit::DestroyIncomplete,
+                Reason::Interrupted => Exit::Interrupted,
+            }
         }
     }
 }
@@ -142,9 +168,13 @@ async fn under_lock(
         .keep(stop, async {
             // What is hidden could not be removed, and would hold what can be seen.
             let_appear(&taken, run, stop).await;
-            teardown(run).await
+            teardown(run, taken.is_first).await
         })
         .await;
+    let Some(torn_down) = torn_down else {
+        release(held, run, screen).await;
+        return Err(Exit::DestroyIncomplete);
+    };
     match torn_down {
         Ok(done) if is_clean(&done.0) && !held.is_superseded() => {
             Ok(held.remove().await.map(|()| done))
@@ -172,7 +202,17 @@ fn contents(things: &[Box<dyn Thing>]) -> String {
     }
     let counts: Vec<_> =
         kinds.iter().map(|(kind, count)| format!("{count} {}", plural(*kind, *count))).collect();
-    format!("{} resources: {}", things.len(), counts.join(", "))
+    format!("{}: {}", count(things), counts.join(", "))
+}
+
+/// How many resources these are, in words.
+fn count(things: &[Box<dyn Thing>]) -> String {
+    resources(things.iter().map(|thing| (thing.name(), thing.kind())))
+}
+
+/// How many resources these are, in words.
+fn count_items<'a>(items: impl Iterator<Item = &'a Item>) -> String {
+    resources(items.map(|item| (&item.name, item.kind)))
 }
 
 fn plural(kind: Kind, count: usize) -> String {
@@ -191,7 +231,7 @@ fn print_receipt(stack: &StackName, receipt: &Receipt, took: &str, screen: &Scre
     }
     screen.out(&format!(
         "stack `{stack}`: {} removed, {} kinds checked, 0 left, lock removed ({took})",
-        receipt.removed.len(),
+        count_items(receipt.removed.iter()),
         receipt.kinds_checked
     ));
 }
@@ -204,19 +244,20 @@ fn incomplete(
     screen: &Screen,
 ) -> Exit {
     let why = match reason {
-        Reason::Done => format!("{} resources are left", receipt.left.len()),
+        Reason::Done => format!("left: {}", count_items(receipt.left.iter().map(|(item, _)| item))),
         Reason::Interrupted => "it was interrupted".to_owned(),
         Reason::TimedOut => "its time was up".to_owned(),
     };
     screen.error(&format!("destroy of `{stack}` is incomplete: {why}"));
-    for (item, holder) in &receipt.left {
-        screen.detail(&format!("{} ({}): {holder}", item.name, item.id));
-    }
-    for (node, failure) in &report.failed {
-        if !receipt.left.iter().any(|(item, _)| item.name == *node) {
-            screen.detail(&format!("{node}: {failure}"));
-        }
-    }
+    let left = receipt.left.iter();
+    say_once(left.map(|(item, holder)| (format!("{} ({})", item.name, item.id), holder)), screen);
+    let is_left = |node: &NodeName| receipt.left.iter().any(|(item, _)| item.name == *node);
+    let failed: Vec<_> = report.failed.iter().filter(|(node, _)| !is_left(node)).collect();
+    say_once(failed.iter().map(|(node, failure)| (node, failure)), screen);
+    let why = receipt.left.iter().map(|(_, holder)| holder.clone());
+    let why = why.chain(report.failed.iter().map(|(_, failure)| failure.to_string()));
+    let hints: BTreeSet<_> = why.filter_map(|why| hint::for_removal(&why)).collect();
+    hints.into_iter().for_each(|hint| screen.hint(hint));
     screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
     match reason {
         Reason::Interrupted => Exit::Interrupted,

@@ -1,13 +1,13 @@
-//! How commands begin that work on a stack which is there: named, or the only one there is.
+//! How commands begin that work on a stack which is there: named, or offered as the only one there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::list::{self, Found};
 use super::{Connection, Exit, Global, connect};
 use crate::aws::{Cx, Labels};
-use crate::facts::{self, Caller};
-use crate::lock::{self, Lock};
+use crate::facts::Caller;
+use crate::lock::Lock;
 use crate::names::{Names, StackName};
 use crate::ui::Screen;
 
@@ -21,7 +21,7 @@ pub(super) struct Existing {
     caller: Caller,
 }
 
-/// The stack's name, if one was given.
+/// The stack's name, if one was given: where it is typed, or as `ECSUP_STACK`.
 pub(super) fn named(given: Option<&str>, screen: &Screen) -> Result<Option<StackName>, Exit> {
     given.map(str::parse).transpose().map_err(|error| {
         screen.error(&format!("{error}"));
@@ -38,8 +38,7 @@ pub(super) async fn find(
     screen: &Screen,
 ) -> Result<Existing, Exit> {
     let connection = connect(global, screen).await?;
-    let caller = facts::caller(&connection.aws).await;
-    let caller = caller.map_err(|error| connection.report_error(&error, screen))?;
+    let caller = connection.caller(screen).await?;
     let stack = match given {
         Some(stack) => stack,
         None => only_stack(&connection, verb, screen).await?,
@@ -56,6 +55,47 @@ impl Existing {
     pub(super) fn title(&self) -> String {
         format!("{} stack {}\n{}", self.verb, self.stack, self.connection.header(&self.caller))
     }
+
+    /// Says that there is nothing of the stack, and what there is instead. That is fine, since a
+    /// removal can be repeated; but not when the name looks like a slip.
+    pub(super) async fn nothing_there(&self, screen: &Screen) -> Exit {
+        let Self { connection, stack, verb, .. } = self;
+        let region = &connection.region;
+        let nothing = format!("nothing to do: there is no stack `{stack}` in {region}");
+        let others = match list::stacks(connection).await {
+            Ok(stacks) => stacks.into_keys().collect::<BTreeSet<_>>(),
+            // Whoever may see one stack only cannot see the others.
+            Err(error) => {
+                screen.note(&nothing);
+                screen.note(&format!("which others there are is not known: failed to {error}"));
+                return Exit::Done;
+            }
+        };
+        if let Some(near) = others.iter().find(|other| is_near(stack.as_str(), other)) {
+            screen
+                .error(&format!("there is no stack `{stack}` in {region}, but there is `{near}`"));
+            screen.hint(&format!(
+                "nothing was changed: if you mean that one, run `ecsup {verb} {near}`"
+            ));
+            return Exit::Refused;
+        }
+        let others: Vec<_> = others.iter().map(|other| format!("`{other}`")).collect();
+        let instead = match others.is_empty() {
+            true => "nor any other".to_owned(),
+            false => format!("only {}", others.join(", ")),
+        };
+        screen.note(&format!("{nothing}, {instead}"));
+        Exit::Done
+    }
+}
+
+/// Whether somebody who typed one name may have meant the other. Names that differ in their numbers
+/// are one of a series each, such as `pr-12` and `pr-13`.
+fn is_near(one: &str, other: &str) -> bool {
+    let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
+    let most = if one.len().min(other.len()) <= 4 { 1 } else { 2 };
+    let apart = strsim::osa_distance(&one.to_ascii_lowercase(), &other.to_ascii_lowercase());
+    apart <= most && digits(one) == digits(other)
 }
 
 /// The only stack there is, or a list to choose from. A stack of which nothing can be seen but its
@@ -65,11 +105,8 @@ async fn only_stack(
     verb: &str,
     screen: &Screen,
 ) -> Result<StackName, Exit> {
-    let looked = futures::try_join!(list::stacks(connection), lock::stacks(&connection.aws));
-    let (mut stacks, locked) = looked.map_err(|error| connection.report_error(&error, screen))?;
-    locked.into_iter().for_each(|stack| {
-        stacks.entry(stack).or_default();
-    });
+    let stacks = list::stacks(connection).await;
+    let stacks = stacks.map_err(|error| connection.report_error(&error, screen))?;
     let mut names = stacks.keys();
     match (names.next(), names.next()) {
         (None, _) => {
@@ -82,8 +119,26 @@ async fn only_stack(
         }),
         _ => {
             screen.error(&format!("there are several stacks: name the one to {verb}"));
-            stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found)));
+            let now = connection.now();
+            stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found, now)));
             Err(Exit::Refused)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_near_and_one_of_a_series_is_not() {
+        let near = [("stagin", "staging"), ("Prod", "prod"), ("prdo", "prod"), ("demo1", "demp1")];
+        for (one, other) in near {
+            assert!(is_near(one, other), "{one}, {other}");
+        }
+        let far = [("staging", "prod"), ("pr-12", "pr-13"), ("dev", "prod"), ("blue", "green")];
+        for (one, other) in far {
+            assert!(!is_near(one, other), "{one}, {other}");
         }
     }
 }

@@ -1,12 +1,71 @@
 //! What to do about failures whose cause is known by AWS's words.
 
+use crate::aws::Error;
+use crate::aws::error::Cause;
 use crate::facts::Facts;
 use crate::spec::{Capacity, Spec};
+
+/// What to do when the caller may not do something.
+const DENIED: &str = "the caller lacks this permission: `ecsup permissions` prints the policy that it \
+                      needs; or use another profile";
+/// What to do about credentials whose time is over.
+const EXPIRED: &str = "the credentials have expired: sign in again with `aws login` or `aws sso login`, \
+                       or fetch new keys, and run the same command again";
+/// What to do about credentials that AWS does not take.
+const NOT_TAKEN: &str = "AWS does not take these credentials: check the keys and the profile that they \
+                         come from, this machine's clock, and that the account has enabled the region";
+
+/// Codes of credentials that AWS does not take, as its services name them.
+const BAD_CREDENTIALS: &[&str] = &[
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "AuthFailure",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "IncompleteSignature",
+    "InvalidToken",
+    "OptInRequired",
+];
+/// Codes of credentials that were good once.
+const OLD_CREDENTIALS: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+
+/// What to do about a call that a command cannot do without. The calls go to `whom`.
+pub(super) fn for_error(error: &Error, whom: &str) -> Option<String> {
+    let again = "then run the same command again";
+    match &error.cause {
+        Cause::Refused { .. } if error.is_denied() => Some(DENIED.to_owned()),
+        Cause::Refused { code, .. } if OLD_CREDENTIALS.contains(&code.as_str()) => {
+            Some(EXPIRED.to_owned())
+        }
+        Cause::Refused { code, .. } if BAD_CREDENTIALS.contains(&code.as_str()) => {
+            Some(NOT_TAKEN.to_owned())
+        }
+        Cause::NoAnswer(why) if is_unknown_host(why) => Some(format!(
+            "nobody knows where {whom} is: check the name of the region or the endpoint, and this \
+             machine's way to the internet"
+        )),
+        Cause::NoAnswer(why) if why.contains("certificate") => Some(format!(
+            "{whom} shows a certificate that this machine does not trust: name the right ones in \
+             SSL_CERT_FILE, {again}"
+        )),
+        Cause::NoAnswer(_) => Some(format!("make sure that {whom} can be reached, {again}")),
+        Cause::Refused { .. } | Cause::Other(_) => None,
+    }
+}
+
+/// Whether a host has no address.
+fn is_unknown_host(why: &str) -> bool {
+    ["dns error", "failed to lookup address", "Name or service not known"]
+        .iter()
+        .any(|words| why.contains(words))
+}
 
 /// Words of AWS, and what to do about what they tell.
 ///
 /// The reasons of scaling activities have a code or only its message.
 const HINTS: &[(&[&str], &str)] = &[
+    (&["AccessDenied", "UnauthorizedOperation", "is not authorized to perform"], DENIED),
+    (OLD_CREDENTIALS, EXPIRED),
     (
         &["CannotPull", "pull access denied"],
         "the image cannot be pulled: check `--image`, and that the tasks can reach its registry",
@@ -63,8 +122,13 @@ pub(super) fn for_failure(why: &str, spec: &Spec, facts: &Facts) -> Option<Strin
             facts.zones.join(" or ")
         ));
     }
-    let known = HINTS.iter().find(|(words, _)| has(words));
-    known.map(|(_, hint)| (*hint).to_owned())
+    for_removal(why).map(str::to_owned)
+}
+
+/// What to do about a failure of which nothing is known but its reason.
+pub(super) fn for_removal(why: &str) -> Option<&'static str> {
+    let known = HINTS.iter().find(|(words, _)| words.iter().any(|it| why.contains(it)));
+    known.map(|(_, hint)| *hint)
 }
 
 /// The quota that is too small, and what the stack needs of it to begin with.
@@ -151,6 +215,9 @@ mod tests {
             let hint = hint(why).unwrap();
             assert!(words.iter().all(|word| hint.contains(word)), "{why}: {hint}");
         };
+        let denied = "create the VPC: UnauthorizedOperation: You are not authorized";
+        flags(denied, &["ecsup permissions"]);
+        flags("create the role: ExpiredToken: The security token included", &["sign in again"]);
         flags("CannotPullContainerError: httpd: not found; ECS gave up", &["--image"]);
         flags("CannotPullImageManifestError: no answer", &["--image"]);
         let sick = "Task failed ELB health checks in (target-group tg-demo)";
@@ -178,6 +245,27 @@ mod tests {
             ServiceFlags { pattern: Some(Pattern::FargateApi), ..ServiceFlags::default() };
         let why = "You've reached the limit on the number of vCPUs you can run concurrently";
         insta::assert_snapshot!(hint_for(why, fargate).unwrap(), @"this stack needs 0.5 vCPUs for 2 tasks, and a quota of the account leaves less: ask for more of `Fargate On-Demand vCPU resource count` (L-3032A538) in Service Quotas, or for less with `--cpu` or `--count`");
+    }
+
+    #[test]
+    fn what_a_command_cannot_do_without_is_explained() {
+        let of = |cause| {
+            let attempt = "ask AWS who is calling".to_owned();
+            let error = Error { attempt, cause, meaning: crate::aws::Meaning::Fatal };
+            for_error(&error, "AWS in eu-west-9").unwrap()
+        };
+        let refused = |code: &str| {
+            let (code, message) = (code.to_owned(), "no".to_owned());
+            of(Cause::Refused { code, message, request_id: None })
+        };
+        assert!(refused("AccessDenied").contains("ecsup permissions"));
+        assert!(refused("ExpiredToken").contains("sign in again"));
+        assert!(refused("InvalidClientTokenId").contains("enabled the region"));
+        let lost = "dns error: failed to lookup address information".to_owned();
+        assert!(of(Cause::NoAnswer(lost)).contains("name of the region"));
+        assert!(
+            of(Cause::NoAnswer("timed out".into())).contains("AWS in eu-west-9 can be reached")
+        );
     }
 
     #[test]

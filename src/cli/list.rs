@@ -1,12 +1,22 @@
 //! `ecsup list`: the stacks of a region, found by the tags of what is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Connection, Exit, Global, connect};
+use futures::future::try_join;
+use jiff::Timestamp;
+
+use super::{Connection, Exit, Global, connect, in_time, patiently, resources};
 use crate::aws::{Result, Scope};
-use crate::engine::inventory::inventory;
+use crate::engine::event::duration;
+use crate::engine::inventory;
 use crate::engine::looks::Looks;
 use crate::facts;
+use crate::lock::{self, Seen};
+use crate::names::NodeName;
+use crate::resource::Kind;
+use crate::resource::load_balancer::LoadBalancer;
+use crate::resource::service::Service;
+use crate::resource::task_definition::TaskDefinition;
 use crate::ui::Screen;
 
 /// What was found of one stack.
@@ -14,46 +24,128 @@ use crate::ui::Screen;
 pub(crate) struct Found {
     /// The pattern, when one of its things says it.
     pattern: Option<String>,
-    /// How many things there are.
-    resources: usize,
+    /// What there is.
+    things: Vec<(NodeName, Kind)>,
+    /// What is on its way or broken.
+    unready: BTreeSet<NodeName>,
+    /// The image that its newest task definition names.
+    image: Option<String>,
+    /// The DNS name of its load balancer.
+    address: Option<String>,
+    /// When its newest deployment began, in seconds since 1970.
+    deployed: Option<i64>,
+    /// Its lock, when somebody has it.
+    held: Option<Seen>,
 }
 
 impl Found {
-    /// One line of the list.
-    pub(crate) fn line(name: &str, found: &Self) -> String {
+    /// One line of the list, and another one when somebody works on the stack.
+    pub(crate) fn line(name: &str, found: &Self, now: i64) -> String {
         let pattern = found.pattern.as_deref().unwrap_or("unknown");
-        format!("{name:<32} {pattern:<16} {} resources", found.resources)
+        let age = found.deployed.map(|since| duration_since(since, now));
+        let age =
+            age.map_or_else(|| "not deployed".to_owned(), |age| format!("deployed {age} ago"));
+        let mut line = format!(
+            "{name:<24} {pattern:<15} {:<10} {:<13} {age:<18} {}",
+            found.state(now),
+            resources(found.things.iter().map(|(name, kind)| (name, *kind))),
+            found.image.as_deref().unwrap_or("no image"),
+        );
+        if let Some(address) = &found.address {
+            line = format!("{line} http://{address}");
+        }
+        match &found.held {
+            Some(held) if held.is_left(now) => format!("{line}\n  left by {}", held.holder()),
+            Some(held) => format!("{line}\n  worked on by {}", held.until_when()),
+            None => line,
+        }
+    }
+
+    /// How it is, in a word.
+    fn state(&self, now: i64) -> &'static str {
+        let serves = self.things.iter().any(|(_, kind)| *kind == Kind::Service);
+        match self.held.as_ref().filter(|held| !held.is_left(now)) {
+            Some(_) => "in work",
+            None if serves && self.unready.is_empty() => "ready",
+            None => "incomplete",
+        }
+    }
+}
+
+fn duration_since(since: i64, now: i64) -> String {
+    let seconds = u64::try_from(now - since).unwrap_or_default();
+    match seconds / 86_400 {
+        days @ 2.. => format!("{days}d"),
+        _ => duration(std::time::Duration::from_secs(seconds)),
     }
 }
 
 /// Runs the command.
 pub async fn list(global: &Global, screen: &Screen) -> Exit {
-    let connection = match connect(global, screen).await {
-        Ok(connection) => connection,
+    let listed = in_time(global.deadline(), screen, async {
+        let connection = connect(global, screen).await?;
+        let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
+        let look = try_join(facts::caller(&connection.aws), stacks(&connection));
+        let look = patiently(screen, &whom, look).await;
+        let (caller, stacks) = look.map_err(|error| connection.report_error(&error, screen))?;
+        Ok((connection, caller, stacks))
+    });
+    let (connection, caller, stacks) = match listed.await {
+        Ok(listed) => listed,
         Err(exit) => return exit,
     };
-    let looked = futures::try_join!(facts::caller(&connection.aws), stacks(&connection));
-    let (caller, stacks) = match looked {
-        Ok(looked) => looked,
-        Err(error) => return connection.report_error(&error, screen),
-    };
     screen.note(&connection.header(&caller));
-    stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found)));
+    let now = connection.now();
+    stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found, now)));
     if stacks.is_empty() {
         screen.note(&format!("no stacks in {}", connection.region));
     }
     Exit::Done
 }
 
-/// The stacks of the region, by name.
+/// The stacks of the region, by name; one of which nothing can be seen but its lock is one, too. All
+/// that is shown comes out of the listings by which the things are found.
 pub(crate) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, Found>> {
     let looks = Looks::new(connection.aws.clone(), Scope::Region(connection.region.clone()));
+    let (things, locks, services, definitions, balancers) = futures::try_join!(
+        inventory::of_graph(&looks),
+        lock::stacks(&connection.aws),
+        looks.list::<Service>(None),
+        looks.list::<TaskDefinition>(None),
+        looks.list::<LoadBalancer>(None),
+    )?;
     let mut stacks: BTreeMap<String, Found> = BTreeMap::new();
-    for thing in inventory(&looks).await? {
+    for thing in things {
         let owner = thing.owner();
         let found = stacks.entry(owner.stack.clone()).or_default();
-        found.resources += 1;
+        found.things.push((owner.node.clone(), thing.kind()));
         found.pattern = found.pattern.take().or_else(|| owner.pattern.clone());
+        if !thing.is_ready() {
+            found.unready.insert(owner.node.clone());
+        }
+    }
+    for (stack, seen) in locks {
+        let found = stacks.entry(stack).or_default();
+        found.held = Some(seen).filter(Seen::is_held);
+    }
+    for service in services.iter() {
+        let since = service.it().deployment.as_ref().and_then(|it| it.since);
+        let found = stacks.entry(service.owner.stack.clone()).or_default();
+        found.deployed = since.map(|since| since.secs());
+    }
+    for definition in definitions.iter() {
+        let content = definition.it().content.as_ref();
+        let found = stacks.entry(definition.owner.stack.clone()).or_default();
+        found.image = content.map(|content| content.image.clone());
+    }
+    for balancer in balancers.iter() {
+        let found = stacks.entry(balancer.owner.stack.clone()).or_default();
+        found.address = Some(balancer.it().dns_name.clone());
     }
     Ok(stacks)
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    Timestamp::now().as_second()
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{Connection, Exit};
 use crate::engine::event::What;
+use crate::engine::patience::PROPAGATION;
 use crate::engine::{Run, Stop};
 use crate::lock::{Held, Lock, Taken, Taking, Terms};
 use crate::names::NodeName;
@@ -47,16 +48,20 @@ impl Command<'_> {
         };
         let terms = Terms { wait_for_live, looked: self.looked, stop, tell: &tell };
         let taking = lock.take(&terms).await;
-        if waited.get() {
-            run.tell(&node(), What::Ready);
-        }
         match taking {
-            Ok(Taking::Taken(taken)) => Ok(taken),
+            Ok(Taking::Taken(taken)) => {
+                if waited.get() {
+                    run.tell(&node(), What::Ready);
+                }
+                Ok(taken)
+            }
             Ok(Taking::HeldBy(seen)) => {
                 let stack = run.cx.names.stack();
-                screen.error(&format!("stack `{stack}` is locked by {}", seen.holder()));
-                screen.hint("nothing was changed: wait for it to end, or say --wait-for-lock");
-                screen.hint(&format!("or run `ecsup unlock {stack}`, which makes it stop"));
+                screen.error(&format!("stack `{stack}` is locked by {}", seen.until_when()));
+                screen.hint(&format!(
+                    "nothing was changed: say --wait-for-lock to wait for it, or make it stop with \
+                     `ecsup unlock {stack}`"
+                ));
                 Err(Exit::Refused)
             }
             Ok(Taking::Stopped) => {
@@ -83,13 +88,20 @@ pub(super) async fn let_appear(taken: &Taken, run: &Run, stop: &Stop) {
     }
 }
 
-/// Lets others have the lock, or says that it was lost.
+/// Lets others have the lock, or says why it was lost.
 pub(super) async fn release(held: &Held, run: &Run, screen: &Screen) {
-    let released = held.release(run.hides()).await;
+    // What was dropped did not say when it changed something last.
+    let hides = if held.is_unheard() { PROPAGATION } else { run.hides() };
+    let released = held.release(hides).await;
     if held.is_superseded() {
         screen
             .error("another run took the lock over, or somebody unlocked it, so this run stopped");
-    } else if let Err(error) = released {
+    } else if held.is_unheard() {
+        screen.error(
+            "AWS did not hear this run's signs of life, so it stopped before another run may begin",
+        );
+    }
+    if let Err(error) = released {
         screen.warning(&format!("failed to {error}: the lock is free by itself within seconds"));
     }
 }

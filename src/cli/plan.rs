@@ -3,13 +3,16 @@
 use std::rc::Rc;
 
 use clap::Args;
-use futures::TryFutureExt as _;
+use futures::{TryFutureExt as _, future};
 
-use super::{Connection, Exit, Global, changes, connect, report_refused, run_on};
+use super::{
+    Connection, Exit, Global, changes, connect, in_time, patiently, report_refused, run_on,
+};
 use crate::aws::{Cx, Labels};
 use crate::engine::plan::{self, Plan, Planned, Verdict};
 use crate::engine::{Run, Stop, forecast, inventory};
 use crate::facts::{self, Facts, Problem};
+use crate::lock::{Lock, Seen};
 use crate::names::{Names, NodeName};
 use crate::pattern::{self, Stack};
 use crate::resource::Kind;
@@ -43,15 +46,32 @@ pub(crate) struct Prepared {
 /// Runs the command.
 pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
     let stop = Rc::new(Stop::default());
-    let prepared = match Spec::from_flags(&args.flags) {
-        Ok(spec) => prepare(spec, global, screen, &stop, true).await,
+    let spec = match Spec::from_flags(&args.flags) {
+        Ok(spec) => spec,
         Err(errors) => return report_refused(&errors, screen),
     };
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
+    let look = async {
+        let prepared = prepare(spec, global, screen, &stop, true).await?;
+        let arn = &prepared.facts.caller.arn;
+        let seen = Lock::new(&prepared.run.cx, arn, "plan").look().await;
+        Ok((prepared, seen))
+    };
+    let (prepared, seen) = match in_time(global.deadline(), screen, look).await {
+        Ok(looked) => looked,
         Err(exit) => return exit,
     };
     screen.note(&title(&prepared));
+    match seen {
+        Ok(seen) => {
+            if let Some(seen) = seen.filter(Seen::is_held) {
+                let holder = seen.until_when();
+                screen.warning(&format!(
+                    "what this shows may change: the stack is locked by {holder}"
+                ));
+            }
+        }
+        Err(error) => screen.warning(&format!("whether somebody works on the stack: {error}")),
+    }
     for line in prepared.plan.nodes.iter().map(node_line) {
         screen.out(&line);
     }
@@ -87,9 +107,11 @@ pub(crate) async fn prepare(
     run.wait_for_ready = wait_for_ready;
 
     let things = inventory::of_graph(&run.looks).map_err(Problem::from);
-    let gathered = futures::try_join!(facts::gather(&run.looks, &spec), things);
-    let (facts, things) =
-        gathered.map_err(|problem| connection.report_problem(&problem, screen))?;
+    let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
+    let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
+    let (facts, things) = patiently(screen, &whom, gathered)
+        .await
+        .map_err(|problem| connection.report_problem(&problem, screen))?;
     let mut refusals = Vec::new();
     let of_other = |thing: &&Box<dyn inventory::Thing>| {
         thing.owner().pattern.as_ref().is_some_and(|pattern| *pattern != spec.pattern.to_string())
@@ -182,11 +204,11 @@ fn line(tone: Tone, word: &str, name: &NodeName, kind: Kind, detail: &str) -> St
 
 /// How much there is to do.
 pub(crate) fn counts(plan: &Plan) -> String {
-    let create = plan.count(|verdict| *verdict == Verdict::Create);
-    let keep = plan.count(|verdict| *verdict == Verdict::Keep);
-    let change = plan.count(|verdict| matches!(verdict, Verdict::Change(_)));
+    let create = plan.count_resources(|verdict| *verdict == Verdict::Create);
+    let keep = plan.count_resources(|verdict| *verdict == Verdict::Keep);
+    let change = plan.count_resources(|verdict| matches!(verdict, Verdict::Change(_)));
     let mut parts = vec![format!("{create} to create"), format!("{change} to change")];
-    let others = plan.nodes.len() - create - keep - change;
+    let others = plan.count_resources(|_| true) - create - keep - change;
     if others > 0 {
         parts.push(format!("{others} to wait for or mend"));
     }

@@ -16,7 +16,7 @@ use crate::sim::cloud::Cloud;
 use crate::sim::listen::listen;
 use crate::sim::scenario::{self, NAMED};
 use crate::sim::world::World;
-use crate::spec::{EnvValue, ServiceFlags, Spec};
+use crate::spec::{Capacity, EnvValue, Nat, ServiceFlags, Spec, SpecError};
 use crate::ui::Screen;
 
 mod report;
@@ -24,12 +24,18 @@ mod stage;
 
 pub use stage::{Played, Stage, in_virtual_time};
 
-/// What `ecsup rehearse` takes: what deploy takes, and what kind of world to play in.
+/// What `ecsup rehearse` takes: what deploy takes, but for what is asked and for other runs, which there
+/// are none of; and what kind of world to play in.
 #[derive(Debug, Args)]
 pub struct RehearseArgs {
-    /// What deploy takes. Nobody is asked here, whether it says `--yes` or not.
+    /// The stack.
     #[command(flatten)]
-    pub deploy: DeployArgs,
+    pub flags: ServiceFlags,
+
+    /// Let deploys return when everything is made, without waiting until it is ready
+    #[arg(long, env = "ECSUP_NO_WAIT", hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub no_wait: bool,
 
     /// What is unusual about the world
     #[arg(long, help_heading = WORLD, env = "ECSUP_SCENARIO", hide_env_values = true,
@@ -55,7 +61,8 @@ pub struct RehearseArgs {
 
     /// Simulated seconds in a real one, while it is served. Clients keep their own pauses
     #[arg(long, help_heading = WORLD, env = "ECSUP_SPEED", hide_env_values = true, value_name = "N",
-        default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        default_value_t = 1, requires = "listen",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub speed: u32,
 
     /// How to print what was played
@@ -91,6 +98,22 @@ fn of_this_machine(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// Scenarios about EC2 instances, and about NAT gateways: elsewhere they would show the usual world.
+const OF_INSTANCES: &[&str] = &["no-capacity"];
+const OF_GATEWAYS: &[&str] = &["slow-nat"];
+
+/// Why a scenario shows nothing with this stack.
+fn why_not_played(scenario: &str, spec: &Spec) -> Option<SpecError> {
+    let rule = if OF_INSTANCES.contains(&scenario) && spec.capacity == Capacity::Fargate {
+        format!("is about EC2 instances, and {} has none", spec.pattern)
+    } else if OF_GATEWAYS.contains(&scenario) && spec.network.nat == Nat::None {
+        "is about NAT gateways, and with --nat none there is none".to_owned()
+    } else {
+        return None;
+    };
+    Some(SpecError { field: "--scenario", value: scenario.to_owned(), rule })
+}
+
 /// One command of the play.
 struct Act {
     title: String,
@@ -101,12 +124,15 @@ struct Act {
 
 /// Runs the command.
 pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Exit {
-    let alone = args.listen.is_some() && args.deploy.flags.pattern.is_none();
-    let spec = match Spec::from_flags(&args.deploy.flags) {
+    let alone = args.listen.is_some() && args.flags.pattern.is_none();
+    let spec = match Spec::from_flags(&args.flags) {
         Ok(spec) => Some(spec),
         Err(_) if alone => None,
         Err(errors) => return report_refused(&errors, screen),
     };
+    if let Some(error) = spec.as_ref().and_then(|spec| why_not_played(&args.scenario, spec)) {
+        return report_refused(&[error], screen);
+    }
     let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
     fastrand::seed(args.seed);
     tokio::time::pause();
@@ -167,9 +193,10 @@ async fn play_all(
 
 /// A deploy as a user would type it.
 fn deploy(args: &RehearseArgs, global: &Global, change: impl FnOnce(&mut ServiceFlags)) -> Cli {
-    let mut flags = args.deploy.flags.clone();
+    let mut flags = args.flags.clone();
     change(&mut flags);
-    let deploy = DeployArgs { flags, yes: true, ..args.deploy };
+    let (no_wait, lock) = (args.no_wait, LockArgs::default());
+    let deploy = DeployArgs { flags, yes: true, no_wait, lock };
     Cli { global: global.clone(), command: Command::Deploy(deploy) }
 }
 

@@ -1,5 +1,6 @@
 //! What the engine tells while it works: the only thing that a user interface gets to see.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::names::NodeName;
@@ -43,6 +44,24 @@ pub enum What {
     Failed(String),
     /// It was not started; says why.
     NotStarted(String),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found { id } => write!(f, "found {id}"),
+            Self::Creating => f.write_str("creating"),
+            Self::Created => f.write_str("created"),
+            Self::Changing(fields) => write!(f, "changing {}", fields.join(", ")),
+            Self::Changed => f.write_str("changed"),
+            Self::Waiting(why) => write!(f, "waiting: {why}"),
+            Self::Ready => f.write_str("ready"),
+            Self::Removing => f.write_str("removing"),
+            Self::Removed => f.write_str("removed"),
+            Self::Failed(why) => write!(f, "failed: {why}"),
+            Self::NotStarted(why) => write!(f, "not started: {why}"),
+        }
+    }
 }
 
 /// What is waited for as soon as AWS has agreed to remove something.

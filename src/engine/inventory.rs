@@ -12,7 +12,7 @@ use super::walk::{Place, Work};
 use super::{Outcome, Run};
 use crate::aws::{Aws, Owner, Result};
 use crate::names::NodeName;
-use crate::resource::{self, Kind, Owned, Resource, Seen};
+use crate::resource::{self, Kind, Owned, Phase, Resource, Seen};
 
 /// One thing of ours, removable without a spec.
 pub trait Thing: Work {
@@ -26,6 +26,8 @@ pub trait Thing: Work {
     fn id(&self) -> &str;
     /// Whether it is on its way out already.
     fn is_leaving(&self) -> bool;
+    /// Whether it is there and usable.
+    fn is_ready(&self) -> bool;
     /// Says what keeps it from being removed.
     fn blockers<'a>(&'a self, aws: &'a Aws) -> LocalBoxFuture<'a, Result<Vec<String>>>;
     /// Says beforehand what shortens the removal of others.
@@ -76,6 +78,10 @@ impl<R: Resource> Thing for Found<R> {
 
     fn is_leaving(&self) -> bool {
         matches!(self.owned.seen, Seen::Leaving(..))
+    }
+
+    fn is_ready(&self) -> bool {
+        matches!(self.owned.seen, Seen::Present(_, Phase::Ready))
     }
 
     fn blockers<'a>(&'a self, aws: &'a Aws) -> LocalBoxFuture<'a, Result<Vec<String>>> {

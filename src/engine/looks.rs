@@ -159,7 +159,7 @@ impl Looks {
         let running = of.listing.borrow().as_ref().filter(|flight| usable(flight)).cloned();
         let flight = running.unwrap_or_else(|| {
             let looks = self.clone();
-            tracing::debug!(kind = ?R::KIND, "list");
+            tracing::debug!("list: {}", R::KIND.words());
             let flight = self.fly(async move {
                 match after {
                     None => R::list_with(&Together(looks)).await,
@@ -189,7 +189,7 @@ impl Looks {
         let flight = running.unwrap_or_else(|| {
             let (aws, scope) = (self.aws.clone(), self.scope.clone());
             let these: Vec<_> = of.waiting.borrow().values().cloned().collect();
-            tracing::debug!(kind = ?R::KIND, count = these.len(), "poll");
+            tracing::debug!("look again at {} of: {}", these.len(), R::KIND.words());
             let flight = self.fly(async move { R::poll(&aws, &scope, &these).await });
             *of.poll.borrow_mut() = Some(flight.clone());
             flight

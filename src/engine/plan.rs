@@ -60,6 +60,12 @@ impl Plan {
         self.nodes.iter().filter(|planned| such(&planned.verdict)).count()
     }
 
+    /// Counts the resources with such a verdict, as every command counts them.
+    pub fn count_resources(&self, such: impl Fn(&Verdict) -> bool) -> usize {
+        let counts = |planned: &&Planned| planned.kind.is_counted() && such(&planned.verdict);
+        self.nodes.iter().filter(counts).count()
+    }
+
     /// Why a deploy is refused before it starts: replacements, and names that others hold.
     pub fn refusals(&self) -> Vec<(NodeName, String)> {
         let refused = |planned: &Planned| match &planned.verdict {

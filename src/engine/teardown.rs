@@ -146,15 +146,17 @@ pub async fn remove(run: &Run, mut things: Vec<Box<dyn Thing>>) -> Report {
 }
 
 /// Removes everything of the stack, looks once more when AWS cannot hide anything any longer, and
-/// removes what surfaced.
-pub async fn teardown(run: &Run) -> Result<(Receipt, Report)> {
-    teardown_among(run, &inventory::kinds()).await
+/// removes what surfaced. `may_hide` says whether something may have been made so lately that the first
+/// look did not show it: a removal itself makes nothing.
+pub async fn teardown(run: &Run, may_hide: bool) -> Result<(Receipt, Report)> {
+    teardown_among(run, &inventory::kinds(), may_hide).await
 }
 
 /// Removes everything of the stack in a world of these kinds.
 pub(super) async fn teardown_among(
     run: &Run,
     kinds: &[Box<dyn AnyKind>],
+    may_hide: bool,
 ) -> Result<(Receipt, Report)> {
     let mut receipt = Receipt { kinds_checked: kinds.len(), ..Receipt::default() };
     let mut seen: Vec<Item> = Vec::new();
@@ -187,12 +189,20 @@ pub(super) async fn teardown_among(
         }
         report = remove(run, things).await;
         let audit = NodeName::from("audit");
-        let why = format!(
-            "{} until AWS cannot hide anything any longer, then a last look",
-            duration(patience::PROPAGATION)
-        );
+        // What the second look finds was hidden from the first one, or is shown although it is gone.
+        let pause = match round == 0 && !may_hide {
+            true => Duration::ZERO,
+            false => patience::PROPAGATION,
+        };
+        let why = match pause.is_zero() {
+            true => "a last look".to_owned(),
+            false => format!(
+                "{} until AWS cannot hide anything any longer, then a last look",
+                duration(pause)
+            ),
+        };
         run.tell(&audit, What::Waiting(why));
-        let until = tokio::time::Instant::now() + patience::PROPAGATION;
+        let until = tokio::time::Instant::now() + pause;
         receipt.audited = run.sleep_until(until, &[]).await.is_ok();
     }
     unreachable!("the last audit returns")

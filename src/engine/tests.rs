@@ -502,7 +502,7 @@ async fn plan(graph: &Graph) -> Plan {
 
 async fn teardown() -> (Receipt, Report, Scene) {
     let scene = scene(true);
-    let (receipt, report) = teardown_among(&scene.run, &kinds()).await.unwrap();
+    let (receipt, report) = teardown_among(&scene.run, &kinds(), true).await.unwrap();
     (receipt, report, scene)
 }
 
@@ -1080,13 +1080,13 @@ async fn a_stopped_teardown_has_not_looked_again() {
     Subnet::was_there("a");
     let scene = scene(true);
     let kinds = kinds();
-    let (ended, ()) = futures::join!(teardown_among(&scene.run, &kinds), scene.stop_after(5));
+    let (ended, ()) = futures::join!(teardown_among(&scene.run, &kinds, true), scene.stop_after(5));
     let receipt = ended.unwrap().0;
     assert_eq!((read(&receipt), receipt.audited), ((vec!["a"], vec![]), false));
 
     begin();
     Subnet::was_there("a");
     scene.stop.ask();
-    let receipt = teardown_among(&scene.run, &kinds).await.unwrap().0;
+    let receipt = teardown_among(&scene.run, &kinds, true).await.unwrap().0;
     assert_eq!(read(&receipt), (vec![], vec![("a", "stopped")]));
 }

@@ -5,15 +5,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::parameter::{Claim, Seen};
-use super::{AGAIN, BEAT, Lock};
+use super::{AGAIN, BEAT, GONE, Lock, SILENT};
 use crate::aws::{Error, Meaning, Result};
 use crate::engine::Stop;
 
 /// A sign of life that takes longer has lost its answer. The next one must not come too late.
-const BEAT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BEAT_TIMEOUT: Duration = Duration::from_secs(3);
 /// By how much listings are behind at most, and some more.
 const BEHIND: Duration = Duration::from_secs(5);
 /// How often the lock is released until that is left to its death.
@@ -25,24 +25,31 @@ pub struct Held {
     lock: Lock,
     epoch: u64,
     since: Instant,
+    /// When the last sign of life was sent that AWS is known to have heard.
+    heard: Cell<Instant>,
     /// The version that was last written.
     version: Cell<i64>,
     /// How many writes may have happened or may not.
     in_doubt: Cell<i64>,
     superseded: Cell<bool>,
+    /// Whether no sign of life was heard for so long that others may soon take this run for dead.
+    unheard: Cell<bool>,
     /// Of the past, to be removed.
     before: RefCell<Vec<u64>>,
 }
 
 impl Held {
-    pub(super) fn new(lock: Lock, epoch: u64, before: Vec<u64>) -> Self {
+    /// A lock whose claim was `sent`.
+    pub(super) fn new(lock: Lock, epoch: u64, sent: Instant, before: Vec<u64>) -> Self {
         Self {
             lock,
             epoch,
-            since: Instant::now(),
+            since: sent,
+            heard: Cell::new(sent),
             version: Cell::new(1),
             in_doubt: Cell::new(0),
             superseded: Cell::new(false),
+            unheard: Cell::new(false),
             before: RefCell::new(before),
         }
     }
@@ -56,40 +63,60 @@ impl Held {
         self.superseded.get()
     }
 
+    /// Whether this run had to stop because AWS did not hear its signs of life.
+    pub fn is_unheard(&self) -> bool {
+        self.unheard.get()
+    }
+
+    /// From when on this run has to stop, on its own clock: it is not heard of.
+    pub(super) fn fence(&self) -> Instant {
+        self.heard.get() + SILENT
+    }
+
     /// Lets a piece of work run to its end, and shows signs of life beside it. Asks the work to stop
-    /// when another run has taken over.
-    pub async fn keep<T>(&self, stop: &Stop, work: impl Future<Output = T>) -> T {
+    /// when another run has taken over, or may soon do so because these signs are not heard. Gives it
+    /// up when it has not stopped before another one may begin.
+    pub async fn keep<T>(&self, stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         let mut due = self.since + BEAT;
         while !self.is_superseded() {
-            match select(work.as_mut(), pin!(sleep_until(due))).await {
-                Either::Left((result, _)) => return result,
+            match select(work.as_mut(), pin!(sleep_until(due.min(self.fence())))).await {
+                Either::Left((result, _)) => return Some(result),
                 Either::Right(_) => {}
+            }
+            if Instant::now() >= self.fence() {
+                self.unheard.set(true);
+                break;
             }
             let began = Instant::now();
             // When the work ends first, the sign of life does, too, before anything else is written.
             let fine = match select(work.as_mut(), pin!(self.beat())).await {
                 Either::Left((result, beat)) => {
                     beat.await;
-                    return result;
+                    return Some(result);
                 }
                 Either::Right((fine, _)) => fine,
             };
             due = if fine { began + BEAT } else { Instant::now() + AGAIN };
         }
         stop.ask();
-        work.await
+        timeout_at(self.heard.get() + GONE, work).await.ok()
     }
 
     /// One sign of life. Returns whether AWS has heard it.
     async fn beat(&self) -> bool {
         let now = self.now(None);
+        let sent = Instant::now();
         let write = self.lock.parameters.write(self.epoch, &now);
         match timeout(BEAT_TIMEOUT, write).await {
             Ok(Ok(version)) => {
                 self.wrote(version).await;
+                if self.is_superseded() {
+                    return true;
+                }
+                self.heard.set(sent);
                 let past = self.before.take();
-                if !past.is_empty() && !self.is_superseded() {
+                if !past.is_empty() {
                     self.tidy(&past).await;
                 }
                 return true;

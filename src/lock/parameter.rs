@@ -1,6 +1,6 @@
 //! The parameters that a lock is made of, in Systems Manager, and what they say.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_ssm::operation::get_parameters_by_path::builders::GetParametersByPathFluentBuilder;
@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::{Aws, Cx, Doing as _, Error, Meanings as _, Result};
 use crate::names::{self, NodeName};
+
+use super::DEAD;
 
 /// Most names that one `DeleteParameters` takes.
 const DELETED_AT_ONCE: usize = 10;
@@ -80,10 +82,21 @@ impl Seen {
         Duration::try_from_secs_f64(other - this).unwrap_or_default()
     }
 
-    /// When its holder was last heard of, on AWS's clock.
-    pub fn last_sign_of_life(&self) -> String {
+    /// Who holds it, since when, and when it is free.
+    pub fn until_when(&self) -> String {
+        let dead = DEAD.as_secs();
         let at = self.written.map_or_else(|| "unknown".to_owned(), text_of);
-        format!("last sign of life: {at}")
+        format!(
+            "{}: it is free when that ends, or {dead}s after its last sign of life ({at})",
+            self.holder()
+        )
+    }
+
+    /// Whether somebody has it and is not heard of for long, at a time in seconds since 1970 on a clock
+    /// that may be some minutes off.
+    pub fn is_left(&self, now: i64) -> bool {
+        const LONG: i64 = 300;
+        self.is_held() && self.written.is_some_and(|at| now - at.secs() > LONG)
     }
 
     /// Who holds it, since when and what for.
@@ -191,10 +204,22 @@ fn text(claim: &Claim) -> Result<String> {
         .map_err(|error| Error::other("write down who holds the lock", error.to_string()))
 }
 
-/// The names of the stacks of this region that have a lock, held or not.
-pub async fn stacks(aws: &Aws) -> Result<BTreeSet<String>> {
+/// The stacks of this region that have a lock, held or not, with its newest epoch.
+pub async fn stacks(aws: &Aws) -> Result<BTreeMap<String, Seen>> {
     let found =
         by_path(aws.ssm.get_parameters_by_path().path(names::LOCKS).recursive(true)).await?;
-    let stack = |parameter: &Parameter| names::stack_of_lock(parameter.name()?).map(str::to_owned);
-    Ok(found.iter().filter_map(stack).collect())
+    let mut stacks: BTreeMap<String, Seen> = BTreeMap::new();
+    for parameter in &found {
+        let name = parameter.name().unwrap_or_default();
+        let path = name.rsplit_once('/').map_or("", |(path, _)| path);
+        let Some((stack, seen)) = names::stack_of_lock(name).zip(Seen::read(path, parameter))
+        else {
+            continue;
+        };
+        match stacks.get(stack) {
+            Some(newest) if newest.epoch > seen.epoch => {}
+            _ => drop(stacks.insert(stack.to_owned(), seen)),
+        }
+    }
+    Ok(stacks)
 }

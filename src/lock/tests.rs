@@ -39,7 +39,20 @@ struct State {
     lag: Duration,
     /// How many writes from now on happen, and their answers are lost.
     lost: usize,
+    /// Whose writes go wrong, and how.
+    unheard: Option<(String, Weather)>,
     writes: usize,
+}
+
+/// What befalls writes.
+#[derive(Clone, Copy, PartialEq)]
+enum Weather {
+    /// They are refused, and may be tried again.
+    Refused,
+    /// They never arrive, and no answer comes.
+    Swallowed,
+    /// They arrive, and no answer comes.
+    Unanswered,
 }
 
 impl fmt::Debug for Store {
@@ -109,13 +122,23 @@ impl HttpConnector for Store {
         let store = self.clone();
         HttpConnectorFuture::new(async move {
             sleep(Duration::from_millis(20)).await;
+            let weather = store.weather(&input);
+            if weather == Some(Weather::Swallowed) {
+                std::future::pending::<()>().await;
+            }
             let (answer, is_lost) = {
                 let mut state = store.0.lock().unwrap();
-                let answer = state.answer(&operation, &input);
+                let answer = match weather {
+                    Some(Weather::Refused) => Err("ThrottlingException"),
+                    _ => state.answer(&operation, &input),
+                };
                 let is_lost = operation == "PutParameter" && state.lost > 0;
                 state.lost -= usize::from(is_lost);
                 (answer, is_lost)
             };
+            if weather == Some(Weather::Unanswered) {
+                std::future::pending::<()>().await;
+            }
             if is_lost {
                 return Err(ConnectorError::io("the connection broke".into()));
             }
@@ -150,6 +173,7 @@ impl Store {
             history,
             lag: Duration::ZERO,
             lost: 0,
+            unheard: None,
             writes: 0,
         })))
     }
@@ -165,6 +189,14 @@ impl Store {
         let names = Names::new("demo".parse().unwrap(), "eu-west-1");
         let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
         Lock::new(&Cx { aws: Aws::new(&config), names, labels }, who, "deploy")
+    }
+
+    /// What befalls a call: it is a write of somebody who is not heard.
+    fn weather(&self, input: &Value) -> Option<Weather> {
+        let state = self.0.lock().unwrap();
+        let (who, weather) = state.unheard.as_ref()?;
+        let value = input["Value"].as_str()?;
+        value.contains(&format!("\"holder\":\"{who} ")).then_some(*weather)
     }
 
     /// The epochs that are there.
@@ -196,7 +228,7 @@ async fn take(lock: &Lock) -> Taken {
 /// Works for some seconds; returns whether it was asked to stop.
 async fn work(held: &Held, time: u64) -> bool {
     let stop = Stop::default();
-    held.keep(&stop, stop.sleep(seconds(time))).await;
+    let _given_up = held.keep(&stop, stop.sleep(seconds(time))).await;
     stop.is_asked()
 }
 
@@ -285,13 +317,15 @@ async fn who_returns_from_the_dead_stops() {
     let first = take(&store.lock("ann")).await.held;
     let second = take(&store.lock("bob")).await.held;
     // Before and after its parameter is removed.
-    let soon = async { assert!(work(&first, 60).await && first.is_superseded()) };
+    // Its own clock tells it before AWS does.
+    let soon = async { assert!(work(&first, 60).await && first.is_unheard()) };
     let ((), stopped) = join(soon, work(&second, 40)).await;
     assert!(!stopped, "the one who took over goes on");
     first.release(Duration::ZERO).await.unwrap();
+    assert!(first.is_superseded());
     assert_eq!(store.epochs(), [2], "the superseded one leaves no trace");
 
-    let late = Held::new(store.lock("ann"), 1, Vec::new());
+    let late = Held::new(store.lock("ann"), 1, Instant::now(), Vec::new());
     assert!(work(&late, 60).await && late.is_superseded());
     assert_eq!(store.epochs(), [2]);
 }
@@ -366,5 +400,104 @@ async fn no_two_work_at_once_whatever_listings_show() {
         };
         join_all((0..6).map(run)).await;
         assert_eq!((most.get(), turns.get()), (1, 6), "seed {seed}");
+    }
+}
+
+/// Signs of life are refused, swallowed, or unanswered: their sender stops in time, however its work
+/// behaves.
+#[tokio::test(start_paused = true)]
+async fn who_is_not_heard_stops_before_it_counts_as_dead() {
+    for weather in [Weather::Refused, Weather::Swallowed, Weather::Unanswered] {
+        let store = Store::new().await;
+        let held = take(&store.lock("ann")).await.held;
+        store.set(|state| state.unheard = Some(("ann".to_owned(), weather)));
+        let (stop, began) = (Stop::default(), Instant::now());
+        // It does not listen.
+        assert_eq!(held.keep(&stop, sleep(seconds(60))).await, None);
+        assert!(stop.is_asked() && held.is_unheard());
+        assert!(began.elapsed() < DEAD - seconds(2), "{:?}", began.elapsed());
+        // A sign that is late is no reason to stop.
+        store.set(|state| state.unheard = None);
+        let held = take(&store.lock("bob")).await.held;
+        let storm = async {
+            sleep(seconds(9)).await;
+            store.set(|state| state.unheard = Some(("bob".to_owned(), weather)));
+            sleep(seconds(5)).await;
+            store.set(|state| state.unheard = None);
+        };
+        let (stopped, ()) = join(work(&held, 40), storm).await;
+        assert!(!stopped, "one sign of life may be lost");
+    }
+}
+
+/// Whoever takes over does not begin before the other one is sure to learn of it.
+#[tokio::test(start_paused = true)]
+async fn who_cannot_mark_the_other_one_does_not_begin() {
+    let store = Store::new().await;
+    drop(take(&store.lock("ann")).await);
+    let bob = store.lock("bob");
+    let terms = Terms {
+        wait_for_live: true,
+        looked: Instant::now(),
+        stop: &Stop::default(),
+        tell: &|_| {},
+    };
+    let storm = async {
+        // Until it has claimed the next epoch.
+        while store.epochs() == [1] {
+            sleep(Duration::from_millis(10)).await;
+        }
+        store.set(|state| state.unheard = Some(("bob".to_owned(), Weather::Refused)));
+    };
+    let (taken, ()) = join(bob.take(&terms), storm).await;
+    taken.unwrap_err();
+    store.set(|state| state.unheard = None);
+    take(&store.lock("cid")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_two_work_at_once_whoever_is_not_heard() {
+    for seed in 0..40 {
+        fastrand::seed(seed);
+        let store = Store::new().await;
+        store.set(|state| state.lag = seconds(fastrand::u64(0..4)));
+        let (working, most, turns) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        let run = async |number: u64| {
+            sleep(Duration::from_millis(number * fastrand::u64(0..3000))).await;
+            let lock = store.lock(&number.to_string());
+            let held = loop {
+                let (looked, stop) = (Instant::now(), Stop::default());
+                let terms = Terms { wait_for_live: true, looked, stop: &stop, tell: &|_| {} };
+                if let Ok(Taking::Taken(taken)) = lock.take(&terms).await {
+                    break taken.held;
+                }
+            };
+            working.set(working.get() + 1);
+            most.set(most.get().max(working.get()));
+            turns.set(turns.get() + 1);
+            let stop = Stop::default();
+            let work = async {
+                stop.sleep(seconds(fastrand::u64(0..60))).await;
+                // Calls in flight.
+                sleep(seconds(fastrand::u64(0..12))).await;
+            };
+            let _given_up = held.keep(&stop, work).await;
+            working.set(working.get() - 1);
+            if fastrand::u8(0..3) > 0 {
+                let _unheard = held.release(Duration::ZERO).await;
+            }
+        };
+        let storms = async {
+            for _ in 0..12 {
+                sleep(seconds(fastrand::u64(1..30))).await;
+                let kinds = [Weather::Refused, Weather::Swallowed, Weather::Unanswered];
+                let (who, how) = (fastrand::u64(0..4), kinds[fastrand::usize(0..3)]);
+                store.set(|state| state.unheard = Some((who.to_string(), how)));
+                sleep(seconds(fastrand::u64(5..50))).await;
+                store.set(|state| state.unheard = None);
+            }
+        };
+        join(join_all((0..4).map(run)), storms).await;
+        assert_eq!((most.get(), turns.get()), (1, 4), "seed {seed}");
     }
 }

@@ -179,7 +179,8 @@ impl Resource for TaskDefinition {
             let deleted = delete.doing("delete the task definition")?;
             // One that is not deregistered everywhere yet is found by the next look.
             for failure in deleted.failures() {
-                tracing::debug!(arn = failure.arn(), reason = failure.reason(), "not deleted");
+                let [arn, why] = [failure.arn(), failure.reason()].map(Option::unwrap_or_default);
+                tracing::debug!("{arn} is not deleted: {why}");
             }
         }
         Ok(())

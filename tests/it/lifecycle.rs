@@ -62,32 +62,30 @@ fn listed(calls: &[Call]) -> String {
 }
 
 #[test]
-fn moto_destroy_without_a_name() {
-    destroy_without_a_name(Kind::Moto);
+fn moto_destroy_of_what_was_not_named() {
+    destroy_of_what_was_not_named(Kind::Moto);
 }
 
 #[test]
-fn ministack_destroy_without_a_name() {
-    destroy_without_a_name(Kind::Ministack);
+fn ministack_destroy_of_what_was_not_named() {
+    destroy_of_what_was_not_named(Kind::Ministack);
 }
 
-fn destroy_without_a_name(kind: Kind) {
+fn destroy_of_what_was_not_named(kind: Kind) {
     let world = World::start(kind);
     let before = world.ids();
-    world.run(&["destroy", "--yes"]).expect_code(exit::DONE).says_one_of(&["nothing to do"]);
+    let nothing = world.run(&["destroy", "first", "--yes"]).expect_code(exit::DONE);
+    nothing.says_one_of(&["there is no stack `first` in us-east-1, nor any other"]);
 
     world.deploy(Pattern::FargateApi, "first", &[]);
-    world.deploy(Pattern::FargateApi, "second", &[]);
-    let both = world.ids();
-    let several = world.run(&["destroy", "--yes"]).expect_code(exit::USAGE);
-    assert!(
-        several.text().contains("first") && several.text().contains("second"),
-        "{}",
-        several.report()
-    );
-    assert_eq!(world.ids(), both, "it did not know which stack was meant, and removed something");
+    let there = world.ids();
+    world.run(&["destroy", "--yes"]).expect_code(exit::USAGE).says_one_of(&["name the stack"]);
+    let other = world.run(&["destroy", "second", "--yes"]).expect_code(exit::DONE);
+    other.says_one_of(&["there is no stack `second` in us-east-1, only `first`"]);
+    let slip = world.run(&["destroy", "frist", "--yes"]).expect_code(exit::USAGE);
+    slip.says_one_of(&["but there is `first`"]);
+    assert_eq!(world.ids(), there, "something was removed that nobody has named");
 
     world.destroy("first");
-    world.run(&["destroy", "--yes"]).expect_code(exit::DONE).says_one_of(&["second"]);
     assert_eq!(world.ids(), before);
 }

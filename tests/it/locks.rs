@@ -68,7 +68,7 @@ fn unlocked_by_hand(kind: Kind) {
     let line = world.deploy_line(Pattern::FargateApi, STACK, &[]);
     world.kill_at(6, Side::After, &line).expect("more than six calls that change something");
 
-    let unlock = ["unlock", "--yes"];
+    let unlock = ["unlock", STACK, "--yes"];
     let unlocked = world.run(&unlock).expect_code(exit::DONE);
     assert!(unlocked.stdout.contains("`demo` is unlocked"), "{}", unlocked.report());
     world.run(&unlock).expect_code(exit::DONE).says_one_of(&["nothing to do"]);
@@ -85,6 +85,7 @@ fn lock_left_alone(kind: Kind) {
     let left = ssm.put_parameter().name("/ecsup/demo/lock/3").value("by hand");
     let left = left.r#type(ParameterType::String).send();
     world.block_on(left).expect("a parameter");
-    world.run(&["destroy", "--yes"]).expect_code(exit::DONE).says_one_of(&["lock removed"]);
+    let destroyed = world.run(&["destroy", STACK, "--yes"]).expect_code(exit::DONE);
+    destroyed.says_one_of(&["lock removed"]);
     assert_eq!(world.ids(), before);
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod command_line;
 mod emulator;
+mod fence;
 mod figures;
 mod foreign;
 mod goal;
@@ -21,6 +22,7 @@ mod recorder;
 mod recorder_tests;
 mod rehearsal;
 mod rollout;
+mod slips;
 mod snapshots;
 mod transitions;
 mod world;

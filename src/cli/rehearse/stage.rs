@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::Parser as _;
 use tokio::time::Instant;
 
 use super::super::{Cli, Exit, run_on_screen};
@@ -38,10 +37,14 @@ pub struct Played {
 impl Stage {
     /// Plays a command, given as its words: `["deploy", "--yes", ...]`. Nothing is printed.
     pub async fn play<W: AsRef<str>>(&self, words: &[W]) -> Played {
+        self.play_answering(words, &[]).await
+    }
+
+    /// Plays a command for somebody at a terminal, who answers its questions like this.
+    pub async fn play_answering<W: AsRef<str>>(&self, words: &[W], answers: &[&str]) -> Played {
         let words = words.iter().map(|word| word.as_ref().to_owned());
-        let cli = Cli::try_parse_from(std::iter::once("ecsup".to_owned()).chain(words));
-        match cli {
-            Ok(cli) => self.run(cli).await,
+        match Cli::read(std::iter::once("ecsup".to_owned()).chain(words)) {
+            Ok(cli) => self.run_on(cli, Screen::answering(answers)).await,
             Err(error) => Played {
                 exit: Exit::Refused,
                 recording: Recording { lines: vec![error.to_string()], ..Recording::default() },
@@ -53,10 +56,13 @@ impl Stage {
     }
 
     /// Plays a command.
-    pub async fn run(&self, mut cli: Cli) -> Played {
+    pub async fn run(&self, cli: Cli) -> Played {
+        self.run_on(cli, Screen::recording()).await
+    }
+
+    async fn run_on(&self, mut cli: Cli, screen: Screen) -> Played {
         cli.global.cloud = Some(self.cloud.clone());
         let curtain = self.curtain();
-        let screen = Screen::recording();
         let exit = run_on_screen(&cli, &screen).await;
         curtain.falls(exit, screen.recorded())
     }
