@@ -185,6 +185,11 @@ impl Lock {
         Self { parameters: Parameters::new(cx), claim }
     }
 
+    /// What a listing shows, which may be behind: for who only tells of it.
+    pub async fn peek(&self) -> Result<Option<Seen>> {
+        Ok(self.parameters.list().await?.pop())
+    }
+
     /// What there is: somebody's lock, one that was released, or none.
     pub async fn look(&self) -> Result<Option<Seen>> {
         match self.seen().await?.pop() {

@@ -53,7 +53,7 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
     let look = async {
         let prepared = prepare(spec, global, screen, &stop, true).await?;
         let arn = &prepared.facts.caller.arn;
-        let seen = Lock::new(&prepared.run.cx, arn, "plan").look().await;
+        let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;
         Ok((prepared, seen))
     };
     let (prepared, seen) = match in_time(global.deadline(), screen, look).await {

@@ -337,6 +337,23 @@ fn an_endpoint_that_never_answers_is_named_soon() {
     }
 }
 
+#[test]
+fn with_ci_set_nobody_is_asked() {
+    for line in
+        [&["deploy", "--pattern", "fargate-api"][..], &["destroy", "demo"], &["unlock", "demo"]]
+    {
+        let asked = |ci: &str| {
+            let set = |command: &mut Command| {
+                nowhere(command);
+                command.env("CI", ci);
+            };
+            run(line, set, AT_ONCE).expect_code(exit::USAGE).stderr
+        };
+        assert!(asked("true").contains("with `CI` set nobody is asked"), "{line:?}");
+        assert!(asked("false").contains("there is no terminal to ask on"), "{line:?}");
+    }
+}
+
 /// `ECSUP_STACK` names the target, and `ECSUP_YES` is not meant for what removes something.
 #[test]
 fn the_environment_names_a_stack_and_agrees_to_no_removal() {

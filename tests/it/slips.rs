@@ -209,6 +209,21 @@ fn a_scenario_that_shows_nothing_says_so() {
     });
 }
 
+/// Whoever may only look is told nothing that they cannot help.
+#[test]
+fn a_plan_needs_no_more_than_to_look() {
+    in_virtual_time(11, async || {
+        let stage = Stage { cloud: Cloud::new(11, Scenario::default()) };
+        let policy = stage.play(&["permissions", "--part", "read"]).await.recording.out.join("\n");
+        stage.cloud.set_policy(ecsup::sim::policy::Policy::parse(&policy).unwrap());
+        for line in [&["plan", "--pattern", "public-api"][..], &["list"]] {
+            let played = stage.play(line).await;
+            assert_eq!(played.exit, Exit::Done, "{}", played.said());
+            assert!(!played.said().contains("warning:"), "{}", played.said());
+        }
+    });
+}
+
 /// The deadline holds for the looking before the work, too.
 #[test]
 fn time_is_up_before_anything_was_changed() {

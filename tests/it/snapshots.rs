@@ -346,18 +346,13 @@ fn moto_an_existing_stack() {
       create  capacity/warm                        first instances
       change  task-definition/web                  task definition: content: (id) (wanted (id))
       change  service/web                          ECS service: follows: task-definition/web (wanted its new output), follows: capacity-provider (wanted its new output)
-    8 to create, 2 to change, 24 to keep
+    7 to create, 2 to change, 24 to keep
     error: --pattern: stack `demo` was made from pattern `fargate-api`: a stack keeps its pattern, so deploy another one or destroy this one first
     hint: nothing was changed
     ");
-    insta::assert_snapshot!(shown(&run(&["list"], exit::DONE)), @r"
-    `ecsup list` ended with exit status: 0
-    --- stdout
-    demo                             fargate-api      25 resources
-
-    --- stderr
-    account (account), region us-east-1, as arn:aws:sts::(account):user/moto
-    endpoint http://127.0.0.1:(port) (not AWS)
-    ");
+    let listed = run(&["list"], exit::DONE);
+    for word in ["demo ", " fargate-api ", " 26 resources ", " ago ", " http://"] {
+        assert!(listed.stdout.contains(word), "{word}: {}", listed.report());
+    }
     assert_eq!(mutations(&world.recorder.calls()[from..]), 0, "none of these may change anything");
 }
