@@ -3,7 +3,8 @@
 
 The models come out of the botocore package, which publishes them under the Apache licence. Only the
 operations below are kept, and of their shapes only what a codec and a check need: members, types, wire
-names, required members, enums, ranges, lengths and patterns. No prose is copied.
+names, required members, enums, ranges, lengths and patterns. No prose is copied. `unicode.json` says
+what the classes of characters are that patterns name.
 
     python3 -m venv /tmp/models && /tmp/models/bin/pip install botocore==1.43.127
     /tmp/models/bin/python scripts/service_models.py
@@ -13,6 +14,8 @@ import gzip
 import json
 import pathlib
 import re
+import sys
+import unicodedata
 
 import botocore
 
@@ -71,6 +74,8 @@ OPERATIONS = {
 }
 # Values that EC2 answers with although its model does not list them.
 ALSO = {"AttachmentStatus": ["available"], "NetworkInterfaceType": ["nat_gateway"]}
+# The general categories of Unicode that patterns name.
+CATEGORIES = "LNZ"
 # AWS checks instance types and the like where it uses them, and adds some every month.
 LONGEST_ENUM = 100
 
@@ -88,11 +93,24 @@ def pattern(java):
     rust = java.replace("\\u10000-\\u10FFFF", "\\x{10000}-\\x{10FFFF}")
     rust = rust.replace("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}")
     rust = re.sub(r"\\u([0-9A-Fa-f]{4})", r"\\x{\1}", rust)
-    rust = re.sub(r"\\p\{(?:L|IsLetter|Alpha)\}", r"a-zA-Z\\x{AA}-\\x{10FFFF}", rust)
-    rust = rust.replace("\\p{N}", "0-9").replace("\\p{Z}", " \\x{A0}").replace("\\p{S}", "$+<=>^`|~")
     rust = rust.replace("\\/", "/")
+    # What is known by its category stays as it is: the simulator looks it up.
+    others = re.sub(rf"\\p\{{[{CATEGORIES}]\}}", "", rust)
     unknown = ("(?!", "(?=", "(?<", "\\p{", "\\P{", "&&")
-    return None if any(word in rust for word in unknown) else rust
+    return None if any(word in others for word in unknown) else rust
+
+
+def category(of):
+    """A general category as ranges for a class of characters."""
+    ranges = []
+    for point in range(sys.maxunicode + 1):
+        if unicodedata.category(chr(point))[0] != of:
+            continue
+        if ranges and ranges[-1][1] == point - 1:
+            ranges[-1][1] = point
+        else:
+            ranges.append([point, point])
+    return "".join(f"\\x{{{first:X}}}-\\x{{{last:X}}}" for first, last in ranges)
 
 
 def member(ref):
@@ -191,6 +209,9 @@ def main():
     folder.mkdir(exist_ok=True)
     for service, names in OPERATIONS.items():
         write(folder / f"{service}.json", *trimmed(service, names))
+    unicode = {"version": unicodedata.unidata_version}
+    unicode["categories"] = {name: category(name) for name in CATEGORIES}
+    (folder / "unicode.json").write_text(json.dumps(unicode, indent=1) + "\n")
 
 
 main()

@@ -9,6 +9,7 @@ mod dns;
 mod error;
 mod flags;
 mod image;
+mod letters;
 mod network;
 mod pairs;
 mod size;
@@ -266,8 +267,8 @@ impl Spec {
         let network = network(flags, pattern, &mut problems);
         let load_balancer = load_balancer(flags, pattern, network.as_ref(), &mut problems);
         let dns = match (&stack, &service.name) {
-            (Some(stack), Some(service)) => {
-                dns::choose(flags, pattern, stack, service, &mut problems)
+            (Some(stack), Some(name)) => {
+                dns::choose(flags, pattern, stack, name, service.image.as_ref(), &mut problems)
             }
             _ => None,
         };

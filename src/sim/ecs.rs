@@ -32,7 +32,7 @@
 //! Facts in doubt, which a scenario can turn: `create-cluster-compares-tags`,
 //! `first-cluster-is-refused`, `provider-name-stays-taken`, `registered-before-association`,
 //! `detach-fails-without-group`, `deregistration-lags`, `draining-needs-no-agent`,
-//! `insights-writes-after-cluster`.
+//! `failed-tasks-uncounted`, `insights-writes-after-cluster`, `launch-type-beside-strategy`.
 
 use std::collections::BTreeMap;
 
@@ -48,6 +48,7 @@ mod association;
 mod capacity_provider;
 mod cluster;
 mod container_instance;
+mod image;
 mod insights;
 mod launch;
 mod lifecycle;

@@ -159,8 +159,7 @@ impl Model {
 impl Shape {
     /// Whether a text is as the shape's pattern says, in full.
     pub fn allows(&self, text: &str) -> bool {
-        let compile = |pattern: &String| Regex::new(&format!("^(?:{pattern})$")).ok();
-        let pattern = self.compiled.get_or_init(|| self.pattern.as_ref().and_then(compile));
+        let pattern = self.compiled.get_or_init(|| self.pattern.as_deref().and_then(compile));
         pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
     }
 
@@ -169,6 +168,27 @@ impl Shape {
         self.pattern.as_deref()
     }
 }
+
+/// A pattern, which has to match a whole text. Categories of characters are written out.
+fn compile(pattern: &str) -> Option<Regex> {
+    let categories = UNICODE.categories.iter();
+    let pattern = categories.fold(pattern.to_owned(), |pattern, (name, ranges)| {
+        pattern.replace(&format!("\\p{{{name}}}"), ranges)
+    });
+    Regex::new(&format!("^(?:{pattern})$")).ok()
+}
+
+/// What the general categories of Unicode hold, for an engine that does not know them.
+#[derive(Debug, Deserialize)]
+struct Unicode {
+    /// Ranges as they stand in a class of characters, by category.
+    categories: BTreeMap<String, String>,
+}
+
+static UNICODE: LazyLock<Unicode> = LazyLock::new(|| {
+    let text = include_str!("models/unicode.json");
+    serde_json::from_str(text).expect("the script writes what is read here")
+});
 
 /// The services by the name that requests are signed for.
 static MODELS: LazyLock<BTreeMap<&'static str, Model>> = LazyLock::new(|| {
@@ -200,8 +220,7 @@ mod tests {
         for (service, model) in &*MODELS {
             for (name, shape) in &model.shapes {
                 if let Some(pattern) = shape.pattern() {
-                    let compiled = Regex::new(&format!("^(?:{pattern})$"));
-                    assert!(compiled.is_ok(), "{service} {name}: {pattern}");
+                    assert!(compile(pattern).is_some(), "{service} {name}: {pattern}");
                 }
                 let parts = [&shape.member, &shape.key, &shape.value];
                 let parts = parts.into_iter().flatten();

@@ -88,6 +88,18 @@ pub fn ids(world: &World) -> Vec<String> {
     all
 }
 
+/// Whether a private zone that answers in a VPC of this region hides the names of the outside: a name
+/// that lies in it and that it has no record of does not exist there.
+pub fn hides(world: &World, vpc: &str, name: &str) -> bool {
+    let name = format!(".{}.", name.to_ascii_lowercase());
+    let answers = (world.region.clone(), vpc.to_owned());
+    let mut zones = world.route53.zones.values().filter(|zone| zone.vpcs.contains(&answers));
+    zones.any(|zone| {
+        let knows = zone.records.keys().any(|at| format!(".{}", at.name()) == name);
+        name.ends_with(&format!(".{}", zone.name)) && !knows
+    })
+}
+
 /// Kind, id and tags of every zone; records have none.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     let one =

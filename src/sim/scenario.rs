@@ -10,10 +10,14 @@ pub struct Scenario {
     pub delays: BTreeMap<String, RangeInclusive<f64>>,
     /// Container images with these texts in their names cannot be pulled.
     pub missing_images: Vec<String>,
+    /// Container images with these texts in their names are made for 64-bit Arm only.
+    pub arm_images: Vec<String>,
     /// Every task answers its health checks with an error.
     pub failing_health_checks: bool,
     /// EC2 has no instances of any type left.
     pub no_capacity: bool,
+    /// EC2 refuses every launch, with this code and message; `{type}` and `{zone}` are filled in.
+    pub launch_refusal: Option<(&'static str, &'static str)>,
     /// The account has never used ECS, Auto Scaling or load balancing: no service-linked roles.
     pub fresh_account: bool,
     /// Account quotas that differ from AWS's defaults, by name: `vpcs`, `addresses`, `gateways`,
@@ -73,6 +77,18 @@ impl Named {
     }
 }
 
+/// How EC2 refuses a type that a zone does not have (EC2 Auto Scaling guide, "EC2 instance launch
+/// failures").
+const UNSUPPORTED: (&str, &str) = (
+    "Unsupported",
+    "Your requested instance type ({type}) is not supported in your requested Availability Zone \
+     ({zone}). Please retry your request by not specifying an Availability Zone or choosing another \
+     one.",
+);
+/// How EC2 refuses what a policy of the organisation denies.
+pub const FORBIDDEN: (&str, &str) =
+    ("UnauthorizedOperation", "You are not authorized to perform this operation.");
+
 /// Every world that has a name.
 pub const NAMED: &[Named] = &[
     Named { name: "usual", about: "nothing unusual happens", make: Scenario::default },
@@ -87,6 +103,11 @@ pub const NAMED: &[Named] = &[
         make: || Scenario { missing_images: vec![String::new()], ..Scenario::default() },
     },
     Named {
+        name: "arm-image",
+        about: "container images are made for 64-bit Arm only",
+        make: || Scenario { arm_images: vec![String::new()], ..Scenario::default() },
+    },
+    Named {
         name: "failing-health-check",
         about: "tasks answer their health checks with errors",
         make: || Scenario { failing_health_checks: true, ..Scenario::default() },
@@ -95,6 +116,16 @@ pub const NAMED: &[Named] = &[
         name: "no-capacity",
         about: "EC2 has no instances left",
         make: || Scenario { no_capacity: true, ..Scenario::default() },
+    },
+    Named {
+        name: "unsupported-type",
+        about: "EC2 supports the instance type in none of the stack's zones",
+        make: || Scenario { launch_refusal: Some(UNSUPPORTED), ..Scenario::default() },
+    },
+    Named {
+        name: "forbidden-launch",
+        about: "the organisation forbids to launch instances",
+        make: || Scenario { launch_refusal: Some(FORBIDDEN), ..Scenario::default() },
     },
     Named {
         name: "quota",

@@ -1,15 +1,20 @@
 //! Checks of DNS names, and the choice of a zone and a host.
 
 use super::error::Problems;
-use super::{Pattern, PrivateDns, ServiceFlags};
+use super::image::DOCKER_HUB;
+use super::{Image, Pattern, PrivateDns, ServiceFlags};
 use crate::names::{ServiceName, StackName, default_host, default_zone};
 
 /// Longest DNS name as text, without the closing dot (RFC 1035: 255 octets on the wire).
 const LIMIT: usize = 253;
 /// Longest label (RFC 1035).
 const LABEL_LIMIT: usize = 63;
-/// A private zone of one of these names, or above or below it, would hide what AWS serves there.
-const OF_AWS: [&str; 3] = ["amazonaws.com", "amazonaws.com.cn", "api.aws"];
+/// A private zone of one of these names, or above or below it, would hide what AWS serves there: its
+/// endpoints and, under the last two, the images of Amazon ECR Public and what they consist of.
+const OF_AWS: [&str; 6] =
+    ["amazonaws.com", "amazonaws.com.cn", "api.aws", "on.aws", "public.ecr.aws", "cloudfront.net"];
+/// Docker Hub's registry and what its images consist of are served under these names.
+const OF_DOCKER_HUB: [&str; 2] = [DOCKER_HUB, "docker.com"];
 
 /// Chooses the zone and the host, and checks what was typed.
 pub(super) fn choose(
@@ -17,6 +22,7 @@ pub(super) fn choose(
     pattern: Pattern,
     stack: &StackName,
     service: &ServiceName,
+    image: Option<&Image>,
     problems: &mut Problems,
 ) -> Option<PrivateDns> {
     if flags.no_dns {
@@ -36,8 +42,14 @@ pub(super) fn choose(
         Some(host) => zone_of(host, &default_zone(stack)),
         None => default_zone(stack),
     });
-    if let Some(hidden) = OF_AWS.into_iter().find(|it| lies_in(it, &zone) || lies_in(&zone, it)) {
-        let rule = format!("would hide AWS's own names, under {hidden}, from the VPC");
+    let of_aws = OF_AWS.into_iter().find(|it| lies_in(it, &zone) || lies_in(&zone, it));
+    let rule = match of_aws {
+        Some(hidden) => Some(format!("would hide AWS's own names, under {hidden}, from the VPC")),
+        None => image.and_then(|image| hidden_registry(image, &zone)).map(|host| {
+            format!("would hide {host} from the VPC, so that no task could pull its --image")
+        }),
+    };
+    if let Some(rule) = rule {
         match (&typed_zone, &typed_host) {
             (None, Some(host)) => problems.add("--host", host, format!("its zone `{zone}` {rule}")),
             _ => problems.add("--zone", &zone, rule),
@@ -61,6 +73,14 @@ pub(super) fn choose(
         return None;
     }
     Some(PrivateDns { zone, host })
+}
+
+/// The host that an image comes from, when a private zone answers for its name and does not know it.
+fn hidden_registry(image: &Image, zone: &str) -> Option<String> {
+    let host = image.registry_host()?;
+    let hidden = |host: &&str| lies_in(host, zone);
+    let of_hub = OF_DOCKER_HUB.iter().copied().filter(|_| host == DOCKER_HUB).find(hidden);
+    of_hub.or_else(|| Some(host.as_str()).filter(hidden)).map(str::to_owned)
 }
 
 /// Checks a name that was typed. A wrong one is reported and then treated as not typed.

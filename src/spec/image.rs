@@ -4,7 +4,7 @@
 //! agent parse with: `[registry[:port]/]path[:tag][@sha256:digest]`.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Longest image name, in characters (ECS `RegisterTaskDefinition`, `image`).
 const LIMIT: usize = 255;
@@ -12,6 +12,8 @@ const LIMIT: usize = 255;
 const TAG_LIMIT: usize = 128;
 /// Hexadecimal digits of a SHA-256 digest.
 const DIGEST_DIGITS: usize = 64;
+/// The registry of images that name none.
+pub(super) const DOCKER_HUB: &str = "docker.io";
 
 /// A container image, as it was given: `public.ecr.aws/docker/library/nginx:latest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,21 @@ impl Image {
     /// Returns the name as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns whether the name can come to mean another image: all but a digest can.
+    pub fn can_move(&self) -> bool {
+        !self.0.contains('@')
+    }
+
+    /// Returns the host that the image is pulled from, in lower case and without its port; `None` when
+    /// that is a number or the machine itself.
+    pub(super) fn registry_host(&self) -> Option<String> {
+        let (Some(registry), _) = split_registry(&self.0) else { return Some(DOCKER_HUB.into()) };
+        // What is in brackets is a number.
+        let host = registry.split(':').next().unwrap_or(registry).to_ascii_lowercase();
+        let named = host.parse::<Ipv4Addr>().is_err() && !registry.starts_with('[');
+        (named && host != "localhost").then_some(host)
     }
 }
 
@@ -47,6 +64,12 @@ fn check(text: &str) -> Result<(), String> {
     }
     if text.len() > LIMIT {
         return Err(format!("ECS takes image names of at most {LIMIT} characters"));
+    }
+    if is_hash(text) {
+        return Err(format!(
+            "{DIGEST_DIGITS} hexadecimal digits are an image's id, which no registry knows: name the \
+             repository, as in `repository@sha256:…`"
+        ));
     }
     let (name, digest) = match text.split_once('@') {
         Some((name, digest)) => (name, Some(digest)),
@@ -141,10 +164,12 @@ fn is_tag(text: &str) -> bool {
 }
 
 fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|digits| {
-        digits.len() == DIGEST_DIGITS
-            && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    })
+    text.strip_prefix("sha256:").is_some_and(is_hash)
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == DIGEST_DIGITS
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 #[cfg(test)]
@@ -170,6 +195,8 @@ mod tests {
             "[fd00::1]:5000/app:tag",
             "a__b/c--d.e_f",
             &format!("nginx@sha256:{digest}"),
+            &format!("{digest}:v1"),
+            &"0123456789abcdeg".repeat(4),
             &format!("ghcr.io/owner/app:v1@sha256:{digest}"),
         ] {
             assert_eq!(Image::parse(image).map(|it| it.to_string()), Ok(image.to_owned()));
@@ -201,10 +228,22 @@ mod tests {
             "nginx@sha512:abc",
             "nginx:tag:tag",
             "nginx\n",
+            &"0123456789abcdef".repeat(4),
             &format!("a:{}", "x".repeat(129)),
             &"a".repeat(256),
         ] {
             assert!(Image::parse(image).is_err(), "{image}");
+        }
+    }
+
+    #[test]
+    fn an_image_knows_the_host_it_comes_from() {
+        let host = |name: &str| Image::parse(name).unwrap().registry_host();
+        assert_eq!(host("nginx").as_deref(), Some("docker.io"));
+        assert_eq!(host("library/nginx").as_deref(), Some("docker.io"));
+        assert_eq!(host("Registry.Example.com:5000/app").as_deref(), Some("registry.example.com"));
+        for name in ["localhost:5000/app", "10.0.0.1/app", "[fd00::1]:5000/app"] {
+            assert_eq!(host(name), None, "{name}");
         }
     }
 

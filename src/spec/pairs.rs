@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::error::Problems;
+use super::letters::LETTERS_AND_NUMBERS;
 
-/// Bytes of all environment variables together. A task definition may have 64 KiB (quota of ECS),
-/// which the rest of it shares.
-const ENV_LIMIT: usize = 60_000;
+/// Longest task definition, in bytes: ECS counts its JSON, with every name, quote and escape (ECS
+/// quotas, "Task definition size"; amazon-ecs-developer-guide#149).
+const DEFINITION_LIMIT: usize = 65_536;
+/// What a task definition takes besides the environment: at most 2 KiB of our own, and what ECS may
+/// add.
+const DEFINITION_REST: usize = 3 * 1024;
 /// Longest tag key, in characters.
 const KEY_LIMIT: usize = 128;
 /// Longest tag value, in characters.
@@ -73,18 +77,26 @@ pub(super) fn check_env(typed: &[EnvValue], problems: &mut Problems) -> BTreeMap
             problems.add(FIELD, name, "is given twice");
         }
     }
-    let size: usize = env.iter().map(|(name, value)| name.len() + value.0.len()).sum();
-    if size > ENV_LIMIT {
+    let (length, most) = (written(&env), DEFINITION_LIMIT - DEFINITION_REST);
+    if length > most {
         problems.add(
             FIELD,
-            format!("{size} bytes"),
+            format!("{} variables", env.len()),
             format!(
-                "all variables together may have {ENV_LIMIT} bytes: ECS takes task definitions of \
-                 64 KiB"
+                "take {length} bytes as JSON, and at most {most} are left for them: ECS takes task \
+                 definitions of {DEFINITION_LIMIT} bytes, names, quotes and escapes included"
             ),
         );
     }
     env
+}
+
+/// How many bytes variables take in a task definition: `{"name":"A","value":"b"},` each.
+fn written(env: &BTreeMap<String, EnvValue>) -> usize {
+    let pair = |(name, value): (&String, &EnvValue)| {
+        serde_json::json!({ "name": name, "value": value.0 }).to_string().len() + 1
+    };
+    env.iter().map(pair).sum()
 }
 
 fn is_variable(name: &str) -> bool {
@@ -129,16 +141,22 @@ pub(super) fn check_tags(typed: &[String], problems: &mut Problems) -> BTreeMap<
 
 fn check_tag(key: &str, value: &str) -> Result<(), String> {
     let lower = key.to_lowercase();
-    let allowed =
-        |text: &str| text.chars().all(|it| it.is_alphanumeric() || " +-=._:/@".contains(it));
     if key.is_empty() || key.chars().count() > KEY_LIMIT {
         return Err(format!("the key must have 1 to {KEY_LIMIT} characters"));
     }
     if value.chars().count() > VALUE_LIMIT {
         return Err(format!("the value must have at most {VALUE_LIMIT} characters"));
     }
-    if !allowed(key) || !allowed(value) {
-        return Err("AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags".into());
+    if let Some(other) = key.chars().chain(value.chars()).find(|it| !is_for_tags(*it)) {
+        return Err(format!(
+            "AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+{:04X}{}",
+            u32::from(other),
+            if is_mark(other) {
+                ", a mark apart from its letter: type both as one letter"
+            } else {
+                ""
+            },
+        ));
     }
     if let Some(prefix) = ["aws:", "ecsup:"].into_iter().find(|it| lower.starts_with(it)) {
         return Err(format!("keys that begin with `{prefix}` are reserved"));
@@ -149,9 +167,41 @@ fn check_tag(key: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether AWS takes a character in tags: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (IAM, ECS, Elastic Load
+/// Balancing, CloudWatch Logs, Systems Manager). What Rust calls alphanumeric is more than that.
+fn is_for_tags(it: char) -> bool {
+    let at = LETTERS_AND_NUMBERS.partition_point(|(_, last)| *last < it);
+    let listed = LETTERS_AND_NUMBERS.get(at).is_some_and(|(first, _)| *first <= it);
+    listed || is_separator(it) || "_.:/=+-@".contains(it)
+}
+
+/// Unicode's category Z: blanks, and the separators of lines and paragraphs.
+fn is_separator(it: char) -> bool {
+    matches!(
+        it,
+        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
+}
+
+/// Whether a character is a diacritical mark that goes onto the letter before it, as in names that
+/// are copied from macOS's Finder.
+fn is_mark(it: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&it)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_that_tags_cannot_have_is_named() {
+        let problems = tags(&["owner=Zu\u{308}ri", "level=\u{24b6}", "blank=\u{3000}"]);
+        insta::assert_snapshot!(problems.join("\n"), @r"
+        --tag `owner=Züri`: AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+0308, a mark apart from its letter: type both as one letter
+        --tag `level=Ⓐ`: AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+24B6
+        ");
+    }
 
     fn env(typed: &[&str]) -> (BTreeMap<String, EnvValue>, Vec<String>) {
         let typed: Vec<EnvValue> = typed.iter().copied().map(EnvValue::from).collect();
@@ -189,9 +239,15 @@ mod tests {
     }
 
     #[test]
-    fn too_much_environment_is_refused() {
-        let (_, problems) = env(&[&format!("A={}", "x".repeat(ENV_LIMIT))]);
-        assert_eq!(problems.len(), 1);
+    fn the_environment_is_counted_as_it_is_written() {
+        let (taken, _) = env(&["A=b"]);
+        assert_eq!(written(&taken), r#"{"name":"A","value":"b"},"#.len());
+        let (taken, _) = env(&["A=\"\\\n\u{1}ä"]);
+        assert_eq!(written(&taken), r#"{"name":"A","value":"\"\\\n\u0001ä"},"#.len());
+        let most = DEFINITION_LIMIT - DEFINITION_REST - written(&env(&["A="]).0);
+        assert!(env(&[&format!("A={}", "x".repeat(most))]).1.is_empty());
+        let (_, problems) = env(&[&format!("A={}", "x".repeat(most + 1))]);
+        insta::assert_snapshot!(problems.join("\n"), @"--env `1 variables`: take 62465 bytes as JSON, and at most 62464 are left for them: ECS takes task definitions of 65536 bytes, names, quotes and escapes included");
     }
 
     #[test]

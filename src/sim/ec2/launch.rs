@@ -104,7 +104,11 @@ fn within_limits(
     kind: &InstanceType,
     subnet: &Entry<Subnet>,
 ) -> Result<(), Refusal> {
-    let name = kind.name;
+    let (name, zone) = (kind.name, &subnet.it.zone);
+    if let Some((code, message)) = world.scenario.launch_refusal {
+        let message = message.replace("{type}", name).replace("{zone}", zone);
+        return Err(Refusal::new(code, message));
+    }
     if world.scenario.free_plan && !kind.is_free() {
         let message = "The specified instance type is not eligible for Free Tier. For a list of \
                        Free Tier instance types, run 'describe-instance-types' with the filter \
@@ -112,7 +116,6 @@ fn within_limits(
         return Err(Refusal::new("InvalidParameterCombination", message));
     }
     if world.scenario.no_capacity {
-        let zone = &subnet.it.zone;
         let mut others = kind.zones(world);
         others.retain(|other| other != zone);
         let message = format!(

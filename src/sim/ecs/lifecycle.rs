@@ -11,7 +11,7 @@ use super::super::world::World;
 use super::super::{ec2, elb, iam, logs};
 use super::cluster::REMEMBERED;
 use super::task::{Status, Task};
-use super::{agent, insights, scheduler, service_event, task_definition};
+use super::{agent, image, insights, scheduler, service_event, task_definition};
 
 /// How often ECS looks whether an agent is back.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -99,7 +99,7 @@ fn pull(world: &mut World, id: &str) {
         }
         let after = delay(world, "fargate.pull.timeout", id, 120.0..=240.0);
         return later(world, after, id, |world, id| {
-            let image = image(world, id);
+            let image = image_of(world, id);
             fail(
                 world,
                 id,
@@ -153,20 +153,8 @@ fn obstacle(world: &World, task: &Task) -> Option<String> {
         ));
     }
     for container in definition.content.list("containerDefinitions") {
-        let image = container.text("image");
-        let missing = world.scenario.missing_images.iter().any(|it| image.contains(it.as_str()));
-        if missing && task.fargate {
-            return Some(format!(
-                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed \
-                 to resolve ref {image}: {image}: not found"
-            ));
-        }
-        if missing {
-            return Some(format!(
-                "CannotPullContainerError: Error response from daemon: pull access denied for \
-                 {image}, repository does not exist or may require 'docker login': denied: \
-                 requested access to the resource is denied"
-            ));
+        if let Some(why) = image::obstacle(world, task, container.text("image")) {
+            return Some(why);
         }
         let logging = container.part("logConfiguration");
         if logging.text("logDriver") != "awslogs" {
@@ -192,7 +180,7 @@ fn obstacle(world: &World, task: &Task) -> Option<String> {
     None
 }
 
-fn image(world: &World, id: &str) -> String {
+fn image_of(world: &World, id: &str) -> String {
     let task = world.ecs.tasks.get(id);
     let definition = task.and_then(|task| task_definition::get(world, &task.definition));
     let containers = definition.map(|it| it.content.list("containerDefinitions"));

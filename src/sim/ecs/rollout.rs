@@ -15,6 +15,9 @@ use super::service_event;
 use super::service_revision::Setup;
 use super::task::Status;
 
+/// The doubt in which ECS counts no failed tasks, tells no events and has no circuit breaker.
+pub(super) const UNCOUNTED: &str = "failed-tasks-uncounted";
+
 /// One deployment.
 #[derive(Debug, Clone)]
 pub(super) struct Deployment {
@@ -112,12 +115,13 @@ pub(super) fn deployment(world: &mut World, setup: &Setup) -> Deployment {
 
 /// The circuit breaker looks at the failures of the primary deployment; says whether it tripped.
 pub(super) fn judge(world: &mut World, key: &Key) -> bool {
-    let now = world.now;
+    let (now, counts) = (world.now, !world.scenario.doubts(UNCOUNTED));
     let Some(service) = world.ecs.services.get_mut(key) else { return false };
     let (breaker, threshold) =
         (service.breaker.clone(), service.breaker.threshold(service.desired));
     let Some(primary) = service.primary_mut() else { return false };
     let trips = breaker.enabled
+        && counts
         && primary.state == "IN_PROGRESS"
         && !primary.rolls_back
         && primary.failed >= threshold;

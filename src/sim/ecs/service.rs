@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
-use super::rollout::{Breaker, Deployment};
+use super::rollout::{self, Breaker, Deployment};
 use super::service_revision::{Setup, Target};
 use super::short;
 use super::task::{Network, Status};
@@ -213,6 +213,7 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
         world.ecs.tasks.values().filter(of).filter(|it| wanted(it.status)).count()
     };
     let pending = |status: Status| status.is_pending();
+    let counts = !world.scenario.doubts(rollout::UNCOUNTED);
     let deployments = service.deployments.iter().map(|it| {
         let own = world.ecs.tasks.values().filter(|task| task.deployment == it.id && !task.going);
         let desired = if it.status == "PRIMARY" { service.desired } else { own.count() };
@@ -223,19 +224,20 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
             "desiredCount": desired,
             "runningCount": count(Status::is_running, Some(&it.id)),
             "pendingCount": count(pending, Some(&it.id)),
-            "failedTasks": it.failed,
+            "failedTasks": if counts { it.failed } else { 0 },
             "createdAt": world.timestamp_at(it.created),
             "updatedAt": world.timestamp_at(it.updated),
             "rolloutState": it.state,
             "rolloutStateReason": it.reason,
         });
-        where_it_runs(&mut answer, &it.setup);
+        where_it_runs(world, &mut answer, &it.setup);
         answer
     });
     let mut deployments: Vec<_> = deployments.collect();
     deployments.sort_by_key(|it| it["status"] != "PRIMARY");
     let event = |it: &Event| json!({ "id": it.id, "createdAt": world.timestamp_at(it.at), "message": it.message });
-    let events: Vec<_> = service.events.iter().rev().take(100).map(event).collect();
+    let events = service.events.iter().filter(|_| counts);
+    let events: Vec<_> = events.rev().take(100).map(event).collect();
     let target = |it: &Target| {
         json!({
             "targetGroupArn": it.group,
@@ -275,7 +277,7 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
         "availabilityZoneRebalancing": service.rebalancing,
         "tags": [],
     });
-    where_it_runs(&mut answer, setup);
+    where_it_runs(world, &mut answer, setup);
     if setup.network.is_some() {
         answer["roleArn"] = linked_role_arn().into();
     }
@@ -295,9 +297,10 @@ fn linked_role_arn() -> String {
     )
 }
 
-fn where_it_runs(answer: &mut Value, setup: &Setup) {
-    if let Some(launch) = &setup.launch_type {
-        answer["launchType"] = launch.as_str().into();
+fn where_it_runs(world: &World, answer: &mut Value, setup: &Setup) {
+    let beside = world.scenario.doubts("launch-type-beside-strategy").then_some("FARGATE");
+    if let Some(launch) = setup.launch_type.as_deref().or(beside) {
+        answer["launchType"] = launch.into();
     }
     if !setup.strategy.is_empty() {
         answer["capacityProviderStrategy"] = setup.strategy.clone().into();

@@ -27,6 +27,7 @@ pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answ
         fits_fargate.clone()?;
     }
     check_size(input)?;
+    check_length(input)?;
     for role in ["executionRoleArn", "taskRoleArn"] {
         let arn = input.some_text(role).filter(|arn| !arn.is_empty());
         if arn.is_some_and(|arn| !iam::is_assumable(world, arn, "ecs-tasks.amazonaws.com")) {
@@ -121,6 +122,24 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
         return Err(client("Task definition does not have essential container."));
     }
     Ok(())
+}
+
+/// Longest task definition, in bytes of its JSON without blanks (ECS quotas, "Task definition size";
+/// the words are those of amazon-ecs-developer-guide#149).
+const LONGEST: usize = 65_536;
+
+/// Checks how long a definition is when it is written down. Tags are no part of it.
+fn check_length(input: &Value) -> Result<(), Refusal> {
+    let mut definition = input.clone();
+    if let Some(definition) = definition.as_object_mut() {
+        definition.remove("tags");
+    }
+    match definition.to_string().len() {
+        length if length > LONGEST => Err(client(format!(
+            "Actual length: '{length}'. Max allowed length is '{LONGEST}' bytes."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Checks sizes that hold wherever tasks run.

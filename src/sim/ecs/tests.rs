@@ -204,6 +204,20 @@ fn revisions_count_on_and_go_in_two_steps() {
 }
 
 #[test]
+fn a_definition_is_measured_as_it_is_written() {
+    let mut world = world();
+    let with = |length: usize| {
+        let mut definition = definition("nginx", "256", "512");
+        let variable = json!({ "name": "A", "value": "x".repeat(length) });
+        definition["containerDefinitions"][0]["environment"] = json!([variable]);
+        definition
+    };
+    let most = 65_536 - with(0).to_string().len();
+    ok(&mut world, "RegisterTaskDefinition", with(most));
+    insta::assert_snapshot!(no(&mut world, "RegisterTaskDefinition", with(most + 1)), @"ClientException: Actual length: '65537'. Max allowed length is '65536' bytes.");
+}
+
+#[test]
 fn a_service_becomes_steady_and_goes_when_its_tasks_stop() {
     let mut world = world();
     let input = service(&mut world, "nginx");
