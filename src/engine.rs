@@ -62,6 +62,12 @@ pub enum Failure {
     /// The user asked to stop, or the time is up.
     #[error("stopped")]
     Stopped,
+    /// The same, while it was waited for.
+    #[error("not ready yet: {last}")]
+    StoppedWaiting {
+        /// What was last seen.
+        last: String,
+    },
 }
 
 /// How one node ended.

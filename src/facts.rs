@@ -186,17 +186,16 @@ async fn choose_image(
     let now = template.first().and_then(|template| template.it().data.clone());
     let now = now.unwrap_or_default();
     let same_type = now.instance_type.as_deref() == Some(&instances.instance_type);
-    let (chosen, advice) = match &instances.ami {
-        Ami::Exactly(id) => (Some(id.clone()), "name another"),
-        Ami::Latest { refresh: false } if !template.is_empty() => {
-            (now.image.clone(), "say --refresh-ami")
-        }
-        Ami::Latest { .. } => (None, ""),
+    let kept = image::Kept { instance_type: now.instance_type.as_deref() };
+    let (chosen, kept) = match &instances.ami {
+        Ami::Exactly(id) => (Some(id.clone()), None),
+        Ami::Latest { refresh: false } if !template.is_empty() => (now.image.clone(), Some(kept)),
+        Ami::Latest { .. } => (None, None),
     };
     match chosen {
         // What the stack runs with already needs no look.
         Some(id) if same_type && now.image.as_ref() == Some(&id) => Ok(id),
-        Some(id) => match image::check(aws, &id, kind, advice).await {
+        Some(id) => match image::check(aws, &id, kind, kept.as_ref()).await {
             Ok(()) => Ok(id),
             Err(Problem::Aws(error)) if lenient(&error) => {
                 warnings.push(unknown("look up the AMI", &error));

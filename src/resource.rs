@@ -194,6 +194,12 @@ pub trait Resource: 'static {
         false
     }
 
+    /// Says what has kept it from getting ready, when the wait for it ends in vain: what is too much to
+    /// ask in each look.
+    async fn obstacles(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Says what keeps it from being removed, when AWS refuses for long.
     async fn blockers(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
         Ok(Vec::new())

@@ -297,7 +297,8 @@ fn incomplete(
     let hint = |failure: &Failure| {
         hint::for_failure(&failure.to_string(), &prepared.spec, &prepared.facts)
     };
-    let hints: BTreeSet<_> = failed.iter().filter_map(|(_, failure)| hint(failure)).collect();
+    let ended = failed.iter().chain(not_started);
+    let hints: BTreeSet<_> = ended.filter_map(|(_, failure)| hint(failure)).collect();
     hints.iter().for_each(|hint| screen.hint(hint));
     let fix = if failed.is_empty() { "" } else { "fix the cause and " };
     screen.hint(&format!("{fix}run the same `ecsup deploy` again; it continues from here"));

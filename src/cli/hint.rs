@@ -67,14 +67,46 @@ const HINTS: &[(&[&str], &str)] = &[
     (&["AccessDenied", "UnauthorizedOperation", "is not authorized to perform"], DENIED),
     (OLD_CREDENTIALS, EXPIRED),
     (
+        &[
+            "made for another processor",
+            "descriptor matching platform",
+            "descriptor for platform",
+            "no matching manifest for",
+            "exec format error",
+        ],
+        "the image is made for another processor: build it for the one that the tasks run on, which is \
+         linux/amd64 on Fargate and on most instances (`docker buildx build --platform linux/amd64`), \
+         or take an `--instance-type` with the image's",
+    ),
+    (
+        &["no such host"],
+        "the VPC does not know the registry's name: check `--image`, and that no private zone of the \
+         VPC contains that name",
+    ),
+    (
         &["CannotPull", "pull access denied"],
         "the image cannot be pulled: check `--image`, and that the tasks can reach its registry",
     ),
     (&["health checks"], "the tasks fail their health checks: check `--health-path` and `--port`"),
     (
-        &["InsufficientInstanceCapacity", "do not have sufficient"],
-        "EC2 has no such instances left in the stack's zones: take another `--instance-type`, or \
-         another `--region`",
+        &["InsufficientInstanceCapacity", "do not have sufficient", "EC2 has no "],
+        "EC2 has no such instances left in the stack's zones: take another `--instance-type`, another \
+         stack in `--zones` that have some, or another `--region`",
+    ),
+    (
+        &["the instance type is not supported"],
+        "EC2 does not have this type where the stack's subnets are: take another `--instance-type`, or \
+         another stack in `--zones` that have it",
+    ),
+    (
+        &["the launch is forbidden"],
+        "a policy forbids Auto Scaling to launch these instances, most likely one of the \
+         organisation: ask who manages the account what it allows",
+    ),
+    (
+        &["the AMI cannot be used"],
+        "name an AMI of this region and of the instance type's processor with `--ami`, or change to \
+         the newest with `--refresh-ami`",
     ),
     (
         &["not eligible for Free Tier"],
@@ -228,11 +260,25 @@ mod tests {
         flags("more vCPU capacity than your current vCPU limit of 32 allows", &[quota]);
         flags("InsufficientInstanceCapacity - We currently", &["--instance-type"]);
         flags("We currently do not have sufficient c5.xlarge capacity in", &["--instance-type"]);
+        flags("EC2 has no c5.xlarge left in eu-west-1a", &["--instance-type", "--zones"]);
         flags("NotAvailableInZone: Nat Gateway is not available", &["--zones"]);
         flags(
             "the following Availability Zones us-west-1a cannot be associated with a load balancer",
             &["--zones"],
         );
+    }
+
+    #[test]
+    fn an_image_for_another_processor_is_no_matter_of_its_registry() {
+        for why in [
+            "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest \
+             does not contain descriptor matching platform 'linux/amd64'",
+            "CannotPullContainerError: no matching manifest for linux/amd64 in the manifest list entries",
+            "exec /docker-entrypoint.sh: exec format error",
+        ] {
+            let hint = hint(why).unwrap();
+            assert!(hint.contains("--platform linux/amd64") && !hint.contains("registry"), "{hint}");
+        }
     }
 
     #[test]

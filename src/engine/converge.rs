@@ -385,7 +385,9 @@ pub(super) async fn settle<R: Resource>(
     let mut accepted: Option<(Vec<Difference>, Wait)> = None;
     let mut told: Vec<Difference> = Vec::new();
     loop {
-        run.go_on()?;
+        if let Err(stopped) = run.go_on() {
+            return Err(in_full::<R>(run, stopped, state).await);
+        }
         let it = state.it();
         let differences = resource.drift(&it, &needs());
         if let Some(refusal) = refusal(&differences) {
@@ -470,7 +472,9 @@ pub(super) async fn settle<R: Resource>(
                         place.awaited || run.all_arrived(&place.downstream),
                     );
                 let every = if hurry { wait.patience.every } else { patience::UNHURRIED };
-                wait.until_next_look(&why, every).await?;
+                if let Err(failure) = wait.until_next_look(&why, every).await {
+                    return Err(in_full::<R>(run, failure, state).await);
+                }
                 let seen = match run.looks.poll::<R>(&waiting).await {
                     Ok(seen) => seen,
                     Err(error) => {
@@ -495,6 +499,26 @@ pub(super) async fn settle<R: Resource>(
             state.remade.set(true);
             wait = until_ready();
         }
+    }
+}
+
+/// How long a last look may take, when a wait has ended.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
+/// Why a node is not ready when the waiting ends, with all that can be said about it.
+async fn in_full<R: Resource>(run: &Run, failure: Failure, state: &State<R::Output>) -> Failure {
+    let Phase::Coming(why) = state.phase.borrow().clone() else { return failure };
+    if matches!(failure, Failure::DependencyFailed(_)) {
+        return failure;
+    }
+    let it = state.it();
+    let obstacles = tokio::time::timeout(LAST_LOOK, R::obstacles(&run.cx.aws, &it)).await;
+    let mut obstacles = obstacles.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();
+    obstacles.retain(|obstacle| !why.contains(obstacle));
+    let last = [vec![why], obstacles].concat().join("; ");
+    match failure {
+        Failure::TimedOut { after, .. } => Failure::TimedOut { after, last },
+        _ => Failure::StoppedWaiting { last },
     }
 }
 

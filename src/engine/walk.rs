@@ -119,7 +119,9 @@ pub async fn walk<W: Work + ?Sized>(run: &Run, works: &[Box<W>]) -> Report {
             (Err(failure), _) => {
                 progress[index] = Progress::Ended;
                 match failure {
-                    Failure::Stopped | Failure::DependencyFailed(_) => {
+                    Failure::Stopped
+                    | Failure::StoppedWaiting { .. }
+                    | Failure::DependencyFailed(_) => {
                         run.tell(name, What::NotStarted(failure.to_string()));
                         report.not_started.push((name.clone(), failure));
                     }

@@ -27,34 +27,49 @@ pub(super) async fn newest(aws: &Aws, kind: &InstanceType) -> Result<String, Pro
     }
 }
 
-/// Refuses an AMI that is not there or is made for another architecture.
-/// `advice` says what to type instead.
+/// The stack's own image, which nobody typed.
+pub(super) struct Kept<'a> {
+    /// The instance type that it runs on, if that was read.
+    pub(super) instance_type: Option<&'a str>,
+}
+
+/// Refuses an AMI that is not there or is made for another architecture. One that the stack `kept` is
+/// no flag of this run's: what was typed, or left out, is the instance type.
 pub(super) async fn check(
     aws: &Aws,
     id: &str,
     kind: Option<&InstanceType>,
-    advice: &str,
+    kept: Option<&Kept<'_>>,
 ) -> Result<(), Problem> {
     let answer = aws.ec2.describe_images().image_ids(id).send().await.doing("look up the AMI");
     let answer = match answer {
         Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => {
-            return Err(refused(
-                "--ami",
-                id,
-                format!("is not there in this region, or not for this account: {advice}"),
-            ));
+            let advice = if kept.is_some() { "say --refresh-ami" } else { "name another" };
+            let rule = format!("is not there in this region, or not for this account: {advice}");
+            return Err(refused("--ami", id, rule));
         }
         answer => answer?,
     };
     let image = answer.images().iter().find(|image| image.image_id() == Some(id));
     let architecture =
         image.and_then(|image| image.architecture()).map(|it| it.as_str().to_owned());
-    match (architecture, kind) {
-        (Some(is), Some(kind)) if is != kind.architecture.to_string() => {
-            let rule =
-                format!("is for {is}, and `{}` is {}: {advice}", kind.name, kind.architecture);
+    let (Some(is), Some(kind)) = (architecture, kind) else { return Ok(()) };
+    let InstanceType { name, architecture, .. } = kind;
+    match kept {
+        _ if is == architecture.to_string() => Ok(()),
+        None => {
+            let rule = format!("is for {is}, and `{name}` is {architecture}: name another");
             Err(refused("--ami", id, rule))
         }
-        _ => Ok(()),
+        Some(Kept { instance_type }) => {
+            let stay = instance_type.map_or_else(String::new, |now| {
+                format!("say `--instance-type {now}`, which the stack has now, or ")
+            });
+            let rule = format!(
+                "is {architecture}, and the stack's AMI {id} is for {is}: {stay}change both with \
+                 --refresh-ami"
+            );
+            Err(refused("--instance-type", name, rule))
+        }
     }
 }

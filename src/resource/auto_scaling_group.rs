@@ -5,10 +5,10 @@
 //! the ARN. A delete is forced, which passes over the protection from scale-in that ECS leaves on
 //! instances; what ECS's draining hook holds is released first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup as Group, DeletionProtection, Filter, LaunchTemplateSpecification,
+    Activity, AutoScalingGroup as Group, DeletionProtection, Filter, LaunchTemplateSpecification,
     LifecycleState, ScalingActivityStatusCode, Tag,
 };
 
@@ -218,29 +218,113 @@ impl Resource for AutoScalingGroup {
     }
 }
 
-/// Why the group's last launch or termination failed, in AWS's words. `None` when the last one that
-/// ended went well, and when it is a failure that the group repairs itself.
-pub async fn last_failure(aws: &Aws, group_name: &str) -> Result<Option<String>> {
+/// Launches of a group that have failed one after another, since the last one that went well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedLaunches {
+    /// Why the newest one failed, in words.
+    pub why: String,
+    /// Those that failed for the same reason without a break, newest first, when it is one that no
+    /// waiting mends.
+    pub hopeless: Vec<String>,
+}
+
+/// Why no launch works, in AWS's words or the beginning of them, and what that means (EC2 Auto Scaling
+/// guide, "EC2 instance launch failures"; `RunInstances` for the rest). None of it heals by itself.
+const HOPELESS: [(&[&str], &str); 7] = [
+    (
+        &["not supported in your requested", "currently not supported", "is no longer supported"],
+        "the instance type is not supported",
+    ),
+    (&["not eligible for Free Tier"], "the instance type is not in the account's plan"),
+    (&["vCPU limit", "VcpuLimitExceeded", "current instance limit"], "a quota is used up"),
+    (&["Client.InternalError", "InvalidKMSKey"], "the volumes' key cannot be used"),
+    (&["not authorized", "UnauthorizedOperation"], "the launch is forbidden"),
+    (
+        &["image id", "InvalidAMIID", "does not match the architecture", "AMI is not"],
+        "the AMI cannot be used",
+    ),
+    (&["does not exist"], "what the launch template names is gone"),
+];
+
+/// Why the group's newest launches failed. `None` when the last one that ended went well, and when it
+/// is a failure that the group repairs itself.
+pub async fn failed_launches(aws: &Aws, group_name: &str) -> Result<Option<FailedLaunches>> {
     let activities = aws.autoscaling.describe_scaling_activities();
     let activities = activities.auto_scaling_group_name(group_name).max_records(20).send().await;
     let activities = activities.doing("read the scaling activities").gone_is_fine(&[UNKNOWN])?;
-    let activities = activities.and_then(|all| all.activities).unwrap_or_default();
-    // AWS lists the newest first.
-    let ended = activities.iter().find_map(|activity| {
-        let message = activity.status_message().unwrap_or("no message");
-        match activity.status_code() {
-            Some(ScalingActivityStatusCode::Successful) => Some(None),
-            Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => {
-                Some(Some(message.to_owned()))
-            }
-            _ => None,
-        }
-    });
+    Ok(read_failures(&activities.and_then(|all| all.activities).unwrap_or_default()))
+}
+
+/// Reads them from a group's activities, of which AWS lists the newest first.
+fn read_failures(activities: &[Activity]) -> Option<FailedLaunches> {
+    // What did not come into service is terminated, and that goes well.
+    let launches = activities
+        .iter()
+        .filter(|it| it.description().is_none_or(|it| it.starts_with("Launching")))
+        .filter(|it| {
+            matches!(
+                it.status_code(),
+                Some(
+                    ScalingActivityStatusCode::Successful
+                        | ScalingActivityStatusCode::Failed
+                        | ScalingActivityStatusCode::Cancelled
+                )
+            )
+        });
+    let failed: Vec<_> = launches
+        .take_while(|it| it.status_code() != Some(&ScalingActivityStatusCode::Successful))
+        .map(|it| (it.activity_id().unwrap_or_default(), it.status_message().unwrap_or_default()))
+        .collect();
+    let (_, message) = failed.first()?;
     // A profile that is not visible yet: the group launches again by itself.
-    let heals = |message: &String| {
-        message.contains("iamInstanceProfile") || message.contains("Invalid IAM Instance Profile")
+    if ["iamInstanceProfile", "Invalid IAM Instance Profile"].iter().any(|it| message.contains(it))
+    {
+        return None;
+    }
+    if let Some(why) = capacity(failed.iter().map(|(_, message)| *message)) {
+        return Some(FailedLaunches { why, hopeless: Vec::new() });
+    }
+    let Some(cause) = cause(message) else {
+        let why = if message.is_empty() { "AWS does not say why" } else { message }.to_owned();
+        return Some(FailedLaunches { why, hopeless: Vec::new() });
     };
-    Ok(ended.flatten().filter(|message| !heals(message)))
+    let same = failed.iter().take_while(|(_, message)| self::cause(message) == Some(cause));
+    let hopeless = same.map(|(id, _)| (*id).to_owned()).collect();
+    Some(FailedLaunches { why: format!("{cause}: {message}"), hopeless })
+}
+
+/// What a launch failed for, if that is known and no waiting mends it.
+fn cause(message: &str) -> Option<&'static str> {
+    let known = HOPELESS.iter().find(|(words, _)| words.iter().any(|it| message.contains(it)));
+    known.map(|(_, cause)| *cause)
+}
+
+/// Where EC2 has no instances of a type left and where it has some, when that is why the newest
+/// launches failed: each failure tells of one zone. "We currently do not have sufficient c5.xlarge
+/// capacity in the Availability Zone you requested (us-east-1a). [...] You can currently get c5.xlarge
+/// capacity by not specifying an Availability Zone in your request or choosing us-east-1c, us-east-1d."
+fn capacity<'a>(messages: impl Iterator<Item = &'a str>) -> Option<String> {
+    let between = |text: &'a str, before: &str, after: &str| {
+        let (_, rest) = text.split_once(before)?;
+        rest.split_once(after).map(|(found, _)| found)
+    };
+    let (mut kind, mut without, mut with) = ("", BTreeSet::new(), BTreeSet::new());
+    for message in messages.take_while(|it| it.contains("do not have sufficient")) {
+        kind = between(message, "do not have sufficient ", " capacity")?;
+        without.extend(between(message, "you requested (", ")"));
+        let others = between(message, " or choosing ", ".").unwrap_or_default();
+        with.extend(others.split(", ").filter(|zone| !zone.is_empty()));
+    }
+    if kind.is_empty() || without.is_empty() {
+        return None;
+    }
+    let list = |zones: BTreeSet<&str>| zones.into_iter().collect::<Vec<_>>().join(" and ");
+    with.retain(|zone| !without.contains(zone));
+    let some = match with.is_empty() {
+        true => String::new(),
+        false => format!(", but has some in {}", list(with)),
+    };
+    Some(format!("EC2 has no {kind} left in {}{some}", list(without)))
 }
 
 /// The tags, for the group and for the instances that it launches. An instance's own name and node
@@ -421,6 +505,83 @@ mod tests {
         assert_eq!(differences.len(), 1);
         assert_eq!(differences[0].field, "LaunchTemplate.Version");
         assert_eq!(wanted.drift(&Output::default(), &needs(1)), []);
+    }
+
+    fn failures(ended: &[(&str, &str)]) -> Option<FailedLaunches> {
+        let number = |(at, (status, message)): (usize, &(&str, &str))| {
+            Activity::builder()
+                .activity_id(at.to_string())
+                .description("Launching a new EC2 instance")
+                .status_code(ScalingActivityStatusCode::from(*status))
+                .status_message(*message)
+                .build()
+        };
+        read_failures(&ended.iter().enumerate().map(number).collect::<Vec<_>>())
+    }
+
+    const FORBIDDEN: &str =
+        "You are not authorized to perform this operation. Launching EC2 instance failed.";
+
+    #[test]
+    fn launches_that_fail_for_one_reason_are_counted_until_one_works() {
+        let all = [
+            ("InProgress", ""),
+            ("Failed", FORBIDDEN),
+            ("Cancelled", FORBIDDEN),
+            ("Successful", ""),
+            ("Failed", FORBIDDEN),
+        ];
+        let failed = failures(&all).unwrap();
+        assert_eq!(failed.hopeless, ["1", "2"]);
+        assert_eq!(failed.why, format!("the launch is forbidden: {FORBIDDEN}"));
+        let other = [("Failed", "Something new."), ("Failed", FORBIDDEN)];
+        assert_eq!(failures(&other).unwrap().hopeless, [""; 0]);
+        assert_eq!(failures(&[("Successful", ""), ("Failed", FORBIDDEN)]), None);
+        assert_eq!(failures(&[("Failed", "Invalid IAM Instance Profile name")]), None);
+    }
+
+    /// An instance that dies of a key that may not be used is terminated, which goes well.
+    #[test]
+    fn a_termination_that_went_well_hides_no_failed_launch() {
+        let launch = "Instance became unhealthy while waiting for instance to be in InService state. \
+                      Termination Reason: Client.InternalError: Client error on launch";
+        let one = |description: &str, status, message: &str| {
+            Activity::builder()
+                .activity_id(description)
+                .description(description)
+                .status_code(status)
+                .status_message(message)
+                .build()
+        };
+        let activities = [
+            one("Terminating EC2 instance: i-1", ScalingActivityStatusCode::Successful, ""),
+            one("Launching a new EC2 instance: i-1", ScalingActivityStatusCode::Cancelled, launch),
+        ];
+        let failed = read_failures(&activities).unwrap();
+        assert_eq!(failed.hopeless.len(), 1);
+        assert!(failed.why.starts_with("the volumes' key cannot be used"), "{}", failed.why);
+    }
+
+    #[test]
+    fn a_lack_of_capacity_names_the_zones_that_have_some() {
+        let lacks = |zone: &str, others: &str| {
+            format!(
+                "We currently do not have sufficient c5.xlarge capacity in the Availability Zone you \
+                 requested ({zone}). Our system will be working on provisioning additional capacity. \
+                 You can currently get c5.xlarge capacity by not specifying an Availability Zone in \
+                 your request or choosing {others}. Launching EC2 instance failed."
+            )
+        };
+        let (one, two) = (lacks("eu-1a", "eu-1b, eu-1c"), lacks("eu-1b", "eu-1a, eu-1c"));
+        let why = |messages: &[&str]| {
+            failures(&messages.iter().map(|it| ("Failed", *it)).collect::<Vec<_>>()).unwrap()
+        };
+        insta::assert_snapshot!(why(&[&one]).why, @"EC2 has no c5.xlarge left in eu-1a, but has some in eu-1b and eu-1c");
+        insta::assert_snapshot!(why(&[&two, &one]).why, @"EC2 has no c5.xlarge left in eu-1a and eu-1b, but has some in eu-1c");
+        let none = "We currently do not have sufficient c5.xlarge capacity in the Availability Zone \
+                    you requested (eu-1a). Launching EC2 instance failed.";
+        insta::assert_snapshot!(why(&[none]).why, @"EC2 has no c5.xlarge left in eu-1a");
+        assert_eq!(why(&[&one, &two, &one]).hopeless, [""; 0]);
     }
 
     #[test]

@@ -8,23 +8,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentCircuitBreaker,
-    DeploymentConfiguration, DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration,
-    PlacementStrategy, PlacementStrategyType, PropagateTags, Service as Described, ServiceField,
+    DeploymentConfiguration, LaunchType, LoadBalancer, NetworkConfiguration, PlacementStrategy,
+    PlacementStrategyType, PropagateTags, Service as Described, ServiceField,
 };
 use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
 
 use super::task_definition::{self, TaskDefinition};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, auto_scaling_group,
-    capacity_provider, cluster, compare, security_group, subnet, target_group,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider, cluster,
+    compare, security_group, subnet, target_group,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
 use crate::names::{NodeName, ServiceName};
 
 mod rollout;
+mod shortage;
 
 use rollout::{Rollout, judge, short};
+use shortage::Shortage;
 
 /// What a service takes from others.
 pub type Needs = (
@@ -73,17 +75,6 @@ pub struct Output {
     pub percents: Option<[i32; 2]>,
     /// Whether the circuit breaker is on, and whether it rolls back.
     pub circuit_breaker: Option<[bool; 2]>,
-}
-
-/// Tasks that are wanted and do not run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shortage {
-    /// How many.
-    pub tasks: i32,
-    /// How many looks in a row have shown as many.
-    pub looks: u32,
-    /// Why their group starts no instances, when it was last asked.
-    pub cause: Option<String>,
 }
 
 /// Where tasks are in the network.
@@ -196,9 +187,9 @@ impl Resource for Service {
             let Some(owned) = read(scope, &service) else { return Ok(None) };
             let Seen::Present(it, _) = owned.seen else { return Ok(Some(owned)) };
             let asked = before.and_then(|before| before.deployment.as_ref());
-            let stopped = stopped(aws, &it, rollout::failing(&service, asked)).await?;
+            let shortage = Shortage::look(aws, scope, &service, &it, before).await;
             let it = Output { failed: None, ..it };
-            let seen = match (judge(&service, asked, &stopped), before) {
+            let seen = match (judge(&service, asked, shortage.stopped()), before) {
                 // The next run finds what ECS went back to, and tries once more. This one must not.
                 (Rollout::RolledBack(why), Some(before)) => {
                     Seen::Present(before.clone(), Phase::Broken(why))
@@ -207,9 +198,11 @@ impl Resource for Service {
                     Seen::Present(before.clone(), Phase::Coming(UNSEEN.into()))
                 }
                 (Rollout::Going(why), _) => {
-                    let shortage = shortage(aws, scope, &service, before).await;
-                    let why = shortage.explained(why, &service);
-                    Seen::Present(Output { shortage, ..it }, Phase::Coming(why))
+                    let phase = match shortage.in_vain(&why) {
+                        Some(why) => Phase::Broken(why),
+                        None => Phase::Coming(shortage.explained(why, &service)),
+                    };
+                    Seen::Present(Output { shortage, ..it }, phase)
                 }
                 (rollout, _) => Seen::Present(it, phase(rollout)),
             };
@@ -273,25 +266,25 @@ impl Resource for Service {
     fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference> {
         let (_, task_definition, target_group, _, provider) = needs;
         let mut differences = Vec::new();
-        let fargate = it.launch_type.as_deref() == Some("FARGATE");
-        // A list that is empty says nothing: some endpoints drop it, and AWS then has a launch type.
+        // AWS has a launch type or a strategy. Some endpoints say both, and then the strategy counts; an
+        // empty one says nothing, since some drop it.
         let providers = it.providers.as_ref().filter(|providers| !providers.is_empty());
-        let is = providers.map(|providers| providers.join(", "));
-        match (provider, is) {
-            (Some(provider), _) if fargate => {
+        let strategy = providers.map(|providers| providers.join(", "));
+        match (provider, strategy, it.launch_type.as_deref()) {
+            (Some(provider), Some(is), _) => {
+                if is != provider.name {
+                    differences.push(Difference::update(
+                        "capacityProviderStrategy",
+                        is,
+                        &provider.name,
+                    ));
+                }
+            }
+            (Some(provider), None, Some("FARGATE")) => {
                 differences.push(replacement("FARGATE", &provider.name));
             }
-            (Some(provider), Some(is)) if is != provider.name => {
-                differences.push(Difference::update(
-                    "capacityProviderStrategy",
-                    is,
-                    &provider.name,
-                ));
-            }
-            (None, Some(is)) => differences.push(replacement(&is, "FARGATE")),
-            (None, None) if it.launch_type.as_deref() == Some("EC2") => {
-                differences.push(replacement("EC2", "FARGATE"));
-            }
+            (None, Some(is), _) if is != "FARGATE" => differences.push(replacement(&is, "FARGATE")),
+            (None, None, Some("EC2")) => differences.push(replacement("EC2", "FARGATE")),
             _ => {}
         }
         let mut differs = |field: &str, is: Option<String>, wanted: String| {
@@ -381,6 +374,12 @@ impl Resource for Service {
         }
         let updated = update.send().await.doing(DOING).wait_on(NOT_YET)?;
         Ok(made(updated.service().ok_or_else(|| missing(DOING, "service"))?))
+    }
+
+    async fn obstacles(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let Some(deployment) = &it.deployment else { return Ok(Vec::new()) };
+        let stopped = shortage::stopped(aws, it, &deployment.id).await?;
+        Ok(stopped.reasons)
     }
 
     fn unhurried(it: &Output, _awaited: bool) -> bool {
@@ -502,51 +501,6 @@ async fn listed(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     Ok(all.unwrap_or_default().iter().map(|arn| short(arn).to_owned()).collect())
 }
 
-/// After how many looks a shortage that stays the same is worth a question to the group, when some
-/// tasks run: usually the others are only a bit later. About a minute.
-const LASTING: u32 = 20;
-/// How many looks later the group is asked again: each question is a call.
-const AGAIN: u32 = 5;
-
-/// Which tasks are missing, and why. It only explains a wait, so that it may fail.
-async fn shortage(
-    aws: &Aws,
-    scope: &Scope,
-    service: &Described,
-    before: Option<&Output>,
-) -> Shortage {
-    let tasks = rollout::lacking(service);
-    let before = before.map(|it| &it.shortage).filter(|it| it.tasks == tasks && tasks > 0);
-    let looks = before.map_or(0, |it| it.looks + 1);
-    let lasts = looks >= LASTING && (looks - LASTING).is_multiple_of(AGAIN);
-    let asks = tasks > 0 && (lasts || service.running_count() == 0);
-    let cause = match scope.names().filter(|_| asks && service.launch_type().is_none()) {
-        Some(names) => {
-            let failure = auto_scaling_group::last_failure(aws, &names.auto_scaling_group()).await;
-            failure.ok().flatten()
-        }
-        None => before.and_then(|it| it.cause.clone()),
-    };
-    Shortage { tasks, looks, cause }
-}
-
-impl Shortage {
-    /// What a rollout waits for, with the reason for it: why there are no instances, or else, once it
-    /// has lasted, what ECS said when it last found no place for a task.
-    fn explained(&self, wait: String, service: &Described) -> String {
-        let what = match service.running_count() {
-            0 => "no instance could be started",
-            _ => "no more instances could be started",
-        };
-        let event = || rollout::misplaced(service).filter(|event| !wait.contains(event));
-        match &self.cause {
-            Some(cause) => format!("{wait}; {what}: {cause}"),
-            None if self.looks < LASTING => wait,
-            None => event().map_or(wait.clone(), |event| format!("{wait}; {event}")),
-        }
-    }
-}
-
 /// The services of a stack that families of task definitions are named after: `ListServices` does
 /// not list one that is draining.
 fn named_by(families: &[String], stack: &str) -> Vec<String> {
@@ -602,34 +556,6 @@ fn made(service: &Described) -> Made<Output> {
         Rollout::Going(why) => Made::Coming(Output::from(service), why),
         _ => Made::Coming(Output::from(service), STARTING.into()),
     }
-}
-
-/// Why the newest tasks of a failing deployment stopped: up to three, each reason said once.
-async fn stopped(aws: &Aws, it: &Output, deployment: Option<&str>) -> Result<Vec<String>> {
-    const DOING: &str = "look at the stopped tasks of the ECS service";
-    let Some(deployment) = deployment else { return Ok(Vec::new()) };
-    let look = async {
-        let list = aws.ecs.list_tasks().cluster(&it.cluster).service_name(&it.name);
-        let listed = list.desired_status(DesiredStatus::Stopped).send().await.doing(DOING)?;
-        if listed.task_arns().is_empty() {
-            return Ok(Vec::new());
-        }
-        let describe = aws.ecs.describe_tasks().cluster(&it.cluster);
-        let described = describe.set_tasks(listed.task_arns).send().await.doing(DOING)?;
-        Ok(described.tasks.unwrap_or_default())
-    };
-    let mut tasks = match look.await {
-        // They only explain.
-        Err(error) => {
-            let error: Error = error;
-            tracing::debug!(%error);
-            return Ok(Vec::new());
-        }
-        Ok(tasks) => tasks,
-    };
-    tasks.retain(|task| task.started_by().is_none_or(|by| by == deployment));
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().copied()));
-    Ok(rollout::different(tasks.iter().take(3).map(rollout::why_stopped)))
 }
 
 fn replacement(is: &str, wanted: &str) -> Difference {
@@ -696,7 +622,12 @@ mod tests {
     const REVISION: &str = "arn:aws:ecs:eu-west-1:1:task-definition/td-demo_web:2";
 
     fn wanted() -> Service {
-        Service { name: "web".parse().unwrap(), count: 2, port: 80, public_address: false }
+        Service {
+            name: "web".parse().unwrap(),
+            count: 2,
+            port: 80,
+            public_address: false,
+        }
     }
 
     fn needs(on_instances: bool) -> Needs {
@@ -809,18 +740,17 @@ mod tests {
     }
 
     #[test]
-    fn a_shortage_that_lasts_is_explained() {
-        let event = aws_sdk_ecs::types::ServiceEvent::builder()
-            .message("(service web) was unable to place a task because of memory.");
-        let service = Described::builder().running_count(1).events(event.build()).build();
-        let says = |looks, cause: Option<&str>| {
-            let shortage = Shortage { tasks: 1, looks, cause: cause.map(str::to_owned) };
-            shortage.explained("1 of 2".to_owned(), &service)
+    fn the_strategy_counts_where_an_endpoint_says_a_launch_type_besides() {
+        let needs = needs(true);
+        let both =
+            Output { launch_type: Some("FARGATE".into()), ..Output::from(&described(&needs)) };
+        assert_eq!(wanted().drift(&both, &needs), []);
+        let fargate = self::needs(false);
+        let both = Output {
+            providers: Some(vec!["FARGATE".into()]),
+            ..Output::from(&described(&fargate))
         };
-        assert_eq!(says(1, None), "1 of 2");
-        assert_eq!(says(LASTING, None), "1 of 2; was unable to place a task because of memory");
-        let why = "1 of 2; no more instances could be started: a quota";
-        assert_eq!(says(LASTING + 1, Some("a quota")), why);
+        assert_eq!(wanted().drift(&both, &fargate), []);
     }
 
     #[test]

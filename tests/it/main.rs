@@ -27,4 +27,5 @@ mod slips;
 mod snapshots;
 mod stage;
 mod transitions;
+mod waits;
 mod world;

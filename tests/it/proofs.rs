@@ -483,15 +483,17 @@ fn an_error_names_the_action_that_the_policy_lacks() {
 }
 
 /// Facts that only AWS can confirm: each holds whichever way it falls (`docs/aws-facts.md`).
-const DOUBTS: [&str; 12] = [
+const DOUBTS: [&str; 14] = [
     "alias-target-unseen",
     "create-cluster-compares-tags",
     "deregistration-lags",
     "detach-fails-without-group",
     "draining-needs-no-agent",
+    "failed-tasks-uncounted",
     "first-cluster-is-refused",
     "force-delete-keeps-hooked-instances",
     "insights-writes-after-cluster",
+    "launch-type-beside-strategy",
     "listing-shows-earlier-versions",
     "provider-name-stays-taken",
     "registered-before-association",

@@ -4,6 +4,7 @@ use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use ecsup::sim::cloud::Cloud;
 use ecsup::sim::scenario::Scenario;
 
+pub const INTERNAL: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
 pub const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];
 
 /// Plays in a world of its own.

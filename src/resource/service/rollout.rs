@@ -97,7 +97,7 @@ pub fn failing<'a>(service: &'a Service, asked: Option<&Deployment>) -> Option<&
 }
 
 /// Why a task stopped: ECS's reason, and what its containers ended with, if that says more.
-pub fn why_stopped(task: &Task) -> String {
+fn why_stopped(task: &Task) -> String {
     let why = task.stopped_reason().unwrap_or("a task stopped").trim_end_matches('.');
     let ends = task.containers().iter().filter_map(|container| {
         let code = container.exit_code().map(|code| format!("exited with {code}"));
@@ -112,9 +112,64 @@ pub fn why_stopped(task: &Task) -> String {
     if ends.is_empty() { why } else { format!("{why} ({ends})") }
 }
 
+/// Why tasks of a deployment stopped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// The reasons of the newest three, each said once.
+    pub reasons: Vec<String>,
+    /// Why the newest ones stopped, when it never heals, and how many of them in a row.
+    same: Option<(&'static str, usize)>,
+}
+
+impl Stopped {
+    /// Reads it from the tasks.
+    pub fn of(mut tasks: Vec<Task>) -> Self {
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().copied()));
+        let reasons: Vec<_> = tasks.iter().map(why_stopped).collect();
+        let same = reasons.first().and_then(|newest| never_heals(newest)).map(|cause| {
+            let in_a_row = reasons.iter().take_while(|why| never_heals(why) == Some(cause));
+            (cause, in_a_row.count())
+        });
+        Self { reasons: different(reasons.into_iter().take(3)), same }
+    }
+
+    /// What the newest tasks stopped for, when it never heals and as many have.
+    pub fn hopeless(&self, often: usize) -> Option<&'static str> {
+        self.same.filter(|(_, count)| *count >= often).map(|(cause, _)| cause)
+    }
+}
+
+/// Why a task can never start, if it says so: another one like it cannot either (ECS guide, "Stopped
+/// tasks error messages"; containers-roadmap#1120 for the platform). A registry that gives no answer is
+/// none of this.
+fn never_heals(why: &str) -> Option<&'static str> {
+    const PROCESSOR: &[&str] = &[
+        "descriptor matching platform",
+        "descriptor for platform",
+        "no matching manifest for",
+        "exec format error",
+    ];
+    const NAME: &[&str] = &["invalid reference format", "cannot specify 64-byte"];
+    const MISSING: &[&str] = &["not found", "does not exist", "manifest unknown"];
+    const DENIED: &[&str] = &["denied", "403 Forbidden", "not authorized"];
+    let says = |words: &[&str]| words.iter().any(|it| why.contains(it));
+    if says(PROCESSOR) {
+        return Some("the image is made for another processor");
+    }
+    if !why.contains("CannotPull") {
+        return None;
+    }
+    let causes = [
+        (NAME, "the image's name is none"),
+        (MISSING, "the image does not exist, or may not be pulled"),
+        (DENIED, "the image may not be pulled"),
+    ];
+    causes.into_iter().find(|(words, _)| says(words)).map(|(_, cause)| cause)
+}
+
 /// Reasons, newest first, without those that another one begins with: of two tasks that stopped for
 /// one reason, one may not have told yet how its containers ended.
-pub fn different(reasons: impl IntoIterator<Item = String>) -> Vec<String> {
+fn different(reasons: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut different: Vec<String> = Vec::new();
     for why in reasons {
         match different.iter_mut().find(|it| it.starts_with(&why) || why.starts_with(it.as_str())) {
@@ -372,6 +427,23 @@ mod tests {
         let container = Container::builder().name("web").reason(why);
         let task = Task::builder().stopped_reason(why).containers(container.build()).build();
         assert_eq!(why_stopped(&task), why);
+    }
+
+    #[test]
+    fn what_never_heals_is_told_from_what_may() {
+        let cause = |why: &str| never_heals(&format!("CannotPullContainerError: {why}"));
+        assert_eq!(
+            cause("image Manifest does not contain descriptor matching platform 'linux/amd64'"),
+            Some("the image is made for another processor")
+        );
+        let missing = Some("the image does not exist, or may not be pulled");
+        assert_eq!(cause("failed to resolve ref nginx:9: nginx:9: not found"), missing);
+        assert_eq!(cause("pull access denied for x, repository does not exist"), missing);
+        assert_eq!(cause("unexpected status: 403 Forbidden"), Some("the image may not be pulled"));
+        for may_heal in ["dial tcp: i/o timeout", "toomanyrequests: rate exceeded"] {
+            assert_eq!(cause(may_heal), None, "{may_heal}");
+        }
+        assert_eq!(never_heals("Essential container in task exited (web exited with 1)"), None);
     }
 
     #[test]
