@@ -572,8 +572,13 @@ mod tests {
     }
 
     /// Flags that no variable of the environment can give; the README says so.
-    const TYPED: [(&str, &str); 4] =
-        [("destroy", "yes"), ("unlock", "yes"), ("permissions", "part"), ("permissions", "output")];
+    const TYPED: [(&str, &str); 5] = [
+        ("destroy", "yes"),
+        ("unlock", "yes"),
+        ("deploy", "force"),
+        ("permissions", "part"),
+        ("permissions", "output"),
+    ];
 
     #[test]
     fn every_flag_has_its_variable_or_the_readme_says_so() {

@@ -9,6 +9,7 @@ use crate::aws::{Aws, Doing, Error, Meaning, Result};
 use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::service::Service;
 use crate::spec::{Ami, Capacity, Instances, Spec, SpecError};
 
 mod image;
@@ -42,6 +43,8 @@ pub struct Facts {
     pub first_instances: u32,
     /// What is known of the instance type, if there are to be instances.
     pub instance_type: Option<InstanceType>,
+    /// The service's deployment, when another one is wanted although nothing else has changed.
+    pub superseded: Option<String>,
     /// What could not be looked up, and what that means.
     pub warnings: Vec<String>,
 }
@@ -170,6 +173,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         image,
         first_instances,
         instance_type,
+        superseded: None,
         warnings,
     })
 }
@@ -215,6 +219,13 @@ async fn choose_image(
             }
         },
     }
+}
+
+/// The newest deployment of the stack's service, which a forced deploy supersedes.
+pub async fn deployment(looks: &Looks, spec: &Spec) -> Result<Option<String>> {
+    let services = looks.list::<Service>(None).await?;
+    let ours = services.iter().find(|it| it.it().name == spec.service.name.as_str());
+    Ok(ours.and_then(|it| it.it().deployment.as_ref()).map(|it| it.id.clone()))
 }
 
 /// Makes the service-linked roles that the account lacks: a prerequisite of a first deploy. They stay

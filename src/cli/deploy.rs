@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::locked::{Command, LockArgs, let_appear, release};
-use super::plan::{self, Prepared, prepare};
+use super::plan::{self, How, Prepared, prepare};
 use super::{
     Ended, Exit, Global, Reason, drive, hint, in_time, report_refused, resources, say_once,
 };
@@ -42,9 +42,21 @@ pub struct DeployArgs {
         value_parser = clap::builder::BoolishValueParser::new())]
     pub no_wait: bool,
 
+    /// Start a new deployment of the service although nothing has changed, such as for an image whose
+    /// tag was pushed again; no variable says it, since a forgotten one would replace the tasks in each
+    /// deploy
+    #[arg(long)]
+    pub force: bool,
+
     /// What to do when another run works on the stack.
     #[command(flatten)]
     pub lock: LockArgs,
+}
+
+impl DeployArgs {
+    fn how(&self) -> How {
+        How { waits_for_ready: !self.no_wait, forced: self.force }
+    }
 }
 
 /// How the part of a deploy that changes something ended.
@@ -70,7 +82,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Exit
     let stop = Rc::new(Stop::default());
     let looked = Instant::now();
     let look = async {
-        let prepared = prepare(spec, global, screen, &stop, !args.no_wait).await?;
+        let prepared = prepare(spec, global, screen, &stop, args.how()).await?;
         let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
         let is_quiet = prepared.refusals.is_empty() && !prepared.is_settled();
         // What there is to do is done under the lock. Where there is nothing, what was seen counts only
@@ -150,6 +162,7 @@ fn settled(prepared: &Prepared, screen: &Screen) -> Option<Exit> {
         return None;
     }
     screen.note("nothing to change: everything is there and ready");
+    plan::note_about_tag(prepared, screen);
     summary(prepared, screen);
     Some(Exit::Done)
 }
@@ -200,7 +213,7 @@ async fn look_again(
     let started = prepared.run.started();
     let spec = prepared.spec.clone();
     let agreed =
-        std::mem::replace(prepared, prepare(spec, global, screen, stop, !args.no_wait).await?);
+        std::mem::replace(prepared, prepare(spec, global, screen, stop, args.how()).await?);
     prepared.run.count_from(started);
     screen.expect(|| forecast::links(&prepared.stack.graph));
     if prepared.plan != agreed.plan {

@@ -236,6 +236,7 @@ mod tests {
             image: String::new(),
             first_instances: 2,
             instance_type: None,
+            superseded: None,
             warnings: Vec::new(),
         };
         for_failure(why, &spec, &facts)
@@ -277,7 +278,10 @@ mod tests {
             "exec /docker-entrypoint.sh: exec format error",
         ] {
             let hint = hint(why).unwrap();
-            assert!(hint.contains("--platform linux/amd64") && !hint.contains("registry"), "{hint}");
+            assert!(
+                hint.contains("--platform linux/amd64") && !hint.contains("registry"),
+                "{hint}"
+            );
         }
     }
 

@@ -32,6 +32,15 @@ pub struct PlanArgs {
     pub exit_code: bool,
 }
 
+/// How a stack is deployed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// Whether the deploy ends when everything is ready, or already when everything is made.
+    pub(crate) waits_for_ready: bool,
+    /// Whether the service gets a new deployment although nothing has changed.
+    pub(crate) forced: bool,
+}
+
 /// Everything that is known before anything is done.
 pub(crate) struct Prepared {
     pub(crate) connection: Connection,
@@ -46,12 +55,13 @@ pub(crate) struct Prepared {
 /// Runs the command.
 pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
     let stop = Rc::new(Stop::default());
+    let how = How { waits_for_ready: true, forced: false };
     let spec = match Spec::from_flags(&args.flags) {
         Ok(spec) => spec,
         Err(errors) => return report_refused(&errors, screen),
     };
     let look = async {
-        let prepared = prepare(spec, global, screen, &stop, true).await?;
+        let prepared = prepare(spec, global, screen, &stop, how).await?;
         let arn = &prepared.facts.caller.arn;
         let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;
         Ok((prepared, seen))
@@ -84,6 +94,8 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
     }
     if let Some(line) = prepared.forecast() {
         screen.out(&line);
+    } else if prepared.is_settled() {
+        note_about_tag(&prepared, screen);
     }
     match prepared.is_settled() {
         false if args.exit_code => Exit::ChangesPending,
@@ -97,19 +109,19 @@ pub(crate) async fn prepare(
     global: &Global,
     screen: &Screen,
     stop: &Rc<Stop>,
-    wait_for_ready: bool,
+    how: How,
 ) -> Result<Prepared, Exit> {
     let connection = connect(global, screen).await?;
     let names = Names::new(spec.stack.clone(), &connection.region);
     let labels = Labels { pattern: spec.pattern.to_string(), user: spec.tags.clone() };
     let cx = Rc::new(Cx { aws: connection.aws.clone(), names: names.clone(), labels });
     let mut run = run_on(screen, cx, stop);
-    run.wait_for_ready = wait_for_ready;
+    run.wait_for_ready = how.waits_for_ready;
 
     let things = inventory::of_graph(&run.looks).map_err(Problem::from);
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
     let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
-    let (facts, things) = patiently(screen, &whom, gathered)
+    let (mut facts, things) = patiently(screen, &whom, gathered)
         .await
         .map_err(|problem| connection.report_problem(&problem, screen))?;
     let mut refusals = Vec::new();
@@ -123,6 +135,10 @@ pub(crate) async fn prepare(
             spec.stack
         );
         refusals.push((NodeName::from("--pattern"), why));
+    }
+    if how.forced {
+        let superseded = facts::deployment(&run.looks, &spec).await;
+        facts.superseded = superseded.map_err(|error| connection.report_error(&error, screen))?;
     }
     let stack = pattern::stack(&spec, &names, &facts);
     let plan = plan::plan(&run, &stack.graph)
@@ -151,6 +167,17 @@ impl Prepared {
         Some(format!(
             "{line}{removals} (typical AWS durations, see docs/aws-facts.md; `ecsup rehearse` plays it)"
         ))
+    }
+}
+
+/// Says of a stack that is as it should be what cannot be seen: where the tag of its image points now.
+pub(crate) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
+    let image = &prepared.spec.service.image;
+    if image.can_move() {
+        screen.note(&format!(
+            "whether `{image}` means another image by now is not looked up: to deploy it again, use \
+             `ecsup deploy --force`"
+        ));
     }
 }
 

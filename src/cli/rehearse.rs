@@ -196,7 +196,7 @@ fn deploy(args: &RehearseArgs, global: &Global, change: impl FnOnce(&mut Service
     let mut flags = args.flags.clone();
     change(&mut flags);
     let (no_wait, lock) = (args.no_wait, LockArgs::default());
-    let deploy = DeployArgs { flags, yes: true, no_wait, lock };
+    let deploy = DeployArgs { flags, yes: true, no_wait, force: false, lock };
     Cli { global: global.clone(), command: Command::Deploy(deploy) }
 }
 

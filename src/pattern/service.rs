@@ -87,6 +87,7 @@ pub fn service(graph: &mut Graph, spec: &Spec, names: &Names, blocks: &Blocks<'_
         count: wanted.count,
         port: wanted.port,
         public_address: on_fargate && spec.network.nat == Nat::None,
+        superseded: facts.superseded.clone(),
     };
     let subnets =
         if on_fargate { network.with_way_out(spec.network.nat) } else { &network.private };

@@ -21,6 +21,7 @@ fn facts() -> Facts {
         image: "ami-0123456789abcdef0".into(),
         first_instances: 2,
         instance_type: None,
+        superseded: None,
         warnings: Vec::new(),
     }
 }

@@ -108,6 +108,8 @@ pub struct Service {
     pub port: u16,
     /// Whether tasks get a public address: Fargate in a public subnet without a NAT gateway.
     pub public_address: bool,
+    /// A deployment after which there has to be another, although nothing else differs.
+    pub superseded: Option<String>,
 }
 
 /// Targets sit in `initial` while a new load balancer is provisioned: with less grace, ECS would
@@ -320,6 +322,11 @@ impl Resource for Service {
         compare(&mut differences, "deploymentConfiguration", percents, &PERCENTS);
         let breaker = it.circuit_breaker.as_ref();
         compare(&mut differences, "deploymentCircuitBreaker", breaker, &[true, true]);
+        // A forced deploy is over when another deployment has come after the one that was there.
+        let forced = self.superseded.as_ref();
+        if let Some(id) = it.deployment.as_ref().map(|it| &it.id).filter(|id| forced == Some(id)) {
+            differences.push(Difference::update("deployment", id, "a new one, by --force"));
+        }
         // A deployment that failed stays as it is until somebody asks for another. Where something
         // else changes, that does.
         if let Some(why) = it.failed.as_ref().filter(|_| differences.is_empty()) {
@@ -344,7 +351,10 @@ impl Resource for Service {
         let (_, task_definition, target_group, _, provider) = needs;
         // Only what differs: ECS may start a deployment for a field that is merely said again.
         let differs = |field: &str| differences.iter().any(|it| it.field == field);
-        let mut update = cx.aws.ecs.update_service().cluster(&it.cluster).service(&it.name);
+        let forced = differs("deployment") || differs("capacityProviderStrategy");
+        // Each forced call starts a deployment: one whose answer is lost is looked up.
+        let client = if forced { &cx.aws.ecs_once } else { &cx.aws.ecs };
+        let mut update = client.update_service().cluster(&it.cluster).service(&it.name);
         if differs("taskDefinition") {
             update = update.task_definition(task_definition.arn.as_str());
         }
@@ -369,7 +379,7 @@ impl Resource for Service {
         if let Some(provider) = provider.as_ref().filter(|_| differs("capacityProviderStrategy")) {
             update = update.capacity_provider_strategy(strategy(provider, DOING)?);
         }
-        if differs("capacityProviderStrategy") || it.failed.is_some() {
+        if forced || it.failed.is_some() {
             update = update.force_new_deployment(true);
         }
         let updated = update.send().await.doing(DOING).wait_on(NOT_YET)?;
@@ -627,6 +637,7 @@ mod tests {
             count: 2,
             port: 80,
             public_address: false,
+            superseded: None,
         }
     }
 
@@ -751,6 +762,19 @@ mod tests {
             ..Output::from(&described(&fargate))
         };
         assert_eq!(wanted().drift(&both, &fargate), []);
+    }
+
+    #[test]
+    fn a_forced_deploy_differs_until_there_is_another_deployment() {
+        let needs = needs(false);
+        let deployment = |id: &str| {
+            let deployment = Some(Deployment { id: id.into(), since: None });
+            Output { deployment, ..Output::from(&described(&needs)) }
+        };
+        let forced = Service { superseded: Some("d1".into()), ..wanted() };
+        assert_eq!(forced.drift(&deployment("d1"), &needs).len(), 1);
+        assert_eq!(forced.drift(&deployment("d2"), &needs), []);
+        assert_eq!(wanted().drift(&deployment("d1"), &needs), []);
     }
 
     #[test]

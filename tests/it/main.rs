@@ -5,6 +5,7 @@ mod command_line;
 mod emulator;
 mod fence;
 mod figures;
+mod forced;
 mod foreign;
 mod goal;
 mod interrupted;
