@@ -46,7 +46,7 @@ pub(super) fn for_error(error: &Error, whom: &str) -> Option<String> {
         )),
         Cause::NoAnswer(why) if why.contains("certificate") => Some(format!(
             "{whom} shows a certificate that this machine does not trust: name the right ones in \
-             SSL_CERT_FILE, {again}"
+             SSL_CERT_FILE (AWS_CA_BUNDLE is not read), {again}"
         )),
         Cause::NoAnswer(_) => Some(format!("make sure that {whom} can be reached, {again}")),
         Cause::Refused { .. } | Cause::Other(_) => None,

@@ -1,6 +1,6 @@
 //! What commands that change a stack have in common: they take its lock first.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use clap::Args;
 use tokio::time::Instant;
@@ -41,16 +41,17 @@ impl Command<'_> {
     pub(super) async fn take(&self, lock: &Lock, args: &LockArgs) -> Result<Taken, Exit> {
         let Self { run, screen, stop, .. } = self;
         let wait_for_live = args.wait_for_lock;
-        let waited = Cell::new(false);
+        let told = RefCell::new(String::new());
         let tell = |why: &str| {
-            waited.set(true);
-            run.tell(&node(), What::Waiting(why.to_owned()));
+            if told.replace(why.to_owned()) != why {
+                run.tell(&node(), What::Waiting(why.to_owned()));
+            }
         };
         let terms = Terms { wait_for_live, looked: self.looked, stop, tell: &tell };
         let taking = lock.take(&terms).await;
         match taking {
             Ok(Taking::Taken(taken)) => {
-                if waited.get() {
+                if !told.borrow().is_empty() {
                     run.tell(&node(), What::Ready);
                 }
                 Ok(taken)

@@ -152,10 +152,12 @@ impl Held {
         }
     }
 
-    /// Removes parameters of the past. When that fails, the next run does it.
-    pub(super) async fn tidy(&self, epochs: &[u64]) {
-        if let Err(error) = self.lock.parameters.delete(epochs).await {
-            tracing::warn!(%error);
+    /// Removes parameters of the past. When that fails, or takes so long that signs of life would come
+    /// too late, the next run does it.
+    async fn tidy(&self, epochs: &[u64]) {
+        match timeout(BEAT_TIMEOUT, self.lock.parameters.delete(epochs)).await {
+            Ok(Err(error)) => tracing::warn!(%error),
+            Ok(Ok(())) | Err(_) => {}
         }
     }
 

@@ -39,6 +39,8 @@ struct State {
     lag: Duration,
     /// How many writes from now on happen, and their answers are lost.
     lost: usize,
+    /// An operation that never answers.
+    stuck: Option<&'static str>,
     /// Whose writes go wrong, and how.
     unheard: Option<(String, Weather)>,
     writes: usize,
@@ -123,7 +125,8 @@ impl HttpConnector for Store {
         HttpConnectorFuture::new(async move {
             sleep(Duration::from_millis(20)).await;
             let weather = store.weather(&input);
-            if weather == Some(Weather::Swallowed) {
+            let is_stuck = store.0.lock().unwrap().stuck == Some(operation.as_str());
+            if is_stuck || weather == Some(Weather::Swallowed) {
                 std::future::pending::<()>().await;
             }
             let (answer, is_lost) = {
@@ -173,6 +176,7 @@ impl Store {
             history,
             lag: Duration::ZERO,
             lost: 0,
+            stuck: None,
             unheard: None,
             writes: 0,
         })))
@@ -453,6 +457,19 @@ async fn who_cannot_mark_the_other_one_does_not_begin() {
     taken.unwrap_err();
     store.set(|state| state.unheard = None);
     take(&store.lock("cid")).await;
+}
+
+/// Signs of life go on while what is of the past cannot be removed.
+#[tokio::test(start_paused = true)]
+async fn tidying_up_keeps_nobody_from_being_heard() {
+    let store = Store::new().await;
+    take(&store.lock("ann")).await.held.release(Duration::ZERO).await.unwrap();
+    store.set(|state| state.stuck = Some("DeleteParameters"));
+    let held = take(&store.lock("bob")).await.held;
+    let before = store.0.lock().unwrap().writes;
+    assert!(!work(&held, 95).await);
+    let writes = store.0.lock().unwrap().writes - before;
+    assert!(writes >= 9, "{writes}");
 }
 
 #[tokio::test(start_paused = true)]
