@@ -64,6 +64,13 @@ fn is_unknown_host(why: &str) -> bool {
 ///
 /// The reasons of scaling activities have a code or only its message.
 const HINTS: &[(&[&str], &str)] = &[
+    // Before what is denied for other reasons: nothing in AWS's words tells the two apart.
+    (
+        &["perform: iam:CreateRole", "perform: iam:PutRolePermissionsBoundary"],
+        "no role can be made like this: where the organisation demands a permissions boundary, name \
+         it with `--permissions-boundary`; else `ecsup permissions` prints the policy that the caller \
+         needs",
+    ),
     (&["AccessDenied", "UnauthorizedOperation", "is not authorized to perform"], DENIED),
     (OLD_CREDENTIALS, EXPIRED),
     (
@@ -119,11 +126,6 @@ const HINTS: &[(&[&str], &str)] = &[
          account's own default key: let the key's policy allow the role \
          `AWSServiceRoleForAutoScaling` kms:CreateGrant, kms:Decrypt, kms:DescribeKey, \
          kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt*",
-    ),
-    (
-        &["perform: iam:CreateRole", "perform: iam:PutRolePermissionsBoundary"],
-        "no role can be made like this: where the organisation demands a permissions boundary, name \
-         it with `--permissions-boundary`",
     ),
     (
         &["Scope ARN"],

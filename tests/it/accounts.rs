@@ -238,7 +238,7 @@ fn boundaries(stage: &Stage, stack: &str, roles: &[&str]) -> Vec<Option<String>>
 fn a_permissions_boundary_is_given_to_every_role_and_never_taken_away() {
     in_virtual_time(1, async || {
         let demanding = stage("demanded-boundary");
-        insta::assert_snapshot!(incomplete(&demanding, API).await, @"hint: no role can be made like this: where the organisation demands a permissions boundary, name it with `--permissions-boundary`");
+        insta::assert_snapshot!(incomplete(&demanding, API).await, @"hint: no role can be made like this: where the organisation demands a permissions boundary, name it with `--permissions-boundary`; else `ecsup permissions` prints the policy that the caller needs");
         let bounded = ["--permissions-boundary", BOUNDARY];
         deploy_well(&demanding, API, &bounded).await;
         let roles = ["instance", "execution"];
