@@ -17,7 +17,7 @@ use crate::proofs::{STACKS, deploy, destroy, expect, holds, no_defects, on_all_p
 
 /// How a change goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub enum Way {
     /// The old serves until the new does.
     Served,
     /// The listener moves before the new tasks are healthy (`docs/patterns.md`, "What a change does").
@@ -27,7 +27,8 @@ enum Way {
 }
 
 /// A change of the flags, by name.
-struct Change {
+#[derive(Debug)]
+pub struct Change {
     name: &'static str,
     flags: &'static [&'static str],
     way: Way,
@@ -55,7 +56,7 @@ fn has_gateways(flags: &[&str]) -> bool {
     !flags.contains(&"none")
 }
 
-const CHANGES: &[Change] = &[
+pub const CHANGES: &[Change] = &[
     change("image", &["--image", "public.ecr.aws/docker/library/nginx:1.29"]),
     change("environment", &["--env", "COLOUR=green", "--env", "EMPTY="]),
     Change {
@@ -100,10 +101,17 @@ const CHANGES: &[Change] = &[
     Change { way: Way::Gap, ..change("service", &["--service", "shop"]) },
 ];
 
-/// Flags with a change: what it says takes the place of what they say.
-fn with<'a>(flags: &[&'a str], change: &[&'a str]) -> Vec<&'a str> {
-    let pairs = flags.chunks(2).filter(|pair| !change.contains(&pair[0]));
-    pairs.flatten().chain(change).copied().collect()
+impl Change {
+    /// Whether it can be made to such a stack.
+    pub fn can_be_made(&self, flags: &[&str]) -> bool {
+        self.way != Way::Refused && (self.applies)(flags)
+    }
+
+    /// The flags with the change: what it says takes the place of what they say.
+    pub fn of<'a>(&self, flags: &[&'a str]) -> Vec<&'a str> {
+        let pairs = flags.chunks(2).filter(|pair| !self.flags.contains(&pair[0]));
+        pairs.flatten().chain(self.flags).copied().collect()
+    }
 }
 
 /// Whether a request to the load balancer of a stack would be answered now.
@@ -140,7 +148,7 @@ async fn ask_each_second(cloud: &Cloud, stack: &str, failed: &mut u32) {
 async fn transition(seed: u64, flags: &[&str], change: &Change) -> Result<(), String> {
     let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
     let cloud = &stage.cloud;
-    let changed = with(flags, change.flags);
+    let changed = change.of(flags);
     expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
     holds(cloud, flags).await?;
     if cloud.world(|world| Goal::of(&changed).faults(world)).is_empty() {
