@@ -101,7 +101,7 @@ pub struct Terms<'a> {
 #[derive(Debug)]
 pub enum Taking {
     /// It is ours.
-    Taken(Taken),
+    Taken(Box<Taken>),
     /// Another run holds it and is alive.
     HeldBy(Seen),
     /// Somebody asked to stop.
@@ -235,7 +235,8 @@ impl Lock {
                     let look_again = self.settle(&seen, &held, terms.looked, last_sign).await?;
                     let look_again = look_again.or(waited.then_some(Duration::ZERO));
                     let is_first = seen.is_empty();
-                    return Ok(Taking::Taken(Taken { held, look_again, is_first }));
+                    let taken = Taken { held, look_again, is_first };
+                    return Ok(Taking::Taken(Box::new(taken)));
                 }
                 Ok(None) => {}
                 Err(error) if error.is_passing() && attempts < ATTEMPTS => {

@@ -187,7 +187,8 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         let is_noise = NOISE.contains(&text.as_str()) || text.starts_with("unhandled error");
         let is_said = parts.iter().any(|part| part.contains(&text));
         next = error.source();
-        if !is_said && !(is_noise && next.is_some()) {
+        let says_more = !is_noise || next.is_none();
+        if !is_said && says_more {
             parts.push(text);
         }
     }

@@ -54,7 +54,7 @@ impl Command<'_> {
                 if !told.borrow().is_empty() {
                     run.tell(&node(), What::Ready);
                 }
-                Ok(taken)
+                Ok(*taken)
             }
             Ok(Taking::HeldBy(seen)) => {
                 let stack = run.cx.names.stack();

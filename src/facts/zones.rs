@@ -100,10 +100,12 @@ pub(super) async fn choose(
         let named = asked.is_none_or(|asked| asked.iter().any(|it| kept.zone.is_called(it)));
         named && !(kept.empty && kept.zone.is_unsuitable(instances.is_none()))
     };
-    if let ([Some(first), Some(second)], true) = (&kept, same_type) {
-        if stays(first) && stays(second) {
-            return Ok(([first.zone.name.clone(), second.zone.name.clone()], Vec::new()));
-        }
+    if let [Some(first), Some(second)] = &kept
+        && same_type
+        && stays(first)
+        && stays(second)
+    {
+        return Ok(([first.zone.name.clone(), second.zone.name.clone()], Vec::new()));
     }
     let (all, offered) = futures::join!(
         all(looks.aws()),
@@ -332,12 +334,12 @@ mod tests {
         Zone { name: name.into(), id: (!id.is_empty()).then(|| id.into()) }
     }
 
-    fn in_use(text: &str) -> Option<Kept> {
-        Some(Kept { zone: zone(text), empty: false })
+    fn in_use(text: &str) -> Kept {
+        Kept { zone: zone(text), empty: false }
     }
 
-    fn empty(text: &str) -> Option<Kept> {
-        Some(Kept { zone: zone(text), empty: true })
+    fn empty(text: &str) -> Kept {
+        Kept { zone: zone(text), empty: true }
     }
 
     /// Chooses among these zones for instances.
@@ -371,19 +373,24 @@ mod tests {
     #[test]
     fn a_stack_keeps_its_zones_and_completes_them() {
         let all = ["a", "b", "c"];
-        assert_eq!(choose(&all, [in_use("b"), None], None, None).unwrap(), ["b", "a"]);
-        assert_eq!(choose(&all, [in_use("c"), empty("b")], None, None).unwrap(), ["c", "b"]);
+        assert_eq!(choose(&all, [Some(in_use("b")), None], None, None).unwrap(), ["b", "a"]);
+        assert_eq!(
+            choose(&all, [Some(in_use("c")), Some(empty("b"))], None, None).unwrap(),
+            ["c", "b"]
+        );
     }
 
     #[test]
     fn a_zone_that_cannot_hold_the_stack_is_left_while_nothing_stands_in_it() {
         let tokyo = ["a=apne1-az3", "c=apne1-az1", "d=apne1-az2"];
-        let left = choose(&tokyo, [empty("a=apne1-az3"), in_use("c=apne1-az1")], None, None);
+        let left =
+            choose(&tokyo, [Some(empty("a=apne1-az3")), Some(in_use("c=apne1-az1"))], None, None);
         assert_eq!(left.unwrap(), ["d", "c"]);
-        let stays = choose(&tokyo, [in_use("a=apne1-az3"), in_use("c=apne1-az1")], None, None);
+        let stays =
+            choose(&tokyo, [Some(in_use("a=apne1-az3")), Some(in_use("c=apne1-az1"))], None, None);
         assert_eq!(stays.unwrap(), ["a", "c"]);
         let offered = Some(&["b", "c"][..]);
-        let left = choose(&["a", "b", "c"], [empty("a"), empty("b")], offered, None);
+        let left = choose(&["a", "b", "c"], [Some(empty("a")), Some(empty("b"))], offered, None);
         assert_eq!(left.unwrap(), ["c", "b"]);
     }
 
@@ -393,7 +400,7 @@ mod tests {
         let new = || [None, None];
         let asked = |one, other| Some([one, other]);
         assert_eq!(choose(&all, new(), None, asked("c", "euw1-az1")).unwrap(), ["c", "a"]);
-        let kept = || [in_use("a=euw1-az1"), empty("b=euw1-az2")];
+        let kept = || [Some(in_use("a=euw1-az1")), Some(empty("b=euw1-az2"))];
         assert_eq!(choose(&all, kept(), None, asked("c", "a")).unwrap(), ["a", "c"]);
         let error = |kept, asked| choose(&all, kept, None, asked).unwrap_err();
         insta::assert_snapshot!(error(kept(), asked("b", "c")), @"--zones `b,c`: the stack stands in a, and what is there cannot move: leave --zones out, or destroy the stack first");
@@ -416,7 +423,8 @@ mod tests {
             "--instance-type `c5.xlarge`: is offered only in b, and a stack needs two zones"
         );
         assert_eq!(
-            choose(&["a", "b"], [in_use("a"), in_use("b")], Some(&["b"]), None).unwrap_err(),
+            choose(&["a", "b"], [Some(in_use("a")), Some(in_use("b"))], Some(&["b"]), None)
+                .unwrap_err(),
             "--instance-type `c5.xlarge`: is not offered in a, where the stack's subnets are"
         );
         let error = choose(&["a=usw1-az2", "b=usw1-az1"], new(), None, None).unwrap_err();

@@ -224,7 +224,7 @@ async fn try_take(lock: &Lock, wait_for_live: bool, looked: u64) -> Taking {
 
 async fn take(lock: &Lock) -> Taken {
     match try_take(lock, true, 0).await {
-        Taking::Taken(taken) => taken,
+        Taking::Taken(taken) => *taken,
         other => panic!("{other:?}"),
     }
 }
@@ -419,7 +419,7 @@ async fn who_is_not_heard_stops_before_it_counts_as_dead() {
         // It does not listen.
         assert_eq!(held.keep(&stop, sleep(seconds(60))).await, None);
         assert!(stop.is_asked() && held.is_unheard());
-        assert!(began.elapsed() < DEAD - seconds(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() + seconds(2) < DEAD, "{:?}", began.elapsed());
         // A sign that is late is no reason to stop.
         store.set(|state| state.unheard = None);
         let held = take(&store.lock("bob")).await.held;

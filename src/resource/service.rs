@@ -273,14 +273,10 @@ impl Resource for Service {
         let providers = it.providers.as_ref().filter(|providers| !providers.is_empty());
         let strategy = providers.map(|providers| providers.join(", "));
         match (provider, strategy, it.launch_type.as_deref()) {
+            (Some(provider), Some(is), _) if is == provider.name => {}
             (Some(provider), Some(is), _) => {
-                if is != provider.name {
-                    differences.push(Difference::update(
-                        "capacityProviderStrategy",
-                        is,
-                        &provider.name,
-                    ));
-                }
+                let field = "capacityProviderStrategy";
+                differences.push(Difference::update(field, is, &provider.name));
             }
             (Some(provider), None, Some("FARGATE")) => {
                 differences.push(replacement("FARGATE", &provider.name));

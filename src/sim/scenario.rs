@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 /// How a world differs from the usual one.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that is unusual or is not")]
 pub struct Scenario {
     /// Ranges of delays in seconds, in place of the rules' own, by label.
     pub delays: BTreeMap<String, RangeInclusive<f64>>,

@@ -168,7 +168,7 @@ fn check_tag(key: &str, value: &str) -> Result<(), String> {
 }
 
 /// Whether AWS takes a character in tags: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (IAM, ECS, Elastic Load
-/// Balancing, CloudWatch Logs, Systems Manager). What Rust calls alphanumeric is more than that.
+/// Balancing, `CloudWatch` Logs, Systems Manager). What Rust calls alphanumeric is more than that.
 fn is_for_tags(it: char) -> bool {
     let at = LETTERS_AND_NUMBERS.partition_point(|(_, last)| *last < it);
     let listed = LETTERS_AND_NUMBERS.get(at).is_some_and(|(first, _)| *first <= it);
@@ -195,6 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::unicode_not_nfc, reason = "as it was typed")]
     fn a_character_that_tags_cannot_have_is_named() {
         let problems = tags(&["owner=Zu\u{308}ri", "level=\u{24b6}", "blank=\u{3000}"]);
         insta::assert_snapshot!(problems.join("\n"), @r"
