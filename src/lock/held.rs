@@ -155,9 +155,9 @@ impl Held {
     /// Removes parameters of the past. When that fails, or takes so long that signs of life would come
     /// too late, the next run does it.
     async fn tidy(&self, epochs: &[u64]) {
-        match timeout(BEAT_TIMEOUT, self.lock.parameters.delete(epochs)).await {
-            Ok(Err(error)) => tracing::warn!(%error),
-            Ok(Ok(())) | Err(_) => {}
+        let deleted = timeout(BEAT_TIMEOUT, self.lock.parameters.delete(epochs)).await;
+        if let Ok(Err(error)) = deleted {
+            tracing::warn!(%error);
         }
     }
 
