@@ -31,14 +31,14 @@ OPERATIONS = {
         CreateLaunchTemplate CreateLaunchTemplateVersion CreateNatGateway CreateRoute
         CreateRouteTable CreateSecurityGroup CreateSubnet CreateTags CreateVpc
         DeleteInternetGateway DeleteLaunchTemplate DeleteNatGateway DeleteRoute DeleteRouteTable
-        DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DescribeAccountAttributes
-        DescribeAddresses DescribeAvailabilityZones DescribeImages DescribeInstanceTypeOfferings
-        DescribeInstanceTypes DescribeInstances DescribeInternetGateways
-        DescribeLaunchTemplateVersions DescribeLaunchTemplates DescribeNatGateways
-        DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroupRules
-        DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute
-        DescribeVpcBlockPublicAccessOptions DescribeVpcs DetachInternetGateway
-        DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
+        DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DeleteVpcEndpoints
+        DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeImages
+        DescribeInstanceTypeOfferings DescribeInstanceTypes DescribeInstances
+        DescribeInternetGateways DescribeLaunchTemplateVersions DescribeLaunchTemplates
+        DescribeNatGateways DescribeNetworkInterfaces DescribeRouteTables
+        DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute
+        DescribeVpcBlockPublicAccessOptions DescribeVpcEndpoints DescribeVpcs
+        DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
         ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
         RevokeSecurityGroupEgress RevokeSecurityGroupIngress RunInstances TerminateInstances""",
     "ecs": """CreateCapacityProvider CreateCluster CreateService DeleteCapacityProvider
@@ -73,7 +73,12 @@ OPERATIONS = {
     "sts": "GetCallerIdentity",
 }
 # Values that EC2 answers with although its model does not list them.
-ALSO = {"AttachmentStatus": ["available"], "NetworkInterfaceType": ["nat_gateway"]}
+# The state of a VPC endpoint is written in lower case.
+ALSO = {
+    "AttachmentStatus": ["available"],
+    "NetworkInterfaceType": ["nat_gateway"],
+    "State": ["pending", "available", "deleting", "deleted"],
+}
 # The general categories of Unicode that patterns name.
 CATEGORIES = "LNZ"
 # AWS checks instance types and the like where it uses them, and adds some every month.

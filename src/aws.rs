@@ -1,7 +1,8 @@
 //! AWS as ecsup sees it: one client per service, made from one configuration.
 //!
 //! [`error`] gives every failed call a meaning, [`tags`] decides what is ours, [`config`] finds
-//! region and credentials, and `settings` refuses what the SDK would stumble over.
+//! region and credentials, `settings` refuses what the SDK would stumble over, and [`partition`] tells
+//! where a region belongs.
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::names::{Names, NodeName};
 
 pub mod config;
 pub mod error;
+pub mod partition;
 mod settings;
 pub mod tags;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::{Aws, Doing, Error, Meaning, Result};
+use crate::aws::{Aws, Doing, Error, Result};
 use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::launch_template::LaunchTemplate;
@@ -70,21 +70,6 @@ impl From<SpecError> for Problem {
 /// first use, at times too late for that very use (`docs/aws-facts.md`).
 pub const SERVICE_ROLES: [&str; 3] =
     ["ecs.amazonaws.com", "autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com"];
-
-/// Codes that mean "this endpoint does not offer that" or "you may not ask that".
-const NOT_OFFERED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "UnauthorizedOperation",
-    "InvalidAction",
-    "UnknownOperation",
-    "UnknownOperationException",
-    "UnsupportedOperation",
-    "NotImplemented",
-    "NotImplementedException",
-    "InternalFailure",
-    "InternalError",
-];
 
 /// Who calls. The first call of every command.
 pub async fn caller(aws: &Aws) -> Result<Caller> {
@@ -243,7 +228,7 @@ pub async fn make_service_roles(aws: &Aws, scales: bool) -> Result<Option<String
         match made.doing(format!("create the service-linked role of {service}")) {
             Ok(_) => {}
             // Somebody else was faster: AWS itself makes them on first use.
-            Err(error) if error.code() == Some("InvalidInput") => {}
+            Err(error) if is_there_already(&error) => {}
             // AWS makes them itself on first use, if a little late.
             Err(error) if error.is_denied() => {
                 return Ok(Some(format!("failed to {error}")));
@@ -254,13 +239,20 @@ pub async fn make_service_roles(aws: &Aws, scales: bool) -> Result<Option<String
     Ok(None)
 }
 
+/// Whether a service-linked role could not be made because it is there, or is being made. AWS says so
+/// with `InvalidInput` ("has been taken in this account"); it is the same in other words.
+fn is_there_already(error: &Error) -> bool {
+    let said = error.cause.to_string();
+    matches!(error.code(), Some("InvalidInput" | "EntityAlreadyExists" | "ConcurrentModification"))
+        || ["has been taken", "already exists"].iter().any(|words| said.contains(words))
+}
+
 fn unknown(what: &str, error: &Error) -> String {
     format!("could not {what}: {}", error.cause)
 }
 
 fn lenient(error: &Error) -> bool {
-    error.code().is_some_and(|code| NOT_OFFERED.contains(&code))
-        && error.meaning != Meaning::Throttled
+    error.is_not_offered()
 }
 
 fn refused(field: &'static str, value: &str, rule: impl Into<String>) -> Problem {

@@ -14,6 +14,8 @@ pub mod capacity_provider;
 pub mod capacity_provider_association;
 pub mod cluster;
 pub mod elastic_ip;
+pub mod guard_duty_endpoint;
+pub mod guard_duty_group;
 pub mod hosted_zone;
 pub mod id;
 pub mod instance;
@@ -35,6 +37,7 @@ pub mod subnet;
 pub mod target_group;
 pub mod task_definition;
 pub mod vpc;
+pub mod vpc_endpoint;
 pub mod warm_start;
 
 /// Every kind of resource that ecsup knows, in the order in which an inventory prints them.
@@ -69,6 +72,8 @@ pub enum Kind {
     HostedZone,
     Record,
     Service,
+    GuardDutyEndpoint,
+    GuardDutyGroup,
 }
 
 impl Kind {
@@ -106,6 +111,8 @@ impl Kind {
             Kind::HostedZone => "private hosted zone",
             Kind::Record => "DNS record",
             Kind::Service => "ECS service",
+            Kind::GuardDutyEndpoint => "GuardDuty endpoint",
+            Kind::GuardDutyGroup => "GuardDuty security group",
         }
     }
 }
@@ -198,6 +205,12 @@ pub trait Resource: 'static {
     /// ask in each look.
     async fn obstacles(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
         Ok(Vec::new())
+    }
+
+    /// Asks AWS to remove what AWS itself has put in the way since everything was listed. The engine
+    /// calls it now and then while a removal is refused.
+    async fn clear_way(_aws: &Aws, _scope: &Scope) -> Result<()> {
+        Ok(())
     }
 
     /// Says what keeps it from being removed, when AWS refuses for long.

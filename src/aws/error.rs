@@ -74,6 +74,21 @@ const THROTTLING: &[&str] = &[
     "SlowDown",
 ];
 
+/// Codes that mean "this endpoint does not offer that" or "you may not ask that".
+const NOT_OFFERED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "InvalidAction",
+    "UnknownOperation",
+    "UnknownOperationException",
+    "UnsupportedOperation",
+    "NotImplemented",
+    "NotImplementedException",
+    "InternalFailure",
+    "InternalError",
+];
+
 impl Error {
     /// Makes an error of our own making, for which waiting does not help.
     pub fn other(attempt: impl Into<String>, why: impl Into<String>) -> Self {
@@ -100,6 +115,11 @@ impl Error {
             Some((wanted, words)) => code == wanted && message.contains(words),
             None => code == wanted,
         })
+    }
+
+    /// Whether a look-up cannot be had here, for this caller or at all, so that it has to be done without.
+    pub fn is_not_offered(&self) -> bool {
+        self.is_any(NOT_OFFERED) && self.meaning != Meaning::Throttled
     }
 
     /// Whether the caller lacks the permission, so that a look-up can be done without.

@@ -172,6 +172,13 @@ impl<'a> Wait<'a> {
         Self::new(run, place, node, kind, patience)
     }
 
+    /// For a removal that is asked for again after a refusal.
+    fn for_removal(run: &'a Run, place: &'a Place, node: &'a NodeName, kind: Kind) -> Self {
+        let calls = Self::for_calls(run, place, node, kind);
+        let patience = Patience { deadline: patience::until_let_go(kind), ..calls.patience };
+        Self { patience, ..calls }
+    }
+
     fn tell(&mut self, why: &str) {
         if self.told.as_deref() != Some(why) {
             self.told = Some(why.to_owned());
@@ -587,8 +594,9 @@ pub(super) async fn ask_to_go<R: Resource>(
 ) -> Outcome {
     let node = &it.owner.node;
     let mut it = it.clone();
-    let mut calls = Wait::for_calls(run, place, node, R::KIND);
+    let mut calls = Wait::for_removal(run, place, node, R::KIND);
     let mut looks_left = LOOKS_WHEN_DENIED;
+    let mut cleared = Instant::now();
     run.tell(node, What::Removing);
     loop {
         run.go_on()?;
@@ -613,6 +621,12 @@ pub(super) async fn ask_to_go<R: Resource>(
             Err(error) => {
                 let waited = calls.since.elapsed();
                 if error.meaning == Meaning::NotYet && waited >= patience::BLOCKED {
+                    if cleared.elapsed() >= patience::UNHURRIED {
+                        if let Err(error) = R::clear_way(&run.cx.aws, run.looks.scope()).await {
+                            tracing::warn!(%node, %error, "something stays in the way");
+                        }
+                        cleared = Instant::now();
+                    }
                     let blockers = R::blockers(&run.cx.aws, it.it()).await.unwrap_or_default();
                     if !blockers.is_empty() {
                         calls.tell(&format!("held by {}", blockers.join(", ")));

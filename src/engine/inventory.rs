@@ -140,9 +140,13 @@ pub(super) fn kinds() -> Vec<Box<dyn AnyKind>> {
     all_kinds().into_iter().filter(|kind| kind.is_removed()).collect()
 }
 
-/// Every kind that a graph can hold. Instances come and go with their group.
+/// What nobody asks for: instances come and go with their group, and GuardDuty plants the others.
+const NEVER_IN_A_GRAPH: [Kind; 3] = [Kind::Instance, Kind::GuardDutyEndpoint, Kind::GuardDutyGroup];
+
+/// Every kind that a graph can hold.
 pub(super) fn graph_kinds() -> Vec<Box<dyn AnyKind>> {
-    all_kinds().into_iter().filter(|kind| kind.kind() != Kind::Instance).collect()
+    let in_graph = |kind: &Box<dyn AnyKind>| !NEVER_IN_A_GRAPH.contains(&kind.kind());
+    all_kinds().into_iter().filter(in_graph).collect()
 }
 
 /// Every kind there is.
@@ -173,6 +177,8 @@ pub(super) fn all_kinds() -> Vec<Box<dyn AnyKind>> {
         kind::<resource::hosted_zone::HostedZone>(),
         kind::<resource::record::Record>(),
         kind::<resource::service::Service>(),
+        kind::<resource::guard_duty_endpoint::GuardDutyEndpoint>(),
+        kind::<resource::guard_duty_group::GuardDutyGroup>(),
     ]
 }
 

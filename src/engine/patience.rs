@@ -44,6 +44,7 @@ pub fn until_ready(kind: Kind) -> Patience {
 pub fn until_gone(kind: Kind) -> Option<Patience> {
     match kind {
         Kind::NatGateway => Some(patience(10, 5, 15)),
+        Kind::GuardDutyEndpoint => Some(patience(30, 5, 30)),
         Kind::Service | Kind::AutoScalingGroup => Some(patience(2, 3, 30)),
         // Mostly it has gone with its group.
         Kind::Instance => Some(patience(0, 3, 30)),
@@ -64,7 +65,9 @@ pub fn before_attempt(kind: Kind, attempt: u32) -> Duration {
     let seconds = match kind {
         Kind::Vpc | Kind::LoadBalancer => attempt.saturating_sub(4).clamp(1, 5),
         // A removal waits until the last network interface is gone, and much waits for it.
-        Kind::InternetGateway | Kind::SecurityGroup | Kind::Subnet => attempt.min(3),
+        Kind::InternetGateway | Kind::SecurityGroup | Kind::GuardDutyGroup | Kind::Subnet => {
+            attempt.min(3)
+        }
         _ if is_late(kind) => attempt.saturating_add(3).min(5),
         _ => attempt.min(5),
     };
@@ -86,6 +89,20 @@ pub fn is_late(kind: Kind) -> bool {
 /// How long AWS may say "not yet" to one call. The longest reason, a group of the same name that
 /// is still being deleted, takes up to ten minutes.
 pub const NOT_YET: Duration = Duration::from_mins(10);
+
+/// How long AWS may refuse to let a thing go. Network interfaces of a load balancer have been seen to
+/// hold groups, subnets, the internet gateway and with them the VPC for more than ten minutes
+/// (terraform-provider-aws#40, aws-load-balancer-controller#208).
+pub fn until_let_go(kind: Kind) -> Duration {
+    match kind {
+        Kind::SecurityGroup
+        | Kind::GuardDutyGroup
+        | Kind::Subnet
+        | Kind::InternetGateway
+        | Kind::Vpc => Duration::from_mins(30),
+        _ => NOT_YET,
+    }
+}
 
 /// How long a thing whose create lost its answer may stay invisible, and how long a holder of our
 /// name may still turn out to be our own.

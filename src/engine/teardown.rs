@@ -60,6 +60,9 @@ fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
             (Kind::NatGateway, ASKED),
         ],
         Kind::ElasticIp => &[(Kind::NatGateway, GONE)],
+        // GuardDuty plants them again as long as something runs.
+        Kind::GuardDutyEndpoint => &[(Kind::Service, GONE), (Kind::Instance, GONE)],
+        Kind::GuardDutyGroup => &[(Kind::GuardDutyEndpoint, GONE)],
         // These are held by network interfaces of all of the above.
         Kind::SecurityGroupRule => &[(Kind::Service, GONE)],
         Kind::SecurityGroup => &[
@@ -75,6 +78,7 @@ fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
             (Kind::Service, GONE),
             (Kind::Instance, GONE),
             (Kind::AutoScalingGroup, GONE),
+            (Kind::GuardDutyEndpoint, GONE),
         ],
         Kind::InternetGateway => {
             &[(Kind::ElasticIp, GONE), (Kind::LoadBalancer, GONE), (Kind::Instance, GONE)]
@@ -83,6 +87,7 @@ fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
             (Kind::Subnet, GONE),
             (Kind::RouteTable, GONE),
             (Kind::SecurityGroup, GONE),
+            (Kind::GuardDutyGroup, GONE),
             (Kind::InternetGateway, GONE),
             (Kind::HostedZone, GONE),
         ],
@@ -308,9 +313,20 @@ mod tests {
                     Kind::HostedZone,
                     Kind::Record,
                     Kind::Service,
+                    Kind::GuardDutyEndpoint,
+                    Kind::GuardDutyGroup,
                 ],
             ),
-            (Kind::Subnet, &[Kind::NatGateway, Kind::LoadBalancer, Kind::Instance, Kind::Service]),
+            (
+                Kind::Subnet,
+                &[
+                    Kind::NatGateway,
+                    Kind::LoadBalancer,
+                    Kind::Instance,
+                    Kind::Service,
+                    Kind::GuardDutyEndpoint,
+                ],
+            ),
             (
                 Kind::SecurityGroup,
                 &[Kind::LoadBalancer, Kind::Instance, Kind::Service, Kind::LaunchTemplate],

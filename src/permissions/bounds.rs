@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::aws::partition;
 use crate::names::{StackName, TAG_STACK};
 
 /// Where a policy applies. `*` stands for a region or account that is not known.
@@ -18,7 +19,7 @@ impl Bounds {
     /// Bounds to a region, an account and a stack, as far as they are given.
     pub fn new(region: Option<&str>, account: Option<&str>, stack: Option<StackName>) -> Self {
         Self {
-            partition: partition(region.unwrap_or_default()),
+            partition: partition::of(region.unwrap_or_default()),
             region: region.unwrap_or("*").to_owned(),
             account: account.unwrap_or("*").to_owned(),
             stack,
@@ -90,9 +91,14 @@ impl Bounds {
         self.by_path("instance-profile", "profile")
     }
 
+    /// All hosted zones: an id says nothing.
+    pub(super) fn hosted_zones(&self) -> String {
+        format!("arn:{}:route53:::hostedzone/*", self.partition)
+    }
+
     /// What is named like ours. Its tag says which stack's it is.
     pub(super) fn ecs(&self, on_instances: bool) -> Vec<String> {
-        let mut all = vec!["cluster/cluster-*", "service/cluster-*/*", "task-definition/td-*:*"];
+        let mut all = vec!["cluster/cluster-*", "service/cluster-*/*"];
         all.extend(on_instances.then_some("capacity-provider/cp-*"));
         all.iter().map(|resource| self.arn("ecs", resource)).collect()
     }
@@ -126,21 +132,6 @@ impl Bounds {
         }
         all
     }
-}
-
-/// The partition that a region is in.
-pub(super) fn partition(region: &str) -> &'static str {
-    const PARTITIONS: [(&str, &str); 7] = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("eusc-", "aws-eusc"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("us-isof-", "aws-iso-f"),
-    ];
-    let found = PARTITIONS.iter().find(|(beginning, _)| region.starts_with(beginning));
-    found.map_or("aws", |(_, partition)| partition)
 }
 
 /// A condition block of one line.

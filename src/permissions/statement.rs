@@ -4,34 +4,33 @@ use serde_json::{Map, Value, json};
 
 use super::Part;
 use super::bounds::{Bounds, condition};
+use crate::aws::partition;
 use crate::facts::SERVICE_ROLES;
-use crate::resource::role;
+use crate::resource::{guard_duty_endpoint, role};
 
 /// The statements of the policy, in order. Each is one set of resources and one condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sid {
     Look,
-    LookAtRoles,
-    LookAtZones,
-    LookAtLocks,
+    LookInto,
     LookAtImages,
     Ec2Create,
     Ec2Change,
     Ec2Tag,
     Ec2Image,
+    GuardDuty,
     ZoneCreate,
-    ZoneChange,
     Records,
     RoleCreate,
     RolesCreate,
-    Roles,
+    ByName,
     AttachPolicies,
     PassRoles,
     ServiceRoles,
-    Logs,
     ScalingCreate,
     ScalingChange,
     EcsCreate,
+    EcsRegister,
     EcsChange,
     EcsTag,
     EcsDeregister,
@@ -45,28 +44,24 @@ impl Sid {
     /// The part of the policy that the statement stands in.
     pub(super) fn part(self) -> Part {
         match self {
-            Sid::Look
-            | Sid::LookAtRoles
-            | Sid::LookAtZones
-            | Sid::LookAtLocks
-            | Sid::LookAtImages => Part::Read,
+            Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
             Sid::Ec2Create
             | Sid::Ec2Change
             | Sid::Ec2Tag
             | Sid::Ec2Image
+            | Sid::GuardDuty
             | Sid::ZoneCreate
-            | Sid::ZoneChange
             | Sid::Records
             | Sid::RoleCreate
             | Sid::RolesCreate
-            | Sid::Roles
+            | Sid::ByName
             | Sid::AttachPolicies
             | Sid::PassRoles
-            | Sid::ServiceRoles
-            | Sid::Logs => Part::Foundation,
+            | Sid::ServiceRoles => Part::Foundation,
             Sid::ScalingCreate
             | Sid::ScalingChange
             | Sid::EcsCreate
+            | Sid::EcsRegister
             | Sid::EcsChange
             | Sid::EcsTag
             | Sid::EcsDeregister
@@ -80,10 +75,33 @@ impl Sid {
     /// The resources that the statement's actions are about.
     pub(super) fn resources(self, bounds: &Bounds, on_instances: bool) -> Vec<String> {
         match self {
-            Sid::Look | Sid::EcsDeregister | Sid::ZoneCreate => vec!["*".to_owned()],
-            Sid::LookAtRoles => [bounds.roles(), bounds.profiles()].concat(),
-            Sid::Roles if on_instances => [bounds.roles(), bounds.profiles()].concat(),
-            Sid::Roles | Sid::AttachPolicies => bounds.roles().into(),
+            Sid::Look | Sid::EcsRegister | Sid::EcsDeregister | Sid::ZoneCreate => {
+                vec!["*".to_owned()]
+            }
+            // What each of its actions is about is of one type, so that they can stand together.
+            Sid::LookInto => {
+                let mut all = [bounds.roles(), bounds.profiles()].concat();
+                all.push(bounds.hosted_zones());
+                // A listing names a path: of one stack's lock, or of all.
+                all.push(bounds.arn("ssm", "parameter/ecsup"));
+                all.push(bounds.arn("ssm", "parameter/ecsup/*"));
+                all
+            }
+            Sid::LookAtImages => {
+                vec![bounds.public("ssm", "parameter/aws/service/ecs/optimized-ami/*")]
+            }
+            // So do these: what has a path or a name by which it is known, and zones, which have none.
+            Sid::ByName => {
+                let mut all: Vec<_> = bounds.roles().into();
+                if on_instances {
+                    all.extend(bounds.profiles());
+                }
+                all.push(bounds.arn("logs", &format!("log-group:/ecsup/{}/*", bounds.stack())));
+                all.push(bounds.arn("logs", "log-group:/aws/ecs/containerinsights/cluster-*"));
+                all.push(bounds.hosted_zones());
+                all
+            }
+            Sid::AttachPolicies => bounds.roles().into(),
             // Only below our path may something be made, and handed to a service.
             Sid::RolesCreate if on_instances => {
                 vec![bounds.below_path("role"), bounds.below_path("instance-profile")]
@@ -91,27 +109,25 @@ impl Sid {
             Sid::RoleCreate | Sid::RolesCreate | Sid::PassRoles => vec![bounds.below_path("role")],
             Sid::ServiceRoles => vec![bounds.iam("role/aws-service-role/*")],
             // Route 53 knows no tags in conditions, and a zone's id says nothing.
-            Sid::LookAtZones | Sid::ZoneChange | Sid::Records => {
-                vec![format!("arn:{}:route53:::hostedzone/*", bounds.partition)]
-            }
-            Sid::LookAtImages => {
-                vec![bounds.public("ssm", "parameter/aws/service/ecs/optimized-ami/*")]
-            }
-            // A listing names a path: of one stack's lock, or of all.
-            Sid::LookAtLocks => {
-                vec![bounds.arn("ssm", "parameter/ecsup"), bounds.arn("ssm", "parameter/ecsup/*")]
-            }
+            Sid::Records => vec![bounds.hosted_zones()],
             Sid::Lock => {
                 let lock = format!("parameter/ecsup/{}/lock/*", bounds.stack());
                 vec![bounds.arn("ssm", &lock)]
             }
-            Sid::Ec2Create | Sid::Ec2Change | Sid::Ec2Tag => vec![bounds.arn("ec2", "*")],
+            Sid::Ec2Create | Sid::Ec2Change | Sid::Ec2Tag | Sid::GuardDuty => {
+                vec![bounds.arn("ec2", "*")]
+            }
             Sid::Ec2Image => vec![bounds.public("ec2", "image/*")],
             Sid::ScalingCreate | Sid::ScalingChange => {
                 vec![bounds.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/asg-*")]
             }
-            Sid::EcsCreate | Sid::EcsChange => bounds.ecs(on_instances),
-            Sid::EcsTag => vec![bounds.arn("ecs", "*")],
+            Sid::EcsCreate => bounds.ecs(on_instances),
+            Sid::EcsChange => {
+                let definitions = bounds.arn("ecs", "task-definition/td-*:*");
+                [bounds.ecs(on_instances), vec![definitions]].concat()
+            }
+            // A denial may name no resource, here too.
+            Sid::EcsTag => vec!["*".to_owned()],
             Sid::LoadBalancingCreate => bounds.load_balancing(),
             Sid::LoadBalancingChange => {
                 let mut all = bounds.load_balancing();
@@ -119,19 +135,21 @@ impl Sid {
                 all
             }
             Sid::LoadBalancingTag => vec![bounds.arn("elasticloadbalancing", "*")],
-            Sid::Logs => {
-                let own = format!("log-group:/ecsup/{}/*", bounds.stack());
-                let insights = "log-group:/aws/ecs/containerinsights/cluster-*";
-                vec![bounds.arn("logs", &own), bounds.arn("logs", insights)]
-            }
         }
     }
 
     /// The condition under which the statement allows.
     pub(super) fn condition(self, bounds: &Bounds, on_instances: bool) -> Map<String, Value> {
         match self {
-            Sid::Ec2Create | Sid::ScalingCreate | Sid::EcsCreate | Sid::LoadBalancingCreate => {
-                bounds.tagged("aws:RequestTag")
+            Sid::Ec2Create
+            | Sid::ScalingCreate
+            | Sid::EcsCreate
+            | Sid::EcsRegister
+            | Sid::LoadBalancingCreate => bounds.tagged("aws:RequestTag"),
+            // What GuardDuty plants into a VPC has no tags of ours.
+            Sid::GuardDuty => {
+                let key = format!("aws:ResourceTag/{}", guard_duty_endpoint::TAG);
+                condition("StringEquals", &key, json!("true"))
             }
             Sid::Ec2Change | Sid::ScalingChange | Sid::EcsChange | Sid::LoadBalancingChange => {
                 bounds.tagged("aws:ResourceTag")
@@ -147,10 +165,7 @@ impl Sid {
             }
             Sid::PassRoles => {
                 let mut services = vec!["ecs-tasks.amazonaws.com"];
-                services.extend(on_instances.then_some("ec2.amazonaws.com"));
-                // EC2 is the service whose name differs in China.
-                let china = on_instances && bounds.partition == "aws-cn";
-                services.extend(china.then_some("ec2.amazonaws.com.cn"));
+                services.extend(on_instances.then(|| partition::ec2_service(bounds.partition)));
                 condition("StringEquals", "iam:PassedToService", json!(services))
             }
             Sid::ServiceRoles => {
@@ -165,18 +180,14 @@ impl Sid {
                 condition("ForAllValues:StringEquals", types, json!(["A"]))
             }
             Sid::Look
-            | Sid::LookAtRoles
-            | Sid::LookAtZones
-            | Sid::LookAtLocks
+            | Sid::LookInto
             | Sid::LookAtImages
             | Sid::Lock
             | Sid::Ec2Image
             | Sid::EcsDeregister
             | Sid::RolesCreate
-            | Sid::Roles
-            | Sid::Logs
-            | Sid::ZoneCreate
-            | Sid::ZoneChange => Map::new(),
+            | Sid::ByName
+            | Sid::ZoneCreate => Map::new(),
         }
     }
 }

@@ -57,6 +57,7 @@ pub(super) const ROWS: &[Row] = &[
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcAttribute",
             "ec2:DescribeVpcBlockPublicAccessOptions",
+            "ec2:DescribeVpcEndpoints",
             "ec2:DescribeVpcs",
             "ecs:DescribeCapacityProviders",
             "ecs:DescribeClusters",
@@ -82,6 +83,14 @@ pub(super) const ROWS: &[Row] = &[
             "route53:ListHostedZones",
         ],
     ),
+    // Load balancing looks in the caller's name. The rest of what it looks at is above.
+    checked(
+        Sid::Look,
+        DEPLOY,
+        Needed::Always,
+        "CreateLoadBalancer",
+        &["ec2:DescribeAccountAttributes"],
+    ),
     called(
         Sid::Look,
         READ,
@@ -96,7 +105,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     called(
-        Sid::LookAtRoles,
+        Sid::LookInto,
         READ,
         Needed::Always,
         &[
@@ -108,12 +117,12 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     called(
-        Sid::LookAtZones,
+        Sid::LookInto,
         READ,
         Needed::Always,
         &["route53:GetHostedZone", "route53:ListResourceRecordSets", "route53:ListTagsForResource"],
     ),
-    called(Sid::LookAtLocks, READ, Needed::Always, &["ssm:GetParametersByPath"]),
+    called(Sid::LookInto, READ, Needed::Always, &["ssm:GetParametersByPath"]),
     called(Sid::LookAtImages, READ, Needed::OnInstances, &["ssm:GetParameter"]),
     checked(
         Sid::LookAtImages,
@@ -184,6 +193,12 @@ pub(super) const ROWS: &[Row] = &[
         Needed::OnInstances,
         &["ec2:DeleteLaunchTemplate", "ec2:TerminateInstances"],
     ),
+    called(
+        Sid::GuardDuty,
+        DESTROY,
+        Needed::Always,
+        &["ec2:DeleteSecurityGroup", "ec2:DeleteVpcEndpoints"],
+    ),
     checked(
         Sid::Ec2Tag,
         DEPLOY,
@@ -229,12 +244,10 @@ pub(super) const ROWS: &[Row] = &[
         Needed::OnInstances,
         &["autoscaling:CompleteLifecycleAction", "autoscaling:DeleteAutoScalingGroup"],
     ),
-    called(
-        Sid::EcsCreate,
-        DEPLOY,
-        Needed::Always,
-        &["ecs:CreateCluster", "ecs:CreateService", "ecs:RegisterTaskDefinition"],
-    ),
+    called(Sid::EcsCreate, DEPLOY, Needed::Always, &["ecs:CreateCluster", "ecs:CreateService"]),
+    // Denials have named no resource, although the reference lists the task definition: its tag alone
+    // binds it.
+    called(Sid::EcsRegister, DEPLOY, Needed::Always, &["ecs:RegisterTaskDefinition"]),
     called(Sid::EcsCreate, DEPLOY, Needed::OnInstances, &["ecs:CreateCapacityProvider"]),
     called(Sid::EcsChange, DEPLOY, Needed::Always, &["ecs:UpdateService"]),
     called(Sid::EcsChange, BOTH, Needed::Always, &["ecs:UpdateCluster"]),
@@ -316,16 +329,16 @@ pub(super) const ROWS: &[Row] = &[
         "CreateInstanceProfile",
         &["iam:TagInstanceProfile"],
     ),
-    called(Sid::Roles, DEPLOY, Needed::Always, &["iam:UpdateAssumeRolePolicy"]),
-    called(Sid::Roles, DEPLOY, Needed::OnInstances, &["iam:AddRoleToInstanceProfile"]),
-    called(Sid::Roles, BOTH, Needed::OnInstances, &["iam:RemoveRoleFromInstanceProfile"]),
+    called(Sid::ByName, DEPLOY, Needed::Always, &["iam:UpdateAssumeRolePolicy"]),
+    called(Sid::ByName, DEPLOY, Needed::OnInstances, &["iam:AddRoleToInstanceProfile"]),
+    called(Sid::ByName, BOTH, Needed::OnInstances, &["iam:RemoveRoleFromInstanceProfile"]),
     called(
-        Sid::Roles,
+        Sid::ByName,
         DESTROY,
         Needed::Always,
         &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
     ),
-    called(Sid::Roles, DESTROY, Needed::OnInstances, &["iam:DeleteInstanceProfile"]),
+    called(Sid::ByName, DESTROY, Needed::OnInstances, &["iam:DeleteInstanceProfile"]),
     called(Sid::AttachPolicies, DEPLOY, Needed::Always, &["iam:AttachRolePolicy"]),
     checked(
         Sid::PassRoles,
@@ -337,22 +350,27 @@ pub(super) const ROWS: &[Row] = &[
     ),
     called(Sid::ServiceRoles, DEPLOY, Needed::Always, &["iam:CreateServiceLinkedRole"]),
     called(
-        Sid::Logs,
+        Sid::ByName,
         DEPLOY,
         Needed::Always,
-        &["logs:CreateLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy"],
+        &[
+            "logs:CreateLogGroup",
+            "logs:DeleteRetentionPolicy",
+            "logs:PutRetentionPolicy",
+            // Checked with `CreateLogGroup` as well.
+            "logs:TagResource",
+        ],
     ),
-    checked(Sid::Logs, DEPLOY, Needed::Always, "CreateLogGroup", &["logs:TagResource"]),
-    called(Sid::Logs, DESTROY, Needed::Always, &["logs:DeleteLogGroup"]),
+    called(Sid::ByName, DESTROY, Needed::Always, &["logs:DeleteLogGroup"]),
     // `CreateHostedZone` is also checked as `ec2:DescribeVpcs`, which is granted for looking.
     called(Sid::ZoneCreate, DEPLOY, Needed::Always, &["route53:CreateHostedZone"]),
     called(
-        Sid::ZoneChange,
+        Sid::ByName,
         DEPLOY,
         Needed::Always,
         &["route53:AssociateVPCWithHostedZone", "route53:ChangeTagsForResource"],
     ),
-    called(Sid::ZoneChange, DESTROY, Needed::Always, &["route53:DeleteHostedZone"]),
+    called(Sid::ByName, DESTROY, Needed::Always, &["route53:DeleteHostedZone"]),
     called(Sid::Records, BOTH, Needed::Always, &["route53:ChangeResourceRecordSets"]),
     called(
         Sid::Lock,

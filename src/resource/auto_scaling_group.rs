@@ -13,7 +13,8 @@ use aws_sdk_autoscaling::types::{
 };
 
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, launch_template, subnet,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, instance_profile,
+    launch_template, subnet,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope};
 use crate::names::{self, NodeName};
@@ -61,8 +62,6 @@ const UNKNOWN: &str = "ValidationError: not found";
 /// What means that something just made is not visible yet. An AMI that does not exist is refused
 /// with almost the same words and never comes, hence the length.
 const NOT_YET: &[&str] = &[
-    "ValidationError: Invalid IAM Instance Profile",
-    "ValidationError: iamInstanceProfile",
     "ValidationError: The specified launch template",
     "ValidationError: the specified version",
     "ValidationError: subnet ID",
@@ -142,6 +141,7 @@ impl Resource for AutoScalingGroup {
             .doing("create the Auto Scaling group")
             .taken_on(&["AlreadyExists"])
             .wait_on(&["AlreadyExists: pending delete"])
+            .wait_on(instance_profile::UNSEEN)
             .wait_on(NOT_YET)?;
         Ok(Made::Asked("the new Auto Scaling group to be listed".into()))
     }
@@ -178,7 +178,10 @@ impl Resource for AutoScalingGroup {
             .new_instances_protected_from_scale_in(true)
             .send()
             .await;
-        update.doing("change the Auto Scaling group").wait_on(NOT_YET)?;
+        update
+            .doing("change the Auto Scaling group")
+            .wait_on(instance_profile::UNSEEN)
+            .wait_on(NOT_YET)?;
         Ok(Made::Ready(Output {
             min_size: Some(count(self.min_size)),
             max_size: Some(count(self.max_size)),
@@ -277,8 +280,7 @@ fn read_failures(activities: &[Activity]) -> Option<FailedLaunches> {
         .collect();
     let (_, message) = failed.first()?;
     // A profile that is not visible yet: the group launches again by itself.
-    if ["iamInstanceProfile", "Invalid IAM Instance Profile"].iter().any(|it| message.contains(it))
-    {
+    if instance_profile::is_unseen(message) {
         return None;
     }
     if let Some(why) = capacity(failed.iter().map(|(_, message)| *message)) {
@@ -479,6 +481,7 @@ mod tests {
             cidr: None,
             public_addresses: None,
             empty: None,
+            state: None,
         };
         let template = launch_template::Output { id: template, version, data: None };
         (template, vec![subnet("subnet-b"), subnet("subnet-a")])

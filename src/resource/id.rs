@@ -52,6 +52,8 @@ ids! {
     SecurityGroupId,
     /// Id of a rule of a security group: `sgr-…`.
     SecurityGroupRuleId,
+    /// Id of a VPC endpoint: `vpce-…`.
+    VpcEndpointId,
     /// Id of a launch template: `lt-…`.
     LaunchTemplateId,
     /// Id of a hosted zone, without the leading `/hostedzone/`.

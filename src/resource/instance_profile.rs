@@ -20,6 +20,23 @@ pub struct Output {
     pub roles: Vec<String>,
 }
 
+/// What EC2, and in its name Auto Scaling, answers as long as it does not see a new profile, or its role
+/// in it: a profile can be visible before its role (eksctl#8039; terraform-provider-aws
+/// `autoscaling/group.go`, `ec2/ec2_instance.go`).
+pub const UNSEEN: &[&str] = &[
+    "InvalidParameterValue: Invalid IAM Instance Profile",
+    "InvalidParameterValue: has no associated IAM Roles",
+    "ValidationError: Invalid IAM Instance Profile",
+    "ValidationError: iamInstanceProfile",
+    "ValidationError: has no associated IAM Roles",
+];
+
+/// Whether a failed launch says that the profile or its role is not visible yet.
+pub fn is_unseen(message: &str) -> bool {
+    let words = UNSEEN.iter().filter_map(|code| code.split_once(": "));
+    words.into_iter().any(|(_, words)| message.contains(words))
+}
+
 /// The instance profile that is wanted.
 #[derive(Debug)]
 pub struct InstanceProfile;

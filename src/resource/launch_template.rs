@@ -155,6 +155,7 @@ impl Resource for LaunchTemplate {
             .send()
             .await
             .doing(DOING)
+            .wait_on(instance_profile::UNSEEN)
             .taken_on(&["InvalidLaunchTemplateName.AlreadyExistsException"])?;
         let template = created.launch_template().ok_or_else(|| missing(DOING, "launchTemplate"))?;
         let id = template.launch_template_id();
@@ -215,7 +216,7 @@ impl Resource for LaunchTemplate {
         let data = Data { image: Some(image), ..self.wanted(needs) };
         let create = cx.aws.ec2.create_launch_template_version().launch_template_id(it.id.as_str());
         let created = create.launch_template_data(request(cx, &data)).send().await;
-        let created = created.doing(DOING).wait_on(UNKNOWN)?;
+        let created = created.doing(DOING).wait_on(UNKNOWN).wait_on(instance_profile::UNSEEN)?;
         let version = created.launch_template_version().and_then(|version| version.version_number);
         let version = version.ok_or_else(|| missing(DOING, "versionNumber"))?;
         Ok(Made::Ready(Output { version, data: Some(data), ..it.clone() }))

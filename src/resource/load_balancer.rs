@@ -392,6 +392,7 @@ mod tests {
             public_addresses: None,
             empty: None,
             zone_id: None,
+            state: None,
         };
         let group =
             security_group::Output { id: SecurityGroupId::from("sg-1"), vpc: VpcId::from("vpc-1") };

@@ -1,12 +1,14 @@
 //! A log group. Its retention is a second call, so it is drift and update.
 //!
 //! The tags are no part of a description: one call for each group. The group that Container
-//! Insights writes is ours as well: it would otherwise make one itself, without our tags.
+//! Insights writes is ours as well: it would otherwise make one itself, without our tags. Such a one,
+//! which a former cluster of our name left behind, is adopted.
 
 use futures::future::try_join_all;
 
+use super::cluster::Cluster;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope};
+use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope};
 use crate::names::NodeName;
 
 /// A log group as AWS returned it.
@@ -72,16 +74,12 @@ impl Resource for LogGroup {
         Ok(ours)
     }
 
-    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
-        let groups = beginning(&cx.aws, &self.name).await?;
-        let same = groups.iter().find(|group| group.log_group_name() == Some(&self.name));
-        let Some(group) = same else { return Ok(None) };
-        let tags = tags(&cx.aws, group).await?;
+    async fn holder(&self, cx: &Cx, node: &NodeName) -> Result<Option<String>> {
+        let Some((_, tags)) = self.look_up(cx).await? else { return Ok(None) };
         let ours = Scope::Stack(cx.names.clone()).owner(&tags).is_some();
-        if ours {
+        if ours || self.is_left_behind(cx, node, &tags).await? {
             return Ok(None);
         }
-        // Late metrics of a former cluster of this name make the group once more, without tags.
         let by_insights = if self.name == cx.names.insights_log_group() {
             format!(
                 " (written by Container Insights; if nobody needs it: aws logs delete-log-group --log-group-name {})",
@@ -95,14 +93,22 @@ impl Resource for LogGroup {
 
     async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
         let create = cx.aws.logs.create_log_group().log_group_name(&self.name);
-        let tags = cx.tags(node).into_iter().collect();
-        let create = create.set_tags(Some(tags)).send().await;
-        create
+        let create = create.set_tags(Some(cx.tags(node).into_iter().collect())).send().await;
+        let created = create
             .doing("create the log group")
             .wait_on(&[BUSY])
-            .taken_on(&["ResourceAlreadyExistsException"])?;
-        // A group is born to keep its events for ever.
-        Ok(Made::Ready(Output { name: self.name.clone(), retention_days: Some(0) }))
+            .taken_on(&["ResourceAlreadyExistsException"]);
+        match created {
+            // A group is born to keep its events for ever.
+            Ok(_) => Ok(Made::Ready(Output { name: self.name.clone(), retention_days: Some(0) })),
+            Err(error) if error.meaning == Meaning::Taken => match self.look_up(cx).await? {
+                Some((arn, tags)) if self.is_left_behind(cx, node, &tags).await? => {
+                    adopt(cx, node, &arn).await
+                }
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
@@ -141,6 +147,37 @@ impl Resource for LogGroup {
     }
 }
 
+impl LogGroup {
+    /// The ARN and the tags of the group that has our name.
+    async fn look_up(&self, cx: &Cx) -> Result<Option<(String, Vec<(String, String)>)>> {
+        let groups = beginning(&cx.aws, &self.name).await?;
+        let same = groups.iter().find(|group| group.log_group_name() == Some(&self.name));
+        let Some(group) = same else { return Ok(None) };
+        Ok(Some((arn(group).to_owned(), tags(&cx.aws, group).await?)))
+    }
+
+    /// Whether the group of our name is what Container Insights made for a former cluster: late metrics
+    /// make it once more, without tags. While somebody else's cluster of that name lives, it is theirs.
+    async fn is_left_behind(
+        &self,
+        cx: &Cx,
+        node: &NodeName,
+        tags: &[(String, String)],
+    ) -> Result<bool> {
+        let untagged = self.name == cx.names.insights_log_group() && tags.is_empty();
+        Ok(untagged && Cluster.holder(cx, node).await?.is_none())
+    }
+}
+
+/// Makes a group ours that is nobody's.
+async fn adopt(cx: &Cx, node: &NodeName, arn: &str) -> Result<Made<Output>> {
+    let tags = cx.tags(node).into_iter().collect();
+    let tag = cx.aws.logs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
+    // One that goes meanwhile is made after all.
+    tag.doing("tag the log group that a former cluster left behind").wait_on(&[UNKNOWN, BUSY])?;
+    Ok(Made::Asked("the log group to show its tags".into()))
+}
+
 impl From<&aws_sdk_cloudwatchlogs::types::LogGroup> for Output {
     fn from(group: &aws_sdk_cloudwatchlogs::types::LogGroup) -> Self {
         Self {
@@ -168,11 +205,14 @@ async fn tags(
     aws: &Aws,
     group: &aws_sdk_cloudwatchlogs::types::LogGroup,
 ) -> Result<Vec<(String, String)>> {
-    // Descriptions end the ARN with `:*`, which this call refuses.
-    let arn = group.arn().or(group.log_group_arn()).unwrap_or_default().trim_end_matches(":*");
-    let tags = aws.logs.list_tags_for_resource().resource_arn(arn).send().await;
+    let tags = aws.logs.list_tags_for_resource().resource_arn(arn(group)).send().await;
     let tags = tags.doing("read the tags of the log group").gone_is_fine(&[UNKNOWN])?;
     Ok(tags.and_then(|answer| answer.tags).into_iter().flatten().collect())
+}
+
+/// The ARN of a group. Descriptions end it with `:*`, which calls about tags refuse.
+fn arn(group: &aws_sdk_cloudwatchlogs::types::LogGroup) -> &str {
+    group.arn().or(group.log_group_arn()).unwrap_or_default().trim_end_matches(":*")
 }
 
 #[cfg(test)]

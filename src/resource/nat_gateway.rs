@@ -24,6 +24,11 @@ pub struct Output {
 #[derive(Debug)]
 pub struct NatGateway;
 
+/// What `CreateNatGateway` alone answers as long as it does not know the address or the subnet, or the
+/// subnet is pending, although the listings show both (terraform-provider-aws#27087,
+/// ansible-collections/amazon.aws#1872, hypershift#711, #1328).
+const NOT_YET: &[&str] = &["InvalidElasticIpID.NotFound", "InvalidSubnet"];
+
 /// What EC2 answers when it does not know a gateway. `CreateRoute` alone uses the first.
 pub const UNKNOWN: &[&str] = &["InvalidNatGatewayID.NotFound", "NatGatewayNotFound"];
 
@@ -62,6 +67,7 @@ impl Resource for NatGateway {
             .send()
             .await
             .doing(DOING)
+            .wait_on(NOT_YET)
             .wait_on(subnet::UNKNOWN)
             .wait_on(&[elastic_ip::UNKNOWN])?;
         let gateway = created.nat_gateway().ok_or_else(|| missing(DOING, "natGateway"))?;

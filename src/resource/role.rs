@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::id::RoleArn;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen};
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing, partition};
 use crate::names::{Names, NodeName};
 
 /// A role as AWS returned it.
@@ -185,11 +185,9 @@ impl Resource for Role {
 
 /// The trust policy of the instances' role.
 pub fn instance_trust(partition: &str) -> String {
-    // EC2 is the service whose name differs in China.
-    let service = if partition == "aws-cn" { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" };
     trust(&json!({
         "Effect": "Allow",
-        "Principal": { "Service": service },
+        "Principal": { "Service": partition::ec2_service(partition) },
         "Action": "sts:AssumeRole",
     }))
 }

@@ -371,6 +371,7 @@ mod tests {
             public_addresses: None,
             empty: None,
             zone_id: None,
+            state: None,
         };
         (vpc, target, vec![subnet])
     }

@@ -8,7 +8,9 @@
 use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::id::{SecurityGroupId, VpcId};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, network_interface, vpc};
+use super::{
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, network_interface, vpc, vpc_endpoint,
+};
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
 use crate::names::NodeName;
 
@@ -89,22 +91,45 @@ impl Resource for SecurityGroup {
     }
 
     async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let filter = Filter::builder().name("vpc-id").values(it.vpc.as_str()).build();
-        let (mut blockers, groups) = futures::try_join!(
-            network_interface::holding(aws, "group-id", it.id.as_str()),
-            read(aws, vec![filter]),
-        )?;
-        let others = groups.iter().filter(|group| names(group, &it.id));
-        blockers.extend(others.map(|group| {
-            let (name, id) = (group.group_name(), group.group_id());
-            let (name, id) = (name.unwrap_or_default(), id.unwrap_or_default());
-            format!("a rule of the security group `{name}` ({id})")
-        }));
-        Ok(blockers)
+        holding(aws, it).await
     }
 }
 
-async fn read(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<aws_sdk_ec2::types::SecurityGroup>> {
+/// What holds a group: interfaces and endpoints that use it, and rules of others that name it.
+pub(super) async fn holding(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+    let id = it.id.as_str();
+    let (interfaces, endpoints, groups) = futures::try_join!(
+        network_interface::holding(aws, "group-id", id),
+        vpc_endpoint::holding(aws, &it.vpc, |endpoint| {
+            endpoint.groups().iter().any(|group| group.group_id() == Some(id))
+        }),
+        read(aws, vec![of_vpc(&it.vpc)]),
+    )?;
+    let others = groups.iter().filter(|group| names(group, &it.id));
+    let rules = others.map(|group| format!("a rule of {}", words(group))).collect();
+    Ok([endpoints, interfaces, rules].concat())
+}
+
+/// The groups of a VPC in words, but the one that goes with it.
+pub(super) async fn within(aws: &Aws, vpc: &VpcId) -> Result<Vec<String>> {
+    let mut groups = read(aws, vec![of_vpc(vpc)]).await?;
+    groups.retain(|it| it.vpc_id() == Some(vpc.as_str()) && it.group_name() != Some("default"));
+    Ok(groups.iter().map(words).collect())
+}
+
+fn of_vpc(vpc: &VpcId) -> Filter {
+    Filter::builder().name("vpc-id").values(vpc.as_str()).build()
+}
+
+fn words(group: &aws_sdk_ec2::types::SecurityGroup) -> String {
+    let (name, id) = (group.group_name().unwrap_or_default(), group.group_id().unwrap_or_default());
+    format!("the security group `{name}` ({id})")
+}
+
+pub(super) async fn read(
+    aws: &Aws,
+    filters: Vec<Filter>,
+) -> Result<Vec<aws_sdk_ec2::types::SecurityGroup>> {
     let groups = aws.ec2.describe_security_groups().set_filters(Some(filters));
     let groups = groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     groups.doing("list the security groups")

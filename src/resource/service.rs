@@ -655,6 +655,7 @@ mod tests {
             public_addresses: None,
             empty: None,
             zone_id: None,
+            state: None,
         };
         let group = security_group::Output { id: "sg-1".into(), vpc: "vpc-1".into() };
         let provider = capacity_provider::Output {

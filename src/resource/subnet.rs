@@ -5,7 +5,8 @@ use ipnet::Ipv4Net;
 
 use super::id::{SubnetId, VpcId};
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, network_interface, vpc,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, guard_duty_endpoint,
+    network_interface, vpc, vpc_endpoint,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
 use crate::names::NodeName;
@@ -27,6 +28,8 @@ pub struct Output {
     pub public_addresses: Option<bool>,
     /// Whether nothing stands in it: all of its addresses are free.
     pub empty: Option<bool>,
+    /// How far it is.
+    pub state: Option<SubnetState>,
 }
 
 /// The subnet that is wanted.
@@ -57,12 +60,7 @@ impl Resource for Subnet {
         let read = |subnet: &aws_sdk_ec2::types::Subnet| {
             let owner = scope.owner(subnet.tags())?;
             let output = Output::from(subnet);
-            let phase = match subnet.state() {
-                Some(SubnetState::Pending) => {
-                    Phase::Coming("the subnet to become available".into())
-                }
-                _ => Phase::Ready,
-            };
+            let phase = output.phase();
             Some(Owned { owner, id: output.id.to_string(), seen: Seen::Present(output, phase) })
         };
         Ok(subnets.iter().filter_map(read).collect())
@@ -85,7 +83,7 @@ impl Resource for Subnet {
         let subnet = created.subnet().ok_or_else(|| missing(DOING, "subnet"))?;
         subnet.subnet_id().ok_or_else(|| missing(DOING, "subnetId"))?;
         // A subnet made by API is born without public addresses.
-        Ok(Made::Ready(Output { public_addresses: Some(false), ..Output::from(subnet) }))
+        Ok(Output { public_addresses: Some(false), ..Output::from(subnet) }.made())
     }
 
     fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
@@ -125,7 +123,7 @@ impl Resource for Subnet {
         let modify = cx.aws.ec2.modify_subnet_attribute().subnet_id(it.id.as_str());
         let modify = modify.map_public_ip_on_launch(value).send().await;
         modify.doing("set MapPublicIpOnLaunch on the subnet").wait_on(UNKNOWN)?;
-        Ok(Made::Ready(Output { public_addresses: Some(self.public_addresses), ..it.clone() }))
+        Ok(Output { public_addresses: Some(self.public_addresses), ..it.clone() }.made())
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
@@ -137,8 +135,40 @@ impl Resource for Subnet {
             .map(drop)
     }
 
+    async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
+        guard_duty_endpoint::remove_new(aws, scope).await
+    }
+
     async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        network_interface::holding(aws, "subnet-id", it.id.as_str()).await
+        let id = it.id.as_str();
+        let (interfaces, endpoints) = futures::try_join!(
+            network_interface::holding(aws, "subnet-id", id),
+            vpc_endpoint::holding(aws, &it.vpc, |endpoint| {
+                endpoint.subnet_ids().iter().any(|subnet| subnet == id)
+            }),
+        )?;
+        Ok([endpoints, interfaces].concat())
+    }
+}
+
+impl Output {
+    /// A subnet is usable when EC2 says so, and not before: what is made in it sooner is refused.
+    fn phase(&self) -> Phase {
+        match &self.state {
+            Some(SubnetState::Available) => Phase::Ready,
+            Some(state @ (SubnetState::Failed | SubnetState::FailedInsufficientCapacity)) => {
+                Phase::Broken(format!("the subnet is `{}`", state.as_str()))
+            }
+            _ => Phase::Coming("the subnet to become available".into()),
+        }
+    }
+
+    /// What a create or an update answers.
+    fn made(self) -> Made<Self> {
+        match self.phase() {
+            Phase::Ready => Made::Ready(self),
+            Phase::Coming(why) | Phase::Broken(why) => Made::Coming(self, why),
+        }
     }
 }
 
@@ -152,6 +182,7 @@ impl From<&aws_sdk_ec2::types::Subnet> for Output {
             cidr: subnet.cidr_block().map(str::to_owned),
             public_addresses: subnet.map_public_ip_on_launch(),
             empty: is_empty(subnet),
+            state: subnet.state().cloned(),
         }
     }
 }

@@ -8,8 +8,11 @@ use futures::future::try_join_all;
 use ipnet::Ipv4Net;
 
 use super::id::VpcId;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, network_interface};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use super::{
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, guard_duty_group,
+    network_interface, security_group, vpc_endpoint,
+};
+use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
 
 /// A VPC as AWS returned it.
@@ -67,9 +70,7 @@ impl Resource for Vpc {
     const KIND: Kind = Kind::Vpc;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let vpcs = aws.ec2.describe_vpcs().set_filters(Some(scope.ec2_filters()));
-        let vpcs = vpcs.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let vpcs = vpcs.doing("list the VPCs")?;
+        let vpcs = describe(aws, scope).await?;
         let ours = vpcs.iter().filter_map(|vpc| Some((scope.owner(vpc.tags())?, vpc)));
         let read = ours.map(async |(owner, vpc)| {
             let id = VpcId::from(vpc.vpc_id().unwrap_or_default());
@@ -157,9 +158,33 @@ impl Resource for Vpc {
             .map(drop)
     }
 
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        network_interface::holding(aws, "vpc-id", it.id.as_str()).await
+    async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
+        guard_duty_group::remove_new(aws, scope).await
     }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let (interfaces, endpoints, groups) = futures::try_join!(
+            network_interface::holding(aws, "vpc-id", it.id.as_str()),
+            vpc_endpoint::holding(aws, &it.id, |_| true),
+            security_group::within(aws, &it.id),
+        )?;
+        Ok([endpoints, interfaces, groups].concat())
+    }
+}
+
+/// The VPCs within a scope, without their attributes.
+pub async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, VpcId)>> {
+    let vpcs = describe(aws, scope).await?;
+    let ours = |vpc: &aws_sdk_ec2::types::Vpc| {
+        Some((scope.owner(vpc.tags())?, VpcId::from(vpc.vpc_id()?)))
+    };
+    Ok(vpcs.iter().filter_map(ours).collect())
+}
+
+async fn describe(aws: &Aws, scope: &Scope) -> Result<Vec<aws_sdk_ec2::types::Vpc>> {
+    let vpcs = aws.ec2.describe_vpcs().set_filters(Some(scope.ec2_filters()));
+    let vpcs = vpcs.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    vpcs.doing("list the VPCs")
 }
 
 async fn attribute(aws: &Aws, id: &VpcId, name: VpcAttributeName) -> Result<Option<bool>> {

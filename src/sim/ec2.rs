@@ -11,8 +11,13 @@
 //! | `ec2.visible` | 0 to 5 | "What just made is not visible yet" |
 //! | `vpc.pending`, `subnet.pending` | 0 to 2 | "States and durations" |
 //! | `nat-gateway.pending` | 60 to 150 | "States and durations" |
+//! | `nat-gateway.learning` | 0 to 4 | "What just made is not visible yet" |
 //! | `nat-gateway.failing` | 5 to 30 | "Creating": accepted, and then fails |
 //! | `nat-gateway.deleting` | 45 to 120 | "States and durations" |
+//! | `vpc-endpoint.pending`, `vpc-endpoint.deleting` | 60 to 180 | "Removing": GuardDuty |
+//! | `vpc-endpoint.interfaces` | 0 to 30 | "Removing": GuardDuty |
+//! | `guard-duty.planting` | 5 to 60 | "Removing": GuardDuty |
+//! | `guard-duty.planting-again` | 20 to 240 | "Removing": GuardDuty |
 //! | `instance.pending` | 20 to 40 | "States and durations" |
 //! | `instance.failing` | 2 to 6 | "Accounts": a key that may not be used |
 //! | `instance.shutting-down` | 30 to 120 | "States and durations" |
@@ -28,6 +33,7 @@ use super::world::World;
 
 pub mod account_attribute;
 pub mod address;
+pub mod guard_duty;
 pub mod image;
 pub mod instance;
 pub mod instance_type;
@@ -51,6 +57,7 @@ pub mod tag;
 mod tests;
 pub mod volume;
 pub mod vpc;
+pub mod vpc_endpoint;
 pub mod zone;
 
 pub use instance::InstanceView;
@@ -67,10 +74,22 @@ const PENDING_VPC: &str = "vpc.pending";
 const PENDING_SUBNET: &str = "subnet.pending";
 /// Until a NAT gateway is available.
 const PENDING_NAT: &str = "nat-gateway.pending";
+/// Until `CreateNatGateway` knows what other calls know.
+const LEARNING_NAT: &str = "nat-gateway.learning";
 /// Until a NAT gateway that cannot work says so.
 const FAILING_NAT: &str = "nat-gateway.failing";
 /// Until a NAT gateway is deleted and lets its address go.
 const DELETING_NAT: &str = "nat-gateway.deleting";
+/// Until a VPC endpoint is available.
+const PENDING_ENDPOINT: &str = "vpc-endpoint.pending";
+/// Until a VPC endpoint is deleted.
+const DELETING_ENDPOINT: &str = "vpc-endpoint.deleting";
+/// How long the interfaces of a VPC endpoint outlive it.
+const LINGERING_ENDPOINT: &str = "vpc-endpoint.interfaces";
+/// Until GuardDuty has planted what it needs.
+const PLANTING: &str = "guard-duty.planting";
+/// Until GuardDuty has planted again what somebody took away.
+const PLANTING_AGAIN: &str = "guard-duty.planting-again";
 /// Until an instance runs.
 const PENDING_INSTANCE: &str = "instance.pending";
 /// Until an instance that cannot start goes.
@@ -95,6 +114,9 @@ pub struct Ec2 {
     instances: Table<instance::Instance>,
     volumes: Table<volume::Volume>,
     interfaces: Table<interface::Interface>,
+    endpoints: Table<vpc_endpoint::VpcEndpoint>,
+    /// The VPCs in which GuardDuty has seen something run.
+    watched: BTreeMap<String, guard_duty::Watched>,
     /// How many public addresses were given out.
     given_public: usize,
     /// How many instances of each name were launched.
@@ -139,6 +161,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
         "AuthorizeSecurityGroupEgress" => security_group_rule::authorize(world, input, true),
         "RevokeSecurityGroupIngress" => security_group_rule::revoke(world, input, false),
         "RevokeSecurityGroupEgress" => security_group_rule::revoke(world, input, true),
+        "DeleteVpcEndpoints" => vpc_endpoint::delete(world, input),
         "CreateLaunchTemplate" => launch_template::create(world, input),
         "CreateLaunchTemplateVersion" => launch_template::create_version(world, input),
         "DeleteLaunchTemplate" => launch_template::delete(world, input),
@@ -156,6 +179,9 @@ fn look(world: &World, operation: &str, input: &Value) -> Answer {
         "DescribeVpcs" => describe::<vpc::Vpc>(world, input, "VpcIds", "Vpcs"),
         "DescribeVpcAttribute" => vpc::describe_attribute(world, input),
         "DescribeVpcBlockPublicAccessOptions" => Ok(vpc::describe_block_public_access(world)),
+        "DescribeVpcEndpoints" => {
+            describe::<vpc_endpoint::VpcEndpoint>(world, input, "VpcEndpointIds", "VpcEndpoints")
+        }
         "DescribeSubnets" => describe::<subnet::Subnet>(world, input, "SubnetIds", "Subnets"),
         "DescribeInternetGateways" => describe::<internet_gateway::InternetGateway>(
             world,
@@ -224,6 +250,14 @@ pub fn has_internet_gateway(world: &World, vpc: &str) -> bool {
 /// Puts an interface into a subnet, visible at once. Returns its id.
 pub fn attach_interface(world: &mut World, new: NewInterface) -> String {
     interface::put(world, new)
+}
+
+/// A task runs with this interface.
+pub fn runs_with(world: &mut World, interface: &str) {
+    let interface = world.ec2.interfaces.get(interface).map(|interface| interface.it.clone());
+    if let Some(interface) = interface {
+        guard_duty::notices(world, &interface.vpc, &interface.subnet);
+    }
 }
 
 /// Takes an interface away.

@@ -133,7 +133,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
         "TagResource" => tags::tag_resource(world, input),
         "UntagResource" => tags::untag_resource(world, input),
         "ListTagsForResource" => tags::list_tags_for_resource(world, input),
-        "ListAccountSettings" => Ok(tags::list_account_settings(input)),
+        "ListAccountSettings" => Ok(tags::list_account_settings(world, input)),
         _ => Err(Refusal::new("SimulatorLacks", operation)),
     }
 }

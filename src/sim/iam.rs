@@ -43,9 +43,11 @@ const ROLE: Delay = ("iam.role", 5.0..=15.0);
 const TRUST: Delay = ("iam.trust", 5.0..=15.0);
 /// Until an attached policy counts (seen).
 const POLICY: Delay = ("iam.policy", 5.0..=15.0);
+/// Until Auto Scaling and EC2 see a profile. Its role may come later still.
+const PROFILE: Delay = ("iam.profile", 3.0..=20.0);
 /// Until Auto Scaling and EC2 see a profile's role: refused after 3 s, accepted after 34 s
 /// (eksctl#8039).
-const PROFILE: Delay = ("iam.profile", 5.0..=30.0);
+const PROFILE_ROLE: Delay = ("iam.profile-role", 5.0..=30.0);
 /// Until a service can use its new service-linked role (API, `ServiceLinkedRoleFailure`).
 const LINKED: Delay = ("iam.linked-role", 5.0..=20.0);
 
@@ -61,8 +63,11 @@ pub struct Iam {
 impl Iam {
     /// The account as it is before anything is done: with the service-linked roles of ECS, Auto
     /// Scaling and load balancing, unless the scenario says that it is fresh.
-    pub fn new(scenario: &Scenario) -> Self {
-        if scenario.fresh_account { Self::default() } else { linked::used_account() }
+    pub fn new(scenario: &Scenario, partition: &'static str) -> Self {
+        match scenario.fresh_account {
+            true => Self::default(),
+            false => linked::used_account(partition),
+        }
     }
 }
 
@@ -128,16 +133,36 @@ pub fn make_linked_role(world: &mut World, service: &str) {
     }
 }
 
-/// Whether other services see an instance profile with a role yet, by name or ARN.
-pub fn profile_is_visible(world: &World, name_or_arn: &str) -> bool {
-    let role = find_profile(world, name_or_arn).and_then(|profile| profile.role.as_ref());
-    role.is_some_and(|held| held.counts_at <= world.now)
+/// How much of an instance profile other services see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeenProfile {
+    /// Nothing of it.
+    Unknown,
+    /// The profile of this ARN, and no role in it.
+    WithoutRole(String),
+    /// The profile with its role.
+    Whole,
+}
+
+/// How much other services see of an instance profile yet, by name or ARN.
+pub fn seen_profile(world: &World, name_or_arn: &str) -> SeenProfile {
+    let profile = find_profile(world, name_or_arn).filter(|it| it.counts_at <= world.now);
+    let Some(profile) = profile else { return SeenProfile::Unknown };
+    match &profile.role {
+        Some(held) if held.counts_at <= world.now => SeenProfile::Whole,
+        _ => SeenProfile::WithoutRole(profile.arn()),
+    }
 }
 
 /// ARN of the role of an instance profile, by name or ARN.
 pub fn role_of_profile(world: &World, name_or_arn: &str) -> Option<String> {
     let held = find_profile(world, name_or_arn)?.role.as_ref()?;
     Some(world.iam.roles.get(&held.role)?.arn())
+}
+
+/// ARN of an instance profile, by its name.
+pub fn arn_of_profile(world: &World, name: &str) -> Option<String> {
+    find_profile(world, name).map(profile::Profile::arn)
 }
 
 /// Whether other services can assume a role yet: it is there, trusts `service`, and has propagated.
@@ -194,8 +219,8 @@ fn last(arn: &str) -> String {
     arn.rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
 }
 
-fn arn(kind: &str, path: &str, name: &str) -> String {
-    format!("arn:aws:iam::{ACCOUNT}:{kind}{path}{name}")
+fn arn(partition: &str, kind: &str, path: &str, name: &str) -> String {
+    format!("arn:{partition}:iam::{ACCOUNT}:{kind}{path}{name}")
 }
 
 /// When something that begins now is over.

@@ -9,7 +9,7 @@
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
-use super::world::{ACCOUNT, World};
+use super::world::World;
 
 mod autoscaling;
 pub mod call;
@@ -146,7 +146,9 @@ pub fn authorize(
     let strict = world.scenario.doubts(GONE_IS_DENIED);
     match refused(policy, &call::actions(&view, service, operation, input), strict) {
         None => Ok(()),
-        Some((action, target, verdict)) => Err(refusal(service, &action, target.shown(), verdict)),
+        Some((action, target, verdict)) => {
+            Err(refusal(&world.caller(), service, &action, target.shown(), verdict))
+        }
     }
 }
 
@@ -168,12 +170,11 @@ pub fn refused(
 }
 
 /// The refusal in the words and with the code of the service that was called.
-fn refusal(service: &str, action: &str, resource: &str, verdict: Verdict) -> Refusal {
+fn refusal(caller: &str, service: &str, action: &str, resource: &str, verdict: Verdict) -> Refusal {
     let why = match verdict {
         Verdict::Denied => "with an explicit deny in an identity-based policy".to_owned(),
         _ => format!("because no identity-based policy allows the {action} action"),
     };
-    let caller = format!("arn:aws:iam::{ACCOUNT}:user/rehearsal");
     let message = format!(
         "User: {caller} is not authorized to perform: {action} on resource: {resource} {why}"
     );

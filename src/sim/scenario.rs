@@ -21,6 +21,8 @@ pub struct Scenario {
     pub launch_refusal: Option<(&'static str, &'static str)>,
     /// The account has never used ECS, Auto Scaling or load balancing: no service-linked roles.
     pub fresh_account: bool,
+    /// The account has GuardDuty Runtime Monitoring, which plants things into VPCs.
+    pub guard_duty: bool,
     /// Account quotas that differ from AWS's defaults, by name: `vpcs`, `addresses`, `gateways`,
     /// `nat-gateways-per-zone`, `vcpus`, `fargate-vcpus`, `load-balancers`.
     pub quotas: BTreeMap<String, usize>,
@@ -127,6 +129,11 @@ pub const NAMED: &[Named] = &[
         name: "forbidden-launch",
         about: "the organisation forbids to launch instances",
         make: || Scenario { launch_refusal: Some(FORBIDDEN), ..Scenario::default() },
+    },
+    Named {
+        name: "guardduty",
+        about: "GuardDuty plants an endpoint and a security group into the VPC",
+        make: || Scenario { guard_duty: true, ..Scenario::default() },
     },
     Named {
         name: "quota",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::fields::{Fields, Tags, tag_list};
 use super::refusal::{Answer, Refusal};
-use super::world::{ACCOUNT, EPOCH, World};
+use super::world::{EPOCH, World};
 
 mod image;
 
@@ -222,7 +222,7 @@ fn get(world: &World, name: &str) -> Result<Value, Refusal> {
             "Value": value,
             "Version": 1,
             "LastModifiedDate": EPOCH,
-            "ARN": format!("arn:aws:ssm:{}::parameter{bare}", world.region),
+            "ARN": world.public_arn("ssm", &format!("parameter{bare}")),
             "DataType": "text",
         }));
     }
@@ -323,7 +323,7 @@ fn describe_parameters(world: &mut World, input: &Value) -> Answer {
     let view = |(name, parameter): (&String, &Parameter)| {
         let mut view = view(world, name, parameter);
         view["Tier"] = json!("Standard");
-        view["LastModifiedUser"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"));
+        view["LastModifiedUser"] = json!(world.caller());
         if let Some(description) = &parameter.description {
             view["Description"] = json!(description);
         }

@@ -12,6 +12,7 @@ use super::dice::Dice;
 use super::fields::Tags;
 use super::scenario::Scenario;
 use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm};
+use crate::aws::partition;
 
 /// The account that every world has.
 pub const ACCOUNT: &str = "123456789012";
@@ -44,12 +45,13 @@ pub struct World {
     pub logs: logs::Logs,
     /// Of the region: parameters.
     pub ssm: ssm::Ssm,
-    /// Of the account: IAM.
+    /// Of the partition: IAM.
     pub iam: iam::Iam,
-    /// Of the account: Route 53.
+    /// Of the partition: Route 53.
     pub route53: route53::Route53,
 
     elsewhere: BTreeMap<String, Region>,
+    partitions: BTreeMap<&'static str, Partition>,
     events: BTreeMap<(Duration, u64), (String, Happening)>,
     counter: u64,
     /// How many things of each name were made.
@@ -67,6 +69,14 @@ struct Region {
     ssm: ssm::Ssm,
 }
 
+/// What a partition has of its own: an account is one in all regions of a partition, and another one
+/// in the next.
+#[derive(Debug)]
+struct Partition {
+    iam: iam::Iam,
+    route53: route53::Route53,
+}
+
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World").field("now", &self.now).finish_non_exhaustive()
@@ -76,9 +86,9 @@ impl fmt::Debug for World {
 impl World {
     /// Makes the world of a seed.
     pub fn new(seed: u64, scenario: Scenario) -> Self {
+        let region = "us-east-1".to_owned();
         Self {
             now: Duration::ZERO,
-            region: "us-east-1".to_owned(),
             dice: Dice::new(seed, scenario.delays.clone()),
             ec2: ec2::Ec2::default(),
             ecs: ecs::Ecs::default(),
@@ -86,10 +96,12 @@ impl World {
             elb: elb::Elb::default(),
             logs: logs::Logs::default(),
             ssm: ssm::Ssm::default(),
-            iam: iam::Iam::new(&scenario),
+            iam: iam::Iam::new(&scenario, partition::of(&region)),
             route53: route53::Route53::default(),
+            region,
             scenario,
             elsewhere: BTreeMap::new(),
+            partitions: BTreeMap::new(),
             events: BTreeMap::new(),
             counter: 0,
             made: BTreeMap::new(),
@@ -109,7 +121,23 @@ impl World {
         std::mem::swap(&mut self.elb, &mut other.elb);
         std::mem::swap(&mut self.logs, &mut other.logs);
         std::mem::swap(&mut self.ssm, &mut other.ssm);
+        self.cross(partition::of(&left));
         self.elsewhere.insert(left, other);
+    }
+
+    /// Leaves a partition for that of the region, when it is another one.
+    fn cross(&mut self, left: &'static str) {
+        let partition = self.partition();
+        if partition == left {
+            return;
+        }
+        let other = self.partitions.remove(partition).unwrap_or_else(|| Partition {
+            iam: iam::Iam::new(&self.scenario, partition),
+            route53: route53::Route53::default(),
+        });
+        let iam = std::mem::replace(&mut self.iam, other.iam);
+        let route53 = std::mem::replace(&mut self.route53, other.route53);
+        self.partitions.insert(left, Partition { iam, route53 });
     }
 
     /// Lets everything happen that is due until `now`, in order.
@@ -162,7 +190,27 @@ impl World {
 
     /// The ARN of something in this region: `arn("ecs", "cluster/demo")`.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{ACCOUNT}:{resource}", self.region)
+        format!("arn:{}:{service}:{}:{ACCOUNT}:{resource}", self.partition(), self.region)
+    }
+
+    /// The ARN of something in this region that is AWS's own.
+    pub fn public_arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}::{resource}", self.partition(), self.region)
+    }
+
+    /// The ARN of something of IAM: `iam_arn("role/demo")`.
+    pub fn iam_arn(&self, resource: &str) -> String {
+        format!("arn:{}:iam::{ACCOUNT}:{resource}", self.partition())
+    }
+
+    /// The ARN of whoever calls.
+    pub fn caller(&self) -> String {
+        self.iam_arn("user/rehearsal")
+    }
+
+    /// The partition of this region.
+    pub fn partition(&self) -> &'static str {
+        partition::of(&self.region)
     }
 
     /// Now, in seconds since 1970, as timestamps are written.

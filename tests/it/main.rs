@@ -1,6 +1,7 @@
 //! One integration-test binary: each one links the SDK again.
 
 mod accounts;
+mod answers;
 mod command_line;
 mod emulator;
 mod fence;
@@ -18,6 +19,7 @@ mod listening;
 mod localstack;
 mod locks;
 mod neighbours;
+mod partitions;
 mod permissions;
 mod proofs;
 mod recorder;

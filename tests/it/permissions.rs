@@ -56,7 +56,15 @@ fn things(tags: &Tags) -> Vec<Thing> {
         ("iam", role("execution")),
         iam(&profile),
     ]);
-    all.into_iter().map(|(service, id)| Thing { service, id, tags: tags.clone() }).collect()
+    let ours = all.into_iter().map(|(service, id)| Thing { service, id, tags: tags.clone() });
+    // What GuardDuty has planted into the stack's VPC has no tags of the stack.
+    let planted = Tags::from([("GuardDutyManaged".to_owned(), "true".to_owned())]);
+    let planted = ["vpce-1", "sg-planted"].map(|id| Thing {
+        service: "ec2",
+        id: id.to_owned(),
+        tags: planted.clone(),
+    });
+    ours.chain(planted).collect()
 }
 
 fn tags(stack: &str) -> Tags {
@@ -167,6 +175,8 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
             json!({ "GroupId": "sg-1", "SecurityGroupRuleIds": ["sgr-1"] }),
         ),
         ("ec2", "DeleteSecurityGroup", json!({ "GroupId": "sg-1" })),
+        ("ec2", "DeleteVpcEndpoints", json!({ "VpcEndpointIds": ["vpce-1"] })),
+        ("ec2", "DeleteSecurityGroup", json!({ "GroupId": "sg-planted" })),
         ("ec2", "CreateLaunchTemplate", json!({ "TagSpecifications": born("launch-template") })),
         ("ec2", "CreateLaunchTemplateVersion", json!({ "LaunchTemplateId": "lt-1" })),
         ("ec2", "DeleteLaunchTemplate", json!({ "LaunchTemplateId": "lt-1" })),
@@ -233,6 +243,14 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
             json!({ "logGroupName": "/ecsup/demo/web", "tags": { "ecsup:stack": stack } }),
         ),
         ("logs", "CreateLogGroup", json!({ "logGroupName": insights, "tags": { "a": "b" } })),
+        (
+            "logs",
+            "TagResource",
+            json!({
+                "resourceArn": arn("logs", &format!("log-group:{insights}")),
+                "tags": { "ecsup:stack": stack },
+            }),
+        ),
         ("logs", "PutRetentionPolicy", json!({ "logGroupName": insights })),
         ("logs", "DeleteRetentionPolicy", json!({ "logGroupName": "/ecsup/demo/web" })),
         ("logs", "DeleteLogGroup", json!({ "logGroupName": insights })),
@@ -361,9 +379,11 @@ fn the_parts_together_allow_what_the_whole_does() {
     }
 }
 
-/// Calls that no condition can bind to a stack: by path or by name, or not at all.
-fn without_tags(service: &str, operation: &str) -> bool {
-    matches!(service, "iam" | "logs" | "route53" | "ssm") || operation == "DeregisterTaskDefinition"
+/// Calls that no condition can bind to a stack: by path or by name, by another's tag, or not at all.
+fn without_tags(service: &str, operation: &str, input: &Value) -> bool {
+    matches!(service, "iam" | "logs" | "route53" | "ssm")
+        || matches!(operation, "DeregisterTaskDefinition" | "DeleteVpcEndpoints")
+        || input["GroupId"] == "sg-planted"
 }
 
 #[test]
@@ -376,7 +396,7 @@ fn things_of_nobody_and_of_other_stacks_are_out_of_reach() {
     );
     for call in changes("other") {
         let (service, operation, input) = &call;
-        if without_tags(service, operation) {
+        if without_tags(service, operation, input) {
             continue;
         }
         let refused = |policy, view| refused(policy, &required(view, &call), true).is_some();
@@ -414,6 +434,44 @@ fn nothing_is_made_without_the_tag_or_tagged_later() {
     let cluster = arn("ecs", "cluster/cluster-demo");
     none("ecs", "TagResource", json!({ "resourceArn": cluster, "tags": tags }));
     none("ecs", "CreateCluster", json!({ "clusterName": "production", "tags": tags }));
+}
+
+#[test]
+fn without_our_tags_goes_only_what_guard_duty_planted() {
+    let policy = printed(Pattern::value_variants(), &Part::ALL, Some("demo"));
+    let strangers = View { things: things(&Tags::new()), ..view("demo") };
+    let refused = |operation: &'static str, input: Value| {
+        let call = ("ec2", operation, input);
+        refused(&policy, &required(&strangers, &call), true).is_some()
+    };
+    assert!(!refused("DeleteVpcEndpoints", json!({ "VpcEndpointIds": ["vpce-1"] })));
+    assert!(refused("DeleteVpcEndpoints", json!({ "VpcEndpointIds": ["vpce-1", "vpce-2"] })));
+    assert!(!refused("DeleteSecurityGroup", json!({ "GroupId": "sg-planted" })));
+    assert!(refused("DeleteSecurityGroup", json!({ "GroupId": "sg-1" })));
+}
+
+/// What load balancing looks at in the caller's name, as the guide of Elastic Load Balancing lists it.
+#[test]
+fn a_load_balancer_takes_all_that_its_guide_lists() {
+    let unused = View { balancing_lacks_role: true, ..view("demo") };
+    let taken = |operation: &'static str, input: Value| {
+        let call = ("elasticloadbalancing", operation, input);
+        let required = required(&unused, &call).into_iter().map(|required| required.action);
+        required.filter(|action| !action.starts_with("elastic")).collect::<Vec<_>>()
+    };
+    let balancer = [
+        "ec2:DescribeAccountAttributes",
+        "ec2:DescribeAddresses",
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        "iam:CreateServiceLinkedRole",
+    ];
+    assert_eq!(taken("CreateLoadBalancer", json!({ "Name": "lb-demo" })), balancer);
+    let group = ["ec2:DescribeInternetGateways", "ec2:DescribeVpcs", "iam:CreateServiceLinkedRole"];
+    assert_eq!(taken("CreateTargetGroup", json!({ "Name": "tg-demo" })), group);
+    assert_eq!(taken("SetSubnets", json!({})), ["ec2:DescribeSubnets"]);
 }
 
 #[test]
@@ -517,8 +575,8 @@ fn no_change_is_allowed_that_no_call_takes() {
     let parts = [Part::Foundation, Part::Service];
     let allowed = permissions::permissions(Pattern::value_variants(), &parts);
     let allowed: BTreeSet<_> = allowed.map(|permission| permission.action.to_owned()).collect();
-    // Hosted zones are looked up by the service, with what is allowed for reading.
-    let but = |action: &&String| *action != "ec2:DescribeVpcs";
+    // Route 53 and load balancing look in the caller's name, with what is allowed for reading.
+    let but = |action: &&String| !action.starts_with("ec2:Describe");
     assert_eq!(taken.iter().filter(but).collect::<Vec<_>>(), allowed.iter().collect::<Vec<_>>());
 }
 

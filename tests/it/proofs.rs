@@ -39,7 +39,7 @@ pub fn destroy<'a>(flags: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// What is there, but the account's own roles, which services make at their first use and keep.
-fn ids(cloud: &Cloud) -> BTreeSet<String> {
+pub fn ids(cloud: &Cloud) -> BTreeSet<String> {
     let mut ids = cloud.world(World::ids);
     ids.retain(|id| !id.contains("/aws-service-role/"));
     ids
@@ -91,7 +91,7 @@ async fn lifecycle(seed: u64, flags: &[&str], scenario: Scenario) -> Result<(), 
     lifecycle_on(&Stage { cloud: Cloud::new(seed, scenario) }, flags).await
 }
 
-async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
+pub async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     let cloud = &stage.cloud;
     let before = ids(cloud);
     expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
@@ -432,7 +432,7 @@ fn those_who_wait_for_the_lock_of_the_dead_go_on_in_turn() {
 }
 
 /// The policy that `ecsup permissions` prints for these flags.
-async fn printed_policy(stage: &Stage, flags: &[&str]) -> String {
+pub async fn printed_policy(stage: &Stage, flags: &[&str]) -> String {
     let words = ["permissions", "--region", "us-east-1", flags[0], flags[1]];
     let played = stage.play(&words).await;
     assert_eq!(played.exit, Exit::Done, "{}", played.said());
@@ -476,6 +476,7 @@ fn the_printed_policy_is_enough_for_every_lifecycle() {
         "autoscaling:UpdateAutoScalingGroup",
         "ec2:CreateLaunchTemplateVersion",
         "ec2:DeleteRoute",
+        "ec2:DeleteVpcEndpoints",
         "ec2:DescribeImages",
         "ec2:ReplaceRoute",
         "ec2:ReplaceRouteTableAssociation",
@@ -573,6 +574,21 @@ fn facts_in_doubt_may_fall_either_way() {
         ended.map_err(|why| format!("{doubt}, {flags:?}: {why}"))
     });
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+/// The resource for which a registration is checked shows only under a policy.
+#[test]
+fn a_registration_may_be_checked_for_no_resource() {
+    for (seed, flags) in (0..).zip(STACKS) {
+        in_virtual_time(seed, async || {
+            let scenario = world_of_doubt("registration-names-no-resource");
+            let stage = Stage { cloud: Cloud::new(seed, scenario) };
+            let policy = printed_policy(&stage, flags).await;
+            stage.cloud.set_policy(Policy::parse(&policy).unwrap());
+            let ended = lifecycle_on(&stage, flags).await;
+            ended.unwrap_or_else(|why| panic!("{flags:?}: {why}"));
+        });
+    }
 }
 
 #[test]

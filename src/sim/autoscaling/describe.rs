@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::fields::Fields;
 use super::super::refusal::{Answer, Refusal};
-use super::super::world::{ACCOUNT, World};
+use super::super::world::World;
 use super::member::Member;
 use super::{Group, Template, invalid, tag};
 
@@ -54,7 +54,7 @@ pub(super) fn describe_auto_scaling_groups(world: &mut World, input: &Value) -> 
     };
     let with_instances = input.flag("IncludeInstances") != Some(false);
     let views = world.autoscaling.groups.values().filter(fits);
-    let views = views.map(|group| view(group, with_instances)).collect();
+    let views = views.map(|group| view(world, group, with_instances)).collect();
     page(input, "AutoScalingGroups", 50, views)
 }
 
@@ -67,7 +67,7 @@ fn has_tag(group: &Group, filter: &Value) -> bool {
     })
 }
 
-fn view(group: &Group, with_instances: bool) -> Value {
+fn view(world: &World, group: &Group, with_instances: bool) -> Value {
     let mut view = json!({
         "AutoScalingGroupName": group.name,
         "AutoScalingGroupARN": group.arn,
@@ -88,9 +88,8 @@ fn view(group: &Group, with_instances: bool) -> Value {
         "Tags": tag::views(group),
         "TerminationPolicies": ["Default"],
         "NewInstancesProtectedFromScaleIn": group.protects_new,
-        "ServiceLinkedRoleARN": format!(
-            "arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/\
-             AWSServiceRoleForAutoScaling"
+        "ServiceLinkedRoleARN": world.iam_arn(
+            "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",
         ),
         "TrafficSources": [],
         "DeletionProtection": group.deletion_protection.as_deref().unwrap_or("none"),

@@ -11,6 +11,7 @@ use super::volume::Volume;
 use super::{Ec2, REMEMBERED, SHUTTING_DOWN, image};
 use crate::sim::ecs::agent;
 use crate::sim::fields::{Fields, Tags, tag_list};
+use crate::sim::iam;
 use crate::sim::refusal::{Answer, Refusal};
 use crate::sim::world::{ACCOUNT, World};
 
@@ -131,7 +132,7 @@ impl Kind for Instance {
         let value = match filter {
             "architecture" => Some(it.kind.architecture().to_owned()),
             "availability-zone" => Some(it.zone.clone()),
-            "iam-instance-profile.arn" => it.profile.as_deref().map(profile_arn),
+            "iam-instance-profile.arn" => it.profile.as_deref().map(|it| profile_arn(world, it)),
             "image-id" => Some(it.image.clone()),
             "instance-id" => Some(entry.id.clone()),
             "instance-state-code" => Some(it.state.code().to_string()),
@@ -191,7 +192,7 @@ impl Kind for Instance {
         value["SecurityGroups"] = groups(world, &it.groups);
         value["SourceDestCheck"] = json!(true);
         if let Some(profile) = &it.profile {
-            let arn = profile_arn(profile);
+            let arn = profile_arn(world, profile);
             value["IamInstanceProfile"] = json!({ "Arn": arn, "Id": "AIPAREHEARSAL" });
         }
         let mut shown = Vec::new();
@@ -236,8 +237,10 @@ fn interfaces<'a>(
     interfaces.filter(move |interface| interface.it.instance.as_deref() == Some(instance))
 }
 
-fn profile_arn(name: &str) -> String {
-    format!("arn:aws:iam::{ACCOUNT}:instance-profile/{name}")
+/// The ARN of a profile that an instance has; one that is gone since has no path any more.
+fn profile_arn(world: &World, name: &str) -> String {
+    iam::arn_of_profile(world, name)
+        .unwrap_or_else(|| world.iam_arn(&format!("instance-profile/{name}")))
 }
 
 /// An interface as its instance shows it, which is a little less than it shows itself.

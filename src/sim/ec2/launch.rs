@@ -10,7 +10,9 @@ use super::launch_template_data::{Launch, resolve};
 use super::subnet::Subnet;
 use super::table::{Entry, find, make_visible, visible};
 use super::volume::Volume;
-use super::{FAILING_INSTANCE, NewInterface, PENDING_INSTANCE, interface, launch_template};
+use super::{
+    FAILING_INSTANCE, NewInterface, PENDING_INSTANCE, guard_duty, interface, launch_template,
+};
 use crate::sim::ecs::agent;
 use crate::sim::fields::{Fields, Tags};
 use crate::sim::refusal::Refusal;
@@ -213,6 +215,8 @@ fn start(
         let instance = world.ec2.instances.get_mut(&starting);
         if let Some(instance) = instance.filter(|it| it.it.state == State::Pending) {
             instance.it.state = State::Running;
+            let (vpc, subnet) = (instance.it.vpc.clone(), instance.it.subnet.clone());
+            guard_duty::notices(world, &vpc, &subnet);
             agent::boots(world, &starting);
         }
     });

@@ -10,7 +10,7 @@ use super::table::{Entry, Kind, Table, find, make, visible};
 use super::{Ec2, tag};
 use crate::sim::fields::{Fields, tag_list};
 use crate::sim::refusal::{Answer, Refusal};
-use crate::sim::world::{ACCOUNT, World, key};
+use crate::sim::world::{World, key};
 
 /// A launch template.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl Kind for LaunchTemplate {
             "LaunchTemplateId": entry.id,
             "LaunchTemplateName": entry.it.name,
             "CreateTime": world.timestamp_at(entry.made),
-            "CreatedBy": creator(),
+            "CreatedBy": world.caller(),
             "DefaultVersionNumber": entry.it.default,
             "LatestVersionNumber": entry.it.latest(world.now),
             "Tags": tag_list(&entry.tags),
@@ -98,10 +98,6 @@ impl LaunchTemplate {
         };
         self.shown(now).find(|version| version.number == number)
     }
-}
-
-fn creator() -> String {
-    format!("arn:aws:iam::{ACCOUNT}:user/rehearsal")
 }
 
 fn unknown_name(name: &str) -> Refusal {
@@ -230,7 +226,7 @@ fn write(world: &World, template: &Entry<LaunchTemplate>, version: &Version) -> 
         "LaunchTemplateName": template.it.name,
         "VersionNumber": version.number,
         "CreateTime": world.timestamp_at(version.made),
-        "CreatedBy": creator(),
+        "CreatedBy": world.caller(),
         "DefaultVersion": version.number == template.it.default,
         "LaunchTemplateData": version.data,
     });

@@ -12,7 +12,7 @@ use super::security_group::SecurityGroup;
 use super::subnet::Subnet;
 use super::table::{Entry, find};
 use crate::sim::fields::Fields;
-use crate::sim::iam;
+use crate::sim::iam::{self, SeenProfile};
 use crate::sim::refusal::Refusal;
 use crate::sim::world::World;
 
@@ -139,13 +139,17 @@ fn profile(world: &World, data: &Value) -> Result<Option<String>, Refusal> {
         (Some(arn), None) => (arn, "arn", "ARN"),
         (None, Some(name)) => (name, "name", "name"),
     };
-    if !iam::profile_is_visible(world, value) {
-        return Err(invalid(format!(
+    match iam::seen_profile(world, value) {
+        SeenProfile::Unknown => Err(invalid(format!(
             "Value ({value}) for parameter iamInstanceProfile.{parameter} is invalid. Invalid IAM \
              Instance Profile {noun}"
-        )));
+        ))),
+        // A profile can be seen before its role (terraform-provider-aws `ec2/ec2_instance.go`).
+        SeenProfile::WithoutRole(arn) => {
+            Err(invalid(format!("IAM Instance Profile \"{arn}\" has no associated IAM Roles")))
+        }
+        SeenProfile::Whole => Ok(value.rsplit('/').next().map(str::to_owned)),
     }
-    Ok(value.rsplit('/').next().map(str::to_owned))
 }
 
 /// Security groups, whether there is to be a public address, and whether the interface goes with

@@ -13,7 +13,8 @@ use super::query::{lacks, missing};
 use super::subnet::Subnet;
 use super::table::{Entry, Kind, Table, find, make};
 use super::{
-    DELETING_NAT, Ec2, FAILING_NAT, NewInterface, PENDING_NAT, REMEMBERED, tag, vpc, zone,
+    DELETING_NAT, Ec2, FAILING_NAT, LEARNING_NAT, NewInterface, PENDING_NAT, REMEMBERED, tag, vpc,
+    zone,
 };
 use crate::sim::fields::{Fields, tag_list};
 use crate::sim::refusal::{Answer, Refusal};
@@ -166,9 +167,9 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     }
     let tags = tag::at_birth(input, NatGateway::TYPE)?;
     let subnet = input.some_text("SubnetId").ok_or_else(|| missing("SubnetId"))?;
-    let subnet = find::<Subnet>(world, subnet)?.clone();
+    let subnet = place(world, subnet)?.clone();
     let allocation = input.some_text("AllocationId").ok_or_else(|| missing("AllocationId"))?;
-    let allocation = find::<Address>(world, allocation)?.clone();
+    let allocation = address(world, allocation)?.clone();
     if zone::lacks(world, &subnet.it.zone, zone::NAT_GATEWAYS) {
         let message = "Nat Gateway is not available in this availability zone";
         return Err(Refusal::new("NotAvailableInZone", message));
@@ -223,6 +224,35 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         answer["ClientToken"] = json!(token);
     }
     Ok(answer)
+}
+
+/// The subnet that a gateway is to stand in. This call alone says `InvalidSubnet` of one that it does
+/// not know yet or that is pending, also when the listing shows it (hypershift#711, #1034, #1328;
+/// terraform#16768).
+fn place<'a>(world: &'a World, id: &str) -> Result<&'a Entry<Subnet>, Refusal> {
+    let refused = |why: &str| Refusal::new("InvalidSubnet", format!("Subnet {id} {why}"));
+    let subnet = find::<Subnet>(world, id).ok().filter(|it| is_learnt(world, it));
+    let subnet = subnet.ok_or_else(|| refused("was not found"))?;
+    match super::subnet::is_available(world, &subnet.it) {
+        true => Ok(subnet),
+        false => Err(refused("is not available")),
+    }
+}
+
+/// The address of a gateway. This call alone has a code of its own for one that it does not know yet
+/// (terraform-provider-aws#27087, ansible-collections/amazon.aws#1872).
+fn address<'a>(world: &'a World, id: &str) -> Result<&'a Entry<Address>, Refusal> {
+    let address = find::<Address>(world, id).ok().filter(|it| is_learnt(world, it));
+    address.ok_or_else(|| {
+        let message = format!("The elasticIp ID '{id}' does not exist");
+        Refusal::new("InvalidElasticIpID.NotFound", message)
+    })
+}
+
+/// Whether NAT gateways know a thing, which may be later than others do.
+fn is_learnt<K>(world: &World, entry: &Entry<K>) -> bool {
+    let later = world.dice.delay(LEARNING_NAT, &key(&entry.tags, &entry.id), 0.0..=4.0);
+    entry.visible + later <= world.now
 }
 
 /// Gives the gateway its interface, which has the elastic address.

@@ -138,6 +138,16 @@ pub fn make_default(world: &mut World, vpc: &str, visible: Duration) {
     make_visible(world, visible, Tags::new(), Rule::everything_out(&id));
 }
 
+/// A group that AWS makes in somebody's VPC.
+pub fn of_aws(vpc: &str, name: &str, description: &str) -> SecurityGroup {
+    SecurityGroup {
+        vpc: vpc.to_owned(),
+        name: name.to_owned(),
+        description: description.to_owned(),
+        default: false,
+    }
+}
+
 /// Whether a text has only characters that EC2 takes in names and descriptions of groups.
 pub fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);

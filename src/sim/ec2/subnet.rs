@@ -107,8 +107,13 @@ impl Kind for Subnet {
     }
 }
 
+/// Whether a subnet is available.
+pub fn is_available(world: &World, subnet: &Subnet) -> bool {
+    subnet.available <= world.now
+}
+
 fn state(world: &World, subnet: &Subnet) -> &'static str {
-    if world.now < subnet.available { "pending" } else { "available" }
+    if is_available(world, subnet) { "available" } else { "pending" }
 }
 
 /// AWS keeps the first four addresses and the last.

@@ -20,6 +20,7 @@ use super::subnet::Subnet;
 use super::table::{Entry, Kind, find, find_mut};
 use super::volume::Volume;
 use super::vpc::Vpc;
+use super::vpc_endpoint::VpcEndpoint;
 use crate::sim::fields::{Fields, Tags};
 use crate::sim::refusal::{Answer, Refusal};
 use crate::sim::world::World;
@@ -152,5 +153,5 @@ macro_rules! by_prefix {
 
 by_prefix! {
     Vpc, Subnet, InternetGateway, Address, NatGateway, RouteTable, SecurityGroup, Rule,
-    LaunchTemplate, Instance, Volume, Interface,
+    LaunchTemplate, Instance, Volume, Interface, VpcEndpoint,
 }

@@ -57,7 +57,7 @@ impl Rig {
         let private = subnet("us-east-1b", "10.0.128.0/20");
         let group = json!({ "GroupName": "demo", "Description": "demo", "VpcId": vpc });
         let group = self.call("CreateSecurityGroup", group).text("GroupId").to_owned();
-        self.pass(6);
+        self.pass(10);
         Network { vpc, gateway, address, public, private, group }
     }
 
@@ -166,6 +166,26 @@ fn a_nat_gateway_takes_minutes_and_holds_its_address_until_it_is_gone() {
     rig.pass(3600);
     let gone = json!({ "NatGatewayIds": [nat] });
     assert_eq!(rig.code("DescribeNatGateways", gone), "NatGatewayNotFound");
+}
+
+#[test]
+fn a_nat_gateway_has_codes_of_its_own_for_what_it_does_not_know_yet() {
+    let delays = [("ec2.visible", 3.0), ("nat-gateway.learning", 2.0), ("subnet.pending", 2.0)];
+    let delays = delays.map(|(label, seconds)| (label.to_owned(), seconds..=seconds));
+    let mut rig = Rig::with(Scenario { delays: delays.into(), ..Scenario::default() });
+    let network = rig.network();
+    let wanted = json!({ "VpcId": network.vpc, "CidrBlock": "10.0.64.0/20" });
+    let subnet = rig.call("CreateSubnet", wanted)["Subnet"].text("SubnetId").to_owned();
+    let address = rig.call("AllocateAddress", json!({})).text("AllocationId").to_owned();
+    let with = |subnet: &str, address: &str| json!({ "SubnetId": subnet, "AllocationId": address });
+    rig.pass(4);
+    rig.call("DescribeSubnets", json!({ "SubnetIds": [subnet] }));
+    let code = rig.code("CreateNatGateway", with(&subnet, &network.address));
+    assert_eq!(code, "InvalidSubnet", "it is listed already");
+    let code = rig.code("CreateNatGateway", with(&network.public, &address));
+    assert_eq!(code, "InvalidElasticIpID.NotFound");
+    rig.pass(2);
+    rig.call("CreateNatGateway", with(&subnet, &address));
 }
 
 #[test]

@@ -200,6 +200,7 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         || ec2.tables.all().any(|table| table.it.vpc == id && !table.it.is_main())
         || ec2.internet_gateways.all().any(|gateway| gateway.it.vpc.as_ref() == Some(&id))
         || ec2.nat_gateways.all().any(|gateway| gateway.it.vpc == id && gateway.it.holds())
+        || ec2.endpoints.all().any(|endpoint| endpoint.it.vpc == id)
         || ec2.interfaces.all().any(|interface| interface.it.vpc == id);
     if held {
         let message = format!("The vpc '{id}' has dependencies and cannot be deleted.");

@@ -10,6 +10,7 @@ use super::super::world::{self, World};
 use super::super::{autoscaling, ec2, iam};
 use super::container_instance::{self, ContainerInstance};
 use super::{association, nth, scheduler};
+use crate::aws::partition;
 
 /// How often an agent that cannot register is started again, at the least often.
 const SLOWEST: Duration = Duration::from_secs(15);
@@ -96,7 +97,7 @@ fn provider_of(world: &World, cluster: &str, instance: &str) -> Option<String> {
 fn has_credentials(world: &World, view: &ec2::InstanceView) -> bool {
     let role = view.profile.as_ref().and_then(|profile| iam::role_of_profile(world, profile));
     role.is_some_and(|role| {
-        iam::is_assumable(world, &role, "ec2.amazonaws.com")
+        iam::is_assumable(world, &role, partition::ec2_service(world.partition()))
             && iam::has_policy(world, &role, "AmazonEC2ContainerServiceforEC2Role")
     })
 }

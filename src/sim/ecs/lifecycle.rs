@@ -65,6 +65,9 @@ pub(super) fn place(
             },
         ));
     }
+    if let Some(interface) = &interface {
+        ec2::runs_with(world, interface);
+    }
     let address = interface.as_ref().and_then(|id| ec2::interface_address(world, id));
     if let Some(task) = world.ecs.tasks.get_mut(id) {
         task.instance = instance.map(str::to_owned);

@@ -279,7 +279,7 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
     });
     where_it_runs(world, &mut answer, setup);
     if setup.network.is_some() {
-        answer["roleArn"] = linked_role_arn().into();
+        answer["roleArn"] = linked_role_arn(world).into();
     }
     if let Some(grace) = service.grace {
         answer["healthCheckGracePeriodSeconds"] = grace.as_secs().into();
@@ -290,11 +290,8 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
     answer
 }
 
-fn linked_role_arn() -> String {
-    format!(
-        "arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
-        super::super::world::ACCOUNT
-    )
+fn linked_role_arn(world: &World) -> String {
+    world.iam_arn("role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS")
 }
 
 fn where_it_runs(world: &World, answer: &mut Value, setup: &Setup) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::refusal::{Answer, Refusal};
-use super::super::world::{ACCOUNT, World};
+use super::super::world::World;
 use super::{cluster, invalid, wanted_tags};
 
 /// `TagResource`.
@@ -82,7 +82,7 @@ fn tags<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
 }
 
 /// `ListAccountSettings`: nothing was ever changed; effective settings are AWS's own.
-pub(super) fn list_account_settings(input: &Value) -> Value {
+pub(super) fn list_account_settings(world: &World, input: &Value) -> Value {
     const EFFECTIVE: &[(&str, &str)] = &[
         ("awsvpcTrunking", "disabled"),
         ("containerInsights", "disabled"),
@@ -100,7 +100,7 @@ pub(super) fn list_account_settings(input: &Value) -> Value {
     let settings = EFFECTIVE.iter().filter(|it| {
         effective && name.is_none_or(|name| name == it.0) && value.is_none_or(|value| value == it.1)
     });
-    let principal = format!("arn:aws:iam::{ACCOUNT}:user/rehearsal");
+    let principal = world.caller();
     let setting = |it: &(&str, &str)| json!({ "name": it.0, "value": it.1, "principalArn": principal, "type": "user" });
     json!({ "settings": settings.map(setting).collect::<Vec<_>>() })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::fields::{Fields, ecs_tag_list};
 use super::super::iam;
 use super::super::refusal::{Answer, Refusal};
-use super::super::world::{ACCOUNT, World};
+use super::super::world::World;
 use super::task_definition::{Revision, describe, units};
 use super::{client, is_name, lacks, wanted_tags};
 
@@ -43,7 +43,7 @@ pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answ
     content["taskDefinitionArn"] = arn.as_str().into();
     content["revision"] = number.into();
     content["registeredAt"] = world.timestamp().into();
-    content["registeredBy"] = format!("arn:aws:iam::{ACCOUNT}:user/rehearsal").into();
+    content["registeredBy"] = world.caller().into();
     let compatibilities: &[&str] =
         if fits_fargate.is_ok() { &["EC2", "FARGATE"] } else { &["EC2"] };
     content["compatibilities"] = json!(compatibilities);

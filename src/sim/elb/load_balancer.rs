@@ -12,6 +12,7 @@ use super::super::world::World;
 use super::super::{ec2, iam};
 use super::page::page;
 use super::{attributes, check_name, interface, invalid, lacks, tags, target, without};
+use crate::aws::partition;
 
 /// Load balancers that an account has room for in a region.
 const QUOTA: usize = 50;
@@ -242,12 +243,13 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// `NAME-1234567890.REGION.elb.amazonaws.com`, with `internal-` before an internal one.
+/// `NAME-1234567890.REGION.elb.amazonaws.com`, in China with `.cn` behind it, and with `internal-` before an internal one.
 fn dns_name(world: &mut World, name: &str, scheme: &str) -> String {
     let number =
         u64::from_str_radix(&world.digits_of(10, &format!("dns {name}")), 16).unwrap_or_default();
     let internal = if scheme == "internal" { "internal-" } else { "" };
-    format!("{internal}{name}-{number}.{}.elb.amazonaws.com", world.region)
+    let region = world.region.as_str();
+    format!("{internal}{name}-{number}.{region}.elb.{}", partition::domain(region))
 }
 
 /// `DescribeLoadBalancers`.

@@ -36,9 +36,10 @@ pub(super) fn name_of(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// Whether AWS has such a policy. One that is known stands under its own path only.
-pub(super) fn is_known(arn: &str) -> bool {
-    let Some(policy) = arn.strip_prefix("arn:aws:iam::aws:policy/") else { return false };
+/// Whether AWS has such a policy in this partition. One that is known stands under its own path only.
+pub(super) fn is_known(partition: &str, arn: &str) -> bool {
+    let policy = arn.strip_prefix(&format!("arn:{partition}:iam::aws:policy/"));
+    let Some(policy) = policy else { return false };
     let name = name_of(policy);
     match KNOWN.iter().find(|known| name_of(known) == name) {
         Some(known) => *known == policy,
@@ -56,12 +57,13 @@ pub(super) fn attach_role_policy(world: &mut World, input: &Value) -> Answer {
     let (name, arn) = (input.text("RoleName"), input.text("PolicyArn"));
     check(arn)?;
     let counts_at = super::until(world, POLICY, &format!("{name}/{}", name_of(arn)));
+    let known = is_known(world.partition(), arn);
     let role = role::find_mut(world, name)?;
     if arn.contains(":policy/aws-service-role/") {
         let message = "Cannot attach a Service Role Policy to a Customer Role.";
         return Err(Refusal::new("PolicyNotAttachable", message));
     }
-    if !is_known(arn) {
+    if !known {
         let message = format!("Policy {arn} does not exist or is not attachable.");
         return Err(super::no_such_entity(message));
     }

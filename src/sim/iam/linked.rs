@@ -24,6 +24,9 @@ const SERVICES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A fact in doubt: with which words a role is refused that is there already.
+const TAKEN_OTHERWISE: &str = "linked-role-taken-otherwise";
+
 const DAY: Duration = Duration::from_hours(24);
 
 /// The path that a service's role stands under.
@@ -32,11 +35,12 @@ pub(super) fn path(service: &str) -> String {
 }
 
 /// An account that has used all services long since.
-pub(super) fn used_account() -> Iam {
+pub(super) fn used_account(partition: &'static str) -> Iam {
     let mut iam = Iam::default();
     for (number, (service, name, policy)) in SERVICES.iter().enumerate() {
         let id = format!("AROA0000000000000000{number}");
         let role = role(
+            partition,
             service,
             name,
             policy,
@@ -56,7 +60,7 @@ pub(super) fn make(world: &mut World, service: &str, description: Option<String>
         description,
         counts_at: super::until(world, LINKED, name),
         visible_at: super::until(world, VISIBLE, name),
-        ..role(service, name, policy, id, world.timestamp())
+        ..role(world.partition(), service, name, policy, id, world.timestamp())
     };
     world.iam.roles.insert(name.to_ascii_lowercase(), role);
 }
@@ -73,6 +77,10 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
     }
     let key = name.to_ascii_lowercase();
     if world.iam.roles.contains_key(&key) {
+        if world.scenario.doubts(TAKEN_OTHERWISE) {
+            let message = format!("Role with name {name} already exists.");
+            return Err(super::already_exists(message));
+        }
         let message = format!(
             "Service role name {name} has been taken in this account, please try a different \
              suffix."
@@ -84,7 +92,14 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
     Ok(json!({ "Role": role }))
 }
 
-fn role(service: &str, name: &str, policy: &str, id: String, created: f64) -> Role {
+fn role(
+    partition: &'static str,
+    service: &str,
+    name: &str,
+    policy: &str,
+    id: String,
+    created: f64,
+) -> Role {
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -93,8 +108,9 @@ fn role(service: &str, name: &str, policy: &str, id: String, created: f64) -> Ro
             "Action": ["sts:AssumeRole"],
         }],
     });
-    let policy = format!("arn:aws:iam::aws:policy/aws-service-role/{policy}");
+    let policy = format!("arn:{partition}:iam::aws:policy/aws-service-role/{policy}");
     Role {
+        partition,
         name: name.to_owned(),
         path: path(service),
         id,

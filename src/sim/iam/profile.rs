@@ -11,17 +11,20 @@ use serde_json::{Value, json};
 use super::super::fields::{Fields, Tags, tag_list};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
-use super::{PROFILE, PROFILE_ARN, VISIBLE, role, tag};
+use super::{PROFILE, PROFILE_ARN, PROFILE_ROLE, VISIBLE, role, tag};
 
 /// An instance profile.
 #[derive(Debug)]
 pub(super) struct Profile {
+    partition: &'static str,
     pub(super) name: String,
     path: String,
     id: String,
     created: f64,
     visible_at: Duration,
     arn_shows_at: Duration,
+    /// When EC2 and Auto Scaling see it.
+    pub(super) counts_at: Duration,
     pub(super) tags: Tags,
     pub(super) role: Option<Held>,
 }
@@ -37,7 +40,7 @@ pub(super) struct Held {
 
 impl Profile {
     pub(super) fn arn(&self) -> String {
-        super::arn("instance-profile", &self.path, &self.name)
+        super::arn(self.partition, "instance-profile", &self.path, &self.name)
     }
 
     fn view(&self, world: &World) -> Value {
@@ -86,12 +89,14 @@ pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answe
         return Err(super::already_exists(format!("Instance Profile {name} already exists.")));
     }
     let profile = Profile {
+        partition: world.partition(),
         name: name.to_owned(),
         path,
         id: format!("AIPA{}", world.hex(17).to_uppercase()),
         created: world.timestamp(),
         visible_at: super::until(world, VISIBLE, name),
         arn_shows_at: super::until(world, PROFILE_ARN, name),
+        counts_at: super::until(world, PROFILE, name),
         tags,
         role: None,
     };
@@ -142,7 +147,7 @@ pub(super) fn add_role_to_instance_profile(world: &mut World, input: &Value) -> 
     if profile.role.is_some() {
         return Err(super::limit_exceeded("InstanceSessionsPerInstanceProfile", 1));
     }
-    let counts_at = super::until(world, PROFILE, name);
+    let counts_at = super::until(world, PROFILE_ROLE, name);
     find_mut(world, name)?.role = Some(Held { role: key, counts_at });
     Ok(json!({}))
 }

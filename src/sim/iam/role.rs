@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::super::fields::{Fields, Tags, tag_list};
 use super::super::refusal::{Answer, Refusal};
-use super::super::sts::CALLER;
 use super::super::world::World;
 use super::{ADDABLE, ROLE, TRUST, VISIBLE, attached, document, tag};
 
 /// A role.
 #[derive(Debug, Default)]
 pub(super) struct Role {
+    pub(super) partition: &'static str,
     pub(super) name: String,
     pub(super) path: String,
     pub(super) id: String,
@@ -43,7 +43,7 @@ pub(super) struct Role {
 
 impl Role {
     pub(super) fn arn(&self) -> String {
-        super::arn("role", &self.path, &self.name)
+        super::arn(self.partition, "role", &self.path, &self.name)
     }
 
     pub(super) fn is_linked(&self) -> bool {
@@ -119,7 +119,8 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
     document::check_trust(trust)?;
     let tags = tag::checked(input)?;
     let boundary = input.some_text("PermissionsBoundary");
-    check_demanded(world, "CreateRole", &super::arn("role", &path, name), boundary)?;
+    let arn = super::arn(world.partition(), "role", &path, name);
+    check_demanded(world, "CreateRole", &arn, boundary)?;
     boundary.map(|boundary| check_boundary(world, boundary)).transpose()?;
     let key = name.to_ascii_lowercase();
     if world.iam.roles.contains_key(&key) {
@@ -127,6 +128,7 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
     }
     let visible_at = super::until(world, VISIBLE, name);
     let role = Role {
+        partition: world.partition(),
         name: name.to_owned(),
         path,
         id: format!("AROA{}", world.hex(17).to_uppercase()),
@@ -150,7 +152,8 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
 
 /// A boundary is a managed policy that is there.
 fn check_boundary(world: &World, arn: &str) -> Result<(), Refusal> {
-    if attached::is_known(arn) || world.scenario.boundary.as_deref() == Some(arn) {
+    if attached::is_known(world.partition(), arn) || world.scenario.boundary.as_deref() == Some(arn)
+    {
         return Ok(());
     }
     let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
@@ -169,8 +172,9 @@ fn check_demanded(
         return Ok(());
     }
     let message = format!(
-        "User: {CALLER} is not authorized to perform: \
-         iam:{operation} on resource: {role} with an explicit deny in a service control policy"
+        "User: {} is not authorized to perform: \
+         iam:{operation} on resource: {role} with an explicit deny in a service control policy",
+        world.caller()
     );
     Err(Refusal::new("AccessDenied", message).with_status(403))
 }

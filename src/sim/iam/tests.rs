@@ -17,7 +17,8 @@ fn world() -> World {
         ("iam.role", 10.0),
         ("iam.trust", 10.0),
         ("iam.policy", 10.0),
-        ("iam.profile", 20.0),
+        ("iam.profile", 12.0),
+        ("iam.profile-role", 20.0),
         ("iam.linked-role", 15.0),
     ];
     let delays = delays.map(|(label, seconds)| (label.to_owned(), seconds..=seconds));
@@ -148,13 +149,16 @@ fn a_profile_counts_from_when_its_role_was_added() {
     done(&mut world, "AddRoleToInstanceProfile", add.clone());
     let refusal = refused(&mut world, "AddRoleToInstanceProfile", add);
     assert_eq!((refusal.0.as_str(), refusal.2), ("LimitExceeded", 409));
-    at(&mut world, 24);
-    assert!(!profile_is_visible(&world, "profile-demo"));
-    at(&mut world, 25);
-    assert!(profile_is_visible(&world, "profile-demo"));
     let arn = "arn:aws:iam::123456789012:instance-profile/ecsup/profile-demo";
-    assert!(profile_is_visible(&world, arn));
-    assert!(!profile_is_visible(&world, "arn:aws:iam::123456789012:instance-profile/profile-demo"));
+    at(&mut world, 11);
+    assert_eq!(seen_profile(&world, "profile-demo"), SeenProfile::Unknown);
+    at(&mut world, 24);
+    assert_eq!(seen_profile(&world, "profile-demo"), SeenProfile::WithoutRole(arn.to_owned()));
+    at(&mut world, 25);
+    assert_eq!(seen_profile(&world, "profile-demo"), SeenProfile::Whole);
+    assert_eq!(seen_profile(&world, arn), SeenProfile::Whole);
+    let without_path = "arn:aws:iam::123456789012:instance-profile/profile-demo";
+    assert_eq!(seen_profile(&world, without_path), SeenProfile::Unknown);
     assert!(role_of_profile(&world, "profile-demo").unwrap().ends_with("/demo/role-demo"));
 }
 

@@ -4,6 +4,7 @@ use super::super::fields::{Fields, Tags};
 use super::call::{Call, Required, Tagging, Target, pass, role, short};
 use super::ec2;
 use super::iam::linked_role;
+use crate::aws::partition;
 
 /// What a call of Auto Scaling takes.
 pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
@@ -20,7 +21,7 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
                 all.push(Required::new("autoscaling:CreateOrUpdateTags", [made]));
             }
             if call.view.scaling_lacks_role {
-                all.push(linked_role("autoscaling.amazonaws.com"));
+                all.push(linked_role(call.view, "autoscaling.amazonaws.com"));
             }
             all.extend(launch(call));
             all
@@ -71,6 +72,7 @@ fn launch(call: &Call<'_>) -> Vec<Required> {
     let profile = data.as_ref().map(|data| data.part("IamInstanceProfile"));
     let profile = profile.and_then(|it| it.some_text("Name").or_else(|| it.some_text("Arn")));
     let passed = profile.and_then(|profile| (call.view.role_of_profile)(profile));
-    all.extend(passed.map(|arn| pass(role(&arn), "ec2.amazonaws.com")));
+    let ec2_service = partition::ec2_service(call.view.partition());
+    all.extend(passed.map(|arn| pass(role(&arn), ec2_service)));
     all
 }

@@ -62,7 +62,8 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
         Some(call.existing(&format!("{kind}/{}", input.some_text(member)?)))
     });
     let mut targets: Vec<_> = made.iter().cloned().chain(named).collect();
-    targets.extend(input.texts("InstanceIds").iter().map(|id| by_id(call, id)));
+    let named = [input.texts("InstanceIds"), input.texts("VpcEndpointIds")].concat();
+    targets.extend(named.iter().map(|id| by_id(call, id)));
     // An association is its table's. Its own id is not part of any ARN.
     if let Some(association) = input.some_text("AssociationId") {
         let table = call.existing(&format!("route-table/{association}"));
@@ -97,7 +98,7 @@ pub(super) fn launch<'a>(
     let groups = groups.chain(data.texts("SecurityGroupIds"));
     targets.extend(groups.map(|group| call.existing(&format!("security-group/{group}"))));
     let image = data.text("ImageId");
-    let image = format!("arn:aws:ec2:{}::image/{image}", call.view.region);
+    let image = call.view.public_arn("ec2", &format!("image/{image}"));
     targets.push(Target::new(image, Tags::new()));
     let tagged = tags_by_type(data.list("TagSpecifications"));
     let made: Vec<_> = ["instance", "volume", "network-interface"]
@@ -133,6 +134,7 @@ fn by_id(call: &Call<'_>, id: &str) -> Target {
         ("subnet", "subnet"),
         ("vol", "volume"),
         ("vpc", "vpc"),
+        ("vpce", "vpc-endpoint"),
     ];
     let beginning = id.split('-').next().unwrap_or_default();
     let kind = TYPES.iter().find(|(prefix, _)| *prefix == beginning).map_or("*", |(_, kind)| kind);

@@ -3,6 +3,11 @@
 use super::super::fields::{Fields, Tags};
 use super::call::{Call, Required, Target, pass, role, short};
 
+/// A fact in doubt: whether a registration, and the tagging that comes with it, is checked for no
+/// resource in particular. Denials have named `*` (containers-roadmap#929); the Service Authorization
+/// Reference lists the task definition.
+pub const NAMES_NOTHING: &str = "registration-names-no-resource";
+
 /// What a call of ECS takes.
 pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
@@ -22,6 +27,11 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
         "CreateService" => create(service(input.text("serviceName"))),
         "RegisterTaskDefinition" => {
             let mut all = create(format!("task-definition/{}:*", input.text("family")));
+            if call.view.doubts.iter().any(|it| it == NAMES_NOTHING) {
+                for required in &mut all {
+                    required.targets = vec![Target::any().tagged(input.tags("tags"))];
+                }
+            }
             let roles = ["executionRoleArn", "taskRoleArn"];
             let roles = roles.iter().filter_map(|member| input.some_text(member));
             all.extend(roles.map(|arn| pass(role(arn), "ecs-tasks.amazonaws.com")));

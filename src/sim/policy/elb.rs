@@ -1,10 +1,46 @@
-//! Calls of load balancing.
+//! Calls of load balancing. What some of them look up in the caller's name is in the Elastic Load
+//! Balancing guide, "Elastic Load Balancing API permissions".
 
 use super::super::fields::Fields;
 use super::call::{Call, Required, Target};
+use super::iam::linked_role;
+
+/// The actions of EC2 that calls are checked for besides, each for everything.
+const LOOKED_UP: &[(&str, &[&str])] = &[
+    (
+        "CreateLoadBalancer",
+        &[
+            "DescribeAccountAttributes",
+            "DescribeAddresses",
+            "DescribeInternetGateways",
+            "DescribeSecurityGroups",
+            "DescribeSubnets",
+            "DescribeVpcs",
+        ],
+    ),
+    ("CreateTargetGroup", &["DescribeInternetGateways", "DescribeVpcs"]),
+    (
+        "RegisterTargets",
+        &["DescribeInstances", "DescribeInternetGateways", "DescribeSubnets", "DescribeVpcs"],
+    ),
+    ("SetSubnets", &["DescribeSubnets"]),
+];
+
+/// Calls with which Elastic Load Balancing makes its own role, when there is none yet.
+const MAKE_THE_ROLE: [&str; 2] = ["CreateLoadBalancer", "CreateTargetGroup"];
 
 /// What a call of load balancing takes.
 pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+    let looked_up = LOOKED_UP.iter().find(|(operation, _)| *operation == call.operation);
+    let looked_up = looked_up.into_iter().flat_map(|(_, actions)| *actions);
+    let looked_up = looked_up.map(|it| Required::new(format!("ec2:{it}"), [Target::any()]));
+    let makes_role = call.view.balancing_lacks_role && MAKE_THE_ROLE.contains(&call.operation);
+    let role = makes_role.then(|| linked_role(call.view, "elasticloadbalancing.amazonaws.com"));
+    own_actions(call).into_iter().chain(looked_up).chain(role).collect()
+}
+
+/// The actions of load balancing itself.
+fn own_actions(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let tags = input.tags("Tags");
     let add_tags = |arn: String| {

@@ -3,15 +3,16 @@
 use serde_json::Value;
 
 use super::super::fields::Fields;
-use super::super::world::ACCOUNT;
 use super::call::{Call, Required, Target, pass, role};
+use super::view::View;
+use crate::aws::partition;
 
 /// What a call of IAM takes.
 pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let path = input.some_text("Path").unwrap_or("/");
     let create = |kind: &str, name: &str, tag: &str| {
-        let arn = format!("arn:aws:iam::{ACCOUNT}:{kind}{path}{name}");
+        let arn = call.view.iam_arn(&format!("{kind}{path}{name}"));
         let made = Target::new(arn, input.tags("Tags"));
         let tags = (!made.request.is_empty()).then(|| Required::new(tag, [made.clone()]));
         [call.own([made])].into_iter().chain(tags).collect()
@@ -30,13 +31,13 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
             vec![bounded(call.own([call.view.named("role", role_name)]), input)]
         }
         "CreateInstanceProfile" => create("instance-profile", profile, "iam:TagInstanceProfile"),
-        "CreateServiceLinkedRole" => vec![linked_role(input.text("AWSServiceName"))],
+        "CreateServiceLinkedRole" => vec![linked_role(call.view, input.text("AWSServiceName"))],
         "AddRoleToInstanceProfile" => {
             let mut all = vec![call.own([profiles()])];
             // A role that is not there is nothing that could be passed on.
             if call.view.has_named("role", role_name) {
                 let role = Target { said: None, ..call.view.named("role", role_name) };
-                all.push(pass(role, "ec2.amazonaws.com"));
+                all.push(pass(role, partition::ec2_service(call.view.partition())));
             }
             all
         }
@@ -61,14 +62,14 @@ fn bounded(action: Required, input: &Value) -> Required {
 }
 
 /// The permission to make the role of a service.
-pub(super) fn linked_role(service: &str) -> Required {
+pub(super) fn linked_role(view: &View<'_>, service: &str) -> Required {
     let name = match service {
         "ecs.amazonaws.com" => "AWSServiceRoleForECS",
         "autoscaling.amazonaws.com" => "AWSServiceRoleForAutoScaling",
         "elasticloadbalancing.amazonaws.com" => "AWSServiceRoleForElasticLoadBalancing",
         _ => "AWSServiceRole",
     };
-    let role = role(&format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/{service}/{name}"));
+    let role = role(&view.iam_arn(&format!("role/aws-service-role/{service}/{name}")));
     Required::new("iam:CreateServiceLinkedRole", [role])
         .with("iam:AWSServiceName", [service.to_owned()])
 }

@@ -8,7 +8,9 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let members = ["HostedZoneId", "ResourceId", "Id"];
     let id = members.iter().find_map(|member| input.some_text(member)).map(short);
-    let zone = |id: &str| Target::new(format!("arn:aws:route53:::hostedzone/{id}"), Tags::new());
+    let partition = call.view.partition();
+    let zone =
+        |id: &str| Target::new(format!("arn:{partition}:route53:::hostedzone/{id}"), Tags::new());
     let vpcs = || Required::new("ec2:DescribeVpcs", [Target::any()]);
     let target = id.map_or_else(Target::any, zone);
     match call.operation {

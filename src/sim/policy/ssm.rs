@@ -1,7 +1,6 @@
 //! Calls about parameters, which are named by their path.
 
 use super::super::fields::Fields;
-use super::super::world::ACCOUNT;
 use super::call::{Call, Required, Target};
 
 /// What a call about parameters takes.
@@ -9,10 +8,12 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let parameter = |name: &str| {
         let name = name.trim_matches('/');
+        let parameter = format!("parameter/{name}");
         // AWS's own parameters are of no account.
-        let account = if name.starts_with("aws/") { "" } else { ACCOUNT };
-        let region = &call.view.region;
-        format!("arn:aws:ssm:{region}:{account}:parameter/{name}")
+        match name.starts_with("aws/") {
+            true => call.view.public_arn("ssm", &parameter),
+            false => call.arn(&parameter),
+        }
     };
     let is = |name: &str| call.view.existing("ssm", parameter(name));
     match call.operation {

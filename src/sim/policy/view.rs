@@ -9,6 +9,7 @@ use super::super::iam::{self, LinkedRole};
 use super::super::world::{ACCOUNT, Tagged, World};
 use super::super::{autoscaling, ec2, ecs, elb, logs, route53, ssm};
 use super::call::{Tagging, Target};
+use crate::aws::partition;
 
 /// Something that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub struct View<'a> {
     pub role_of_profile: Profiles<'a>,
     /// Whether Auto Scaling has no service-linked role yet, and makes one in the caller's name.
     pub scaling_lacks_role: bool,
+    /// Whether load balancing has no service-linked role yet.
+    pub balancing_lacks_role: bool,
+    /// Which facts in doubt fall the other way.
+    pub doubts: Vec<String>,
 }
 
 impl fmt::Debug for View<'_> {
@@ -73,13 +78,15 @@ fn things(world: &World) -> Vec<Thing> {
 impl<'a> View<'a> {
     /// The view of a world.
     pub fn of(world: &'a World) -> Self {
-        let scaling = iam::linked_role(world, "autoscaling.amazonaws.com");
+        let lacks_role = |service| iam::linked_role(world, service) == LinkedRole::Missing;
         Self {
             region: world.region.clone(),
             things: things(world),
             template: Box::new(|id_or_name, version| ec2::template(world, id_or_name, version)),
             role_of_profile: Box::new(|profile| iam::role_of_profile(world, profile)),
-            scaling_lacks_role: scaling == LinkedRole::Missing,
+            scaling_lacks_role: lacks_role("autoscaling.amazonaws.com"),
+            balancing_lacks_role: lacks_role("elasticloadbalancing.amazonaws.com"),
+            doubts: world.scenario.doubts.clone(),
         }
     }
 
@@ -91,12 +98,29 @@ impl<'a> View<'a> {
             template: Box::new(|_, _| None),
             role_of_profile: Box::new(|_| None),
             scaling_lacks_role: false,
+            balancing_lacks_role: false,
+            doubts: Vec::new(),
         }
     }
 
     /// The ARN of something in the region.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{ACCOUNT}:{resource}", self.region)
+        format!("arn:{}:{service}:{}:{ACCOUNT}:{resource}", self.partition(), self.region)
+    }
+
+    /// The ARN of something in the region that is AWS's own.
+    pub fn public_arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}::{resource}", self.partition(), self.region)
+    }
+
+    /// The ARN of something of IAM.
+    pub fn iam_arn(&self, resource: &str) -> String {
+        format!("arn:{}:iam::{ACCOUNT}:{resource}", self.partition())
+    }
+
+    /// The partition of the region.
+    pub fn partition(&self) -> &'static str {
+        partition::of(&self.region)
     }
 
     /// Something that should be there.
@@ -125,7 +149,7 @@ impl<'a> View<'a> {
         let found = self.things.iter().find(is);
         let arn = match found {
             Some(thing) => thing.id.clone(),
-            None => format!("arn:aws:iam::{ACCOUNT}:{kind}/{name}"),
+            None => self.iam_arn(&format!("{kind}/{name}")),
         };
         let tags = found.map(|thing| thing.tags.clone()).unwrap_or_default();
         let said = format!("{} {name}", kind.replace('-', " "));

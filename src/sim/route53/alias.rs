@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::elb;
 use super::super::world::World;
 use super::record::{At, Record};
+use crate::aws::partition;
 
 /// Why an alias is refused.
 const UNSEEN: &str = "that target was not found";
@@ -49,9 +50,10 @@ pub(super) fn objection(
     }
 }
 
-/// The region of `NAME.REGION.elb.amazonaws.com.`
+/// The region of `NAME.REGION.elb.amazonaws.com.`, with the domain of the region's partition.
 fn region_of(name: &str) -> Option<&str> {
-    let (balancer, region) = name.strip_suffix(".elb.amazonaws.com.")?.split_once('.')?;
+    let (name, domain) = name.strip_suffix('.')?.split_once(".elb.")?;
+    let (balancer, region) = name.split_once('.')?;
     let is_region = !region.is_empty() && !region.contains('.') && !balancer.is_empty();
-    is_region.then_some(region)
+    (is_region && domain == partition::domain(region)).then_some(region)
 }

@@ -1,0 +1,235 @@
+//! Answers that AWS gives now and then, and what it does by itself: ecsup lives with all of it.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::sim::cloud::Cloud;
+use ecsup::sim::ec2::vpc_endpoint::{self, New};
+use ecsup::sim::fields::Tags;
+use ecsup::sim::policy::Policy;
+use ecsup::sim::scenario::{self, Scenario};
+use ecsup::sim::world::World;
+use ecsup::sim::{iam, logs};
+
+use crate::proofs::{STACKS, deploy, destroy, expect, ids, lifecycle_on, printed_policy};
+
+fn slow(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {
+    let delays = delays.iter().map(|(label, range)| ((*label).to_owned(), range.clone()));
+    Scenario { delays: delays.collect(), ..Scenario::default() }
+}
+
+/// The codes with which an operation was refused.
+fn refusals(played: &Played, operation: &str) -> BTreeSet<String> {
+    let calls = played.calls.iter().filter(|call| call.operation == operation);
+    calls.filter_map(|call| call.refused.clone()).collect()
+}
+
+#[test]
+fn a_nat_gateway_waits_for_what_only_it_does_not_know_yet() {
+    let mut codes = BTreeSet::new();
+    for seed in 0..8 {
+        let hidden = slow(&[("ec2.visible", 0.0..=20.0), ("nat-gateway.learning", 0.0..=20.0)]);
+        let deployed = in_virtual_time(seed, async || {
+            let stage = Stage { cloud: Cloud::new(seed, hidden) };
+            stage.play(&deploy(STACKS[0])).await
+        });
+        expect(&deployed, Exit::Done, "deploy").unwrap();
+        codes.extend(refusals(&deployed, "CreateNatGateway"));
+    }
+    let codes: Vec<_> = codes.iter().map(String::as_str).collect();
+    assert_eq!(codes, ["InvalidElasticIpID.NotFound", "InvalidSubnet"]);
+}
+
+#[test]
+fn a_subnet_is_ready_when_it_is_available() {
+    let pending = slow(&[("subnet.pending", 30.0..=30.0), ("ec2.visible", 0.0..=0.0)]);
+    let deployed = in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, pending) };
+        stage.play(&deploy(STACKS[0])).await
+    });
+    expect(&deployed, Exit::Done, "deploy").unwrap();
+    assert_eq!(refusals(&deployed, "CreateNatGateway"), BTreeSet::new(), "it was asked too early");
+}
+
+#[test]
+fn a_profile_may_be_seen_before_its_role() {
+    let late = slow(&[("iam.profile", 0.0..=0.0), ("iam.profile-role", 60.0..=60.0)]);
+    let deployed = in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, late) };
+        stage.play(&deploy(STACKS[0])).await
+    });
+    expect(&deployed, Exit::Done, "deploy").unwrap();
+    let codes = refusals(&deployed, "CreateAutoScalingGroup");
+    assert_eq!(codes, BTreeSet::from(["ValidationError".to_owned()]));
+}
+
+/// Somebody else has just made the roles, and IAM does not list them yet.
+#[test]
+fn a_service_role_that_is_there_is_fine_in_every_wording() {
+    for doubts in [vec![], vec!["linked-role-taken-otherwise".to_owned()]] {
+        let delays = slow(&[("iam.visible", 20.0..=20.0)]).delays;
+        let scenario = Scenario { fresh_account: true, delays, doubts, ..Scenario::default() };
+        let deployed = in_virtual_time(1, async || {
+            let stage = Stage { cloud: Cloud::new(1, scenario) };
+            for service in ["ecs", "autoscaling", "elasticloadbalancing"] {
+                let service = format!("{service}.amazonaws.com");
+                stage.cloud.world(|world| iam::make_linked_role(world, &service));
+            }
+            stage.play(&deploy(STACKS[0])).await
+        });
+        expect(&deployed, Exit::Done, "deploy").unwrap();
+        assert_eq!(refusals(&deployed, "CreateServiceLinkedRole").len(), 1);
+    }
+}
+
+#[test]
+fn interfaces_of_a_load_balancer_may_linger_for_twenty_minutes() {
+    for flags in [STACKS[1], STACKS[2]] {
+        let linger = slow(&[("load-balancer.interfaces", 1200.0..=1200.0)]);
+        let ended = in_virtual_time(1, async || {
+            lifecycle_on(&Stage { cloud: Cloud::new(1, linger) }, flags).await
+        });
+        ended.unwrap_or_else(|why| panic!("{flags:?}: {why}"));
+    }
+}
+
+// ---- the log group of Container Insights
+
+/// Long enough that whatever was made is seen.
+const SEEN: Duration = Duration::from_secs(10);
+
+const INSIGHTS: &str = "/aws/ecs/containerinsights/cluster-internal-worker/performance";
+
+#[test]
+fn the_rest_of_a_former_cluster_is_adopted() {
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
+        let before = ids(&stage.cloud);
+        stage.cloud.world(|world| logs::write(world, INSIGHTS));
+        tokio::time::sleep(SEEN).await;
+        expect(&stage.play(&deploy(STACKS[0])).await, Exit::Done, "deploy").unwrap();
+        let tagged = stage.cloud.world(World::tagged);
+        let tags = tagged.iter().find(|(_, id, _)| id == INSIGHTS).map(|(.., tags)| tags);
+        let stack = tags.and_then(|tags| tags.get("ecsup:stack"));
+        assert_eq!(stack.map(String::as_str), Some("internal-worker"));
+        let again = stage.play(&deploy(STACKS[0])).await;
+        assert_eq!(again.changes(), [""; 0]);
+        expect(&stage.play(&destroy(STACKS[0])).await, Exit::Done, "destroy").unwrap();
+        assert_eq!(ids(&stage.cloud), before);
+    });
+}
+
+#[test]
+fn the_group_of_a_living_cluster_is_left_alone() {
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
+        let ecs = aws_sdk_ecs::Client::new(&stage.cloud.config("us-east-1"));
+        ecs.create_cluster().cluster_name("cluster-internal-worker").send().await.unwrap();
+        stage.cloud.world(|world| logs::write(world, INSIGHTS));
+        tokio::time::sleep(SEEN).await;
+        let theirs = stage.cloud.world(World::tagged);
+        let deployed = stage.play(&deploy(STACKS[0])).await;
+        expect(&deployed, Exit::Refused, "deploy").unwrap();
+        assert!(deployed.said().contains(INSIGHTS), "{}", deployed.said());
+        assert_eq!(stage.cloud.world(World::tagged), theirs);
+    });
+}
+
+// ---- GuardDuty
+
+fn guarded(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {
+    let world = scenario::named("guardduty").expect("a world with GuardDuty").scenario();
+    Scenario { delays: slow(delays).delays, ..world }
+}
+
+#[test]
+fn what_guard_duty_plants_goes_with_the_vpc() {
+    for (seed, flags) in (0..).zip(STACKS) {
+        in_virtual_time(seed, async || {
+            let stage = Stage { cloud: Cloud::new(seed, guarded(&[])) };
+            let policy = printed_policy(&stage, flags).await;
+            stage.cloud.set_policy(Policy::parse(&policy).unwrap());
+            let ended = lifecycle_on(&stage, flags).await;
+            ended.unwrap_or_else(|why| panic!("{flags:?}: {why}"));
+            let actions = stage.cloud.actions();
+            assert!(actions.contains("ec2:DeleteVpcEndpoints"), "{flags:?}: nothing was planted");
+        });
+    }
+}
+
+/// It is often planted again while the interfaces of the one before still hold the subnets.
+#[test]
+fn what_guard_duty_plants_again_goes_too() {
+    let mut removed = Vec::new();
+    for seed in 0..4 {
+        let again = guarded(&[
+            ("guard-duty.planting-again", 5.0..=60.0),
+            ("vpc-endpoint.interfaces", 40.0..=40.0),
+        ]);
+        removed.push(in_virtual_time(seed, async || {
+            let stage = Stage { cloud: Cloud::new(seed, again) };
+            let before = ids(&stage.cloud);
+            expect(&stage.play(&deploy(STACKS[2])).await, Exit::Done, "deploy").unwrap();
+            let destroyed = stage.play(&destroy(STACKS[2])).await;
+            expect(&destroyed, Exit::Done, "destroy").unwrap();
+            assert_eq!(ids(&stage.cloud), before);
+            let calls = destroyed.calls.iter().filter(|it| it.operation == "DeleteVpcEndpoints");
+            let ids = calls.map(|call| call.input["VpcEndpointIds"].to_string());
+            ids.collect::<BTreeSet<_>>().len()
+        }));
+    }
+    assert!(removed.iter().any(|endpoints| *endpoints > 1), "none was planted again: {removed:?}");
+}
+
+#[test]
+fn what_guard_duty_plants_elsewhere_stays() {
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, guarded(&[])) };
+        let other = [&deploy(STACKS[2])[..], &["--stack", "other"]].concat();
+        expect(&stage.play(&other).await, Exit::Done, "the other's deploy").unwrap();
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        let theirs = ids(&stage.cloud);
+        assert!(theirs.iter().any(|id| id.contains("vpce-")), "nothing was planted");
+        expect(&stage.play(&deploy(STACKS[2])).await, Exit::Done, "deploy").unwrap();
+        expect(&stage.play(&destroy(STACKS[2])).await, Exit::Done, "destroy").unwrap();
+        let now = ids(&stage.cloud);
+        let changed: Vec<_> = theirs.symmetric_difference(&now).collect();
+        assert!(changed.is_empty(), "{changed:#?}");
+    });
+}
+
+/// An endpoint in our VPC that is not GuardDuty's is not ours to remove: it is named.
+#[test]
+fn a_strange_endpoint_stays_and_is_named() {
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
+        expect(&stage.play(&deploy(STACKS[2])).await, Exit::Done, "deploy").unwrap();
+        let of = |world: &mut World, kind: &str, node: &str| {
+            let all = world.tagged();
+            let mut all = all.into_iter().filter(|(is, ..)| is == kind);
+            let found = all.find(|(.., tags)| tags.get("ecsup:node").is_some_and(|it| it == node));
+            found.map(|(_, id, _)| id).expect("it was deployed")
+        };
+        stage.cloud.world(|world| {
+            let vpc = of(world, "vpc", "vpc");
+            let subnet = of(world, "subnet", "subnet/private-1");
+            let group = of(world, "security-group", "security-group/service");
+            let service = "com.amazonaws.us-east-1.guardduty".to_owned();
+            let tags = Tags::from([("GuardDutyManaged".to_owned(), "true".to_owned())]);
+            let subnets = vec![subnet];
+            vpc_endpoint::put(world, New { vpc: &vpc, service, subnets, group, tags });
+        });
+        let destroyed = stage.play(&destroy(STACKS[2])).await;
+        expect(&destroyed, Exit::DestroyIncomplete, "destroy").unwrap();
+        let said = destroyed.said();
+        for held in ["subnet/private-1", "security-group/service", "vpc"] {
+            let line = said.lines().find(|line| line.contains(&format!("{held} (")));
+            let line = line.unwrap_or_else(|| panic!("{held} is not left:\n{said}"));
+            assert!(line.contains("com.amazonaws.us-east-1.guardduty"), "{line}");
+        }
+        assert!(!destroyed.changes().contains(&"DeleteVpcEndpoints"));
+    });
+}
