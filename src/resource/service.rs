@@ -349,8 +349,8 @@ impl Resource for Service {
         let differs = |field: &str| differences.iter().any(|it| it.field == field);
         let forced = differs("deployment") || differs("capacityProviderStrategy");
         // Each forced call starts a deployment: one whose answer is lost is looked up.
-        let client = if forced { &cx.aws.ecs_once } else { &cx.aws.ecs };
-        let mut update = client.update_service().cluster(&it.cluster).service(&it.name);
+        let ecs = if forced { &cx.aws.ecs_once } else { &cx.aws.ecs };
+        let mut update = ecs.update_service().cluster(&it.cluster).service(&it.name);
         if differs("taskDefinition") {
             update = update.task_definition(task_definition.arn.as_str());
         }
