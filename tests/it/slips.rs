@@ -229,7 +229,7 @@ fn a_plan_needs_no_more_than_to_look() {
 fn time_is_up_before_anything_was_changed() {
     in_virtual_time(9, async || {
         let stage = with_prod(9).await;
-        for line in [&["list"][..], &["destroy", "prod", "--yes"], &DEPLOY[..]] {
+        for line in [&["list"][..], &["destroy", "prod", "--yes"], DEPLOY] {
             let silent = ecsup::sim::faults::Faults { silent: 1.0, ..Default::default() };
             stage.cloud.set_faults(silent);
             let played = stage.play(&[line, &["--timeout", "10s"]].concat()).await;
