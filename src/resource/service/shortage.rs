@@ -103,9 +103,7 @@ impl Shortage {
             if hopeless.len() >= OFTEN && seen >= SEEN {
                 let why = why.trim_end_matches('.');
                 return Some(format!(
-                    "no instance can be started, and {} attempts in a row failed for one reason: \
-                     {why}; {wait}",
-                    hopeless.len()
+                    "no instance can be started, and each attempt fails for one reason: {why}; {wait}"
                 ));
             }
         }
@@ -185,8 +183,8 @@ mod tests {
         assert_eq!(failed(&["3", "2", "1"]).in_vain("0 of 2"), None);
         assert_eq!(failed(&["4", "3", "2", "1"]).in_vain("0 of 2"), None);
         assert_eq!(failed(&["5", "4"]).in_vain("0 of 2"), None);
-        let why = "no instance can be started, and 3 attempts in a row failed for one reason: a quota \
-                   is used up: AWS said so; 0 of 2";
+        let why = "no instance can be started, and each attempt fails for one reason: a quota is \
+                   used up: AWS said so; 0 of 2";
         assert_eq!(failed(&["5", "4", "3"]).in_vain("0 of 2").as_deref(), Some(why));
     }
 
