@@ -48,7 +48,7 @@ OPERATIONS = {
         ListAccountSettings ListClusters ListContainerInstances ListServices
         ListTagsForResource ListTaskDefinitionFamilies ListTaskDefinitions ListTasks
         PutClusterCapacityProviders RegisterTaskDefinition StopTask TagResource
-        UpdateCapacityProvider UpdateCluster UpdateService""",
+        UntagResource UpdateCapacityProvider UpdateCluster UpdateService""",
     "elbv2": """AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
         DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets
         DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules

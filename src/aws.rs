@@ -19,7 +19,7 @@ mod settings;
 pub mod tags;
 
 pub use error::{Doing, Error, Meaning, Meanings, Result, missing};
-pub use tags::{Labels, Owner, Scope};
+pub use tags::{Labels, Owner, Scope, Tagging};
 
 /// A connection that is not there after this time never comes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

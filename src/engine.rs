@@ -3,7 +3,7 @@
 //! [`graph`] holds typed nodes and edges, [`walk`] runs them, [`converge`] brings one node to where
 //! it should be, [`looks`] shares listings between nodes, [`patience`] says how long to wait for
 //! what, [`plan`] says what a walk would do and [`forecast`] how long it should take, [`teardown`]
-//! removes a stack from what is there.
+//! removes a stack from what is there, [`doubt`] finds what may be the stack's and does not say so.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -17,6 +17,7 @@ use crate::aws::{Cx, Error, Scope};
 use crate::names::NodeName;
 
 pub mod converge;
+pub mod doubt;
 pub mod event;
 pub mod forecast;
 pub mod graph;
@@ -68,6 +69,15 @@ pub enum Failure {
         /// What was last seen.
         last: String,
     },
+}
+
+/// Why something is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// The whole stack goes, and with it whatever would hold that up.
+    Everything,
+    /// Only this goes: what stays is not touched for it.
+    OnlyThis,
 }
 
 /// How one node ended.

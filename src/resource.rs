@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::rc::Rc;
 
-use crate::aws::{Aws, Cx, Error, Owner, Result, Scope};
+use crate::aws::{Aws, Cx, Error, Owner, Result, Scope, Tagging};
 use crate::names::NodeName;
 
 pub mod auto_scaling_group;
@@ -115,6 +115,40 @@ impl Kind {
             Kind::GuardDutyGroup => "GuardDuty security group",
         }
     }
+
+    /// Whether there may be two of one node: no name of its own keeps AWS from making a second one.
+    pub fn may_be_twice(self) -> bool {
+        matches!(
+            self,
+            Kind::Vpc
+                | Kind::InternetGateway
+                | Kind::Subnet
+                | Kind::ElasticIp
+                | Kind::NatGateway
+                | Kind::RouteTable
+                | Kind::SecurityGroup
+                | Kind::SecurityGroupRule
+                | Kind::LoadBalancer
+                | Kind::Listener
+                | Kind::HostedZone
+        )
+    }
+
+    /// The kinds of parents that a thing keeps for life: with another one of them, it is another thing.
+    pub fn keeps_for_life(self) -> &'static [Kind] {
+        match self {
+            Kind::Subnet | Kind::RouteTable | Kind::SecurityGroup | Kind::TargetGroup => {
+                &[Kind::Vpc]
+            }
+            Kind::SecurityGroupRule => &[Kind::SecurityGroup],
+            Kind::NatGateway => &[Kind::Subnet, Kind::ElasticIp],
+            Kind::CapacityProvider => &[Kind::AutoScalingGroup],
+            Kind::Listener => &[Kind::LoadBalancer],
+            Kind::Record => &[Kind::HostedZone],
+            Kind::Service => &[Kind::Cluster],
+            _ => &[],
+        }
+    }
 }
 
 /// One kind of AWS resource, and one wanted instance of it.
@@ -187,13 +221,31 @@ pub trait Resource: 'static {
         Ok(Made::Ready(it.clone()))
     }
 
-    /// Says beforehand what shortens the removal of others, such as a deregistration delay of 0.
+    /// Says beforehand what shortens the removal of others, such as a deregistration delay of 0. Only
+    /// when the whole stack goes.
     async fn prepare_removal(_aws: &Aws, _it: &Self::Output) -> Result<()> {
         Ok(())
     }
 
     /// Asks AWS to remove it. Does not wait; safe to repeat; needs no spec.
     async fn delete(aws: &Aws, it: &Self::Output) -> Result<()>;
+
+    /// Takes out of the way what would hold its removal up for ever, such as instances whose agents
+    /// report no more. Called after each request to remove it, and only when the whole stack goes.
+    async fn forget_lost(_aws: &Aws, _it: &Self::Output) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ids of others of the stack that it stands in, hangs on or leads to. Of two things of one node, the
+    /// one that is used is kept.
+    fn uses(_it: &Self::Output) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What it is named by to be tagged; `None` when it has no tags of its own.
+    fn tagging(_it: &Self::Output) -> Option<Tagging> {
+        None
+    }
 
     /// Whether looking at it less often costs nothing while it comes. `awaited` says whether something
     /// is held up until it is ready.
@@ -303,6 +355,8 @@ pub enum Remedy {
     Replacement(String),
     /// It is of no use any more, and the engine removes it and makes it again.
     Remake,
+    /// The engine tags it.
+    Tag,
 }
 
 impl Difference {
@@ -319,6 +373,12 @@ impl Difference {
     /// A difference that takes a replacement.
     pub fn replacement(field: &str, is: impl ToString, wanted: impl ToString, why: &str) -> Self {
         Self { remedy: Remedy::Replacement(why.into()), ..Self::update(field, is, wanted) }
+    }
+
+    /// A tag of the user's that is not there, or has another value.
+    pub fn tag(key: &str, is: Option<&str>, wanted: &str) -> Self {
+        let field = format!("tag {key}");
+        Self { remedy: Remedy::Tag, ..Self::update(&field, is.unwrap_or("none"), wanted) }
     }
 
     /// Makes a difference because of which the thing is removed and made again.

@@ -17,7 +17,7 @@ use crate::engine::inventory;
 use crate::engine::looks::Looks;
 use crate::engine::plan::{Planned, Verdict};
 use crate::engine::walk::{Report, walk};
-use crate::engine::{Failure, Run, Stop, forecast, teardown};
+use crate::engine::{Failure, Removal, Run, Stop, forecast, teardown};
 use crate::facts;
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
@@ -225,7 +225,7 @@ async fn look_again(
     if let Some(exit) = settled(prepared, screen) {
         return Err(exit);
     }
-    let is_new = |removal| !agreed.plan.removals.contains(removal);
+    let is_new = |surplus| !agreed.plan.removals.contains(surplus);
     if !args.yes && (agreed.is_settled() || prepared.plan.removals.iter().any(is_new)) {
         screen.error("now it would change or remove what was not asked about");
         screen.hint("nothing was changed: run the same `ecsup deploy` again");
@@ -247,12 +247,35 @@ async fn carry_out(prepared: &Prepared, screen: &Screen) -> crate::aws::Result<R
     if let Some(warning) = facts::make_service_roles(&run.cx.aws, scales).await? {
         screen.warning(&warning);
     }
+    let report = remove_for_good(prepared).await?;
+    if !report.is_complete() {
+        return Ok(report);
+    }
     let report = walk(run, prepared.stack.graph.nodes()).await;
     if !report.is_complete() || !run.wait_for_ready || prepared.plan.removals.is_empty() {
         return Ok(report);
     }
     let things = inventory::of_graph(&fresh_looks(run)).await?;
-    Ok(teardown::remove(run, inventory::surplus(things, &prepared.stack.graph)).await)
+    let surplus = inventory::surplus(things, &prepared.stack.graph);
+    Ok(teardown::remove(run, surplus, Removal::OnlyThis).await)
+}
+
+/// Removes what is going to be made again, and what holds that, in the order of a teardown. The walk then
+/// finds it absent.
+async fn remove_for_good(prepared: &Prepared) -> crate::aws::Result<Report> {
+    let is_remade = |planned: &&Planned| matches!(planned.verdict, Verdict::Remake(_));
+    let remade: Vec<_> = prepared.plan.nodes.iter().filter(is_remade).collect();
+    if remade.is_empty() {
+        return Ok(Report::default());
+    }
+    let run = &prepared.run;
+    let mut things = inventory::of_graph(&fresh_looks(run)).await?;
+    things.retain(|thing| {
+        thing.is_removed() && remade.iter().any(|planned| planned.name == *thing.name())
+    });
+    let report = teardown::remove(run, things, Removal::OnlyThis).await;
+    run.looks.forget();
+    Ok(report)
 }
 
 fn fresh_looks(run: &Run) -> Looks {
@@ -269,7 +292,7 @@ fn show(prepared: &Prepared, screen: &Screen) {
         screen.note(&plan::removal_line(removal));
     }
     screen.note(&plan::counts(&prepared.plan));
-    if prepared.plan.removals.iter().any(|(_, kind, _)| *kind == Kind::Service) {
+    if prepared.plan.removals.iter().any(|surplus| surplus.kind == Kind::Service) {
         screen.warning("the load balancer forwards to the new service before its tasks are healthy: requests fail until then");
     }
 }
@@ -338,7 +361,8 @@ fn summary(prepared: &Prepared, screen: &Screen) {
         screen.out(&format!("private name   http://{} (from inside the VPC)", dns.host));
     }
     let plan = &prepared.plan;
-    let made = plan.count_resources(|verdict| *verdict == Verdict::Create);
+    let is_made = |verdict: &Verdict| matches!(verdict, Verdict::Create | Verdict::Remake(_));
+    let made = plan.count_resources(is_made);
     let changed = plan.count_resources(|verdict| matches!(verdict, Verdict::Change(_)));
     screen.out(&format!(
         "resources      {} ({made} created, {changed} changed, {} removed)",

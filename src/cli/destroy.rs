@@ -14,6 +14,7 @@ use super::{
 };
 use crate::aws::Scope;
 use crate::engine::Stop;
+use crate::engine::doubt::{self, Doubtful};
 use crate::engine::event::duration;
 use crate::engine::inventory::{Thing, inventory};
 use crate::engine::looks::Looks;
@@ -86,10 +87,15 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         let (mut things, seen) = look.map_err(|error| connection.report_error(&error, screen))?;
         things.sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
         screen.note(&existing.title());
-        match things.is_empty() && seen.is_none() {
-            true => Err(existing.nothing_there(screen).await),
-            false => Ok((existing, things, seen)),
+        if !things.is_empty() || seen.is_some() {
+            return Ok((existing, things, seen));
         }
+        let unsure = doubt::look_for_all(&connection.aws, &cx.names).await;
+        let unsure = unsure.map_err(|error| connection.report_error(&error, screen))?;
+        Err(match unsure.is_empty() {
+            true => existing.nothing_there(screen).await,
+            false => report_unsure(&existing.stack, &unsure, screen),
+        })
     });
     let (existing, things, seen) = match found.await {
         Ok(found) => found,
@@ -134,6 +140,9 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         Ended::With(Err(Exit::Refused), Reason::Interrupted) => Exit::Interrupted,
         Ended::With(Err(exit), _) => exit,
         Ended::With(Ok(Ok((receipt, report))), reason) => {
+            if is_clean(&receipt) && !receipt.unsure.is_empty() {
+                return report_unsure(&stack, &receipt.unsure, screen);
+            }
             if is_clean(&receipt) {
                 print_receipt(&stack, &receipt, &duration(run.elapsed()), screen);
                 return Exit::Done;
@@ -234,6 +243,20 @@ fn print_receipt(stack: &StackName, receipt: &Receipt, took: &str, screen: &Scre
         count_items(receipt.removed.iter()),
         receipt.kinds_checked
     ));
+}
+
+/// Says what may be the stack's and was left alone.
+fn report_unsure(stack: &StackName, unsure: &[Doubtful], screen: &Screen) -> Exit {
+    screen.error(&format!(
+        "destroy of `{stack}` is incomplete: what may be the stack's own does not say so, and is left alone"
+    ));
+    for it in unsure {
+        screen.detail(&format!("{} {}: {}", it.kind.words(), it.id, it.why));
+    }
+    screen.hint(&format!(
+        "put the tags back and run `ecsup destroy {stack}` again; or remove it, or give it another Name"
+    ));
+    Exit::DestroyIncomplete
 }
 
 fn incomplete(

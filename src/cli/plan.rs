@@ -9,7 +9,7 @@ use super::{
     Connection, Exit, Global, changes, connect, in_time, patiently, report_refused, run_on,
 };
 use crate::aws::{Cx, Labels};
-use crate::engine::plan::{self, Plan, Planned, Verdict};
+use crate::engine::plan::{self, Plan, Planned, Surplus, Verdict};
 use crate::engine::{Run, Stop, forecast, inventory};
 use crate::facts::{self, Facts, Problem};
 use crate::lock::{Lock, Seen};
@@ -213,14 +213,20 @@ pub(crate) fn node_line(planned: &Planned) -> String {
         Verdict::Change(differences) => (Tone::Change, "change", plan::change(differences)),
         Verdict::Wait(why) => (Tone::Change, "wait", why.clone()),
         Verdict::Broken(why) => (Tone::Bad, "broken", why.clone()),
+        Verdict::Remake(why) => (Tone::Change, "remake", why.clone()),
+        Verdict::Unsure(it) => (Tone::Bad, "unsure", format!("{} may be it: {}", it.id, it.why)),
         Verdict::Foreign(holder) => (Tone::Bad, "foreign", format!("{holder} is not this stack's")),
     };
     line(tone, word, &planned.name, planned.kind, &detail)
 }
 
-/// Something that is not asked for any more, in one line.
-pub(crate) fn removal_line((name, kind, id): &(NodeName, Kind, String)) -> String {
-    line(Tone::Bad, "remove", name, *kind, &format!("{id} is not asked for any more"))
+/// Something that is not asked for, in one line.
+pub(crate) fn removal_line(Surplus { name, kind, id, beside }: &Surplus) -> String {
+    let why = match beside {
+        Some(kept) => format!("{id} is a second one: {kept} is the one in use"),
+        None => format!("{id} is not asked for any more"),
+    };
+    line(Tone::Bad, "remove", name, *kind, &why)
 }
 
 fn line(tone: Tone, word: &str, name: &NodeName, kind: Kind, detail: &str) -> String {
@@ -234,8 +240,12 @@ pub(crate) fn counts(plan: &Plan) -> String {
     let create = plan.count_resources(|verdict| *verdict == Verdict::Create);
     let keep = plan.count_resources(|verdict| *verdict == Verdict::Keep);
     let change = plan.count_resources(|verdict| matches!(verdict, Verdict::Change(_)));
+    let remake = plan.count_resources(|verdict| matches!(verdict, Verdict::Remake(_)));
     let mut parts = vec![format!("{create} to create"), format!("{change} to change")];
-    let others = plan.count_resources(|_| true) - create - keep - change;
+    if remake > 0 {
+        parts.push(format!("{remake} to make again"));
+    }
+    let others = plan.count_resources(|_| true) - create - keep - change - remake;
     if others > 0 {
         parts.push(format!("{others} to wait for or mend"));
     }

@@ -4,6 +4,7 @@
 //! console, the next look decides.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use super::event::{LEAVING, What};
 use super::looks::{self, Moment};
 use super::patience::{self, Patience};
 use super::walk::Place;
-use super::{Failure, Outcome, Run};
-use crate::aws::{Error, Meaning, Owner};
+use super::{Failure, Outcome, Removal, Run};
+use crate::aws::{Error, Meaning, Owner, Tagging};
 use crate::names::NodeName;
 use crate::resource::{Difference, Kind, Made, Owned, Phase, Remedy, Resource, Seen};
 
@@ -23,6 +24,8 @@ pub(super) struct State<T> {
     output: Rc<RefCell<Option<T>>>,
     id: RefCell<String>,
     phase: RefCell<Phase>,
+    /// The tags that it was seen with. `None` when they are not known, or just as they should be.
+    tags: RefCell<Option<BTreeMap<String, String>>>,
     /// When AWS was last asked to make or change it; `None` when this run never did.
     changed: Cell<Option<(Moment, Instant)>>,
     /// How often this run made it.
@@ -41,6 +44,7 @@ impl<T> Default for State<T> {
             output: Rc::default(),
             id: RefCell::default(),
             phase: RefCell::new(Phase::Ready),
+            tags: RefCell::default(),
             changed: Cell::new(None),
             times_made: Cell::new(0),
             remade: Cell::new(false),
@@ -62,9 +66,52 @@ impl<T: Clone> State<T> {
     }
 
     /// Remembers what was seen.
-    pub(super) fn saw(&self, id: &str, it: T, phase: Phase) {
-        id.clone_into(&mut self.id.borrow_mut());
-        self.now_is(it, phase);
+    pub(super) fn saw(&self, own: &Owned<T>, it: &T, phase: &Phase) {
+        own.id.clone_into(&mut self.id.borrow_mut());
+        if let Some(tags) = &own.owner.tags {
+            *self.tags.borrow_mut() = Some(tags.clone());
+        }
+        self.now_is(it.clone(), phase.clone());
+    }
+
+    /// AWS's id, as far as it was seen.
+    pub(super) fn id(&self) -> String {
+        self.id.borrow().clone()
+    }
+
+    /// What the thing is named by to be tagged.
+    pub(super) fn tagging<R: Resource<Output = T>>(&self) -> Option<Tagging> {
+        self.output.borrow().as_ref().and_then(R::tagging)
+    }
+
+    /// The user's tags that are not on the thing, or with another value; and what there is instead. Tags
+    /// that are not asked for are somebody else's, for all that is known.
+    pub(super) fn tags_to_put<R: Resource<Output = T>>(
+        &self,
+        run: &Run,
+    ) -> (Vec<(String, String)>, Vec<Difference>) {
+        let (Some(tagging), Some(tags)) = (self.tagging::<R>(), self.tags.borrow().clone()) else {
+            return (Vec::new(), Vec::new());
+        };
+        let user = run.cx.labels.user.clone().into_iter();
+        let lacking = user.filter(|(key, value)| tags.get(key) != Some(value));
+        // New ones only as long as there is room.
+        let mut room = tagging.room().saturating_sub(tags.len());
+        let lacking = lacking.filter(|(key, _)| {
+            let fits = tags.contains_key(key) || room > 0;
+            room -= usize::from(fits && !tags.contains_key(key));
+            fits
+        });
+        let difference = |(key, value): (String, String)| {
+            let is = tags.get(&key).map(String::as_str);
+            let difference = Difference::tag(&key, is, &value);
+            ((key, value), difference)
+        };
+        lacking.map(difference).unzip()
+    }
+
+    fn tagged(&self, with: Vec<(String, String)>) {
+        self.tags.borrow_mut().get_or_insert_default().extend(with);
     }
 
     /// Remembers that nobody holds its name.
@@ -119,6 +166,7 @@ impl<T: Clone> State<T> {
     }
 
     fn made(&self, made: Made<T>) {
+        *self.tags.borrow_mut() = None;
         match made {
             Made::Ready(it) => self.now_is(it, Phase::Ready),
             Made::Coming(it, why) => self.now_is(it, Phase::Coming(why)),
@@ -127,19 +175,29 @@ impl<T: Clone> State<T> {
     }
 }
 
-/// Picks a node's own among everything listed: one that is there before one that leaves.
-pub(super) fn pick<'a, T>(seen: &'a [Owned<T>], node: &NodeName) -> Option<&'a Owned<T>> {
-    let mut own: Vec<_> = seen.iter().filter(|owned| owned.owner.node == *node).collect();
-    own.sort_by_key(|owned| {
-        let rank = match &owned.seen {
-            Seen::Present(_, Phase::Ready) => 0,
-            Seen::Present(_, Phase::Coming(_)) => 1,
-            Seen::Present(_, Phase::Broken(_)) => 2,
-            Seen::Leaving(..) => 3,
-        };
-        (rank, &owned.id)
-    });
-    own.first().copied()
+/// Picks a node's own among everything listed. Of several that are there the one that it is already:
+/// others stand on that.
+fn pick<'a, R: Resource>(
+    seen: &'a [Owned<R::Output>],
+    node: &NodeName,
+    state: &State<R::Output>,
+) -> Option<&'a Owned<R::Output>> {
+    let picked = state.tagging::<R>();
+    seen.iter().filter(|owned| owned.owner.node == *node).min_by_key(|owned| {
+        let is_leaving = matches!(owned.seen, Seen::Leaving(..));
+        let is_other = picked.is_none() || R::tagging(owned.it()) != picked;
+        (is_leaving, is_other, rank(&owned.seen), &owned.id)
+    })
+}
+
+/// How far a thing is from being of use.
+pub(super) fn rank<T>(seen: &Seen<T>) -> u8 {
+    match seen {
+        Seen::Present(_, Phase::Ready) => 0,
+        Seen::Present(_, Phase::Coming(_)) => 1,
+        Seen::Present(_, Phase::Broken(_)) => 2,
+        Seen::Leaving(..) => 3,
+    }
 }
 
 /// A wait of one node: its rhythm, its deadline, and the reason that was last told.
@@ -195,12 +253,15 @@ impl<'a> Wait<'a> {
         self.run.sleep_until(until, &self.place.upstream).await
     }
 
-    /// Sleeps until the next look is due. The first comes on a whole second, the others fall on a
-    /// common grid, so that nodes of one kind share them. A look that takes its time does not cost the next place on the grid.
+    /// Sleeps until the next look is due. The early and the first one come on a whole second, the others
+    /// fall on a common grid, so that nodes of one kind share them. A look that takes its time does not
+    /// cost the next place on the grid.
     async fn until_next_look(&mut self, why: &str, every: Duration) -> Outcome {
-        let (due, every) = match self.pauses {
-            0 => (self.since + self.patience.first, Duration::from_secs(1)),
-            _ => (Instant::now() + every / 2, every),
+        let early = self.patience.early();
+        let beginning = early.into_iter().chain([self.patience.first]);
+        let (due, every) = match beginning.skip(self.pauses as usize).next() {
+            Some(after) => (self.since + after, Duration::from_secs(1)),
+            None => (Instant::now() + every / 2, every),
         };
         let offset = due.saturating_duration_since(self.run.started).as_millis();
         let steps = offset.div_ceil(every.as_millis().max(1));
@@ -256,7 +317,7 @@ pub(super) async fn make<R: Resource>(
                 }
             };
             look_after = Some(run.looks.now());
-            match pick(&seen, node).map(|own| (own, &own.seen)) {
+            match pick::<R>(&seen, node, state).map(|own| (own, &own.seen)) {
                 Some((own, Seen::Present(_, Phase::Broken(why))))
                     if R::REMADE_WHEN_BROKEN && state.may_be_remade() =>
                 {
@@ -278,7 +339,7 @@ pub(super) async fn make<R: Resource>(
                     continue;
                 }
                 Some((own, Seen::Present(it, phase))) => {
-                    state.saw(&own.id, it.clone(), phase.clone());
+                    state.saw(own, it, phase);
                     if told {
                         run.tell(node, What::Created);
                     }
@@ -405,6 +466,21 @@ pub(super) async fn settle<R: Resource>(
             wait = until_ready();
             continue;
         }
+        let (tags, lacking) = state.tags_to_put::<R>(run);
+        if let Some(tagging) = R::tagging(&it).filter(|_| !tags.is_empty()) {
+            let fields = lacking.into_iter().map(|difference| difference.field);
+            run.tell(node, What::Changing(fields.collect()));
+            match tagging.put(&run.cx.aws, &tags).await {
+                Ok(()) => {
+                    state.tagged(tags);
+                    state.changed_now(run);
+                    run.tell(node, What::Changed);
+                    calls = Wait::for_calls(run, place, node, R::KIND);
+                }
+                Err(error) => calls.after(error).await?,
+            }
+            continue;
+        }
         if !differences.is_empty() {
             match accepted.as_mut().filter(|(before, _)| *before == differences) {
                 Some((_, wait)) => {
@@ -490,8 +566,9 @@ pub(super) async fn settle<R: Resource>(
                     }
                 };
                 calls = Wait::for_calls(run, place, node, R::KIND);
-                if let Some(Owned { id, seen: Seen::Present(it, phase), .. }) = pick(&seen, node) {
-                    state.saw(id, it.clone(), phase.clone());
+                let own = pick::<R>(&seen, node, state).map(|own| (own, &own.seen));
+                if let Some((own, Seen::Present(it, phase))) = own {
+                    state.saw(own, it, phase);
                     if resource.drift(it, &needs()).is_empty() {
                         accepted = None;
                     }
@@ -561,8 +638,9 @@ async fn look_again<R: Resource>(
     loop {
         match run.looks.list::<R>(state.changed_at()).await {
             Ok(seen) => {
-                if let Some(Owned { id, seen: Seen::Present(it, phase), .. }) = pick(&seen, node) {
-                    state.saw(id, it.clone(), phase.clone());
+                let own = pick::<R>(&seen, node, state).map(|own| (own, &own.seen));
+                if let Some((own, Seen::Present(it, phase))) = own {
+                    state.saw(own, it, phase);
                 }
                 return Ok(());
             }
@@ -577,10 +655,21 @@ pub(super) async fn remove<R: Resource>(
     place: &Place,
     it: &Owned<R::Output>,
 ) -> Outcome {
-    ask_to_go::<R>(run, place, it).await?;
-    until_gone::<R>(run, place, it).await?;
+    ask_to_go::<R>(run, place, it, Removal::OnlyThis).await?;
+    until_gone::<R>(run, place, it, Removal::OnlyThis).await?;
     run.looks.forget();
     Ok(())
+}
+
+/// Asks AWS once to remove a thing and, when everything goes, takes out of the way what would hold that
+/// up.
+async fn ask<R: Resource>(run: &Run, it: &R::Output, why: Removal) -> Result<(), Error> {
+    let answer = R::delete(&run.cx.aws, it).await;
+    let goes_or_waits = answer.as_ref().err().is_none_or(|it| it.meaning == Meaning::NotYet);
+    if why == Removal::Everything && goes_or_waits {
+        R::forget_lost(&run.cx.aws, it).await?;
+    }
+    answer
 }
 
 /// How often a removal that is denied is looked into: a thing may have several parts.
@@ -591,6 +680,7 @@ pub(super) async fn ask_to_go<R: Resource>(
     run: &Run,
     place: &Place,
     it: &Owned<R::Output>,
+    why: Removal,
 ) -> Outcome {
     let node = &it.owner.node;
     let mut it = it.clone();
@@ -600,7 +690,7 @@ pub(super) async fn ask_to_go<R: Resource>(
     run.tell(node, What::Removing);
     loop {
         run.go_on()?;
-        let answer = R::delete(&run.cx.aws, it.it()).await;
+        let answer = ask::<R>(run, it.it(), why).await;
         run.changed_something();
         match answer {
             Ok(()) => return Ok(()),
@@ -609,13 +699,10 @@ pub(super) async fn ask_to_go<R: Resource>(
             Err(error) if error.is_denied() && looks_left > 0 => {
                 looks_left -= 1;
                 tracing::debug!(%node, %error, "looking whether it is gone");
-                let Ok(seen) = run.looks.list::<R>(Some(run.looks.now())).await else {
-                    return Err(error.into());
-                };
-                let own = seen.iter().find(|other| other.id == it.id);
-                match own.filter(|own| matches!(own.seen, Seen::Present(..))) {
-                    Some(own) => it = own.clone(),
-                    None => return Ok(()),
+                match again::<R>(run, &it).await {
+                    Ok(Some(own)) => it = own,
+                    Ok(None) => return Ok(()),
+                    Err(_) => return Err(error.into()),
                 }
             }
             Err(error) => {
@@ -626,6 +713,12 @@ pub(super) async fn ask_to_go<R: Resource>(
                             tracing::warn!(%node, %error, "something stays in the way");
                         }
                         cleared = Instant::now();
+                    }
+                    // What holds it may be a part of it that was not seen, or it may be gone.
+                    match again::<R>(run, &it).await {
+                        Ok(Some(own)) => it = own,
+                        Ok(None) => return Ok(()),
+                        Err(error) => tracing::debug!(%node, %error, "not seen again"),
                     }
                     let blockers = R::blockers(&run.cx.aws, it.it()).await.unwrap_or_default();
                     if !blockers.is_empty() {
@@ -645,40 +738,52 @@ pub(super) async fn ask_to_go<R: Resource>(
     }
 }
 
+/// The same thing as it is now; `None` when it is gone or leaving.
+async fn again<R: Resource>(
+    run: &Run,
+    it: &Owned<R::Output>,
+) -> Result<Option<Owned<R::Output>>, Error> {
+    let seen = run.looks.list::<R>(Some(run.looks.now())).await?;
+    let own = seen.iter().find(|other| other.id == it.id);
+    Ok(own.filter(|own| matches!(own.seen, Seen::Present(..))).cloned())
+}
+
 /// Waits until a thing is gone, asking again from time to time.
 pub(super) async fn until_gone<R: Resource>(
     run: &Run,
     place: &Place,
     it: &Owned<R::Output>,
+    removal: Removal,
 ) -> Outcome {
-    let node = &it.owner.node;
+    let node = it.owner.node.clone();
     let Some(patience) = patience::until_gone(R::KIND) else {
-        run.tell(node, What::Removed);
+        run.tell(&node, What::Removed);
         return Ok(());
     };
-    let mut wait = Wait::new(run, place, node, R::KIND, patience);
-    let mut calls = Wait::for_calls(run, place, node, R::KIND);
+    let mut wait = Wait::new(run, place, &node, R::KIND, patience);
+    let mut calls = Wait::for_calls(run, place, &node, R::KIND);
     let mut asked = Instant::now();
     let mut why = LEAVING.to_owned();
+    let mut it = it.clone();
     let waiting = run.looks.waits::<R>(it.clone());
     loop {
         wait.until_next_look(&why, patience.every).await?;
         match run.looks.poll::<R>(&waiting).await {
             Ok(seen) => {
-                calls = Wait::for_calls(run, place, node, R::KIND);
-                match seen.iter().find(|other| other.id == it.id).map(|other| &other.seen) {
-                    None => {
-                        run.tell(node, What::Removed);
-                        return Ok(());
-                    }
-                    Some(Seen::Leaving(_, reason)) => why.clone_from(reason),
-                    Some(Seen::Present(..)) => {}
+                calls = Wait::for_calls(run, place, &node, R::KIND);
+                let Some(own) = seen.iter().find(|other| other.id == it.id) else {
+                    run.tell(&node, What::Removed);
+                    return Ok(());
+                };
+                if let Seen::Leaving(_, reason) = &own.seen {
+                    why.clone_from(reason);
                 }
+                it = own.clone();
             }
             Err(error) => calls.after(error).await?,
         }
         if asked.elapsed() >= patience::BLOCKED {
-            match R::delete(&run.cx.aws, it.it()).await {
+            match ask::<R>(run, it.it(), removal).await {
                 Ok(()) => {}
                 // Denied may mean that it has just gone: the next look says so.
                 Err(error) if error.is_passing() || error.is_denied() => {
@@ -693,8 +798,8 @@ pub(super) async fn until_gone<R: Resource>(
 
 /// The thing of a node as others list it.
 fn owned<T: Clone>(run: &Run, node: &NodeName, state: &State<T>) -> Owned<T> {
-    let owner =
-        Owner { stack: run.cx.names.stack().to_string(), node: node.clone(), pattern: None };
+    let stack = run.cx.names.stack().to_string();
+    let owner = Owner { stack, node: node.clone(), pattern: None, tags: None };
     let phase = state.phase.borrow().clone();
     Owned { owner, id: state.id.borrow().clone(), seen: Seen::Present(state.it(), phase) }
 }
@@ -706,7 +811,7 @@ pub(super) fn refusal(differences: &[Difference]) -> Option<String> {
             "{} is `{}` and `{}` was asked for: {why}",
             difference.field, difference.is, difference.wanted
         )),
-        Remedy::Update | Remedy::Remake => None,
+        Remedy::Update | Remedy::Remake | Remedy::Tag => None,
     })
 }
 

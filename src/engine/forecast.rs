@@ -98,10 +98,10 @@ impl From<&Verdict> for Task {
     fn from(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Create => Self::Make,
-            Verdict::Keep | Verdict::Foreign(_) => Self::Nothing,
+            Verdict::Keep | Verdict::Foreign(_) | Verdict::Unsure(_) => Self::Nothing,
             Verdict::Change(_) => Self::Change,
             Verdict::Wait(_) => Self::Await,
-            Verdict::Broken(_) => Self::Remake,
+            Verdict::Broken(_) | Verdict::Remake(_) => Self::Remake,
         }
     }
 }

@@ -14,10 +14,11 @@ use std::rc::Rc;
 use futures::future::{FutureExt, LocalBoxFuture};
 
 use super::converge::{self, State};
-use super::plan::{self, Planned, Verdict};
+use super::inventory::Users;
+use super::plan::{self, Among, Planned, Verdict};
 use super::walk::{Place, Work};
 use super::{Outcome, Run};
-use crate::aws::Result;
+use crate::aws::{Result, Tagging};
 use crate::names::NodeName;
 use crate::resource::{Kind, Resource};
 
@@ -168,12 +169,17 @@ pub trait Node: Work {
     fn kind(&self) -> Kind;
     /// Lists its kind.
     fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Result<()>>;
-    /// What a walk would do with it, given what it would do with the nodes before.
+    /// What a walk would do with it, given what it would do with the nodes before, and who uses what.
     fn plan<'a>(
         &'a self,
         run: &'a Run,
         before: &'a [Planned],
+        users: &'a Users,
     ) -> LocalBoxFuture<'a, Result<Verdict>>;
+    /// AWS's id of the thing that is the node's, as far as one was found.
+    fn id(&self) -> String;
+    /// What the thing that is the node's is named by to be tagged, once there is one.
+    fn tagging(&self) -> Option<Tagging>;
     /// Whether its update gives dependents another output.
     fn update_replaces(&self) -> bool;
     /// Whether a broken one is made again, which gives dependents another output.
@@ -235,14 +241,24 @@ impl<R: Resource, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
         &'a self,
         run: &'a Run,
         before: &'a [Planned],
+        users: &'a Users,
     ) -> LocalBoxFuture<'a, Result<Verdict>> {
         async move {
-            let follows = plan::follows(&self.edges(), before);
+            let edges = self.edges();
+            let among = Among { before, edges: &edges, users };
             let needs = self.needs.values();
-            plan::verdict(run, &self.name, &self.resource, needs.as_ref(), follows, &self.state)
+            plan::verdict(run, &self.name, &self.resource, needs.as_ref(), &among, &self.state)
                 .await
         }
         .boxed_local()
+    }
+
+    fn id(&self) -> String {
+        self.state.id()
+    }
+
+    fn tagging(&self) -> Option<Tagging> {
+        self.state.tagging::<R>()
     }
 
     fn update_replaces(&self) -> bool {
@@ -272,6 +288,11 @@ impl Graph {
     }
 
     /// Adds a node that also waits for others from which it takes no value.
+    ///
+    /// # Panics
+    ///
+    /// When a node of that name is there already. Its name is a thing's identity: two nodes would take
+    /// each other's things for their own. So the pattern is wrong, whatever it was asked for.
     pub fn add_after<R: Resource, N: Needs<Values = R::Needs>>(
         &mut self,
         name: impl Into<NodeName>,
@@ -282,9 +303,12 @@ impl Graph {
         let mut order = Vec::new();
         after.edges(&mut order);
         order.iter_mut().for_each(|edge| edge.carries = false);
+        let name = name.into();
+        let taken = self.nodes.iter().any(|node| *node.name() == name);
+        assert!(!taken, "two nodes of a graph are called {name}");
         let state = State::default();
         let handle = Handle { to: self.nodes.len(), output: state.output() };
-        self.nodes.push(Box::new(Typed { name: name.into(), resource, needs, order, state }));
+        self.nodes.push(Box::new(Typed { name, resource, needs, order, state }));
         handle
     }
 

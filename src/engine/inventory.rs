@@ -1,16 +1,17 @@
 //! Everything of ours that is there, with its types erased: what a destroy removes, what an audit
 //! counts, and what a deploy finds that is not asked for any more.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use futures::future::{FutureExt, LocalBoxFuture, join_all};
 
 use super::converge;
-use super::graph::{Edge, Graph};
+use super::graph::{Edge, Graph, Node};
 use super::looks::Looks;
 use super::walk::{Place, Work};
-use super::{Outcome, Run};
-use crate::aws::{Aws, Owner, Result};
+use super::{Outcome, Removal, Run};
+use crate::aws::{Aws, Owner, Result, Tagging};
 use crate::names::NodeName;
 use crate::resource::{self, Kind, Owned, Phase, Resource, Seen};
 
@@ -24,6 +25,10 @@ pub trait Thing: Work {
     fn owner(&self) -> &Owner;
     /// AWS's id or name.
     fn id(&self) -> &str;
+    /// Ids of others that it stands in, hangs on or leads to.
+    fn uses(&self) -> Vec<String>;
+    /// What it is named by to be tagged.
+    fn tagging(&self) -> Option<Tagging>;
     /// Whether it is on its way out already.
     fn is_leaving(&self) -> bool;
     /// Whether it is there and usable.
@@ -32,12 +37,13 @@ pub trait Thing: Work {
     fn blockers<'a>(&'a self, aws: &'a Aws) -> LocalBoxFuture<'a, Result<Vec<String>>>;
     /// Says beforehand what shortens the removal of others.
     fn prepare<'a>(&'a self, aws: &'a Aws) -> LocalBoxFuture<'a, Result<()>>;
-    /// Says what has to happen to others before this one is removed.
-    fn wait_for(&mut self, edges: Vec<Edge>);
+    /// Says why it is removed, and what has to happen to others before.
+    fn goes(&mut self, why: Removal, edges: Vec<Edge>);
 }
 
 struct Found<R: Resource> {
     owned: Owned<R::Output>,
+    why: Removal,
     edges: Vec<Edge>,
 }
 
@@ -51,11 +57,11 @@ impl<R: Resource> Work for Found<R> {
     }
 
     fn first<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
-        converge::ask_to_go::<R>(run, place, &self.owned).boxed_local()
+        converge::ask_to_go::<R>(run, place, &self.owned, self.why).boxed_local()
     }
 
     fn second<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
-        converge::until_gone::<R>(run, place, &self.owned).boxed_local()
+        converge::until_gone::<R>(run, place, &self.owned, self.why).boxed_local()
     }
 }
 
@@ -76,6 +82,14 @@ impl<R: Resource> Thing for Found<R> {
         &self.owned.id
     }
 
+    fn uses(&self) -> Vec<String> {
+        R::uses(self.owned.it())
+    }
+
+    fn tagging(&self) -> Option<Tagging> {
+        R::tagging(self.owned.it())
+    }
+
     fn is_leaving(&self) -> bool {
         matches!(self.owned.seen, Seen::Leaving(..))
     }
@@ -92,7 +106,8 @@ impl<R: Resource> Thing for Found<R> {
         R::prepare_removal(aws, self.owned.it()).boxed_local()
     }
 
-    fn wait_for(&mut self, edges: Vec<Edge>) {
+    fn goes(&mut self, why: Removal, edges: Vec<Edge>) {
+        self.why = why;
         self.edges = edges;
     }
 }
@@ -127,7 +142,8 @@ impl<R: Resource> AnyKind for Of<R> {
         async move {
             let seen = looks.list::<R>(None).await?;
             let thing = |owned: &Owned<R::Output>| {
-                Box::new(Found::<R> { owned: owned.clone(), edges: Vec::new() }) as Box<dyn Thing>
+                let (owned, why) = (owned.clone(), Removal::OnlyThis);
+                Box::new(Found::<R> { owned, why, edges: Vec::new() }) as Box<dyn Thing>
             };
             Ok(seen.iter().map(thing).collect())
         }
@@ -199,16 +215,62 @@ pub async fn inventory(looks: &Looks) -> Result<Vec<Box<dyn Thing>>> {
 
 /// Lists these kinds at once.
 pub(super) async fn of(kinds: &[Box<dyn AnyKind>], looks: &Looks) -> Result<Vec<Box<dyn Thing>>> {
-    let all = join_all(kinds.iter().map(|kind| kind.things(looks))).await;
+    of_such(kinds, looks, |_| true).await
+}
+
+/// Lists some of these kinds at once.
+pub(super) async fn of_such(
+    kinds: &[Box<dyn AnyKind>],
+    looks: &Looks,
+    such: impl Fn(Kind) -> bool,
+) -> Result<Vec<Box<dyn Thing>>> {
+    let such = kinds.iter().filter(|kind| such(kind.kind()));
+    let all = join_all(such.map(|kind| kind.things(looks))).await;
     Ok(all.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
-/// What is there and is not asked for: its node is not in the graph.
+/// What is there and is not asked for: its node is not in the graph, or another thing is the node's.
 pub fn surplus(things: Vec<Box<dyn Thing>>, graph: &Graph) -> Vec<Box<dyn Thing>> {
     let wanted = |thing: &Box<dyn Thing>| {
-        !thing.is_removed()
-            || thing.is_leaving()
-            || graph.nodes().iter().any(|node| node.name() == thing.name())
+        let node = graph.nodes().iter().find(|node| node.name() == thing.name());
+        let is_it = node.is_some_and(|node| !is_second(thing, node));
+        !thing.is_removed() || thing.is_leaving() || is_it
     };
     things.into_iter().filter(|thing| !wanted(thing)).collect()
+}
+
+/// Whether a thing has a node's identity, and another one was picked.
+fn is_second(thing: &Box<dyn Thing>, node: &Box<dyn Node>) -> bool {
+    let picked = node.tagging().filter(|_| thing.kind().may_be_twice());
+    node.kind() == thing.kind() && picked.is_some_and(|picked| thing.tagging() != Some(picked))
+}
+
+/// Who uses what, by ids, among everything that is there and does not leave.
+#[derive(Debug, Default)]
+pub struct Users(BTreeMap<String, BTreeSet<String>>);
+
+impl Users {
+    /// Asks every thing what it uses.
+    pub fn of(things: &[Box<dyn Thing>]) -> Self {
+        let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for thing in things.iter().filter(|thing| !thing.is_leaving()) {
+            for used in thing.uses() {
+                users.entry(used).or_default().insert(thing.id().to_owned());
+            }
+        }
+        Self(users)
+    }
+
+    /// How much stands on a thing: what uses it, what uses that, and so on.
+    pub fn weight(&self, id: &str) -> usize {
+        let (mut found, mut next) = (BTreeSet::new(), vec![id]);
+        while let Some(users) = next.pop().map(|id| self.0.get(id)) {
+            for user in users.into_iter().flatten() {
+                if found.insert(user) {
+                    next.push(user);
+                }
+            }
+        }
+        found.len()
+    }
 }

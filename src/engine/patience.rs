@@ -54,6 +54,17 @@ pub fn until_gone(kind: Kind) -> Option<Patience> {
     }
 }
 
+/// From which first look on there is an early one besides.
+const LONG: Duration = Duration::from_secs(60);
+
+impl Patience {
+    /// When to look at what usually takes long, in case that it is there at once: then nothing is lost
+    /// but this one look.
+    pub fn early(&self) -> Option<Duration> {
+        (self.first >= LONG).then_some(Duration::from_secs(2))
+    }
+}
+
 /// Between two looks at what nobody waits for, or what cannot be ready before long: each look is a
 /// call, and calls are rationed.
 pub const UNHURRIED: Duration = Duration::from_secs(15);

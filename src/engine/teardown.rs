@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::doubt::{self, Doubtful};
 use super::event::{What, duration};
 use super::forecast::{Link, Links};
 use super::graph::{Edge, Grade};
 use super::inventory::{self, AnyKind, Thing};
 use super::looks::Looks;
 use super::walk::{Report, walk};
-use super::{Failure, Run, patience};
+use super::{Failure, Removal, Run, patience};
 use crate::aws::{Result, Scope};
 use crate::names::NodeName;
 use crate::resource::Kind;
@@ -26,11 +27,13 @@ const AUDITS: usize = 3;
 
 /// What has to happen to others before a kind is removed. Read downwards, it tells the story; the
 /// facts behind it are in `docs/aws-facts.md`.
-fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
+pub(super) fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
     match kind {
         // At once: without a listener the targets deregister without draining.
-        Kind::Service | Kind::LoadBalancer | Kind::Record => &[],
-        Kind::TargetGroup => &[(Kind::LoadBalancer, GONE), (Kind::Service, GONE)],
+        Kind::Service | Kind::LoadBalancer | Kind::Listener | Kind::Record => &[],
+        Kind::TargetGroup => {
+            &[(Kind::Listener, GONE), (Kind::LoadBalancer, GONE), (Kind::Service, GONE)]
+        }
         Kind::HostedZone => &[(Kind::Record, GONE)],
         // ECS refuses to detach a provider in use. It must still find the group when it takes its
         // policy, alarms and hook off it, so the group is deleted after the request to detach.
@@ -91,7 +94,7 @@ fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
             (Kind::InternetGateway, GONE),
             (Kind::HostedZone, GONE),
         ],
-        Kind::Listener | Kind::WarmStart => &[],
+        Kind::WarmStart => &[],
     }
 }
 
@@ -125,6 +128,8 @@ pub struct Receipt {
     pub removed: Vec<Item>,
     /// What is still there, with what holds it.
     pub left: Vec<(Item, String)>,
+    /// What may be the stack's and does not say so: it is left alone.
+    pub unsure: Vec<Doubtful>,
     /// How many kinds were looked at.
     pub kinds_checked: usize,
     /// Whether the look came later than AWS may hide what was just made.
@@ -132,7 +137,7 @@ pub struct Receipt {
 }
 
 /// Removes these things in the order that AWS allows.
-pub async fn remove(run: &Run, mut things: Vec<Box<dyn Thing>>) -> Report {
+pub async fn remove(run: &Run, mut things: Vec<Box<dyn Thing>>, why: Removal) -> Report {
     let kinds: Vec<Kind> = things.iter().map(|thing| thing.kind()).collect();
     for thing in &mut things {
         let edges = waits_for(thing.kind()).iter().flat_map(|(kind, grade)| {
@@ -140,12 +145,14 @@ pub async fn remove(run: &Run, mut things: Vec<Box<dyn Thing>>) -> Report {
             of_kind.map(move |(to, _)| Edge { to, grade: *grade, carries: false })
         });
         let edges = edges.collect();
-        thing.wait_for(edges);
+        thing.goes(why, edges);
     }
-    let prepared = join_all(things.iter().map(|thing| thing.prepare(&run.cx.aws))).await;
-    for error in prepared.into_iter().filter_map(Result::err) {
-        // It only makes the removal faster.
-        tracing::warn!(%error);
+    if why == Removal::Everything {
+        let prepared = join_all(things.iter().map(|thing| thing.prepare(&run.cx.aws))).await;
+        for error in prepared.into_iter().filter_map(Result::err) {
+            // It only makes the removal faster.
+            tracing::warn!(%error);
+        }
     }
     walk(run, &things).await
 }
@@ -166,6 +173,7 @@ pub(super) async fn teardown_among(
     let mut receipt = Receipt { kinds_checked: kinds.len(), ..Receipt::default() };
     let mut seen: Vec<Item> = Vec::new();
     let mut report = Report::default();
+    let mut parents: Vec<Doubtful> = Vec::new();
     for round in 0..=AUDITS {
         let looks = Looks::new(run.cx.aws.clone(), Scope::Stack(run.cx.names.clone()));
         let things = inventory::of(kinds, &looks).await?;
@@ -174,10 +182,16 @@ pub(super) async fn teardown_among(
                 seen.push(item);
             }
         }
+        if round == 0 {
+            parents = doubt::parents(&things);
+        }
         if things.is_empty() {
             // Nothing was there to begin with, so nothing was hidden by removing it.
             receipt.audited |= round == 0 && run.go_on().is_ok();
             receipt.removed = seen;
+            receipt.unsure = doubt::look(&run.cx.aws, &run.cx.names, kinds, |_| true).await?;
+            parents.retain(|parent| !receipt.unsure.iter().any(|it| it.id == parent.id));
+            receipt.unsure.extend(parents);
             return Ok((receipt, report));
         }
         if round == AUDITS || (round > 0 && !report.is_complete()) || run.go_on().is_err() {
@@ -192,7 +206,7 @@ pub(super) async fn teardown_among(
             receipt.left = left;
             return Ok((receipt, report));
         }
-        report = remove(run, things).await;
+        report = remove(run, things, Removal::Everything).await;
         let audit = NodeName::from("audit");
         // What the second look finds was hidden from the first one, or is shown although it is gone.
         let pause = match round == 0 && !may_hide {

@@ -66,6 +66,7 @@ pub fn instances(
         image: facts.image.clone(),
         replace_image: !matches!(wanted.ami, Ami::Latest { refresh: false }),
         public_address: spec.network.nat == Nat::None,
+        tags: spec.tags.clone(),
     };
     let template = graph.add("launch-template", template, (profile, group, cluster.made()));
     let subnets = network.with_way_out(spec.network.nat).to_vec();

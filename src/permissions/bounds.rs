@@ -109,11 +109,6 @@ impl Bounds {
         all.iter().map(|resource| self.arn("elasticloadbalancing", resource)).collect()
     }
 
-    /// The listeners of such load balancers.
-    pub(super) fn listeners(&self) -> String {
-        self.arn("elasticloadbalancing", "listener/app/lb-*/*")
-    }
-
     /// The condition that the stack's tag is there, in the request or on the resource.
     pub(super) fn tagged(&self, prefix: &str) -> Map<String, Value> {
         let key = format!("{prefix}/{TAG_STACK}");
@@ -121,6 +116,14 @@ impl Bounds {
             Some(stack) => condition("StringEquals", &key, json!(stack)),
             None => condition("Null", &key, json!("false")),
         }
+    }
+
+    /// The condition that a thing is the stack's already, and that the tags which say so stay.
+    pub(super) fn retagged(&self) -> Map<String, Value> {
+        let mut all = self.tagged("aws:ResourceTag");
+        let ours = condition("ForAllValues:StringNotLike", "aws:TagKeys", json!("ecsup:*"));
+        all.extend(ours);
+        all
     }
 
     /// The condition that a thing is tagged as the stack's, and by the very call that makes it.

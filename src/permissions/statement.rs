@@ -37,6 +37,7 @@ pub(super) enum Sid {
     LoadBalancingCreate,
     LoadBalancingChange,
     LoadBalancingTag,
+    Retag,
     Lock,
 }
 
@@ -68,6 +69,7 @@ impl Sid {
             | Sid::LoadBalancingCreate
             | Sid::LoadBalancingChange
             | Sid::LoadBalancingTag
+            | Sid::Retag
             | Sid::Lock => Part::Service,
         }
     }
@@ -75,9 +77,14 @@ impl Sid {
     /// The resources that the statement's actions are about.
     pub(super) fn resources(self, bounds: &Bounds, on_instances: bool) -> Vec<String> {
         match self {
-            Sid::Look | Sid::EcsRegister | Sid::EcsDeregister | Sid::ZoneCreate => {
-                vec!["*".to_owned()]
-            }
+            // What is tagged anew has to be the stack's already: its tag bounds it. A denial of tagging in
+            // ECS may name no resource.
+            Sid::Look
+            | Sid::EcsRegister
+            | Sid::EcsTag
+            | Sid::EcsDeregister
+            | Sid::ZoneCreate
+            | Sid::Retag => vec!["*".to_owned()],
             // What each of its actions is about is of one type, so that they can stand together.
             Sid::LookInto => {
                 let mut all = [bounds.roles(), bounds.profiles()].concat();
@@ -122,19 +129,12 @@ impl Sid {
                 vec![bounds.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/asg-*")]
             }
             Sid::EcsCreate => bounds.ecs(on_instances),
-            Sid::EcsChange => {
-                let definitions = bounds.arn("ecs", "task-definition/td-*:*");
-                [bounds.ecs(on_instances), vec![definitions]].concat()
-            }
-            // A denial may name no resource, here too.
-            Sid::EcsTag => vec!["*".to_owned()],
+            // What is changed is bound by its tag.
+            Sid::EcsChange => vec![bounds.arn("ecs", "*")],
             Sid::LoadBalancingCreate => bounds.load_balancing(),
-            Sid::LoadBalancingChange => {
-                let mut all = bounds.load_balancing();
-                all.push(bounds.listeners());
-                all
+            Sid::LoadBalancingChange | Sid::LoadBalancingTag => {
+                vec![bounds.arn("elasticloadbalancing", "*")]
             }
-            Sid::LoadBalancingTag => vec![bounds.arn("elasticloadbalancing", "*")],
         }
     }
 
@@ -158,6 +158,7 @@ impl Sid {
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
             Sid::LoadBalancingTag => bounds.tagged_by_create("elasticloadbalancing"),
             Sid::RoleCreate => bounds.bounded(),
+            Sid::Retag => bounds.retagged(),
             Sid::AttachPolicies => {
                 let mut policies = vec![role::execution_policy(bounds.partition)];
                 policies.extend(on_instances.then(|| role::instance_policy(bounds.partition)));

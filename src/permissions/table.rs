@@ -206,6 +206,10 @@ pub(super) const ROWS: &[Row] = &[
         "each call of EC2 that makes something tagged",
         &["ec2:CreateTags"],
     ),
+    // A changed `--tag`, on what is there.
+    called(Sid::Retag, DEPLOY, Needed::Always, &["ec2:CreateTags"]),
+    called(Sid::Retag, DEPLOY, Needed::Always, &["ecs:TagResource"]),
+    called(Sid::Retag, DEPLOY, Needed::Always, &["elasticloadbalancing:AddTags"]),
     // Auto Scaling tries the template in the caller's name: the new instance, volume and interface
     // have the template's tags, its subnets and groups are the stack's, and the image is anybody's.
     checked(Sid::Ec2Create, DEPLOY, Needed::OnInstances, LAUNCH, &["ec2:RunInstances"]),
@@ -228,7 +232,11 @@ pub(super) const ROWS: &[Row] = &[
         Sid::ScalingChange,
         DEPLOY,
         Needed::OnInstances,
-        &["autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"],
+        &[
+            "autoscaling:CreateOrUpdateTags",
+            "autoscaling:SetDesiredCapacity",
+            "autoscaling:UpdateAutoScalingGroup",
+        ],
     ),
     // ECS marks the group as the one that it scales.
     checked(
@@ -298,17 +306,16 @@ pub(super) const ROWS: &[Row] = &[
         Sid::LoadBalancingChange,
         BOTH,
         Needed::Always,
-        &["elasticloadbalancing:ModifyTargetGroupAttributes"],
+        &[
+            "elasticloadbalancing:DeleteListener",
+            "elasticloadbalancing:ModifyTargetGroupAttributes",
+        ],
     ),
     called(
         Sid::LoadBalancingChange,
         DESTROY,
         Needed::Always,
-        &[
-            "elasticloadbalancing:DeleteListener",
-            "elasticloadbalancing:DeleteLoadBalancer",
-            "elasticloadbalancing:DeleteTargetGroup",
-        ],
+        &["elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteTargetGroup"],
     ),
     checked(
         Sid::LoadBalancingTag,
@@ -320,14 +327,12 @@ pub(super) const ROWS: &[Row] = &[
     // IAM is narrowed by path, not by tag: a role's tags are not what makes it ours to pass on.
     called(Sid::RoleCreate, DEPLOY, Needed::Always, &["iam:CreateRole"]),
     called(Sid::RoleCreate, DEPLOY, Needed::WithBoundary, &["iam:PutRolePermissionsBoundary"]),
-    checked(Sid::RolesCreate, DEPLOY, Needed::Always, "CreateRole", &["iam:TagRole"]),
-    called(Sid::RolesCreate, DEPLOY, Needed::OnInstances, &["iam:CreateInstanceProfile"]),
-    checked(
+    called(Sid::RolesCreate, DEPLOY, Needed::Always, &["iam:TagRole"]),
+    called(
         Sid::RolesCreate,
         DEPLOY,
         Needed::OnInstances,
-        "CreateInstanceProfile",
-        &["iam:TagInstanceProfile"],
+        &["iam:CreateInstanceProfile", "iam:TagInstanceProfile"],
     ),
     called(Sid::ByName, DEPLOY, Needed::Always, &["iam:UpdateAssumeRolePolicy"]),
     called(Sid::ByName, DEPLOY, Needed::OnInstances, &["iam:AddRoleToInstanceProfile"]),
@@ -355,7 +360,6 @@ pub(super) const ROWS: &[Row] = &[
         Needed::Always,
         &[
             "logs:CreateLogGroup",
-            "logs:DeleteRetentionPolicy",
             "logs:PutRetentionPolicy",
             // Checked with `CreateLogGroup` as well.
             "logs:TagResource",

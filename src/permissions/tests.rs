@@ -78,7 +78,8 @@ fn fargate_needs_less_than_instances() {
 fn only_what_aws_cannot_narrow_is_for_everything() {
     for statement in policy(&ALL, &PARTS, &Bounds::new(None, None, None)).statement {
         assert!(statement.action.iter().all(|action| !action.contains('*')));
-        if statement.resource == ["*"] {
+        let of_stack = format!("{:?}", statement.condition).contains("aws:ResourceTag");
+        if statement.resource == ["*"] && !of_stack {
             for action in statement.action {
                 let (_, name) = action.split_once(':').unwrap();
                 let looks = ["Describe", "List"].iter().any(|verb| name.starts_with(verb));

@@ -16,7 +16,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, instance_profile,
     launch_template, subnet,
 };
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
 use crate::names::{self, NodeName};
 
 /// An Auto Scaling group as AWS returned it.
@@ -89,6 +89,10 @@ impl Resource for AutoScalingGroup {
             Scope::Stack(names) => Filter::builder()
                 .name(format!("tag:{}", names::TAG_STACK))
                 .values(names.stack().as_str()),
+            // These filters know no wildcards, and a stack has one group.
+            Scope::Like(names) => Filter::builder()
+                .name(format!("tag:{}", names::TAG_NAME))
+                .values(format!("{}/auto-scaling-group", names.stack())),
             Scope::Region(_) => Filter::builder().name("tag-key").values(names::TAG_STACK),
         };
         let groups = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
@@ -191,6 +195,14 @@ impl Resource for AutoScalingGroup {
             protected: Some(true),
             ..it.clone()
         }))
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.template.iter().chain(it.subnets.iter().flatten()).cloned().collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::AutoScaling(it.name.clone()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

@@ -16,7 +16,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, auto_scaling_group, cluster, compare,
 };
 use crate::aws::error::Cause;
-use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName};
 
 /// A capacity provider as AWS returned it.
@@ -58,7 +58,7 @@ impl Resource for CapacityProvider {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let mut names = match scope {
-            Scope::Stack(names) => vec![names.capacity_provider()],
+            Scope::Stack(names) | Scope::Like(names) => vec![names.capacity_provider()],
             Scope::Region(region) => of_clusters(aws, scope, region).await?,
         };
         names.sort();
@@ -173,6 +173,10 @@ impl Resource for CapacityProvider {
         Ok(made(provider))
     }
 
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.clone()))
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         const DOING: &str = "delete the capacity provider";
         let delete = aws.ecs.delete_capacity_provider().capacity_provider(&it.name).send().await;
@@ -244,10 +248,20 @@ async fn of_clusters(aws: &Aws, scope: &Scope, region: &str) -> Result<Vec<Strin
 /// Providers by name, as far as there are any: unknown ones are left out, or are listed as failures.
 async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Described>> {
     let batches = names.chunks(100).map(async |batch| {
-        let describe = aws.ecs.describe_capacity_providers().include(CapacityProviderField::Tags);
-        let described = describe.set_capacity_providers(Some(batch.to_vec())).send().await;
-        let described = described.doing("describe the capacity providers").gone_is_fine(GONE)?;
-        Ok(described.and_then(|described| described.capacity_providers).unwrap_or_default())
+        let (mut found, mut next) = (Vec::new(), None);
+        // A page has ten of them at most, whichever were named. The SDK has no paginator for it.
+        loop {
+            let describe = aws.ecs.describe_capacity_providers();
+            let describe = describe.include(CapacityProviderField::Tags).set_next_token(next);
+            let page = describe.set_capacity_providers(Some(batch.to_vec())).send().await;
+            let page = page.doing("describe the capacity providers").gone_is_fine(GONE)?;
+            let Some(page) = page else { return Ok(found) };
+            found.extend(page.capacity_providers.unwrap_or_default());
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
     });
     Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }

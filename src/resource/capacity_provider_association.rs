@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
 use super::cluster::{self, Attachments, Cluster};
 use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider};
-use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
 
 /// A cluster's providers as AWS returned them.
@@ -75,18 +75,22 @@ impl Resource for CapacityProviderAssociation {
         put(cx, &cluster.name, &provider.name, it.providers.clone()).await
     }
 
+    fn uses(it: &Output) -> Vec<String> {
+        it.providers.clone()
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let put = aws.ecs.put_cluster_capacity_providers().cluster(&it.cluster);
         // Both lists have to be there.
         let put = put.set_capacity_providers(Some(Vec::new()));
         let put = put.set_default_capacity_provider_strategy(Some(Vec::new())).send().await;
         let put = put.doing("detach the capacity provider from the ECS cluster").wait_on(BUSY);
-        let put = put.gone_is_fine(cluster::GONE);
-        if put.as_ref().is_err_and(|error| error.meaning == Meaning::NotYet) {
-            // A task counts as running, and its provider as in use, until its agent reports.
-            cluster::forget_disconnected(aws, &it.cluster).await?;
-        }
-        put.map(drop)
+        put.gone_is_fine(cluster::GONE).map(drop)
+    }
+
+    async fn forget_lost(aws: &Aws, it: &Output) -> Result<()> {
+        // A task counts as running, and its provider as in use, until its agent reports.
+        cluster::forget_disconnected(aws, &it.cluster).await
     }
 }
 
@@ -139,7 +143,7 @@ impl Output {
 fn of_cluster(cluster: &Owned<cluster::Output>) -> Option<Owned<Output>> {
     let cluster::Output { name, attachments, .. } = cluster.it();
     let seen = read(name, attachments)?;
-    let owner = Owner { node: NodeName::from(NODE), ..cluster.owner.clone() };
+    let owner = Owner { node: NodeName::from(NODE), tags: None, ..cluster.owner.clone() };
     Some(Owned { owner, id: name.clone(), seen })
 }
 

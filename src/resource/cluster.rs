@@ -12,7 +12,9 @@ use futures::future::try_join_all;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
 use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
-use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope, missing};
+use crate::aws::{
+    Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope, Tagging, missing,
+};
 use crate::names::{self, NodeName};
 
 /// A cluster as AWS returned it.
@@ -57,6 +59,7 @@ pub const NO_LINKED_ROLE: &str =
     "InvalidParameterException: Unable to assume the service linked role";
 
 const INSIGHTS: &str = "enabled";
+const ENHANCED_INSIGHTS: &str = "enhanced";
 const NO_INSIGHTS: &str = "disabled";
 
 impl Resource for Cluster {
@@ -112,7 +115,8 @@ impl Resource for Cluster {
 
     fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
         let mut differences = Vec::new();
-        let is = it.insights.as_ref();
+        // Enhanced observability is the same and more, and somebody's own wish.
+        let is = it.insights.as_ref().filter(|is| *is != ENHANCED_INSIGHTS);
         compare(&mut differences, "containerInsights", is, &INSIGHTS.to_owned());
         differences
     }
@@ -129,6 +133,10 @@ impl Resource for Cluster {
         Ok(Made::Ready(Output { insights: Some(INSIGHTS.into()), ..it.clone() }))
     }
 
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.clone()))
+    }
+
     async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
         // Else the last metrics may be written when the cluster and the group that they belong in are
         // gone, which makes another group, without tags.
@@ -139,11 +147,6 @@ impl Resource for Cluster {
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        // An instance whose agent lost its connection before it was terminated stays registered for
-        // ever, and with it the cluster could never be deleted.
-        for instance in container_instances(aws, &it.name).await? {
-            deregister(aws, &it.name, &instance).await?;
-        }
         let delete = aws.ecs.delete_cluster().cluster(&it.name).send().await;
         delete
             .doing("delete the ECS cluster")
@@ -159,9 +162,23 @@ impl Resource for Cluster {
             .map(drop)
     }
 
+    async fn forget_lost(aws: &Aws, it: &Output) -> Result<()> {
+        // An instance whose agent lost its connection before it was terminated stays registered for
+        // ever, and with it the cluster could never be deleted.
+        for instance in container_instances(aws, &it.name).await? {
+            deregister(aws, &it.name, &instance).await?;
+        }
+        Ok(())
+    }
+
     async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
         let there = describe(aws, vec![it.name.clone()]).await?;
-        Ok(there.first().map(contents).unwrap_or_default())
+        let Some(cluster) = there.first() else { return Ok(Vec::new()) };
+        let services = match cluster.active_services_count() {
+            0 => Vec::new(),
+            _ => services(aws, &it.name).await?,
+        };
+        Ok(contents(cluster, &services))
     }
 }
 
@@ -206,7 +223,7 @@ impl From<&Described> for Attachments {
 /// Our clusters that are not deleted, with their attachments: in one call for a stack.
 pub async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Described)>> {
     let names = match scope {
-        Scope::Stack(names) => vec![names.cluster()],
+        Scope::Stack(names) | Scope::Like(names) => vec![names.cluster()],
         Scope::Region(_) => {
             let all = aws.ecs.list_clusters().into_paginator().items().send();
             all.collect::<Result<Vec<_>, _>>().await.doing("list the ECS clusters")?
@@ -229,6 +246,15 @@ async fn describe(aws: &Aws, clusters: Vec<String>) -> Result<Vec<Described>> {
         Ok(described.clusters.unwrap_or_default())
     });
     Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+}
+
+/// The names of a cluster's services.
+async fn services(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
+    let all = aws.ecs.list_services().cluster(cluster).into_paginator().items().send();
+    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.doing("list the services of the ECS cluster").gone_is_fine(GONE)?;
+    let name = |arn: &String| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    Ok(all.unwrap_or_default().iter().map(name).collect())
 }
 
 async fn container_instances(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
@@ -284,10 +310,10 @@ fn whose(cluster: &Described) -> String {
     }
 }
 
-/// What a cluster still holds, in words.
-fn contents(cluster: &Described) -> Vec<String> {
+/// What a cluster still holds, in words: services and providers by their names, since somebody has to
+/// remove them, and what goes with them by number.
+fn contents(cluster: &Described, services: &[String]) -> Vec<String> {
     let counts = [
-        (cluster.active_services_count(), "service"),
         (cluster.running_tasks_count(), "running task"),
         (cluster.pending_tasks_count(), "pending task"),
         (cluster.registered_container_instances_count(), "container instance"),
@@ -295,8 +321,9 @@ fn contents(cluster: &Described) -> Vec<String> {
     let some = counts.iter().filter(|(count, _)| *count > 0);
     let some =
         some.map(|(count, what)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" }));
-    some.chain(cluster.capacity_providers().iter().map(|name| format!("the provider {name}")))
-        .collect()
+    let services = services.iter().map(|name| format!("the service {name}"));
+    let providers = cluster.capacity_providers().iter().map(|name| format!("the provider {name}"));
+    services.chain(some).chain(providers).collect()
 }
 
 /// Why a cluster or its attachments failed, as far as AWS says.
@@ -322,12 +349,15 @@ mod tests {
         assert_eq!(Cluster.drift(&output, &()), []);
         let off = Output { insights: Some("disabled".into()), ..output.clone() };
         assert_eq!(Cluster.drift(&off, &())[0].field, "containerInsights");
+        let enhanced = Output { insights: Some(ENHANCED_INSIGHTS.into()), ..output.clone() };
+        assert_eq!(Cluster.drift(&enhanced, &()), []);
         assert_eq!(Cluster.drift(&Output { insights: None, ..output }, &()), []);
     }
 
     #[test]
     fn what_holds_a_cluster_is_counted() {
         let cluster = Described::builder().running_tasks_count(2).capacity_providers("cp-demo");
-        assert_eq!(contents(&cluster.build()), ["2 running tasks", "the provider cp-demo"]);
+        let told = ["the service theirs", "2 running tasks", "the provider cp-demo"];
+        assert_eq!(contents(&cluster.build(), &["theirs".into()]), told);
     }
 }

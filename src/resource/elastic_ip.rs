@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 
 use super::id::AllocationId;
 use super::{Kind, Made, Owned, Phase, Resource, Seen, network_interface};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// An address as AWS returned it.
@@ -59,6 +59,10 @@ impl Resource for ElasticIp {
         let id = allocated.allocation_id().ok_or_else(|| missing(DOING, "allocationId"))?;
         let address = allocated.public_ip().map(str::to_owned);
         Ok(Made::Ready(Output { id: AllocationId::from(id), address }))
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

@@ -11,7 +11,8 @@ use aws_sdk_route53::types::{
 
 use super::id::{HostedZoneId, VpcId};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, record, vpc};
-use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, missing};
+use crate::aws::tags::all;
+use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName};
 
 /// The node of the zone, which a stack has one of.
@@ -50,7 +51,7 @@ impl Resource for HostedZone {
         for (names, described) in ours(aws, scope).await? {
             let mut output = Output::from(&described);
             let (stack, node) = (names.stack().to_string(), NodeName::from(NODE));
-            let mut owner = Owner { stack, node, pattern: None };
+            let mut owner = Owner { stack, node, pattern: None, tags: None };
             // An overview of all stacks does without what takes calls for each zone.
             if scope.names().is_some() {
                 let (tags, vpcs) =
@@ -58,6 +59,7 @@ impl Resource for HostedZone {
                 let tagged = tags.as_deref().map(|tags| scope.owner(tags));
                 output.tagged = tagged.as_ref().map(Option::is_some);
                 owner.pattern = tagged.flatten().and_then(|owner| owner.pattern);
+                owner.tags = tags.as_deref().map(all);
                 output.vpcs = vpcs;
             }
             let id = output.id.to_string();
@@ -120,8 +122,6 @@ impl Resource for HostedZone {
         vpc: &vpc::Output,
         differences: &[Difference],
     ) -> Result<Made<Output>> {
-        /// As many as a hosted zone can have. The identity's come first.
-        const TAGS: usize = 10;
         let mut vpcs = it.vpcs.clone();
         for difference in differences {
             if difference.field == "VPCs" {
@@ -133,15 +133,20 @@ impl Resource for HostedZone {
                     .wait_on(&["InvalidVPCId", UNKNOWN])?;
                 vpcs.get_or_insert_default().push(vpc.id.clone());
             } else {
-                let tag = |(k, v): (String, String)| Tag::builder().key(k).value(v).build();
-                let tags = cx.tags(node).into_iter().take(TAGS).map(tag).collect();
-                let change = cx.aws.route53.change_tags_for_resource();
-                let change = change.resource_type(TagResourceType::Hostedzone);
-                let change = change.resource_id(it.id.as_str()).set_add_tags(Some(tags));
-                change.send().await.doing("tag the private hosted zone").wait_on(&[UNKNOWN])?;
+                let zone = Tagging::HostedZone(it.id.to_string());
+                let tags: Vec<_> = cx.tags(node).into_iter().take(zone.room()).collect();
+                zone.put(&cx.aws, &tags).await.wait_on(&[UNKNOWN])?;
             }
         }
         Ok(Made::Ready(Output { vpcs, tagged: Some(true), ..it.clone() }))
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.vpcs.iter().flatten().map(ToString::to_string).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::HostedZone(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

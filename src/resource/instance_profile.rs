@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 
 use super::role::{self, BUSY, UNKNOWN};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// An instance profile as AWS returned it.
@@ -118,6 +118,10 @@ impl Resource for InstanceProfile {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::InstanceProfile(it.name.clone()))
     }
 
     /// A profile goes only without its role, and the listing may have missed one just added.

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{AttachmentStatus, Filter, ResourceType};
 
 use super::id::{InternetGatewayId, VpcId};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, network_interface, vpc};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// An internet gateway as AWS returned it.
@@ -100,6 +100,14 @@ impl Resource for InternetGateway {
             Err(error) => Err(error),
             Ok(_) => Ok(Made::Ready(Output { attached_to: Some(vpc.id.clone()), ..it.clone() })),
         }
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.attached_to.iter().map(ToString::to_string).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

@@ -5,6 +5,7 @@
 //! the instances', the template's own go beside it. An image stays once chosen: it is compared only
 //! when the user asks for another one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_sdk_ec2::types::{
@@ -24,7 +25,8 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, cluster, compare, instance,
     instance_profile, security_group,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::tags::all;
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// What a version of the template says, as far as ecsup compares it. Absent is unknown.
@@ -56,6 +58,8 @@ pub struct Data {
     pub http_tokens: Option<String>,
     /// How many hops its answers may take: with 1 they do not reach a container behind a bridge.
     pub hop_limit: Option<i32>,
+    /// The tags of its instances.
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// User data in base64. It may hold secrets, so nothing prints it.
@@ -90,6 +94,8 @@ pub struct LaunchTemplate {
     pub replace_image: bool,
     /// Whether instances get a public address: they stand in a public subnet without a NAT gateway.
     pub public_address: bool,
+    /// The user's tags, which the instances get from the template.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What EC2 answers when it does not know a template, in all spellings.
@@ -194,6 +200,14 @@ impl Resource for LaunchTemplate {
             http_tokens: "HttpTokens",
             hop_limit: "HttpPutResponseHopLimit",
         }
+        for (key, value) in is.tags.iter().flat_map(|_| &self.tags) {
+            let is = is.tags.as_ref().and_then(|tags| tags.get(key));
+            if is != Some(value) {
+                let field = format!("TagSpecifications {key}");
+                let is = is.map_or("none", String::as_str);
+                differences.push(Difference::update(&field, is, value));
+            }
+        }
         if is.user_data.is_some() && is.user_data != wanted.user_data {
             let joins = "the script with which an instance joins the cluster";
             differences.push(Difference::update("UserData", "changed", joins));
@@ -222,6 +236,14 @@ impl Resource for LaunchTemplate {
         Ok(Made::Ready(Output { version, data: Some(data), ..it.clone() }))
     }
 
+    fn uses(it: &Output) -> Vec<String> {
+        it.data.as_ref().and_then(|data| data.groups.clone()).unwrap_or_default()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let delete = aws.ec2.delete_launch_template().launch_template_id(it.id.as_str());
         let delete = delete.send().await.doing("delete the launch template");
@@ -246,6 +268,7 @@ impl LaunchTemplate {
             metadata: Some("enabled".to_owned()),
             http_tokens: Some("required".to_owned()),
             hop_limit: Some(1),
+            tags: None,
         }
     }
 }
@@ -336,6 +359,8 @@ impl From<&ResponseLaunchTemplateData> for Data {
         let root = devices.find(|device| device.device_name() == Some(ROOT_DEVICE));
         let root = root.and_then(|device| device.ebs.as_ref());
         let metadata = data.metadata_options();
+        let mut tags = data.tag_specifications().iter();
+        let instances = tags.find(|tags| tags.resource_type() == Some(&ResourceType::Instance));
         Self {
             image: data.image_id().map(str::to_owned),
             instance_type: data.instance_type().map(|one| one.as_str().to_owned()),
@@ -350,6 +375,7 @@ impl From<&ResponseLaunchTemplateData> for Data {
             metadata: metadata.and_then(|all| Some(all.http_endpoint()?.as_str().to_owned())),
             http_tokens: metadata.and_then(|all| Some(all.http_tokens()?.as_str().to_owned())),
             hop_limit: metadata.and_then(|all| all.http_put_response_hop_limit),
+            tags: instances.map(|tags| all(tags.tags())),
         }
     }
 }
@@ -377,6 +403,7 @@ mod tests {
             image: "ami-2".into(),
             replace_image: false,
             public_address: false,
+            tags: BTreeMap::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A listener: a port of the load balancer, forwarding to a target group.
 //!
-//! AWS accepts it while the load balancer is still being provisioned, and removes it together with
-//! the load balancer. Listeners cannot be listed but through their load balancer.
+//! AWS accepts it while the load balancer is still being provisioned, and removes what is left of them
+//! together with the load balancer. Listeners cannot be listed but through their load balancer.
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, Listener as Description, ProtocolEnum,
@@ -9,13 +9,13 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::future::try_join_all;
 
-use super::id::{ListenerArn, TargetGroupArn};
+use super::id::{ListenerArn, LoadBalancerArn, TargetGroupArn};
 use super::load_balancer::{LoadBalancer, tags, tags_of};
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, compare, load_balancer,
     target_group,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A listener as AWS returned it.
@@ -23,6 +23,8 @@ use crate::names::NodeName;
 pub struct Output {
     /// Its arn.
     pub arn: ListenerArn,
+    /// Its load balancer. `None` when not read.
+    pub load_balancer: Option<LoadBalancerArn>,
     /// Its port.
     pub port: Option<u16>,
     /// The target groups that it forwards to.
@@ -63,7 +65,6 @@ impl Resource for Listener {
     type Needs = (load_balancer::Output, target_group::Output);
     type Output = Output;
     const KIND: Kind = Kind::Listener;
-    const GOES_WITH: Option<Kind> = Some(Kind::LoadBalancer);
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         // A listener's own tags say whose it is, so its load balancer's are not asked for.
@@ -105,8 +106,11 @@ impl Resource for Listener {
         Ok(Made::Ready(Output::from(described)))
     }
 
-    fn drift(&self, it: &Output, (_, target_group): &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (load_balancer, target_group): &Self::Needs) -> Vec<Difference> {
         let mut differences = Vec::new();
+        if let Some(is) = it.load_balancer.as_ref().filter(|is| **is != load_balancer.arn) {
+            differences.push(Difference::remake("LoadBalancerArn", is, &load_balancer.arn));
+        }
         compare(&mut differences, "Port", it.port.as_ref(), &self.port);
         let wanted = std::slice::from_ref(&target_group.arn);
         if let Some(is) = it.forwards_to.as_deref().filter(|is| *is != wanted) {
@@ -133,6 +137,15 @@ impl Resource for Listener {
         Ok(Made::Ready(Output { port: Some(self.port), forwards_to, ..it.clone() }))
     }
 
+    fn uses(it: &Output) -> Vec<String> {
+        let groups = it.forwards_to.iter().flatten().map(ToString::to_string);
+        it.load_balancer.iter().map(ToString::to_string).chain(groups).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::LoadBalancing(it.arn.to_string()))
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let delete = aws.elb.delete_listener().listener_arn(it.arn.as_str()).send().await;
         let delete = delete.doing("delete the listener");
@@ -156,6 +169,7 @@ impl From<&Description> for Output {
         let actions = described.default_actions.as_ref();
         Self {
             arn: ListenerArn::from(described.listener_arn().unwrap_or_default()),
+            load_balancer: described.load_balancer_arn().map(LoadBalancerArn::from),
             port: described.port().and_then(|port| u16::try_from(port).ok()),
             forwards_to: actions.map(|actions| actions.iter().flat_map(targets).collect()),
         }

@@ -17,7 +17,7 @@ use super::id::LoadBalancerArn;
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, security_group, subnet,
 };
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A load balancer as AWS returned it.
@@ -195,7 +195,16 @@ impl Resource for LoadBalancer {
         Ok(updated.made())
     }
 
-    /// Its listeners go with it.
+    fn uses(it: &Output) -> Vec<String> {
+        let (subnets, groups) = (it.subnets.iter().flatten(), it.security_groups.iter().flatten());
+        subnets.chain(groups).cloned().collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::LoadBalancing(it.arn.to_string()))
+    }
+
+    /// What is left of its listeners goes with it.
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let delete = aws.elb.delete_load_balancer().load_balancer_arn(it.arn.as_str()).send().await;
         let delete = delete.doing("delete the load balancer").gone_is_fine(&[UNKNOWN]);
@@ -250,7 +259,8 @@ impl From<&Description> for Output {
 }
 
 fn owned(owner: Owner, described: &Description, output: Output) -> Owned<Output> {
-    let id = described.load_balancer_name().unwrap_or(output.arn.as_str()).to_owned();
+    // Not by its name: an endpoint may have two of one name.
+    let id = output.arn.to_string();
     Owned { owner, id, seen: Seen::Present(output, phase(described)) }
 }
 

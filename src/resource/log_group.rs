@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 
 use super::cluster::Cluster;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
-use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope};
+use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope, Tagging};
 use crate::names::NodeName;
 
 /// A log group as AWS returned it.
@@ -16,6 +16,8 @@ use crate::names::NodeName;
 pub struct Output {
     /// Its name.
     pub name: String,
+    /// Its ARN. `None` when not read.
+    pub arn: Option<String>,
     /// Retention in days; 0 means for ever. `None` when not read.
     pub retention_days: Option<i32>,
 }
@@ -25,7 +27,7 @@ pub struct Output {
 pub struct LogGroup {
     /// Its name.
     pub name: String,
-    /// How long events are kept, in days; 0 means for ever.
+    /// How long events are kept, in days.
     pub retention_days: i32,
 }
 
@@ -46,7 +48,7 @@ impl Resource for LogGroup {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let groups = match scope {
-            Scope::Stack(names) => {
+            Scope::Stack(names) | Scope::Like(names) => {
                 let (prefix, insights) = (names.log_group_prefix(), names.insights_log_group());
                 let (own, mut others) =
                     futures::try_join!(beginning(aws, &prefix), beginning(aws, &insights))?;
@@ -100,7 +102,10 @@ impl Resource for LogGroup {
             .taken_on(&["ResourceAlreadyExistsException"]);
         match created {
             // A group is born to keep its events for ever.
-            Ok(_) => Ok(Made::Ready(Output { name: self.name.clone(), retention_days: Some(0) })),
+            Ok(_) => {
+                let name = self.name.clone();
+                Ok(Made::Ready(Output { name, arn: None, retention_days: Some(0) }))
+            }
             Err(error) if error.meaning == Meaning::Taken => match self.look_up(cx).await? {
                 Some((arn, tags)) if self.is_left_behind(cx, node, &tags).await? => {
                     adopt(cx, node, &arn).await
@@ -129,16 +134,14 @@ impl Resource for LogGroup {
         const DOING: &str = "set the retention of the log group";
         // CloudWatch Logs may not know yet what it has just made.
         const NOT_YET: &[&str] = &[UNKNOWN, BUSY];
-        let logs = &cx.aws.logs;
-        if self.retention_days == 0 {
-            let delete = logs.delete_retention_policy().log_group_name(&it.name).send().await;
-            delete.doing(DOING).wait_on(NOT_YET)?;
-        } else {
-            let put = logs.put_retention_policy().log_group_name(&it.name);
-            let put = put.retention_in_days(self.retention_days).send().await;
-            put.doing(DOING).wait_on(NOT_YET)?;
-        }
+        let put = cx.aws.logs.put_retention_policy().log_group_name(&it.name);
+        let put = put.retention_in_days(self.retention_days).send().await;
+        put.doing(DOING).wait_on(NOT_YET)?;
         Ok(Made::Ready(Output { retention_days: Some(self.retention_days), ..it.clone() }))
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        it.arn.clone().map(Tagging::LogGroup)
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
@@ -182,6 +185,7 @@ impl From<&aws_sdk_cloudwatchlogs::types::LogGroup> for Output {
     fn from(group: &aws_sdk_cloudwatchlogs::types::LogGroup) -> Self {
         Self {
             name: group.log_group_name().unwrap_or_default().to_owned(),
+            arn: Some(arn(group).to_owned()).filter(|arn| !arn.is_empty()),
             // The one absent field that says something: without it events are kept for ever.
             retention_days: Some(group.retention_in_days().unwrap_or(0)),
         }

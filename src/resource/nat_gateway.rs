@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
 use super::id::{NatGatewayId, SubnetId};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, elastic_ip, subnet};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A NAT gateway as AWS returned it.
@@ -18,6 +18,8 @@ pub struct Output {
     pub id: NatGatewayId,
     /// The subnet that it stands in.
     pub subnet: Option<SubnetId>,
+    /// Allocation ids of its addresses.
+    pub addresses: Vec<String>,
 }
 
 /// The NAT gateway that is wanted.
@@ -79,18 +81,22 @@ impl Resource for NatGateway {
     }
 
     fn drift(&self, it: &Output, (_, subnet): &Self::Needs) -> Vec<Difference> {
+        // A NAT gateway keeps its subnet for life.
         let other = it.subnet.as_ref().filter(|is| **is != subnet.id);
-        let why =
-            "a NAT gateway keeps its subnet for life: delete it, and deploy makes another one";
-        other
-            .map(|is| Difference::replacement("SubnetId", is, &subnet.id, why))
-            .into_iter()
-            .collect()
+        other.map(|is| Difference::remake("SubnetId", is, &subnet.id)).into_iter().collect()
     }
 
     fn unhurried(_it: &Output, awaited: bool) -> bool {
         // The service that goes through it is ready later than it is.
         !awaited
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.subnet.iter().map(ToString::to_string).chain(it.addresses.clone()).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
@@ -134,9 +140,11 @@ fn seen(gateway: &aws_sdk_ec2::types::NatGateway) -> Option<Seen<Output>> {
 
 impl From<&aws_sdk_ec2::types::NatGateway> for Output {
     fn from(gateway: &aws_sdk_ec2::types::NatGateway) -> Self {
+        let addresses = gateway.nat_gateway_addresses().iter();
         Self {
             id: NatGatewayId::from(gateway.nat_gateway_id().unwrap_or_default()),
             subnet: gateway.subnet_id().map(SubnetId::from),
+            addresses: addresses.filter_map(|it| it.allocation_id.clone()).collect(),
         }
     }
 }

@@ -101,6 +101,10 @@ impl Resource for Record {
         Ok(Made::Ready(it))
     }
 
+    fn uses(it: &Output) -> Vec<String> {
+        vec![it.zone.to_string()]
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         const DOING: &str = "delete the DNS record";
         let read = aws
@@ -147,7 +151,7 @@ async fn in_zone(aws: &Aws, names: &Names, zone: &HostedZoneId) -> Result<Vec<Ow
         let it = Output::of(zone, record)?;
         it.target.as_deref().filter(|name| is_of(name, &target))?;
         let (stack, node) = (names.stack().to_string(), node(&it.host));
-        let (owner, id) = (Owner { stack, node, pattern: None }, it.host.clone());
+        let (owner, id) = (Owner { stack, node, pattern: None, tags: None }, it.host.clone());
         Some(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) })
     };
     Ok(all(aws, zone).await?.iter().filter_map(read).collect())

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::id::RoleArn;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen};
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing, partition};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing, partition};
 use crate::names::{Names, NodeName};
 
 /// A role as AWS returned it.
@@ -147,6 +147,10 @@ impl Resource for Role {
             }
         }
         Ok(Made::Ready(it))
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Role(it.name.clone()))
     }
 
     /// A role goes only without policies. Taking it out of instance profiles is their affair.

@@ -13,7 +13,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, internet_gateway, nat_gateway, subnet,
     vpc,
 };
-use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// Where the default route leads.
@@ -99,9 +99,8 @@ impl Resource for RouteTable {
     fn drift(&self, it: &Output, (vpc, target, subnets): &Self::Needs) -> Vec<Difference> {
         let mut differences = Vec::new();
         if it.vpc != vpc.id {
-            let why =
-                "a route table keeps its VPC for life: destroy the stack, or deploy another one";
-            differences.push(Difference::replacement("VpcId", &it.vpc, &vpc.id, why));
+            // A route table keeps its VPC for life.
+            differences.push(Difference::remake("VpcId", &it.vpc, &vpc.id));
         }
         let route = match (&it.default_route, &it.stray) {
             (Some(is), None) if is == target => None,
@@ -146,6 +145,19 @@ impl Resource for RouteTable {
             now.associations.push((subnet.id.clone(), association));
         }
         Ok(Made::Ready(now))
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let mut uses = vec![it.vpc.to_string()];
+        uses.extend(it.associations.iter().map(|(subnet, _)| subnet.to_string()));
+        // A blackhole leads to what is gone.
+        let leads = it.default_route.as_ref().filter(|_| it.stray.is_none());
+        uses.extend(leads.filter(|to| **to != Target::Nowhere).map(ToString::to_string));
+        uses
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

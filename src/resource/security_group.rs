@@ -11,7 +11,7 @@ use super::id::{SecurityGroupId, VpcId};
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, network_interface, vpc, vpc_endpoint,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A security group as AWS returned it.
@@ -73,12 +73,17 @@ impl Resource for SecurityGroup {
     }
 
     fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
-        if it.vpc == vpc.id {
-            return Vec::new();
-        }
-        let why =
-            "a security group keeps its VPC for life: destroy the stack, or deploy another one";
-        vec![Difference::replacement("VpcId", &it.vpc, &vpc.id, why)]
+        // A security group keeps its VPC for life.
+        let other = (it.vpc != vpc.id).then(|| Difference::remake("VpcId", &it.vpc, &vpc.id));
+        other.into_iter().collect()
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        vec![it.vpc.to_string()]
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, UserIdGrou
 
 use super::id::{SecurityGroupId, SecurityGroupRuleId};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, security_group};
-use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{self, NodeName};
 
 /// Who is let in.
@@ -107,17 +107,36 @@ impl Resource for SecurityGroupRule {
                 differences.push(Difference::replacement(field, is, wanted, why));
             }
         };
-        differs("GroupId", it.group.to_string(), group.id.to_string());
         if let Some(unlike) = &it.unlike {
             differs("IpPermission", unlike.clone(), format!("tcp {} from {source}", self.port));
         }
         if let Some(port) = it.port {
             differs("FromPort", port.to_string(), self.port.to_string());
         }
-        if let Some(is) = &it.source {
-            differs("Source", is.to_string(), source.to_string());
+        match &it.source {
+            // The group that it lets in was made anew.
+            Some(Source::Group(is)) if *source != Source::Group(is.clone()) => {
+                differences.push(Difference::remake("Source", is, source));
+            }
+            Some(is) => differs("Source", is.to_string(), source.to_string()),
+            None => {}
+        }
+        if it.group != group.id {
+            differences.push(Difference::remake("GroupId", &it.group, &group.id));
         }
         differences
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let mut uses = vec![it.group.to_string()];
+        if let Some(Source::Group(group)) = &it.source {
+            uses.push(group.to_string());
+        }
+        uses
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

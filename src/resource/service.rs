@@ -19,7 +19,7 @@ use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider, cluster,
     compare, security_group, subnet, target_group,
 };
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{NodeName, ServiceName};
 
 mod rollout;
@@ -143,7 +143,9 @@ impl Resource for Service {
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let clusters = async {
             Ok(match scope {
-                Scope::Stack(names) => vec![(names.stack().to_string(), names.cluster())],
+                Scope::Stack(names) | Scope::Like(names) => {
+                    vec![(names.stack().to_string(), names.cluster())]
+                }
                 Scope::Region(_) => {
                     let ours = cluster::ours(aws, scope).await?.into_iter();
                     ours.map(|(owner, it)| (owner.stack, it.cluster_name.unwrap_or_default()))
@@ -393,10 +395,24 @@ impl Resource for Service {
         it.running == Some(0) && it.desired_count.is_some_and(|wanted| wanted > 0)
     }
 
+    fn uses(it: &Output) -> Vec<String> {
+        let mut uses = it.providers.clone().unwrap_or_default();
+        uses.push(it.cluster.clone());
+        uses.extend(it.targets.iter().flatten().map(|(group, _)| group.clone()));
+        uses.extend(
+            it.network.iter().flat_map(|it| [it.subnets.clone(), it.groups.clone()].concat()),
+        );
+        uses
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.clone()))
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         // Forced, it need not be scaled down first.
         let delete = aws.ecs.delete_service().cluster(&it.cluster).service(&it.name).force(true);
-        let deleted = delete
+        delete
             .send()
             .await
             .doing("delete the ECS service")
@@ -407,11 +423,12 @@ impl Resource for Service {
                 "ClusterNotFoundException",
                 "ClientException: inactive",
                 "InvalidParameterException: inactive",
-            ])?;
-        match deleted {
-            Some(_) => cluster::forget_disconnected(aws, &it.cluster).await,
-            None => Ok(()),
-        }
+            ])
+            .map(drop)
+    }
+
+    async fn forget_lost(aws: &Aws, it: &Output) -> Result<()> {
+        cluster::forget_disconnected(aws, &it.cluster).await
     }
 }
 

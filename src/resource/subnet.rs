@@ -8,7 +8,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, guard_duty_endpoint,
     network_interface, vpc, vpc_endpoint,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A subnet as AWS returned it.
@@ -88,13 +88,15 @@ impl Resource for Subnet {
 
     fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
         let mut differences = Vec::new();
+        if it.vpc != vpc.id {
+            differences.push(Difference::remake("VpcId", &it.vpc, &vpc.id));
+        }
         let why = "a subnet keeps its place for life: destroy the stack, or deploy another one";
         let mut fixed = |field: &str, is: Option<&str>, wanted: &str| {
             if let Some(is) = is.filter(|is| *is != wanted) {
                 differences.push(Difference::replacement(field, is, wanted, why));
             }
         };
-        fixed("VpcId", Some(it.vpc.as_str()), vpc.id.as_str());
         fixed("CidrBlock", it.cidr.as_deref(), &self.cidr.to_string());
         match it.zone.as_deref().filter(|zone| *zone != self.zone) {
             // Another one takes its place, as long as nothing stands in it.
@@ -124,6 +126,14 @@ impl Resource for Subnet {
         let modify = modify.map_public_ip_on_launch(value).send().await;
         modify.doing("set MapPublicIpOnLaunch on the subnet").wait_on(UNKNOWN)?;
         Ok(Output { public_addresses: Some(self.public_addresses), ..it.clone() }.made())
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        vec![it.vpc.to_string()]
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use super::id::{TargetGroupArn, VpcId};
 use super::load_balancer::{is_foreign, tags, tags_of};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, vpc};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{NodeName, ServiceName};
 
 /// A target group as AWS returned it.
@@ -75,7 +75,7 @@ impl Resource for TargetGroup {
             let output = Output::from(described);
             let deregistration_delay = deregistration_delay(aws, &output.arn).await?;
             let output = Output { deregistration_delay, ..output };
-            let id = described.target_group_name().unwrap_or_default().to_owned();
+            let id = output.arn.to_string();
             Ok(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
         });
         try_join_all(read).await
@@ -176,6 +176,14 @@ impl Resource for TargetGroup {
             deregistration_delay: Some(DEREGISTRATION_DELAY_WANTED.into()),
             ..it.clone()
         }))
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.vpc.iter().map(ToString::to_string).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::LoadBalancing(it.arn.to_string()))
     }
 
     async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {

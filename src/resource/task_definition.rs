@@ -1,7 +1,7 @@
 //! What a task runs: a family of numbered revisions, of which the newest active one counts.
 //!
 //! Each registration makes a revision, also when nothing changed, so revisions carry a hash of their
-//! content in a tag, and only the hash decides. Old revisions stay: a rollback needs them. Removal
+//! content in a tag, and only the hash decides. Where the tag is gone, the content itself is hashed. Old revisions stay: a rollback needs them. Removal
 //! takes two calls, deregistration and deletion, and a revision in use is deleted later by ECS.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::id::TaskDefinitionArn;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, log_group, role};
 use crate::aws::tags::Tagged;
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName, ServiceName};
 
 /// The tag that holds the hash of a revision's content.
@@ -161,6 +161,10 @@ impl Resource for TaskDefinition {
         self.create(cx, node, needs).await
     }
 
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.as_str().to_owned()))
+    }
+
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let Some((scope, family)) = whose(&it.arn) else { return Ok(()) };
         let mut ours = Vec::new();
@@ -252,8 +256,7 @@ impl TaskDefinition {
 
     /// The hash of everything that is registered, the values of the environment among it.
     fn hash(&self, needs: &(role::Output, log_group::Output)) -> String {
-        let digest = Sha256::digest(self.request(needs).to_string());
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hash_of(&self.request(needs))
     }
 
     fn content(&self) -> Content {
@@ -266,6 +269,52 @@ impl TaskDefinition {
             environment: self.environment.iter().map(variable).collect(),
         }
     }
+}
+
+fn hash_of(request: &Value) -> String {
+    let digest = Sha256::digest(request.to_string());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What was registered, in the form of [`TaskDefinition::request`]. A definition that has another form
+/// than ours comes out otherwise, and so counts as another one.
+fn registered(it: &Described) -> Value {
+    let container = |it: &ContainerDefinition| {
+        let ports = it.port_mappings().iter().map(|port| {
+            let protocol = port.protocol().map(TransportProtocol::as_str);
+            json!({
+                "containerPort": port.container_port(),
+                "hostPort": port.host_port(),
+                "protocol": protocol,
+            })
+        });
+        let variables = it.environment().iter();
+        let variables: BTreeMap<_, _> =
+            variables.filter_map(|pair| Some((pair.name()?, pair.value()))).collect();
+        let logs = it.log_configuration().map(|logs| {
+            let options = logs.options().map(|options| options.iter().collect::<BTreeMap<_, _>>());
+            json!({ "logDriver": logs.log_driver().as_str(), "options": options })
+        });
+        json!({
+            "name": it.name(),
+            "image": it.image(),
+            "cpu": it.cpu(),
+            "memory": it.memory(),
+            "essential": it.essential(),
+            "portMappings": ports.collect::<Vec<_>>(),
+            "environment": variables,
+            "logConfiguration": logs,
+        })
+    };
+    let runs_on = it.requires_compatibilities().iter().map(Requires::as_str);
+    json!({
+        "cpu": it.cpu(),
+        "memory": it.memory(),
+        "networkMode": it.network_mode().map(NetworkMode::as_str),
+        "requiresCompatibilities": runs_on.collect::<Vec<_>>(),
+        "executionRoleArn": it.execution_role_arn(),
+        "containerDefinitions": it.container_definitions().iter().map(container).collect::<Vec<_>>(),
+    })
 }
 
 /// What changes from one content to another, field by field; values of the environment stay unsaid.
@@ -394,7 +443,9 @@ fn read(scope: &Scope, revision: &Described, tags: &[Tag]) -> Option<(Owned<Outp
     };
     let hash = tags.iter().find(|tag| Tagged::key(*tag) == TAG_CONTENT).map(Tagged::value);
     let (hash, content) = if active {
-        (hash.map(str::to_owned), Content::read(revision))
+        // Somebody took the tag off: what is registered says it as well.
+        let hash = hash.map_or_else(|| hash_of(&registered(revision)), str::to_owned);
+        (Some(hash), Content::read(revision))
     } else {
         // Nothing can run it any more, whatever is in it.
         (Some("deregistered".into()), None)
@@ -455,7 +506,10 @@ mod tests {
             trust: None,
             boundary: None,
         };
-        (role, log_group::Output { name: "/ecsup/demo/web".into(), retention_days: None })
+        (
+            role,
+            log_group::Output { name: "/ecsup/demo/web".into(), arn: None, retention_days: None },
+        )
     }
 
     fn it(of: &TaskDefinition) -> Output {

@@ -12,7 +12,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, guard_duty_group,
     network_interface, security_group, vpc_endpoint,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, missing};
+use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A VPC as AWS returned it.
@@ -147,6 +147,10 @@ impl Resource for Vpc {
             modify.send().await.doing(attempt).wait_on(&[UNKNOWN])?;
         }
         Ok(Made::Ready(Output { dns_support: Some(true), dns_hostnames: Some(true), ..it.clone() }))
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

@@ -85,7 +85,7 @@ impl Resource for WarmStart {
 }
 
 fn of_group(group: &Owned<auto_scaling_group::Output>) -> Owned<Output> {
-    let owner = Owner { node: NodeName::from(NODE), ..group.owner.clone() };
+    let owner = Owner { node: NodeName::from(NODE), tags: None, ..group.owner.clone() };
     let seen = match &group.seen {
         Seen::Present(it, phase) => Seen::Present(Output::from(it), phase.clone()),
         Seen::Leaving(it, why) => Seen::Leaving(Output::from(it), why.clone()),

@@ -22,6 +22,7 @@ mod neighbours;
 mod partitions;
 mod permissions;
 mod proofs;
+mod reconcile;
 mod recorder;
 mod recorder_tests;
 mod rehearsal;

@@ -252,7 +252,6 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
             }),
         ),
         ("logs", "PutRetentionPolicy", json!({ "logGroupName": insights })),
-        ("logs", "DeleteRetentionPolicy", json!({ "logGroupName": "/ecsup/demo/web" })),
         ("logs", "DeleteLogGroup", json!({ "logGroupName": insights })),
         ("route53", "CreateHostedZone", json!({ "VPC": { "VPCId": "vpc-1" } })),
         ("route53", "AssociateVPCWithHostedZone", json!({ "HostedZoneId": "Z1" })),
@@ -472,6 +471,31 @@ fn a_load_balancer_takes_all_that_its_guide_lists() {
     let group = ["ec2:DescribeInternetGateways", "ec2:DescribeVpcs", "iam:CreateServiceLinkedRole"];
     assert_eq!(taken("CreateTargetGroup", json!({ "Name": "tg-demo" })), group);
     assert_eq!(taken("SetSubnets", json!({})), ["ec2:DescribeSubnets"]);
+}
+
+#[test]
+fn only_what_is_the_stacks_already_is_tagged_anew() {
+    let policy = printed(Pattern::value_variants(), &Part::ALL, Some("demo"));
+    let tags = json!([{ "Key": "team", "Value": "a" }]);
+    let balancer = arn("elasticloadbalancing", "loadbalancer/app/lb-demo/1");
+    let cluster = arn("ecs", "cluster/cluster-demo");
+    let calls = [
+        ("ec2", "CreateTags", json!({ "Resources": ["vpc-1"], "Tags": tags })),
+        ("elasticloadbalancing", "AddTags", json!({ "ResourceArns": [balancer], "Tags": tags })),
+        (
+            "ecs",
+            "TagResource",
+            json!({ "resourceArn": cluster, "tags": [{ "key": "team", "value": "a" }] }),
+        ),
+    ];
+    let (demo, other) = (view("demo"), view("other"));
+    let untagged = View { things: things(&Tags::new()), ..view("demo") };
+    for call in calls {
+        let refused = |view: &View| refused(&policy, &required(view, &call), true).is_some();
+        assert!(!refused(&demo), "{call:?}");
+        assert!(refused(&other), "{call:?} of another stack");
+        assert!(refused(&untagged), "{call:?} of nobody");
+    }
 }
 
 #[test]

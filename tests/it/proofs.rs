@@ -486,7 +486,6 @@ fn the_printed_policy_is_enough_for_every_lifecycle() {
         "ecs:ListTasks",
         "ecs:UpdateCapacityProvider",
         "ecs:UpdateCluster",
-        "elasticloadbalancing:DeleteListener",
         "elasticloadbalancing:ModifyListener",
         "elasticloadbalancing:ModifyTargetGroup",
         "elasticloadbalancing:SetSecurityGroups",
@@ -494,7 +493,6 @@ fn the_printed_policy_is_enough_for_every_lifecycle() {
         "iam:DeleteRolePolicy",
         "iam:ListInstanceProfilesForRole",
         "iam:UpdateAssumeRolePolicy",
-        "logs:DeleteRetentionPolicy",
         "route53:AssociateVPCWithHostedZone",
         "ssm:GetParameters",
     ];

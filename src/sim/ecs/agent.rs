@@ -116,7 +116,21 @@ pub(super) fn is_reachable(world: &World, instance: &ContainerInstance) -> bool 
 /// Whether ECS takes the agent of a container instance for connected: it takes silence of a minute
 /// for it to be told.
 pub(super) fn is_connected(world: &World, instance: &ContainerInstance) -> bool {
-    world.now.saturating_sub(instance.contact) < SILENCE || is_reachable(world, instance)
+    let heard = world.now.saturating_sub(instance.contact) < SILENCE;
+    (heard || is_reachable(world, instance)) && !connects_anew(world, instance)
+}
+
+/// Whether an agent connects anew just now, which it does several times an hour as part of its normal
+/// operation (ECS guide, "Amazon ECS events"). Its tasks run on meanwhile, and it makes up for what it
+/// has missed.
+fn connects_anew(world: &World, instance: &ContainerInstance) -> bool {
+    /// Seconds in which it happens once.
+    const EVERY: u64 = 15 * 60;
+    let age = world.now.saturating_sub(instance.registered).as_secs();
+    let key = nth(&instance.key, age / EVERY);
+    let since = world.dice.delay("agent.reconnect", &key, 30.0..=800.0).as_secs();
+    let lasts = world.dice.delay("agent.reconnect.lasts", &key, 2.0..=30.0).as_secs();
+    (since..since + lasts).contains(&(age % EVERY))
 }
 
 fn heartbeat(world: &mut World, id: &str) {

@@ -241,7 +241,7 @@ pub(super) fn describe_capacity_providers(world: &mut World, input: &Value) -> A
         let living = world.ecs.providers.values().filter(|it| it.status != "INACTIVE");
         let all = FARGATE.iter().map(|name| fargate(name));
         let all = all.chain(living.map(|it| describe(it, tags))).collect();
-        return page(input, "capacityProviders", all, 100);
+        return page(input, "capacityProviders", all, PAGE);
     }
     if names.len() > 100 {
         return Err(super::invalid("Capacity providers cannot have more than 100 elements."));
@@ -257,8 +257,13 @@ pub(super) fn describe_capacity_providers(world: &mut World, input: &Value) -> A
             }
         }
     }
-    Ok(json!({ "capacityProviders": found, "failures": failures }))
+    let mut answer = page(input, "capacityProviders", found, PAGE)?;
+    answer["failures"] = failures.into();
+    Ok(answer)
 }
+
+/// How many providers an answer has at most, also when more are named (API).
+const PAGE: usize = 10;
 
 /// `DeleteCapacityProvider`: answers 200 also when ECS refuses.
 pub(super) fn delete_capacity_provider(world: &mut World, input: &Value) -> Answer {

@@ -1,0 +1,478 @@
+//! A stack that is not as it was left: something surplus, something twice, something changed by hand.
+//! Deploy makes it right without touching more than that, or says why it does not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::sim::cloud::Cloud;
+use ecsup::sim::fields::Tags;
+use ecsup::sim::policy::Policy;
+use ecsup::sim::scenario::Scenario;
+use ecsup::sim::world::World;
+use serde_json::json;
+
+const WORKER: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
+const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];
+
+/// After this time AWS shows everywhere what was made.
+const SHOWN: Duration = Duration::from_secs(30);
+
+/// All that a person sees of a command, without colours.
+fn shown(played: &Played) -> String {
+    let all = [played.said(), played.recording.out.join("\n")].join("\n");
+    let mut parts = all.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let plain = parts.filter_map(|part| Some(part.split_once('m')?.1));
+    plain.fold(first, |text, part| text + part)
+}
+
+fn stage(seed: u64) -> Stage {
+    Stage { cloud: Cloud::new(seed, Scenario::default()) }
+}
+
+/// Plays a command that has to succeed, in a simulator without defects.
+async fn done<W: AsRef<str>>(stage: &Stage, words: &[W]) -> Played {
+    let played = stage.play(words).await;
+    assert_eq!(played.exit, Exit::Done, "{}", played.said());
+    assert_eq!(stage.cloud.defects(), [""; 0]);
+    played
+}
+
+#[test]
+fn a_service_goes_without_harm_to_the_cluster_that_stays() {
+    // Whenever it is looked, the agents are just connecting anew.
+    let always = [("agent.reconnect", 0.0..=0.0), ("agent.reconnect.lasts", 900.0..=900.0)];
+    let delays = always.map(|(label, range)| (label.to_owned(), range)).into();
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, Scenario { delays, ..Scenario::default() }) };
+        done(&stage, &WORKER).await;
+        let renamed = done(&stage, &[&WORKER[..], &["--service", "renamed"]].concat()).await;
+        let changes = renamed.changes();
+        assert!(changes.contains(&"DeleteService"), "{changes:?}");
+        let harm = ["DeregisterContainerInstance", "ModifyTargetGroupAttributes"];
+        let harmed: Vec<_> = changes.iter().filter(|it| harm.contains(it)).collect();
+        // The new service's own target group gets its delay.
+        assert_eq!(harmed, [&"ModifyTargetGroupAttributes"]);
+        let destroyed = done(&stage, &["destroy", "--yes", "internal-worker"]).await;
+        assert!(destroyed.changes().contains(&"DeregisterContainerInstance"));
+    });
+}
+
+#[test]
+fn enhanced_container_insights_stay() {
+    use aws_sdk_ecs::types::{ClusterSetting, ClusterSettingName};
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        done(&stage, &FARGATE).await;
+        let ecs = aws_sdk_ecs::Client::new(&stage.cloud.config("us-east-1"));
+        let enhanced =
+            ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value("enhanced");
+        let update = ecs.update_cluster().cluster("cluster-fargate-api");
+        update.settings(enhanced.build()).send().await.unwrap();
+        let again = done(&stage, &FARGATE).await;
+        assert_eq!(again.changes(), [""; 0], "{}", again.said());
+    });
+}
+
+#[test]
+fn providers_are_found_on_every_page() {
+    use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
+    use aws_sdk_ec2::types::RequestLaunchTemplateData;
+    use aws_sdk_ecs::types::{AutoScalingGroupProvider, Tag};
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        let config = stage.cloud.config("us-east-1");
+        let ec2 = aws_sdk_ec2::Client::new(&config);
+        let scaling = aws_sdk_autoscaling::Client::new(&config);
+        let ecs = aws_sdk_ecs::Client::new(&config);
+        let vpc = ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.unwrap().vpc.unwrap();
+        tokio::time::sleep(SHOWN).await;
+        let subnet = ec2.create_subnet().vpc_id(vpc.vpc_id.unwrap()).cidr_block("10.9.0.0/24");
+        let subnet = subnet.send().await.unwrap().subnet.unwrap().subnet_id.unwrap();
+        tokio::time::sleep(SHOWN).await;
+        let image = RequestLaunchTemplateData::builder().image_id("ami-0ec5000000000a001");
+        let image = image.instance_type(aws_sdk_ec2::types::InstanceType::C5Xlarge).build();
+        let template = ec2.create_launch_template().launch_template_name("by-hand");
+        template.launch_template_data(image).send().await.unwrap();
+        tokio::time::sleep(SHOWN).await;
+        let template = LaunchTemplateSpecification::builder().launch_template_name("by-hand");
+        for number in 10..21 {
+            let group = format!("by-hand-{number}");
+            let create = scaling.create_auto_scaling_group().auto_scaling_group_name(&group);
+            let create = create.min_size(0).max_size(0).vpc_zone_identifier(&subnet);
+            create.launch_template(template.clone().build()).send().await.unwrap();
+            let groups = scaling.describe_auto_scaling_groups().auto_scaling_group_names(&group);
+            let groups = groups.send().await.unwrap();
+            let arn = groups.auto_scaling_groups()[0].auto_scaling_group_arn().unwrap();
+            let stack = format!("s{number}");
+            let tags = |node: &str| {
+                let tags = [("stack", &*stack), ("node", node), ("region", "us-east-1")];
+                let tag = |(key, value)| Tag::builder().key(format!("ecsup:{key}")).value(value);
+                Some(tags.map(|it| tag(it).build()).to_vec())
+            };
+            let provider = AutoScalingGroupProvider::builder().auto_scaling_group_arn(arn).build();
+            let create = ecs.create_capacity_provider().name(format!("cp-{stack}"));
+            let create = create.auto_scaling_group_provider(provider.unwrap());
+            create.set_tags(tags("capacity-provider")).send().await.unwrap();
+            let create = ecs.create_cluster().cluster_name(format!("cluster-{stack}"));
+            create.set_tags(tags("cluster")).send().await.unwrap();
+        }
+        let listed = shown(&done(&stage, &["list"]).await);
+        let both = listed.lines().filter(|line| line.contains("2 resources"));
+        assert_eq!(both.count(), 11, "{listed}");
+    });
+}
+
+/// What inherits tags from a thing that has them, when it starts.
+const INHERITING: [&str; 7] = [
+    "container-instance",
+    "instance",
+    "network-interface",
+    "parameter",
+    "task",
+    "task-definition",
+    "volume",
+];
+
+/// Kind, id and tags of everything in the stack that has a node of its own.
+fn nodes(stage: &Stage) -> Vec<(String, String, Tags)> {
+    let all = stage.cloud.world(World::tagged).into_iter();
+    all.filter(|(kind, _, tags)| {
+        !INHERITING.contains(&kind.as_str()) && tags.contains_key("ecsup:node")
+    })
+    .collect()
+}
+
+/// Id and tags of the thing that is a node's.
+fn of_node(stage: &Stage, kind: &str, node: &str) -> (String, Tags) {
+    let is_it = |(other, _, tags): &(String, String, Tags)| {
+        other == kind && tags.get("ecsup:node").is_some_and(|it| it == node)
+    };
+    let (_, id, tags) = nodes(stage).into_iter().find(is_it).expect("the node is there");
+    (id, tags)
+}
+
+/// What has come and gone since, but locks.
+fn changed_ids(stage: &Stage, before: &BTreeSet<String>) -> Vec<String> {
+    let now = stage.cloud.world(World::ids);
+    let changed = now.symmetric_difference(before).filter(|id| !id.contains("/lock/"));
+    changed.cloned().collect()
+}
+
+fn ec2(stage: &Stage) -> aws_sdk_ec2::Client {
+    aws_sdk_ec2::Client::new(&stage.cloud.config("us-east-1"))
+}
+
+#[test]
+fn a_changed_tag_is_a_change_on_everything_and_no_other_tag_is_touched() {
+    for flags in [WORKER, FARGATE] {
+        in_virtual_time(1, async || {
+            let stage = stage(1);
+            let policy = crate::proofs::printed_policy(&stage, &flags[2..]).await;
+            stage.cloud.set_policy(Policy::parse(&policy).unwrap());
+            done(&stage, &[&flags[..], &["--tag", "team=a", "--tag", "Stage=x"]].concat()).await;
+            let (vpc, _) = of_node(&stage, "vpc", "vpc");
+            let ours = nodes(&stage);
+            let tag = aws_sdk_ec2::types::Tag::builder().key("owner").value("jane").build();
+            stage.cloud.set_policy(Policy::parse(EVERYTHING).unwrap());
+            ec2(&stage).create_tags().resources(&vpc).tags(tag).send().await.unwrap();
+            stage.cloud.set_policy(Policy::parse(&policy).unwrap());
+
+            let more = ["--tag", "team=b", "--tag", "a=1", "--tag", "b=2", "--tag", "c=3"];
+            let changed = [&flags[..], &more].concat();
+            let plan = [&["plan", "--exit-code"], &changed[2..]].concat();
+            let planned = stage.play(&plan).await;
+            assert_eq!(planned.exit, Exit::ChangesPending, "{}", planned.said());
+            assert!(shown(&planned).contains("VPC: tag a: none (wanted 1)"), "{}", shown(&planned));
+            done(&stage, &changed).await;
+            for (kind, id, before) in ours {
+                let (_, now) = of_node(&stage, &kind, &before["ecsup:node"]);
+                assert_eq!(now["team"], "b", "{kind} {id}");
+                // A hosted zone takes ten tags, of which six are ours.
+                assert_eq!(now.contains_key("c"), kind != "hosted-zone", "{kind} {id}: {now:?}");
+                let is_new = |key: &str| ["team", "a", "b", "c", "owner"].contains(&key);
+                let others = |tags: &Tags| -> Tags {
+                    let all = tags.clone().into_iter();
+                    all.filter(|(key, _)| !is_new(key) && key != "Stage").collect()
+                };
+                assert_eq!(others(&before), others(&now), "{kind} {id}");
+            }
+            assert_eq!(of_node(&stage, "vpc", "vpc").1["owner"], "jane");
+            for same in [&changed, &flags.to_vec()] {
+                let again = done(&stage, same).await;
+                assert_eq!(again.changes(), [""; 0], "{}", again.said());
+            }
+        });
+    }
+}
+
+const EVERYTHING: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
+
+#[test]
+fn a_task_definition_without_its_hash_is_compared_by_its_content() {
+    for flags in [WORKER, FARGATE] {
+        in_virtual_time(1, async || {
+            let stage = stage(1);
+            let with = [&flags[..], &["--env", "A=1", "--env", "B=x=y"]].concat();
+            done(&stage, &with).await;
+            let ecs = aws_sdk_ecs::Client::new(&stage.cloud.config("us-east-1"));
+            let listed = ecs.list_task_definitions().send().await.unwrap();
+            let untag = ecs.untag_resource().resource_arn(&listed.task_definition_arns()[0]);
+            untag.tag_keys("ecsup:content").send().await.unwrap();
+            let again = done(&stage, &with).await;
+            assert_eq!(again.changes(), [""; 0], "{}", again.said());
+            let other = done(&stage, &[&flags[..], &["--env", "A=2"]].concat()).await;
+            assert!(other.changes().contains(&"RegisterTaskDefinition"), "{}", other.said());
+        });
+    }
+}
+
+/// Makes a second one of each kind that AWS makes twice, with the whole identity of the first one.
+async fn make_second_ones(stage: &Stage) {
+    use aws_sdk_ec2::types::{DomainType, ResourceType, Tag, TagSpecification};
+    let ec2 = ec2(stage);
+    let (vpc, _) = of_node(stage, "vpc", "vpc");
+    let (subnet, _) = of_node(stage, "subnet", "subnet/public-1");
+    let like = |kind: ResourceType, node: &str| {
+        let (_, tags) = of_node(stage, kind.as_str(), node);
+        let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value));
+        let tags = tags.map(aws_sdk_ec2::types::builders::TagBuilder::build).collect();
+        TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+    };
+    let second = ec2.create_vpc().cidr_block("10.0.0.0/16");
+    let second = second.tag_specifications(like(ResourceType::Vpc, "vpc")).send().await.unwrap();
+    let second = second.vpc.unwrap().vpc_id.unwrap();
+    tokio::time::sleep(SHOWN).await;
+    let gateway = like(ResourceType::InternetGateway, "internet-gateway");
+    ec2.create_internet_gateway().tag_specifications(gateway).send().await.unwrap();
+    for node in ["route-table/public", "route-table/private-1"] {
+        let table = ec2.create_route_table().vpc_id(&vpc);
+        let table = table.tag_specifications(like(ResourceType::RouteTable, node));
+        table.send().await.unwrap();
+    }
+    let range = ec2.create_subnet().vpc_id(second).cidr_block("10.0.250.0/24");
+    let range = range.tag_specifications(like(ResourceType::Subnet, "subnet/private-1"));
+    range.send().await.unwrap();
+    let group = like(ResourceType::SecurityGroup, "security-group/service");
+    let second = ec2.create_security_group().group_name("second").description("second");
+    second.vpc_id(&vpc).tag_specifications(group).send().await.unwrap();
+    let address = like(ResourceType::ElasticIp, "elastic-ip/1");
+    let address = ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(address);
+    let address = address.send().await.unwrap().allocation_id.unwrap();
+    tokio::time::sleep(SHOWN).await;
+    let gateway = ec2.create_nat_gateway().allocation_id(address).subnet_id(subnet);
+    let gateway = gateway.tag_specifications(like(ResourceType::Natgateway, "nat/1"));
+    gateway.send().await.unwrap();
+    // Until it is available.
+    tokio::time::sleep(Duration::from_mins(5)).await;
+}
+
+#[test]
+fn of_two_things_of_one_node_the_one_in_use_is_kept() {
+    // Which id is the smaller one is chance.
+    for seed in 0..6 {
+        in_virtual_time(seed, async || {
+            let stage = stage(seed);
+            done(&stage, &WORKER).await;
+            let before = stage.cloud.world(World::ids);
+            make_second_ones(&stage).await;
+            let second_ones = stage.cloud.world(World::ids).len() - before.len();
+
+            let planned = stage.play(&[&["plan", "--exit-code"], &WORKER[2..]].concat()).await;
+            assert_eq!(planned.exit, Exit::ChangesPending, "{}", planned.said());
+            let said = shown(&planned);
+            assert_eq!(said.matches(" is a second one: ").count(), 8, "{said}");
+            let deployed = done(&stage, &WORKER).await;
+            assert_eq!(changed_ids(&stage, &before), [""; 0], "of {second_ones}");
+            let changes = deployed.changes().into_iter();
+            let others: Vec<_> = changes.filter(|it| !OF_REMOVAL.contains(it)).collect();
+            assert_eq!(others, [""; 0], "{}", deployed.said());
+            // Asked once more, one may have gone just now.
+            let is_wrong = |code: &&str| !code.ends_with("NotFound");
+            let codes = deployed.calls.iter().filter_map(|call| call.refused.as_deref());
+            assert_eq!(codes.filter(is_wrong).collect::<Vec<_>>(), [""; 0]);
+            let again = done(&stage, &WORKER).await;
+            assert_eq!(again.changes(), [""; 0], "{}", again.said());
+        });
+    }
+}
+
+const OF_REMOVAL: [&str; 10] = [
+    "DeleteInternetGateway",
+    "DeleteNatGateway",
+    "DeleteParameters",
+    "DeleteRouteTable",
+    "DeleteSecurityGroup",
+    "DeleteSubnet",
+    "DeleteVpc",
+    "DescribeNatGateways",
+    "PutParameter",
+    "ReleaseAddress",
+];
+
+#[test]
+fn listeners_that_are_not_asked_for_go_and_a_receipt_names_them() {
+    use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum, Tag};
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        done(&stage, &FARGATE).await;
+        let before = stage.cloud.world(World::ids);
+        let elb = aws_sdk_elasticloadbalancingv2::Client::new(&stage.cloud.config("us-east-1"));
+        let (balancer, _) = of_node(&stage, "load-balancer", "load-balancer");
+        let (group, _) = of_node(&stage, "target-group", "target-group/web");
+        let (_, tags) = of_node(&stage, "listener", "listener/80");
+        for (port, node) in [(8080, "listener/80"), (8081, "listener/8081")] {
+            let tags = tags.iter().map(|(key, value)| {
+                let value = if key == "ecsup:node" { node } else { value };
+                Tag::builder().key(key).value(value).build()
+            });
+            let to = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(&group);
+            let create = elb.create_listener().load_balancer_arn(&balancer).port(port);
+            let create = create.protocol(ProtocolEnum::Http).default_actions(to.build());
+            create.set_tags(Some(tags.collect())).send().await.unwrap();
+        }
+        tokio::time::sleep(SHOWN).await;
+        let deployed = done(&stage, &FARGATE).await;
+        let changes = deployed.changes();
+        assert_eq!(changes.iter().filter(|it| **it == "DeleteListener").count(), 2, "{changes:?}");
+        assert_eq!(changed_ids(&stage, &before), [""; 0]);
+        let destroyed = done(&stage, &["destroy", "--yes", "fargate-api"]).await;
+        assert!(shown(&destroyed).contains("removed  listener/80 "), "{}", shown(&destroyed));
+    });
+}
+
+#[test]
+fn a_provider_whose_group_is_gone_is_made_again_with_what_holds_it() {
+    for seed in 0..3 {
+        in_virtual_time(seed, async || {
+            let stage = stage(seed);
+            done(&stage, &WORKER).await;
+            let scaling = aws_sdk_autoscaling::Client::new(&stage.cloud.config("us-east-1"));
+            let delete = scaling.delete_auto_scaling_group().force_delete(true);
+            delete.auto_scaling_group_name("asg-internal-worker").send().await.unwrap();
+            tokio::time::sleep(Duration::from_mins(6)).await;
+            let planned = stage.play(&[&["plan", "--exit-code"], &WORKER[2..]].concat()).await;
+            assert_eq!(planned.exit, Exit::ChangesPending, "{}", planned.said());
+            let plan = shown(&planned);
+            let lines = plan.lines().filter(|line| line.contains("  remake"));
+            let remade: Vec<_> = lines.filter_map(|it| it.split_whitespace().nth(1)).collect();
+            let chain = ["capacity-provider", "capacity-provider-association", "service/worker"];
+            assert_eq!(remade, chain, "{plan}");
+            let deployed = done(&stage, &WORKER).await;
+            assert!(deployed.took < Duration::from_mins(6), "it took {:?}", deployed.took);
+            let again = done(&stage, &WORKER).await;
+            assert_eq!(again.changes(), [""; 0], "{}", again.said());
+            done(&stage, &["destroy", "--yes", "internal-worker"]).await;
+        });
+    }
+}
+
+/// Things that can lose their tags: their kind in the simulated world, and their node.
+const FORGETFUL: [(&str, &str); 9] = [
+    ("vpc", "vpc"),
+    ("internet-gateway", "internet-gateway"),
+    ("subnet", "subnet/private-1"),
+    ("security-group", "security-group/service"),
+    ("elastic-ip", "elastic-ip/1"),
+    ("cluster", "cluster"),
+    ("load-balancer", "load-balancer"),
+    ("target-group", "target-group/web"),
+    ("role", "role/execution"),
+];
+
+/// Takes tags off a thing behind everybody's back.
+fn take_off(stage: &Stage, kind: &str, id: &str, tags: &Tags) {
+    let keys: Vec<_> = tags.keys().collect();
+    let list: Vec<_> = keys.iter().map(|key| json!({ "Key": key })).collect();
+    let cluster = "arn:aws:ecs:us-east-1:123456789012:cluster/cluster-fargate-api";
+    let role = id.rsplit('/').next();
+    let answer = stage.cloud.world(|world| match kind {
+        "cluster" => {
+            let input = json!({ "resourceArn": cluster, "tagKeys": keys });
+            ecsup::sim::ecs::answer(world, "UntagResource", &input)
+        }
+        "load-balancer" | "target-group" => {
+            let input = json!({ "ResourceArns": [id], "TagKeys": keys });
+            ecsup::sim::elb::answer(world, "RemoveTags", &input)
+        }
+        "role" => {
+            let input = json!({ "RoleName": role, "TagKeys": keys });
+            ecsup::sim::iam::answer(world, "UntagRole", &input)
+        }
+        _ => {
+            let input = json!({ "Resources": [id], "Tags": list });
+            ecsup::sim::ec2::answer(world, "DeleteTags", &input)
+        }
+    });
+    answer.unwrap();
+}
+
+#[test]
+fn what_lost_a_part_of_its_identity_stops_a_deploy() {
+    for (kind, node) in FORGETFUL {
+        in_virtual_time(1, async || {
+            let stage = stage(1);
+            done(&stage, &FARGATE).await;
+            let (id, mut lost) = of_node(&stage, kind, node);
+            lost.retain(|key, _| ["ecsup:stack", "ecsup:node"].contains(&key.as_str()));
+            take_off(&stage, kind, &id, &lost);
+
+            let there = stage.cloud.world(World::ids);
+            for verb in [&["plan"][..], &["deploy", "--yes"]] {
+                let played = stage.play(&[verb, &FARGATE[2..]].concat()).await;
+                assert_eq!(played.exit, Exit::Refused, "{node}: {}", shown(&played));
+                assert!(shown(&played).contains("  unsure"), "{node}: {}", shown(&played));
+                assert_eq!(played.changes(), [""; 0], "{node}");
+            }
+            assert_eq!(stage.cloud.world(World::ids), there);
+        });
+    }
+}
+
+#[test]
+fn a_vpc_without_our_tags_is_known_by_what_is_in_it_and_never_destroyed() {
+    for all_of_them in [false, true] {
+        in_virtual_time(1, async || {
+            let stage = stage(1);
+            let before = stage.cloud.world(World::ids);
+            done(&stage, &FARGATE).await;
+            let (vpc, mut tags) = of_node(&stage, "vpc", "vpc");
+            tags.retain(|key, _| all_of_them || ["ecsup:stack", "ecsup:node"].contains(&&**key));
+            take_off(&stage, "vpc", &vpc, &tags);
+            let refused = stage.play(&FARGATE).await;
+            assert_eq!(refused.exit, Exit::Refused, "{}", shown(&refused));
+            assert!(shown(&refused).contains(&vpc), "{}", shown(&refused));
+
+            let destroy = ["destroy", "--yes", "fargate-api"];
+            let destroyed = stage.play(&destroy).await;
+            assert_eq!(destroyed.exit, Exit::DestroyIncomplete, "{}", shown(&destroyed));
+            assert!(shown(&destroyed).contains(&vpc), "{}", shown(&destroyed));
+            assert!(!shown(&destroyed).contains("0 left"), "{}", shown(&destroyed));
+            let mut left = stage.cloud.world(World::ids);
+            left.retain(|id| !before.contains(id) && !id.contains("/aws-service-role/"));
+            assert!(left.iter().any(|id| id.contains(&vpc)), "{left:?}");
+            let named = stage.play(&destroy).await;
+            // Without any tag and with nothing of ours in it, it is anybody's.
+            let exit = if all_of_them { Exit::Done } else { Exit::DestroyIncomplete };
+            assert_eq!(named.exit, exit, "{}", shown(&named));
+        });
+    }
+}
+
+#[test]
+fn every_node_that_may_lose_its_tags_is_known_by_its_name() {
+    for flags in [WORKER, FARGATE] {
+        in_virtual_time(1, async || {
+            let stage = stage(1);
+            done(&stage, &flags).await;
+            for (kind, _, tags) in nodes(&stage) {
+                let beginning = tags["ecsup:node"].split('/').next().unwrap_or_default();
+                let goes_along = ["security-group-rule", "listener", "service", "hosted-zone"];
+                let known = ecsup::engine::doubt::NODES.contains(&beginning);
+                assert!(known || goes_along.contains(&&*kind), "{kind} {beginning}");
+            }
+        });
+    }
+}
