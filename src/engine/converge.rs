@@ -258,8 +258,8 @@ impl<'a> Wait<'a> {
     /// cost the next place on the grid.
     async fn until_next_look(&mut self, why: &str, every: Duration) -> Outcome {
         let early = self.patience.early();
-        let beginning = early.into_iter().chain([self.patience.first]);
-        let (due, every) = match beginning.skip(self.pauses as usize).next() {
+        let mut beginning = early.into_iter().chain([self.patience.first]);
+        let (due, every) = match beginning.nth(self.pauses as usize) {
             Some(after) => (self.since + after, Duration::from_secs(1)),
             None => (Instant::now() + every / 2, every),
         };
@@ -317,27 +317,17 @@ pub(super) async fn make<R: Resource>(
                 }
             };
             look_after = Some(run.looks.now());
-            match pick::<R>(&seen, node, state).map(|own| (own, &own.seen)) {
-                Some((own, Seen::Present(_, Phase::Broken(why))))
-                    if R::REMADE_WHEN_BROKEN && state.may_be_remade() =>
-                {
-                    run.tell(node, What::Waiting(format!("{why}: it is removed and made again")));
-                    remove::<R>(run, place, own).await?;
-                    look_after = Some(run.looks.now());
-                    state.remade.set(true);
-                    continue;
-                }
-                // Before dependents take it over: what stands in it could not go any more.
-                Some((own, Seen::Present(it, _)))
-                    if state.may_be_remade() && has_to_be_remade(&resource.drift(it, &needs())) =>
-                {
-                    let why = describe(&resource.drift(it, &needs()));
-                    run.tell(node, What::Waiting(format!("{why}: it is removed and made again")));
-                    remove::<R>(run, place, own).await?;
-                    look_after = Some(run.looks.now());
-                    state.remade.set(true);
-                    continue;
-                }
+            let own = pick::<R>(&seen, node, state);
+            if let Some(own) = own.filter(|_| state.may_be_remade())
+                && let Some(why) = of_no_use(resource, &own.seen, &needs())
+            {
+                run.tell(node, What::Waiting(format!("{why}: it is removed and made again")));
+                remove::<R>(run, place, own).await?;
+                look_after = Some(run.looks.now());
+                state.remade.set(true);
+                continue;
+            }
+            match own.map(|own| (own, &own.seen)) {
                 Some((own, Seen::Present(it, phase))) => {
                     state.saw(own, it, phase);
                     if told {
@@ -407,6 +397,23 @@ pub(super) async fn make<R: Resource>(
             _ => {}
         }
         calls.after(error).await?;
+    }
+}
+
+/// Why something that is there has to be removed and made again, if it does. It is found before
+/// dependents take it over: what stands in it could not go any more.
+fn of_no_use<R: Resource>(
+    resource: &R,
+    seen: &Seen<R::Output>,
+    needs: &R::Needs,
+) -> Option<String> {
+    match seen {
+        Seen::Present(_, Phase::Broken(why)) if R::REMADE_WHEN_BROKEN => Some(why.clone()),
+        Seen::Present(it, _) => {
+            let differences = resource.drift(it, needs);
+            has_to_be_remade(&differences).then(|| describe(&differences))
+        }
+        Seen::Leaving(..) => None,
     }
 }
 

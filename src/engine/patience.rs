@@ -55,7 +55,7 @@ pub fn until_gone(kind: Kind) -> Option<Patience> {
 }
 
 /// From which first look on there is an early one besides.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 impl Patience {
     /// When to look at what usually takes long, in case that it is there at once: then nothing is lost

@@ -127,6 +127,7 @@ fn every_stack_comes_and_goes() {
 
 /// What befalls one run.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a coin that is tossed")]
 struct Fate {
     flags: &'static [&'static str],
     /// What is changed about the flags after a first quiet deploy, if anything.
@@ -228,7 +229,7 @@ async fn play_fate(seed: u64, fate: &Fate, crash: Option<Crash>) -> Result<(), S
     cloud.set_faults(Faults::default());
     match first {
         Some(played) if played.exit == Exit::Done && !fate.in_destroy => {
-            holds(cloud, &wish).await?
+            holds(cloud, &wish).await?;
         }
         Some(played) if played.exit == Exit::Done => {}
         // Whatever came of it says why, and the next ones meet a quiet cloud.

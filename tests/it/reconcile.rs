@@ -242,29 +242,33 @@ async fn make_second_ones(stage: &Stage) {
         TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
     };
     let second = ec2.create_vpc().cidr_block("10.0.0.0/16");
-    let second = second.tag_specifications(like(ResourceType::Vpc, "vpc")).send().await.unwrap();
-    let second = second.vpc.unwrap().vpc_id.unwrap();
+    let second = second
+        .tag_specifications(like(ResourceType::Vpc, "vpc"))
+        .send()
+        .await
+        .expect("made by hand");
+    let second = second.vpc.expect("made by hand").vpc_id.expect("made by hand");
     tokio::time::sleep(SHOWN).await;
     let gateway = like(ResourceType::InternetGateway, "internet-gateway");
-    ec2.create_internet_gateway().tag_specifications(gateway).send().await.unwrap();
+    ec2.create_internet_gateway().tag_specifications(gateway).send().await.expect("made by hand");
     for node in ["route-table/public", "route-table/private-1"] {
         let table = ec2.create_route_table().vpc_id(&vpc);
         let table = table.tag_specifications(like(ResourceType::RouteTable, node));
-        table.send().await.unwrap();
+        table.send().await.expect("made by hand");
     }
     let range = ec2.create_subnet().vpc_id(second).cidr_block("10.0.250.0/24");
     let range = range.tag_specifications(like(ResourceType::Subnet, "subnet/private-1"));
-    range.send().await.unwrap();
+    range.send().await.expect("made by hand");
     let group = like(ResourceType::SecurityGroup, "security-group/service");
     let second = ec2.create_security_group().group_name("second").description("second");
-    second.vpc_id(&vpc).tag_specifications(group).send().await.unwrap();
+    second.vpc_id(&vpc).tag_specifications(group).send().await.expect("made by hand");
     let address = like(ResourceType::ElasticIp, "elastic-ip/1");
     let address = ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(address);
-    let address = address.send().await.unwrap().allocation_id.unwrap();
+    let address = address.send().await.expect("made by hand").allocation_id.expect("made by hand");
     tokio::time::sleep(SHOWN).await;
     let gateway = ec2.create_nat_gateway().allocation_id(address).subnet_id(subnet);
     let gateway = gateway.tag_specifications(like(ResourceType::Natgateway, "nat/1"));
-    gateway.send().await.unwrap();
+    gateway.send().await.expect("made by hand");
     // Until it is available.
     tokio::time::sleep(Duration::from_mins(5)).await;
 }
@@ -406,7 +410,7 @@ fn take_off(stage: &Stage, kind: &str, id: &str, tags: &Tags) {
             ecsup::sim::ec2::answer(world, "DeleteTags", &input)
         }
     });
-    answer.unwrap();
+    answer.expect("made by hand");
 }
 
 #[test]

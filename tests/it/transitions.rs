@@ -71,6 +71,7 @@ pub const CHANGES: &[Change] = &[
     change("more tasks", &["--count", "3"]),
     change("fewer tasks", &["--count", "1"]),
     change("health path", &["--health-path", "/health"]),
+    change("tags", &["--tag", "team=payments", "--tag", "cost-centre=42"]),
     Change { applies: on_instances, ..change("instance type", &["--instance-type", "c5.2xlarge"]) },
     Change {
         applies: on_instances,
