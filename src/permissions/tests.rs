@@ -116,7 +116,6 @@ fn names_are_bounded_as_they_begin() {
         ("cluster/", names.cluster()),
         ("capacity-provider/", names.capacity_provider()),
         ("autoScalingGroupName/", names.auto_scaling_group()),
-        ("task-definition/", names.task_family(&service)),
         ("loadbalancer/app/", names.load_balancer()),
         ("targetgroup/", names.target_group(&service)),
     ] {
