@@ -133,6 +133,9 @@ const NOT_YET: &[&str] = &[
     // Its provider was just associated.
     "InvalidParameterException: The specified capacity provider",
     "InvalidParameterException: not associated with the cluster",
+    // A subnet or the group was just made: ECS quotes EC2.
+    "InvalidParameterException: (ErrorCode: InvalidSubnetID.NotFound)",
+    "InvalidParameterException: (ErrorCode: InvalidGroup.NotFound)",
 ];
 
 impl Resource for Service {

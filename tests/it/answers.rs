@@ -43,6 +43,19 @@ fn a_nat_gateway_waits_for_what_only_it_does_not_know_yet() {
     assert_eq!(codes, ["InvalidElasticIpID.NotFound", "InvalidSubnet"]);
 }
 
+/// Every call that names something new of EC2, whoever's call it is.
+#[test]
+fn what_ec2_hides_for_long_is_waited_for() {
+    for (seed, flags) in (0..).zip(STACKS.iter().cycle().take(2 * STACKS.len())) {
+        let hidden = slow(&[("ec2.visible", 0.0..=25.0)]);
+        let deployed = in_virtual_time(seed, async || {
+            let stage = Stage { cloud: Cloud::new(seed, hidden) };
+            stage.play(&deploy(flags)).await
+        });
+        expect(&deployed, Exit::Done, "deploy").unwrap_or_else(|why| panic!("{flags:?}: {why}"));
+    }
+}
+
 #[test]
 fn a_subnet_is_ready_when_it_is_available() {
     let pending = slow(&[("subnet.pending", 30.0..=30.0), ("ec2.visible", 0.0..=0.0)]);
