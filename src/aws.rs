@@ -14,7 +14,6 @@ use crate::names::{Names, NodeName};
 
 pub mod config;
 pub mod error;
-pub mod partition;
 mod settings;
 pub mod tags;
 

@@ -19,6 +19,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub mod partition;
+
 /// The tag that holds the region: together with [`TAG_STACK`] and [`TAG_NODE`], a thing's identity.
 pub const TAG_REGION: &str = "ecsup:region";
 /// The tag that holds the name of the stack.

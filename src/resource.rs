@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::aws::{Aws, Cx, Error, Owner, Result, Scope, Tagging};
 use crate::names::NodeName;
@@ -231,8 +232,9 @@ pub trait Resource: 'static {
     async fn delete(aws: &Aws, it: &Self::Output) -> Result<()>;
 
     /// Takes out of the way what would hold its removal up for ever, such as instances whose agents
-    /// report no more. Called after each request to remove it, and only when the whole stack goes.
-    async fn forget_lost(_aws: &Aws, _it: &Self::Output) -> Result<()> {
+    /// report no more. Called after each request to remove it, and only when the whole stack goes; its
+    /// removal has been asked for since `asked_for`.
+    async fn forget_lost(_aws: &Aws, _it: &Self::Output, _asked_for: Duration) -> Result<()> {
         Ok(())
     }
 

@@ -19,6 +19,7 @@ pub mod listen;
 pub mod logs;
 pub mod model;
 pub mod oracle;
+pub mod partition;
 pub mod policy;
 pub mod refusal;
 pub mod route53;

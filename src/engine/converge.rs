@@ -669,12 +669,17 @@ pub(super) async fn remove<R: Resource>(
 }
 
 /// Asks AWS once to remove a thing and, when everything goes, takes out of the way what would hold that
-/// up.
-async fn ask<R: Resource>(run: &Run, it: &R::Output, why: Removal) -> Result<(), Error> {
+/// up. It has been asked since `since`.
+async fn ask<R: Resource>(
+    run: &Run,
+    it: &R::Output,
+    why: Removal,
+    since: Instant,
+) -> Result<(), Error> {
     let answer = R::delete(&run.cx.aws, it).await;
     let goes_or_waits = answer.as_ref().err().is_none_or(|it| it.meaning == Meaning::NotYet);
     if why == Removal::Everything && goes_or_waits {
-        R::forget_lost(&run.cx.aws, it).await?;
+        R::forget_lost(&run.cx.aws, it, since.elapsed()).await?;
     }
     answer
 }
@@ -697,7 +702,7 @@ pub(super) async fn ask_to_go<R: Resource>(
     run.tell(node, What::Removing);
     loop {
         run.go_on()?;
-        let answer = ask::<R>(run, it.it(), why).await;
+        let answer = ask::<R>(run, it.it(), why, calls.since).await;
         run.changed_something();
         match answer {
             Ok(()) => return Ok(()),
@@ -790,7 +795,7 @@ pub(super) async fn until_gone<R: Resource>(
             Err(error) => calls.after(error).await?,
         }
         if asked.elapsed() >= patience::BLOCKED {
-            match ask::<R>(run, it.it(), removal).await {
+            match ask::<R>(run, it.it(), removal, wait.since).await {
                 Ok(()) => {}
                 // Denied may mean that it has just gone: the next look says so.
                 Err(error) if error.is_passing() || error.is_denied() => {

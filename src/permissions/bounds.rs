@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::aws::partition;
-use crate::names::{StackName, TAG_STACK};
+use crate::names::{StackName, TAG_STACK, partition};
 
 /// Where a policy applies. `*` stands for a region or account that is not known.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::Part;
 use super::bounds::{Bounds, condition};
-use crate::aws::partition;
 use crate::facts::SERVICE_ROLES;
+use crate::names::partition;
 use crate::resource::{guard_duty_endpoint, role};
 
 /// The statements of the policy, in order. Each is one set of resources and one condition.

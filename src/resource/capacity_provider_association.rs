@@ -3,6 +3,8 @@
 //! It has no tags of its own: it is ours where the cluster is. `PutClusterCapacityProviders` replaces
 //! the whole list, and ECS then works on it for up to a minute.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
 use super::cluster::{self, Attachments, Cluster};
@@ -88,9 +90,9 @@ impl Resource for CapacityProviderAssociation {
         put.gone_is_fine(cluster::GONE).map(drop)
     }
 
-    async fn forget_lost(aws: &Aws, it: &Output) -> Result<()> {
+    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
         // A task counts as running, and its provider as in use, until its agent reports.
-        cluster::forget_disconnected(aws, &it.cluster).await
+        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
     }
 }
 

@@ -4,6 +4,8 @@
 //! tags that come back decide. A deleted cluster stays describable as `INACTIVE` for a while; its
 //! name is free.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::types::{
     Attachment, Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName,
 };
@@ -162,7 +164,7 @@ impl Resource for Cluster {
             .map(drop)
     }
 
-    async fn forget_lost(aws: &Aws, it: &Output) -> Result<()> {
+    async fn forget_lost(aws: &Aws, it: &Output, _asked_for: Duration) -> Result<()> {
         // An instance whose agent lost its connection before it was terminated stays registered for
         // ever, and with it the cluster could never be deleted.
         for instance in container_instances(aws, &it.name).await? {
@@ -264,9 +266,17 @@ async fn container_instances(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     Ok(all.unwrap_or_default())
 }
 
-/// Takes the instances whose agent has lost its connection out of a cluster. Nobody else would report
-/// that their tasks have stopped, and a service being deleted would be draining for ever.
-pub async fn forget_disconnected(aws: &Aws, cluster: &str) -> Result<()> {
+/// For how long an agent may be disconnected that only connects anew, which it does several times an
+/// hour (ECS guide, "Amazon ECS events"): a default, not a contract.
+const CONNECTS_ANEW: Duration = Duration::from_secs(30);
+
+/// Takes the instances whose agent has lost its connection out of a cluster, when something has been
+/// waiting for them for longer than an agent takes that only connects anew. Nobody else would report that
+/// their tasks have stopped, and a service being deleted would be draining for ever.
+pub async fn forget_disconnected(aws: &Aws, cluster: &str, waited: Duration) -> Result<()> {
+    if waited < CONNECTS_ANEW {
+        return Ok(());
+    }
     /// As many as `DescribeContainerInstances` takes.
     const BATCH: usize = 100;
     for batch in container_instances(aws, cluster).await?.chunks(BATCH) {

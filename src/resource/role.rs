@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::id::RoleArn;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen};
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing, partition};
-use crate::names::{Names, NodeName};
+use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
+use crate::names::{Names, NodeName, partition};
 
 /// A role as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]

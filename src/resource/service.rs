@@ -5,6 +5,7 @@
 //! a lost answer is looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentCircuitBreaker,
@@ -430,8 +431,8 @@ impl Resource for Service {
             .map(drop)
     }
 
-    async fn forget_lost(aws: &Aws, it: &Output) -> Result<()> {
-        cluster::forget_disconnected(aws, &it.cluster).await
+    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
+        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
     }
 }
 

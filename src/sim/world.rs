@@ -12,7 +12,7 @@ use super::dice::Dice;
 use super::fields::Tags;
 use super::scenario::Scenario;
 use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm};
-use crate::aws::partition;
+use crate::sim::partition;
 
 /// The account that every world has.
 pub const ACCOUNT: &str = "123456789012";

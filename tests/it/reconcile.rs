@@ -56,6 +56,27 @@ fn a_service_goes_without_harm_to_the_cluster_that_stays() {
         // The new service's own target group gets its delay.
         assert_eq!(harmed, [&"ModifyTargetGroupAttributes"]);
         let destroyed = done(&stage, &["destroy", "--yes", "internal-worker"]).await;
+        assert!(!destroyed.changes().contains(&"DeregisterContainerInstance"));
+    });
+}
+
+#[test]
+fn agents_that_report_no_more_are_forgotten_when_everything_goes() {
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        done(&stage, &WORKER).await;
+        // Without a way out, no agent can tell that its tasks have stopped.
+        let ec2 = aws_sdk_ec2::Client::new(&stage.cloud.config("us-east-1"));
+        let tables = ec2.describe_route_tables().send().await.unwrap();
+        for table in tables.route_tables() {
+            let to_nat = table.routes().iter().any(|route| route.nat_gateway_id().is_some());
+            if let Some(id) = table.route_table_id().filter(|_| to_nat) {
+                let delete = ec2.delete_route().route_table_id(id);
+                delete.destination_cidr_block("0.0.0.0/0").send().await.unwrap();
+            }
+        }
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        let destroyed = done(&stage, &["destroy", "--yes", "internal-worker"]).await;
         assert!(destroyed.changes().contains(&"DeregisterContainerInstance"));
     });
 }

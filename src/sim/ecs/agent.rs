@@ -10,7 +10,7 @@ use super::super::world::{self, World};
 use super::super::{autoscaling, ec2, iam};
 use super::container_instance::{self, ContainerInstance};
 use super::{association, nth, scheduler};
-use crate::aws::partition;
+use crate::sim::partition;
 
 /// How often an agent that cannot register is started again, at the least often.
 const SLOWEST: Duration = Duration::from_secs(15);

@@ -12,7 +12,7 @@ use super::super::world::World;
 use super::super::{ec2, iam};
 use super::page::page;
 use super::{attributes, check_name, interface, invalid, lacks, tags, target, without};
-use crate::aws::partition;
+use crate::sim::partition;
 
 /// Load balancers that an account has room for in a region.
 const QUOTA: usize = 50;

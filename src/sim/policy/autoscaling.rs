@@ -4,7 +4,7 @@ use super::super::fields::{Fields, Tags};
 use super::call::{Call, Required, Tagging, Target, pass, role, short};
 use super::ec2;
 use super::iam::linked_role;
-use crate::aws::partition;
+use crate::sim::partition;
 
 /// What a call of Auto Scaling takes.
 pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::fields::Fields;
 use super::call::{Call, Required, Target, pass, role};
 use super::view::View;
-use crate::aws::partition;
+use crate::sim::partition;
 
 /// What a call of IAM takes.
 pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {

@@ -9,7 +9,7 @@ use super::super::iam::{self, LinkedRole};
 use super::super::world::{ACCOUNT, Tagged, World};
 use super::super::{autoscaling, ec2, ecs, elb, logs, route53, ssm};
 use super::call::{Tagging, Target};
-use crate::aws::partition;
+use crate::sim::partition;
 
 /// Something that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::elb;
 use super::super::world::World;
 use super::record::{At, Record};
-use crate::aws::partition;
+use crate::sim::partition;
 
 /// Why an alias is refused.
 const UNSEEN: &str = "that target was not found";
