@@ -274,11 +274,11 @@ const CONNECTS_ANEW: Duration = Duration::from_secs(30);
 /// waiting for them for longer than an agent takes that only connects anew. Nobody else would report that
 /// their tasks have stopped, and a service being deleted would be draining for ever.
 pub async fn forget_disconnected(aws: &Aws, cluster: &str, waited: Duration) -> Result<()> {
+    /// As many as `DescribeContainerInstances` takes.
+    const BATCH: usize = 100;
     if waited < CONNECTS_ANEW {
         return Ok(());
     }
-    /// As many as `DescribeContainerInstances` takes.
-    const BATCH: usize = 100;
     for batch in container_instances(aws, cluster).await?.chunks(BATCH) {
         let described = aws.ecs.describe_container_instances().cluster(cluster);
         let described = described.set_container_instances(Some(batch.to_vec())).send().await;
