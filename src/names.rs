@@ -21,6 +21,8 @@ use sha2::{Digest, Sha256};
 
 pub mod partition;
 
+/// What the keys of ecsup's own tags begin with.
+pub const TAGS: &str = "ecsup:";
 /// The tag that holds the region: together with [`TAG_STACK`] and [`TAG_NODE`], a thing's identity.
 pub const TAG_REGION: &str = "ecsup:region";
 /// The tag that holds the name of the stack.

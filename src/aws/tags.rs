@@ -83,8 +83,9 @@ impl Scope {
     }
 }
 
-/// Who may own a thing with these tags: its `Name` is one that ecsup gives, no tag says that it is
-/// somebody else's, and its identity is not complete.
+/// Who may own a thing with these tags: its `Name` is one that ecsup gives, another tag is one of ecsup's
+/// as well, none says that it is somebody else's, and its identity is not complete. A `Name` alone is what
+/// anybody may have given.
 fn may_own<T: Tagged>(names: &Names, tags: &[T]) -> Option<Owner> {
     let tags = all(tags);
     let stack = names.stack().as_str();
@@ -92,7 +93,8 @@ fn may_own<T: Tagged>(names: &Names, tags: &[T]) -> Option<Owner> {
     let identity =
         [(names::TAG_STACK, stack), (names::TAG_NODE, node), (names::TAG_REGION, names.region())];
     let is = |(key, value): &(&str, &str)| tags.get(*key).map(|is| is == value);
-    let is_other = identity.iter().any(|one| is(one) == Some(false));
+    let is_named_only = !tags.keys().any(|key| key.starts_with(names::TAGS));
+    let is_other = is_named_only || identity.iter().any(|one| is(one) == Some(false));
     let is_whole = identity.iter().all(|one| is(one) == Some(true));
     (!is_other && !is_whole).then(|| Owner {
         stack: stack.to_owned(),
@@ -326,7 +328,7 @@ mod tests {
         assert_eq!(may_be("demo", &tags), None, "it is surely ours");
         let half = without(&[names::TAG_STACK, names::TAG_NODE]);
         assert_eq!(may_be("demo", &half).as_deref(), Some("vpc"));
-        assert_eq!(may_be("demo", &tags[..1]).as_deref(), Some("vpc"), "only its Name");
+        assert_eq!(may_be("demo", &tags[..1]), None, "only its Name");
         assert_eq!(may_be("demo", &without(&[names::TAG_NAME, names::TAG_NODE])), None);
         assert_eq!(may_be("dem", &half), None);
         let mut elsewhere = half.clone();

@@ -3,7 +3,7 @@
 //! Somebody took them off, and nobody can know whose the thing is now. So it is never touched. But it
 //! is not passed over either: a second VPC beside the first one serves nobody, and a destroy that
 //! leaves one behind may not say that nothing is left. Two signs are left: the `Name` that ecsup gave
-//! it, and things of the stack that are inside it.
+//! it, beside another of its tags, and things of the stack that are inside it.
 
 use super::inventory::{self, AnyKind, Thing};
 use super::looks::Looks;

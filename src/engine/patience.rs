@@ -55,7 +55,7 @@ pub fn until_gone(kind: Kind) -> Option<Patience> {
 }
 
 /// From which first look on there is an early one besides.
-const LONG: Duration = Duration::from_mins(1);
+const LONG: Duration = Duration::from_mins(2);
 
 impl Patience {
     /// When to look at what usually takes long, in case that it is there at once: then nothing is lost
@@ -74,7 +74,7 @@ pub const UNHURRIED: Duration = Duration::from_secs(15);
 /// where nothing slow does, which spares attempts in vain.
 pub fn before_attempt(kind: Kind, attempt: u32) -> Duration {
     let seconds = match kind {
-        Kind::Vpc | Kind::LoadBalancer => attempt.saturating_sub(4).clamp(1, 5),
+        Kind::Vpc | Kind::LoadBalancer | Kind::NatGateway => attempt.saturating_sub(4).clamp(1, 5),
         // A removal waits until the last network interface is gone, and much waits for it.
         Kind::InternetGateway | Kind::SecurityGroup | Kind::GuardDutyGroup | Kind::Subnet => {
             attempt.min(3)

@@ -77,7 +77,7 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
     let nat_gateways: Vec<_> = (0..gateways)
         .map(|index| {
             let address = graph.add(format!("elastic-ip/{}", index + 1), ElasticIp, ());
-            let needs = (address, public[index].clone());
+            let needs = (address, public[index].made());
             // Before the gateway is attached, a NAT gateway is made and then fails.
             graph.add_after(format!("nat/{}", index + 1), NatGateway, needs, &internet_gateway)
         })

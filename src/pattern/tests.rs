@@ -65,7 +65,7 @@ fn fargate_api() {
 fn one_nat_gateway_serves_both_zones() {
     insta::assert_snapshot!(differences(Pattern::InternalWorker, Nat::Single), @r"
     - elastic-ip/2
-    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - auto-scaling-group <- cluster, nat/1 (made), nat/2 (made), launch-template, subnet/private-1, subnet/private-2
     - load-balancer <- nat/1 (made), nat/2 (made), subnet/private-1 (made), subnet/private-2 (made), security-group/load-balancer (made)
@@ -75,7 +75,7 @@ fn one_nat_gateway_serves_both_zones() {
     ");
     insta::assert_snapshot!(differences(Pattern::FargateApi, Nat::Single), @r"
     - elastic-ip/2
-    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
@@ -89,9 +89,9 @@ fn one_nat_gateway_serves_both_zones() {
 fn without_nat_gateways_instances_live_in_the_public_subnets() {
     insta::assert_snapshot!(differences(Pattern::PublicApi, Nat::None), @r"
     - elastic-ip/1
-    - nat/1 <- internet-gateway, elastic-ip/1, subnet/public-1
+    - nat/1 <- internet-gateway, elastic-ip/1, subnet/public-1 (made)
     - elastic-ip/2
-    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
     - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - auto-scaling-group <- cluster, nat/1 (made), nat/2 (made), launch-template, subnet/private-1, subnet/private-2
@@ -109,9 +109,9 @@ fn without_nat_gateways_instances_live_in_the_public_subnets() {
 fn without_nat_gateways_fargate_tasks_live_in_the_public_subnets() {
     insta::assert_snapshot!(differences(Pattern::FargateApi, Nat::None), @r"
     - elastic-ip/1
-    - nat/1 <- internet-gateway, elastic-ip/1, subnet/public-1
+    - nat/1 <- internet-gateway, elastic-ip/1, subnet/public-1 (made)
     - elastic-ip/2
-    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2
+    - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
     - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)

@@ -233,7 +233,7 @@ async fn play_fate(seed: u64, fate: &Fate, crash: Option<Crash>) -> Result<(), S
         }
         Some(played) if played.exit == Exit::Done => {}
         // Whatever came of it says why, and the next ones meet a quiet cloud.
-        Some(played) if !played.said().contains("failed to") => {
+        Some(played) if !played.said().contains("error: ") => {
             return Err(format!("it does not say what failed:\n{}", played.said()));
         }
         Some(_) | None => {}
@@ -287,7 +287,7 @@ fn chaos_never_leaves_a_duplicate_or_a_rest() {
         chaos(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         return;
     }
-    let runs = from_environment("ECSUP_RUNS").unwrap_or(2000);
+    let runs = from_environment("ECSUP_RUNS").unwrap_or(500);
     let failed = on_all_processors(runs, chaos);
     let again = "repeat one with `ECSUP_SEED=… cargo nextest run chaos`";
     assert!(failed.is_empty(), "{}\n{again}", failed.join("\n\n"));
