@@ -482,6 +482,7 @@ fn the_printed_policy_is_enough_for_every_lifecycle() {
         "ec2:ReplaceRoute",
         "ec2:ReplaceRouteTableAssociation",
         "ecs:DeregisterContainerInstance",
+        "ecs:DescribeContainerInstances",
         "ecs:DescribeTasks",
         "ecs:ListClusters",
         "ecs:ListTasks",
