@@ -132,7 +132,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
                 warnings.push(format!("AWS says nothing of the instance type `{name}`"));
                 None
             }
-            Err(Problem::Aws(error)) if lenient(&error) => {
+            Err(Problem::Aws(error)) if error.is_not_offered() => {
                 warnings.push(unknown("look up the instance type", &error));
                 None
             }
@@ -186,7 +186,7 @@ async fn choose_image(
         Some(id) if same_type && now.image.as_ref() == Some(&id) => Ok(id),
         Some(id) => match image::check(aws, &id, kind, kept.as_ref()).await {
             Ok(()) => Ok(id),
-            Err(Problem::Aws(error)) if lenient(&error) => {
+            Err(Problem::Aws(error)) if error.is_not_offered() => {
                 warnings.push(unknown("look up the AMI", &error));
                 Ok(id)
             }
@@ -218,7 +218,7 @@ pub async fn deployment(looks: &Looks, spec: &Spec) -> Result<Option<String>> {
 pub async fn make_service_roles(aws: &Aws, scales: bool) -> Result<Option<String>> {
     let missing = match missing_service_roles(aws, scales).await {
         Ok(missing) => missing,
-        Err(error) if lenient(&error) => {
+        Err(error) if error.is_not_offered() => {
             return Ok(Some(unknown("check the service-linked roles", &error)));
         }
         Err(error) => return Err(error),
@@ -249,10 +249,6 @@ fn is_there_already(error: &Error) -> bool {
 
 fn unknown(what: &str, error: &Error) -> String {
     format!("could not {what}: {}", error.cause)
-}
-
-fn lenient(error: &Error) -> bool {
-    error.is_not_offered()
 }
 
 fn refused(field: &'static str, value: &str, rule: impl Into<String>) -> Problem {

@@ -9,6 +9,7 @@ pub mod autoscaling;
 pub mod buckets;
 pub mod cloud;
 pub mod dice;
+pub mod doubt;
 pub mod ec2;
 pub mod ecs;
 pub mod elb;

@@ -14,7 +14,7 @@ use super::{Cli, Command, Exit, Global, Interrupts, REHEARSED_REGION, report_ref
 use crate::engine::event::duration;
 use crate::sim::cloud::Cloud;
 use crate::sim::listen::listen;
-use crate::sim::scenario::{self, NAMED};
+use crate::sim::scenario::{self, NAMED, Named};
 use crate::sim::world::World;
 use crate::spec::{Capacity, EnvValue, Nat, ServiceFlags, Spec, SpecError};
 use crate::ui::Screen;
@@ -98,20 +98,17 @@ fn of_this_machine(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// Scenarios about EC2 instances, and about NAT gateways: elsewhere they would show the usual world.
-const OF_INSTANCES: &[&str] = &["no-capacity"];
-const OF_GATEWAYS: &[&str] = &["slow-nat"];
-
-/// Why a scenario shows nothing with this stack.
-fn why_not_played(scenario: &str, spec: &Spec) -> Option<SpecError> {
-    let rule = if OF_INSTANCES.contains(&scenario) && spec.capacity == Capacity::Fargate {
+/// Why a scenario shows nothing with this stack: it would be the usual world.
+fn why_not_played(named: &Named, spec: &Spec) -> Option<SpecError> {
+    let scenario = named.scenario();
+    let rule = if scenario.is_of_instances() && spec.capacity == Capacity::Fargate {
         format!("is about EC2 instances, and {} has none", spec.pattern)
-    } else if OF_GATEWAYS.contains(&scenario) && spec.network.nat == Nat::None {
+    } else if scenario.is_of_nat_gateways() && spec.network.nat == Nat::None {
         "is about NAT gateways, and with --nat none there is none".to_owned()
     } else {
         return None;
     };
-    Some(SpecError { field: "--scenario", value: scenario.to_owned(), rule })
+    Some(SpecError { field: "--scenario", value: named.name.to_owned(), rule })
 }
 
 /// One command of the play.
@@ -130,10 +127,10 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
         Err(_) if alone => None,
         Err(errors) => return report_refused(&errors, screen),
     };
-    if let Some(error) = spec.as_ref().and_then(|spec| why_not_played(&args.scenario, spec)) {
+    let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
+    if let Some(error) = spec.as_ref().and_then(|spec| why_not_played(world, spec)) {
         return report_refused(&[error], screen);
     }
-    let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
     fastrand::seed(args.seed);
     tokio::time::pause();
     let stage = Stage { cloud: Cloud::new(args.seed, world.scenario()) };

@@ -24,45 +24,25 @@ pub struct Doubtful {
     pub why: String,
 }
 
-/// The kinds that are looked for. The others go with one of these, or carry no tags.
-const KINDS: [Kind; 16] = [
-    Kind::Vpc,
-    Kind::InternetGateway,
-    Kind::Subnet,
-    Kind::ElasticIp,
-    Kind::NatGateway,
-    Kind::RouteTable,
-    Kind::SecurityGroup,
-    Kind::Role,
-    Kind::InstanceProfile,
-    Kind::LogGroup,
-    Kind::Cluster,
-    Kind::LaunchTemplate,
-    Kind::AutoScalingGroup,
-    Kind::CapacityProvider,
-    Kind::LoadBalancer,
-    Kind::TargetGroup,
-];
-
-/// What the names of nodes of these kinds begin with. Somebody else's thing may be called
-/// `demo/database`.
-pub const NODES: [&str; 16] = [
-    "vpc",
-    "internet-gateway",
-    "subnet",
-    "elastic-ip",
-    "nat",
-    "route-table",
-    "security-group",
-    "role",
-    "instance-profile",
-    "log-group",
-    "cluster",
-    "launch-template",
-    "auto-scaling-group",
-    "capacity-provider",
-    "load-balancer",
-    "target-group",
+/// The kinds that are looked for, and what the names of their nodes begin with: somebody else's VPC may
+/// be called `demo/database`. The other kinds go with one of these, or carry no tags.
+pub const KINDS: [(Kind, &str); 16] = [
+    (Kind::Vpc, "vpc"),
+    (Kind::InternetGateway, "internet-gateway"),
+    (Kind::Subnet, "subnet"),
+    (Kind::ElasticIp, "elastic-ip"),
+    (Kind::NatGateway, "nat"),
+    (Kind::RouteTable, "route-table"),
+    (Kind::SecurityGroup, "security-group"),
+    (Kind::Role, "role"),
+    (Kind::InstanceProfile, "instance-profile"),
+    (Kind::LogGroup, "log-group"),
+    (Kind::Cluster, "cluster"),
+    (Kind::LaunchTemplate, "launch-template"),
+    (Kind::AutoScalingGroup, "auto-scaling-group"),
+    (Kind::CapacityProvider, "capacity-provider"),
+    (Kind::LoadBalancer, "load-balancer"),
+    (Kind::TargetGroup, "target-group"),
 ];
 
 /// Looks for things of such kinds that are named like the stack's and do not carry its whole identity.
@@ -73,9 +53,12 @@ pub(super) async fn look(
     such: impl Fn(Kind) -> bool,
 ) -> Result<Vec<Doubtful>> {
     let looks = Looks::new(aws.clone(), Scope::Like(names.clone()));
-    let such = |kind: Kind| KINDS.contains(&kind) && such(kind);
+    let such = |kind: Kind| KINDS.iter().any(|(known, _)| *known == kind) && such(kind);
     let mut found = inventory::of_such(kinds, &looks, such).await?;
-    found.retain(|it| NODES.contains(&it.name().as_str().split('/').next().unwrap_or_default()));
+    found.retain(|it| {
+        let beginning = it.name().as_str().split('/').next().unwrap_or_default();
+        KINDS.iter().any(|(_, known)| *known == beginning)
+    });
     let doubtful = |it: &Box<dyn Thing>| Doubtful {
         node: Some(it.name().clone()),
         kind: it.kind(),

@@ -1,6 +1,6 @@
 //! Which machine image a new launch template gets.
 
-use super::{Problem, lenient, refused};
+use super::{Problem, refused};
 use crate::aws::{Aws, Doing};
 use crate::capacity::{self, InstanceType};
 
@@ -20,7 +20,7 @@ pub(super) async fn newest(aws: &Aws, kind: &InstanceType) -> Result<String, Pro
             "",
             format!("there is no parameter {name} here: name an AMI for `{}`", kind.name),
         )),
-        Err(error) if lenient(&error) => {
+        Err(error) if error.is_not_offered() => {
             Err(refused("--ami", "", format!("the newest cannot be looked up ({error}): name one")))
         }
         Err(error) => Err(error.into()),

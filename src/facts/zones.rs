@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, LocationType};
 
-use super::{Problem, lenient, optional, refused, unknown};
+use super::{Problem, optional, refused, unknown};
 use crate::aws::{Aws, Doing, Result};
 use crate::engine::looks::Looks;
 use crate::resource::Owned;
@@ -114,7 +114,7 @@ pub(super) async fn choose(
     let mut warnings = Vec::new();
     let offered = match offered {
         Ok(offered) => offered,
-        Err(error) if lenient(&error) => {
+        Err(error) if error.is_not_offered() => {
             warnings.push(unknown("check where the instance type is offered", &error));
             None
         }

@@ -60,6 +60,10 @@ pub const GONE: &[&str] = &[
 pub const NO_LINKED_ROLE: &str =
     "InvalidParameterException: Unable to assume the service linked role";
 
+/// How `CreateCluster` refuses a name that a living cluster with other settings has.
+const OTHERWISE: &str =
+    "InvalidParameterException: Arguments on this idempotent request are inconsistent";
+
 const INSIGHTS: &str = "enabled";
 const ENHANCED_INSIGHTS: &str = "enhanced";
 const NO_INSIGHTS: &str = "disabled";
@@ -99,7 +103,7 @@ impl Resource for Cluster {
         let create = cx.aws.ecs.create_cluster().cluster_name(cx.names.cluster());
         let create =
             create.settings(insights(INSIGHTS)).set_tags(Some(cx.ecs_tags(node))).send().await;
-        let created = create.doing(DOING).wait_on(&[NO_LINKED_ROLE])?;
+        let created = create.doing(DOING).wait_on(&[NO_LINKED_ROLE]).taken_on(&[OTHERWISE])?;
         let cluster = created.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
         if Scope::Stack(cx.names.clone()).owner(cluster.tags()).is_none() {
             return Err(Error {

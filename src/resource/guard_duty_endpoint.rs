@@ -8,8 +8,7 @@
 use aws_sdk_ec2::types::VpcEndpoint;
 
 use super::id::{VpcEndpointId, VpcId};
-use super::vpc::{self, Vpc};
-use super::{Kind, Made, Others, Owned, Phase, Resource, Seen, vpc_endpoint};
+use super::{Kind, Made, Others, Owned, Phase, Resource, Seen, vpc, vpc_endpoint};
 use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
 use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope};
@@ -46,9 +45,7 @@ impl Resource for GuardDutyEndpoint {
     }
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
-        let vpcs = others.listing::<Vpc>().await?;
-        let vpcs = vpcs.iter().map(|vpc| (vpc.owner.clone(), vpc.it().id.clone()));
-        read(others.aws(), &vpcs.collect::<Vec<_>>()).await
+        read(others.aws(), &vpc::ours_among(others).await?).await
     }
 
     async fn create(&self, _cx: &Cx, _node: &NodeName, (): &()) -> Result<Made<Output>> {

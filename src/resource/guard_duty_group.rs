@@ -6,8 +6,7 @@ use aws_sdk_ec2::types::{Filter, SecurityGroup};
 
 use super::guard_duty_endpoint::{self, is_planted, planted_in};
 use super::id::{SecurityGroupId, VpcId};
-use super::vpc::{self, Vpc};
-use super::{Kind, Made, Others, Owned, Phase, Resource, Seen, security_group};
+use super::{Kind, Made, Others, Owned, Phase, Resource, Seen, security_group, vpc};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
 use crate::names::NodeName;
 
@@ -30,9 +29,7 @@ impl Resource for GuardDutyGroup {
     }
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
-        let vpcs = others.listing::<Vpc>().await?;
-        let vpcs = vpcs.iter().map(|vpc| (vpc.owner.clone(), vpc.it().id.clone()));
-        read(others.aws(), &vpcs.collect::<Vec<_>>()).await
+        read(others.aws(), &vpc::ours_among(others).await?).await
     }
 
     async fn create(&self, _cx: &Cx, _node: &NodeName, (): &()) -> Result<Made<Output>> {

@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 
 use super::id::VpcId;
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, guard_duty_group,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, compare, guard_duty_group,
     network_interface, security_group, vpc_endpoint,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
@@ -183,6 +183,12 @@ pub async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, VpcId)>> {
         Some((scope.owner(vpc.tags())?, VpcId::from(vpc.vpc_id()?)))
     };
     Ok(vpcs.iter().filter_map(ours).collect())
+}
+
+/// The same, out of the listing that others make.
+pub async fn ours_among(others: &impl Others) -> Result<Vec<(Owner, VpcId)>> {
+    let vpcs = others.listing::<Vpc>().await?;
+    Ok(vpcs.iter().map(|vpc| (vpc.owner.clone(), vpc.it().id.clone())).collect())
 }
 
 async fn describe(aws: &Aws, scope: &Scope) -> Result<Vec<aws_sdk_ec2::types::Vpc>> {

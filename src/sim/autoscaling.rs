@@ -47,8 +47,6 @@ const DELETE: Delay = ("auto-scaling-group.delete", 30.0..=90.0);
 const DRAINING_HOOK: &str = "ecs-managed-draining-termination-hook";
 /// With this tag ECS's service-linked role may scale the group.
 const MANAGED: &str = "AmazonECSManaged";
-/// The doubt: a forced delete leaves the instances that a hook already holds.
-const KEEPS_HOOKED: &str = "force-delete-keeps-hooked-instances";
 
 /// Everything of Auto Scaling in a region.
 #[derive(Debug, Default)]

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::doubt::Doubt;
 use super::fields::Tags;
 use super::refusal::{Answer, Refusal};
 use super::world::World;
@@ -101,7 +102,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
 /// `service-needs-active-balancer` it is not.
 pub fn is_linked(world: &World, target_group: &str) -> Result<bool, Refusal> {
     target_group::visible(world, target_group)?;
-    let strict = world.scenario.doubts("service-needs-active-balancer");
+    let strict = world.scenario.doubts(Doubt::ServiceNeedsActiveBalancer);
     let counts = |listener: &Listener| {
         let balancer = world.elb.load_balancers.get(&listener.load_balancer);
         let is_active = balancer.is_some_and(LoadBalancer::is_active);
@@ -149,7 +150,7 @@ pub fn health(world: &World, target_group: &str, address: &str) -> Health {
 pub fn dns_names(world: &World) -> Vec<(String, String)> {
     let known = |one: &&LoadBalancer| {
         let delay = world.dice.delay("elb.alias-visible", &one.name, 0.0..=10.0);
-        !world.scenario.doubts("alias-target-unseen") || one.created + delay <= world.now
+        !world.scenario.doubts(Doubt::AliasTargetUnseen) || one.created + delay <= world.now
     };
     let zone = load_balancer::canonical_zone(&world.region);
     let all = world.elb.load_balancers.values().filter(known);

@@ -8,6 +8,7 @@
 
 use serde_json::{Map, Value};
 
+use super::doubt::Doubt;
 use super::refusal::Refusal;
 use super::world::World;
 
@@ -28,10 +29,6 @@ pub mod view;
 use call::{Required, Target};
 use condition::{Condition, Context, is_arn_like, is_like};
 use view::View;
-
-/// A fact in doubt: whether a call about something that is not there any more is denied for its missing
-/// tags. By default the service answers that there is none.
-pub const GONE_IS_DENIED: &str = "what-is-gone-is-denied";
 
 /// An identity-based policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -143,7 +140,7 @@ pub fn authorize(
     input: &Value,
 ) -> Result<(), Refusal> {
     let view = View::of(world);
-    let strict = world.scenario.doubts(GONE_IS_DENIED);
+    let strict = world.scenario.doubts(Doubt::WhatIsGoneIsDenied);
     match refused(policy, &call::actions(&view, service, operation, input), strict) {
         None => Ok(()),
         Some((action, target, verdict)) => {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use super::doubt::Doubt;
+
 /// How a world differs from the usual one.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that is unusual or is not")]
@@ -42,9 +44,8 @@ pub struct Scenario {
     /// Which look-ups an endpoint answers thinly that is not quite AWS: `instance-types` and
     /// `offerings` with none, `network-info` without that part.
     pub thin: Vec<String>,
-    /// Which way the facts in doubt fall: see `docs/aws-facts.md`. Labels such as
-    /// `force-delete-keeps-hooked-instances`.
-    pub doubts: Vec<String>,
+    /// The facts in doubt that fall the other way.
+    pub doubts: Vec<Doubt>,
 }
 
 impl Scenario {
@@ -58,9 +59,21 @@ impl Scenario {
         self.thin.iter().any(|it| it == look)
     }
 
+    /// Whether only a stack with EC2 instances can tell it from the usual world.
+    pub fn is_of_instances(&self) -> bool {
+        self.no_capacity || self.launch_refusal.is_some() || self.unusable_key || self.free_plan
+    }
+
+    /// Whether only a stack with NAT gateways can tell it from the usual world.
+    pub fn is_of_nat_gateways(&self) -> bool {
+        let mut lacking = self.zones_without.values().flatten();
+        self.delays.keys().any(|label| label.starts_with("nat-gateway."))
+            || lacking.any(|what| what == "nat-gateways")
+    }
+
     /// Whether a fact in doubt falls the other way.
-    pub fn doubts(&self, fact: &str) -> bool {
-        self.doubts.iter().any(|it| it == fact)
+    pub fn doubts(&self, doubt: Doubt) -> bool {
+        self.doubts.contains(&doubt)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::doubt::Doubt;
 use super::fields::{Fields, Tags, tag_list};
 use super::refusal::{Answer, Refusal};
 use super::world::{EPOCH, World};
@@ -180,7 +181,7 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
             parameter.description = Some(description.to_owned());
         }
         parameter.versions.push(put);
-        let lags = world.scenario.doubts("listing-shows-earlier-versions");
+        let lags = world.scenario.doubts(Doubt::ListingShowsEarlierVersions);
         let listed = if lags { listed } else { world.now };
         // A later version is never listed before an earlier one.
         let listed = parameter.listed.last().map_or(listed, |last| listed.max(*last));

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod command_line;
+mod doubts;
 mod emulator;
 mod fence;
 mod figures;

@@ -201,11 +201,19 @@ fn counts_agree() {
 fn a_scenario_that_shows_nothing_says_so() {
     in_virtual_time(8, async || {
         let stage = Stage { cloud: Cloud::new(8, Scenario::default()) };
-        let line = ["rehearse", "--pattern", "fargate-api", "--scenario", "no-capacity"];
-        let played = stage.play(&line).await;
-        assert_eq!(played.exit, Exit::Refused);
-        let why = "--scenario `no-capacity`: is about EC2 instances, and fargate-api has none";
-        assert!(played.said().contains(why), "{}", played.said());
+        let of_instances =
+            ["no-capacity", "unsupported-type", "forbidden-launch", "customer-key", "free-plan"];
+        let why = "is about EC2 instances, and fargate-api has none";
+        let of_instances = of_instances.map(|scenario| (scenario, "per-zone", why));
+        let why = "is about NAT gateways, and with --nat none there is none";
+        let of_gateways = ["slow-nat", "zone-without-nat"].map(|scenario| (scenario, "none", why));
+        for (scenario, nat, why) in of_instances.into_iter().chain(of_gateways) {
+            let line = ["--pattern", "fargate-api", "--nat", nat, "--scenario", scenario];
+            let played = stage.play(&[&["rehearse"], &line[..]].concat()).await;
+            assert_eq!(played.exit, Exit::Refused, "{scenario}");
+            let why = format!("--scenario `{scenario}`: {why}");
+            assert!(played.said().contains(&why), "{}", played.said());
+        }
     });
 }
 

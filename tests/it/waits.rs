@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::Played;
+use ecsup::sim::doubt::Doubt;
 use ecsup::sim::scenario::{FORBIDDEN, Scenario, named};
 
 use crate::stage::{FARGATE, INTERNAL, deploy, end, stage};
@@ -71,7 +72,7 @@ fn capacity_that_comes_back_is_waited_for() {
 
 /// An endpoint on which ECS counts no failed tasks, tells nothing and has no circuit breaker.
 fn uncounted(images: Scenario) -> Scenario {
-    Scenario { doubts: vec!["failed-tasks-uncounted".to_owned()], ..images }
+    Scenario { doubts: [Doubt::FailedTasksUncounted].into(), ..images }
 }
 
 fn bad_image() -> Scenario {

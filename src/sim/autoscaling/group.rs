@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::fields::Fields;
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
 use super::super::{ec2, iam};
 use super::lifecycle::{self, Hook};
 use super::member::{self, Lifecycle};
-use super::{DELETE, Group, KEEPS_HOOKED, Template, invalid, scaling, tag};
+use super::{DELETE, Group, Template, invalid, scaling, tag};
 
 const SERVICE: &str = "autoscaling.amazonaws.com";
 
@@ -361,7 +362,7 @@ pub(super) fn delete_auto_scaling_group(world: &mut World, input: &Value) -> Ans
     }
     let delay = super::takes(world, DELETE, name);
     let gone_at = world.now + delay;
-    let keeps_hooked = world.scenario.doubts(KEEPS_HOOKED);
+    let keeps_hooked = world.scenario.doubts(Doubt::ForceDeleteKeepsHookedInstances);
     let Some(group) = super::find_mut(world, name) else { return Ok(json!({})) };
     group.gone_at = Some(gone_at);
     group.desired = 0;

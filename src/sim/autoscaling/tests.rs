@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::scenario::Scenario;
 use super::super::world::World;
 use super::member::Lifecycle;
@@ -9,7 +10,7 @@ use super::*;
 
 const GROUP: &str = "asg-demo";
 
-fn scenario(doubts: &[&str]) -> Scenario {
+fn scenario(doubts: &[Doubt]) -> Scenario {
     let delays = [
         ("auto-scaling-group.reacts", 3.0),
         // Nobody knows the instances of these tests but the group.
@@ -17,12 +18,11 @@ fn scenario(doubts: &[&str]) -> Scenario {
         ("auto-scaling-group.delete", 40.0),
     ];
     let delays = delays.map(|(label, seconds)| (label.to_owned(), seconds..=seconds));
-    let doubts = doubts.iter().map(ToString::to_string).collect();
-    Scenario { delays: delays.into(), doubts, ..Scenario::default() }
+    Scenario { delays: delays.into(), doubts: doubts.to_vec(), ..Scenario::default() }
 }
 
 /// A group with instances in service.
-fn world(instances: &[&str], doubts: &[&str]) -> World {
+fn world(instances: &[&str], doubts: &[Doubt]) -> World {
     let mut world = World::new(1, scenario(doubts));
     let members = instances.iter().map(|id| Member {
         id: (*id).to_owned(),
@@ -199,7 +199,7 @@ fn a_delete_without_force_is_refused_and_one_with_force_keeps_the_name_for_a_whi
 
 #[test]
 fn in_doubt_a_forced_delete_leaves_what_a_hook_holds() {
-    let mut world = world(&["i-1"], &[KEEPS_HOOKED]);
+    let mut world = world(&["i-1"], &[Doubt::ForceDeleteKeepsHookedInstances]);
     hook(&mut world);
     set_protection(&mut world, GROUP, "i-1", false);
     set_desired(&mut world, GROUP, 0);

@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use super::super::autoscaling;
+use super::super::doubt::Doubt;
 use super::super::fields::Fields;
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
@@ -260,7 +261,7 @@ fn attach(world: &mut World, cluster: &str, provider: &str) -> bool {
         if it.draining {
             autoscaling::set_draining_hook(world, &group.name, true);
         }
-        if !world.scenario.doubts("registered-before-association") {
+        if !world.scenario.doubts(Doubt::RegisteredBeforeAssociation) {
             let members: Vec<_> = group.instances.into_iter().map(|it| it.id).collect();
             for instance in world.ecs.instances.values_mut() {
                 if instance.cluster == cluster && members.contains(&instance.ec2) {
@@ -281,7 +282,7 @@ fn detach(world: &mut World, cluster: &str, provider: &str, again: bool) -> bool
     let group = world.ecs.providers.get(provider).map(|it| it.group.clone());
     let group = group.and_then(|group| autoscaling::group(world, &group));
     let gone = group.as_ref().is_none_or(|group| group.deleting);
-    if gone && !again && world.scenario.doubts("detach-fails-without-group") {
+    if gone && !again && world.scenario.doubts(Doubt::DetachFailsWithoutGroup) {
         if let Some(it) = world.ecs.clusters.get_mut(cluster) {
             if let Some(attachment) = it.attachments.get_mut(provider) {
                 attachment.status = "DELETE_FAILED";

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::autoscaling;
+use super::super::doubt::Doubt;
 use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::iam;
 use super::super::refusal::{Answer, Refusal};
@@ -105,9 +106,9 @@ pub(super) fn create_capacity_provider(world: &mut World, input: &Value) -> Answ
         _ => need_linked_role(world)?,
     }
     if let Some(there) = world.ecs.providers.get(&name) {
-        let doubt = world.scenario.doubts("provider-name-stays-taken");
+        let doubt = world.scenario.doubts(Doubt::ProviderNameStaysTaken);
         let recent =
-            there.gone.is_some_and(|gone| world.now.saturating_sub(gone) < Duration::from_secs(30));
+            there.gone.is_some_and(|gone| world.now.saturating_sub(gone) < Duration::from_mins(3));
         if there.status == "DEPROVISIONING" {
             return Err(Refusal::new(
                 "UpdateInProgressException",

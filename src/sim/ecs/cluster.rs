@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::iam;
 use super::super::refusal::{Answer, Refusal};
@@ -79,7 +80,7 @@ pub(super) fn create_cluster(world: &mut World, input: &Value) -> Answer {
         iam::make_linked_role(world, LINKED);
     }
     let first =
-        role != iam::LinkedRole::Usable && world.scenario.doubts("first-cluster-is-refused");
+        role != iam::LinkedRole::Usable && world.scenario.doubts(Doubt::FirstClusterIsRefused);
     if first || !providers.is_empty() {
         need_linked_role(world)?;
     }
@@ -91,7 +92,7 @@ pub(super) fn create_cluster(world: &mut World, input: &Value) -> Answer {
             || settings.iter().all(|it| there.settings.get(it.0) == Some(it.1)))
             && (providers.is_empty() || providers == there.providers)
             && input.part("configuration") == &there.configuration
-            && (!world.scenario.doubts("create-cluster-compares-tags") || tags == there.tags);
+            && (!world.scenario.doubts(Doubt::CreateClusterComparesTags) || tags == there.tags);
         if !same {
             return Err(invalid("Arguments on this idempotent request are inconsistent."));
         }

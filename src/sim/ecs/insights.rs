@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::super::doubt::Doubt;
 use super::super::logs;
 use super::super::world::World;
 
@@ -35,7 +36,7 @@ fn minute(world: &mut World, cluster: &str, serial: &str) {
 
 /// A cluster has Container Insights no longer. Whether the last metrics still make a group is in doubt.
 pub(super) fn flush(world: &mut World, cluster: &str) {
-    if !world.scenario.doubts("insights-writes-after-cluster") {
+    if !world.scenario.doubts(Doubt::InsightsWritesAfterCluster) {
         return;
     }
     let after = world.dice.delay("insights.flush", cluster, 10.0..=60.0);

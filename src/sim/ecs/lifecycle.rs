@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::super::doubt::Doubt;
 use super::super::fields::{Fields, Tags};
 use super::super::world::World;
 use super::super::{ec2, elb, iam, logs};
@@ -275,7 +276,7 @@ fn drained(world: &mut World, id: &str) {
     if !task.targets.iter().all(|target| gone(&target.group)) {
         return later(world, DRAINING, id, drained);
     }
-    if is_out_of_reach(world, &task) && !world.scenario.doubts("draining-needs-no-agent") {
+    if is_out_of_reach(world, &task) && !world.scenario.doubts(Doubt::DrainingNeedsNoAgent) {
         return later(world, AGAIN, id, drained);
     }
     set(world, id, Status::Stopping);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::fields::Fields;
 use super::super::world::World;
 use super::scheduler::Seen;
@@ -14,9 +15,6 @@ use super::service::Key;
 use super::service_event;
 use super::service_revision::Setup;
 use super::task::Status;
-
-/// The doubt in which ECS counts no failed tasks, tells no events and has no circuit breaker.
-pub(super) const UNCOUNTED: &str = "failed-tasks-uncounted";
 
 /// One deployment.
 #[derive(Debug, Clone)]
@@ -115,7 +113,7 @@ pub(super) fn deployment(world: &mut World, setup: &Setup) -> Deployment {
 
 /// The circuit breaker looks at the failures of the primary deployment; says whether it tripped.
 pub(super) fn judge(world: &mut World, key: &Key) -> bool {
-    let (now, counts) = (world.now, !world.scenario.doubts(UNCOUNTED));
+    let (now, counts) = (world.now, !world.scenario.doubts(Doubt::FailedTasksUncounted));
     let Some(service) = world.ecs.services.get_mut(key) else { return false };
     let (breaker, threshold) =
         (service.breaker.clone(), service.breaker.threshold(service.desired));

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
-use super::rollout::{self, Breaker, Deployment};
+use super::rollout::{Breaker, Deployment};
 use super::service_revision::{Setup, Target};
 use super::short;
 use super::task::{Network, Status};
@@ -213,7 +214,7 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
         world.ecs.tasks.values().filter(of).filter(|it| wanted(it.status)).count()
     };
     let pending = |status: Status| status.is_pending();
-    let counts = !world.scenario.doubts(rollout::UNCOUNTED);
+    let counts = !world.scenario.doubts(Doubt::FailedTasksUncounted);
     let deployments = service.deployments.iter().map(|it| {
         let own = world.ecs.tasks.values().filter(|task| task.deployment == it.id && !task.going);
         let desired = if it.status == "PRIMARY" { service.desired } else { own.count() };
@@ -295,7 +296,7 @@ fn linked_role_arn(world: &World) -> String {
 }
 
 fn where_it_runs(world: &World, answer: &mut Value, setup: &Setup) {
-    let beside = world.scenario.doubts("launch-type-beside-strategy").then_some("FARGATE");
+    let beside = world.scenario.doubts(Doubt::LaunchTypeBesideStrategy).then_some("FARGATE");
     if let Some(launch) = setup.launch_type.as_deref().or(beside) {
         answer["launchType"] = launch.into();
     }

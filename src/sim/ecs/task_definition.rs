@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::fields::{Fields, Tags, ecs_tag_list};
 use super::super::refusal::Answer;
 use super::super::world::World;
@@ -201,7 +202,7 @@ pub(super) fn delete_task_definitions(world: &mut World, input: &Value) -> Answe
     }
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     let now = world.now;
-    let lag = match world.scenario.doubts("deregistration-lags") {
+    let lag = match world.scenario.doubts(Doubt::DeregistrationLags) {
         true => Duration::from_secs(10),
         false => Duration::ZERO,
     };

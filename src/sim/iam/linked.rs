@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::fields::Fields;
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::{EPOCH, World};
@@ -23,9 +24,6 @@ const SERVICES: &[(&str, &str, &str)] = &[
         "AWSElasticLoadBalancingServiceRolePolicy",
     ),
 ];
-
-/// A fact in doubt: with which words a role is refused that is there already.
-const TAKEN_OTHERWISE: &str = "linked-role-taken-otherwise";
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -77,7 +75,7 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
     }
     let key = name.to_ascii_lowercase();
     if world.iam.roles.contains_key(&key) {
-        if world.scenario.doubts(TAKEN_OTHERWISE) {
+        if world.scenario.doubts(Doubt::LinkedRoleTakenOtherwise) {
             let message = format!("Role with name {name} already exists.");
             return Err(super::already_exists(message));
         }

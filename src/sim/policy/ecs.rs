@@ -1,12 +1,8 @@
 //! Calls of ECS. Its things are named by cluster and name, which make their ARNs.
 
+use super::super::doubt::Doubt;
 use super::super::fields::{Fields, Tags};
 use super::call::{Call, Required, Target, pass, role, short};
-
-/// A fact in doubt: whether a registration, and the tagging that comes with it, is checked for no
-/// resource in particular. Denials have named `*` (containers-roadmap#929); the Service Authorization
-/// Reference lists the task definition.
-pub const NAMES_NOTHING: &str = "registration-names-no-resource";
 
 /// What a call of ECS takes.
 pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
@@ -27,7 +23,9 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
         "CreateService" => create(service(input.text("serviceName"))),
         "RegisterTaskDefinition" => {
             let mut all = create(format!("task-definition/{}:*", input.text("family")));
-            if call.view.doubts.iter().any(|it| it == NAMES_NOTHING) {
+            // Denials have named `*` (containers-roadmap#929); the Service Authorization Reference
+            // lists the task definition.
+            if call.view.doubts.contains(&Doubt::RegistrationNamesNoResource) {
                 for required in &mut all {
                     required.targets = vec![Target::any().tagged(input.tags("tags"))];
                 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::super::doubt::Doubt;
 use super::super::fields::Tags;
 use super::super::iam::{self, LinkedRole};
 use super::super::world::{ACCOUNT, Tagged, World};
@@ -43,7 +44,7 @@ pub struct View<'a> {
     /// Whether load balancing has no service-linked role yet.
     pub balancing_lacks_role: bool,
     /// Which facts in doubt fall the other way.
-    pub doubts: Vec<String>,
+    pub doubts: Vec<Doubt>,
 }
 
 impl fmt::Debug for View<'_> {

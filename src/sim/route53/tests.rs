@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::doubt::Doubt;
 use super::super::fields::Fields;
 use super::super::refusal::Answer;
 use super::super::scenario::Scenario;
@@ -193,7 +194,7 @@ fn listings_have_pages() {
 
 #[test]
 fn an_alias_points_at_a_load_balancer_that_exists() {
-    for doubts in [Vec::new(), vec!["alias-target-unseen".to_owned()]] {
+    for doubts in [Vec::new(), [Doubt::AliasTargetUnseen].into()] {
         let delays = [("elb.alias-visible".to_owned(), 8.0..=8.0)].into();
         let in_doubt = !doubts.is_empty();
         let world = &mut World::new(7, Scenario { delays, doubts, ..Scenario::default() });

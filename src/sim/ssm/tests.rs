@@ -1,3 +1,4 @@
+use super::super::doubt::Doubt;
 use super::super::scenario::Scenario;
 use super::image::IMAGES_PATH;
 use super::*;
@@ -96,7 +97,7 @@ fn names_are_checked() {
 #[test]
 fn a_listing_may_show_an_earlier_version() {
     let mut world = world();
-    world.scenario.doubts = vec!["listing-shows-earlier-versions".to_owned()];
+    world.scenario.doubts = [Doubt::ListingShowsEarlierVersions].into();
     answer(&mut world, "PutParameter", &put(LOCK)).unwrap();
     world.advance(Duration::from_secs(5));
     let over = json!({ "Name": LOCK, "Value": "you", "Overwrite": true });
