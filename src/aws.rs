@@ -16,8 +16,11 @@ pub mod config;
 pub mod error;
 mod settings;
 pub mod tags;
+mod unreachable;
 
 pub use error::{Doing, Error, Meaning, Meanings, Result, missing};
+use unreachable::Unreachable;
+
 pub use tags::{Labels, Owner, Scope, Tagging};
 
 /// A connection that is not there after this time never comes.
@@ -70,8 +73,8 @@ impl Aws {
         };
         let retrying = with(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         let once = with(RetryConfig::disabled());
-        // The first call of every run: an endpoint that is not there is reported within seconds.
-        let hasty = with(RetryConfig::standard().with_max_attempts(2));
+        // The first call of every run: an endpoint that is not there is reported at once.
+        let first = aws_sdk_sts::config::Builder::from(&retrying).retry_classifier(Unreachable);
         Self {
             autoscaling: aws_sdk_autoscaling::Client::new(&retrying),
             ec2: aws_sdk_ec2::Client::new(&retrying),
@@ -84,7 +87,7 @@ impl Aws {
             route53: aws_sdk_route53::Client::new(&retrying),
             ssm: aws_sdk_ssm::Client::new(&retrying),
             ssm_once: aws_sdk_ssm::Client::new(&once),
-            sts: aws_sdk_sts::Client::new(&hasty),
+            sts: aws_sdk_sts::Client::from_conf(first.build()),
         }
     }
 }

@@ -698,7 +698,8 @@ pub(super) async fn ask_to_go<R: Resource>(
     let mut it = it.clone();
     let mut calls = Wait::for_removal(run, place, node, R::KIND);
     let mut looks_left = LOOKS_WHEN_DENIED;
-    let mut cleared = Instant::now();
+    // When it was last looked what holds it, and what did.
+    let (mut looked, mut held) = (Instant::now(), None::<String>);
     run.tell(node, What::Removing);
     loop {
         run.go_on()?;
@@ -718,13 +719,12 @@ pub(super) async fn ask_to_go<R: Resource>(
                 }
             }
             Err(error) => {
-                let waited = calls.since.elapsed();
-                if error.meaning == Meaning::NotYet && waited >= patience::BLOCKED {
-                    if cleared.elapsed() >= patience::UNHURRIED {
-                        if let Err(error) = R::clear_way(&run.cx.aws, run.looks.scope()).await {
-                            tracing::warn!(%node, %error, "something stays in the way");
-                        }
-                        cleared = Instant::now();
+                let is_held =
+                    error.meaning == Meaning::NotYet && calls.since.elapsed() >= patience::BLOCKED;
+                if is_held && looked.elapsed() >= patience::UNHURRIED {
+                    looked = Instant::now();
+                    if let Err(error) = R::clear_way(&run.cx.aws, run.looks.scope()).await {
+                        tracing::warn!(%node, %error, "something stays in the way");
                     }
                     // What holds it may be a part of it that was not seen, or it may be gone.
                     match again::<R>(run, &it).await {
@@ -733,18 +733,14 @@ pub(super) async fn ask_to_go<R: Resource>(
                         Err(error) => tracing::debug!(%node, %error, "not seen again"),
                     }
                     let blockers = R::blockers(&run.cx.aws, it.it()).await.unwrap_or_default();
-                    if !blockers.is_empty() {
-                        calls.tell(&format!("held by {}", blockers.join(", ")));
-                        if waited >= calls.patience.deadline {
-                            let last = format!("held by {}", blockers.join(", "));
-                            return Err(Failure::TimedOut { after: waited, last });
-                        }
-                        let due = Instant::now() + patience::before_attempt(R::KIND, u32::MAX);
-                        run.sleep_until(due, &place.upstream).await?;
-                        continue;
-                    }
+                    held = Some(blockers.join(", ")).filter(|blockers| !blockers.is_empty());
                 }
-                calls.after(error).await?;
+                match &held {
+                    Some(blockers) if is_held => {
+                        calls.until_next_attempt(&format!("held by {blockers}")).await?;
+                    }
+                    _ => calls.after(error).await?,
+                }
             }
         }
     }

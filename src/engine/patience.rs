@@ -70,11 +70,15 @@ impl Patience {
 pub const UNHURRIED: Duration = Duration::from_secs(15);
 
 /// Before an attempt at a call that AWS answered with "not yet"; the one after the first refusal has
-/// number one. Usually it is 1 s, growing to 5 s. Every second at first where the slowest things wait for it; late
-/// where nothing slow does, which spares attempts in vain.
+/// number one. Usually it is 1 s, growing to 5 s. Every second at first where the slowest things wait for
+/// it; late where nothing slow does, which spares attempts in vain.
 pub fn before_attempt(kind: Kind, attempt: u32) -> Duration {
     let seconds = match kind {
+        // Its subnet is seen by others first, and by this call some seconds later.
+        Kind::NatGateway if attempt == 1 => 2,
         Kind::Vpc | Kind::LoadBalancer | Kind::NatGateway => attempt.saturating_sub(4).clamp(1, 5),
+        // The profile of its instances is hidden for longer than anything of EC2.
+        Kind::AutoScalingGroup => attempt.saturating_add(1).min(5),
         // A removal waits until the last network interface is gone, and much waits for it.
         Kind::InternetGateway | Kind::SecurityGroup | Kind::GuardDutyGroup | Kind::Subnet => {
             attempt.min(3)
@@ -93,6 +97,7 @@ pub fn is_late(kind: Kind) -> bool {
             | Kind::SecurityGroupRule
             | Kind::LogGroup
             | Kind::TargetGroup
+            | Kind::Listener
             | Kind::TaskDefinition
     )
 }

@@ -365,7 +365,13 @@ pub(super) const ROWS: &[Row] = &[
             "logs:TagResource",
         ],
     ),
-    called(Sid::ByName, DESTROY, Needed::Always, &["logs:DeleteLogGroup"]),
+    called(
+        Sid::ByName,
+        DESTROY,
+        Needed::Always,
+        // Container Insights may have made its group without tags.
+        &["logs:DeleteLogGroup", "logs:TagResource"],
+    ),
     // `CreateHostedZone` is also checked as `ec2:DescribeVpcs`, which is granted for looking.
     called(Sid::ZoneCreate, DEPLOY, Needed::Always, &["route53:CreateHostedZone"]),
     called(

@@ -125,7 +125,14 @@ impl Resource for CapacityProvider {
                 "ClientException: Service Linked Role does not exist",
                 cluster::NO_LINKED_ROLE,
                 "UpdateInProgressException",
-            ])?;
+            ]);
+        let created = match created {
+            // It may be that one that is gone keeps its name for some minutes.
+            Err(error) if error.meaning == Meaning::Taken && is_gone(cx).await? => {
+                return Err(Error { meaning: Meaning::NotYet, ..error });
+            }
+            created => created?,
+        };
         let provider = created.capacity_provider().ok_or_else(|| missing(DOING, "provider"))?;
         Ok(made(provider))
     }
@@ -246,6 +253,13 @@ async fn of_clusters(aws: &Aws, scope: &Scope, region: &str) -> Result<Vec<Strin
 }
 
 /// Providers by name, as far as there are any: unknown ones are left out, or are listed as failures.
+/// Whether ECS still tells of a provider of our name, and it is gone.
+async fn is_gone(cx: &Cx) -> Result<bool> {
+    let there = describe(&cx.aws, &[cx.names.capacity_provider()]).await?;
+    let gone = |provider: &Described| provider.status() == Some(&Status::Inactive);
+    Ok(!there.is_empty() && there.iter().all(gone))
+}
+
 async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Described>> {
     let batches = names.chunks(100).map(async |batch| {
         let (mut found, mut next) = (Vec::new(), None);

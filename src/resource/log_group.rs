@@ -1,15 +1,18 @@
 //! A log group. Its retention is a second call, so it is drift and update.
 //!
 //! The tags are no part of a description: one call for each group. The group that Container
-//! Insights writes is ours as well: it would otherwise make one itself, without our tags. Such a one,
-//! which a former cluster of our name left behind, is adopted.
+//! Insights writes is ours as well: it would otherwise make one itself, without our tags. That happens all
+//! the same, when somebody deletes ours or the last metrics of a former cluster come late. Such a one is
+//! adopted: that of a living cluster of ours by a deploy and a destroy, that of no cluster by a deploy.
+
+use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 
-use super::cluster::Cluster;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
-use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope, Tagging};
-use crate::names::NodeName;
+use super::cluster::{self, Cluster};
+use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, compare};
+use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Owner, Result, Scope, Tagging};
+use crate::names::{self, NodeName};
 
 /// A log group as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Output {
     pub arn: Option<String>,
     /// Retention in days; 0 means for ever. `None` when not read.
     pub retention_days: Option<i32>,
+    /// The tags that make it ours, when it has none: Container Insights has made it.
+    pub adoption: Option<BTreeMap<String, String>>,
 }
 
 /// The log group that is wanted.
@@ -47,33 +52,15 @@ impl Resource for LogGroup {
     const KIND: Kind = Kind::LogGroup;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let groups = match scope {
-            Scope::Stack(names) | Scope::Like(names) => {
-                let (prefix, insights) = (names.log_group_prefix(), names.insights_log_group());
-                let (own, mut others) =
-                    futures::try_join!(beginning(aws, &prefix), beginning(aws, &insights))?;
-                others.retain(|group| group.log_group_name() == Some(&insights));
-                [own, others].concat()
-            }
-            Scope::Region(_) => {
-                let (own, mut others) =
-                    futures::try_join!(beginning(aws, "/ecsup/"), beginning(aws, INSIGHTS.0))?;
-                let of_a_cluster = |name: &str| name.ends_with(INSIGHTS.1);
-                others.retain(|group| group.log_group_name().is_some_and(of_a_cluster));
-                [own, others].concat()
-            }
-        };
-        let mut ours = Vec::new();
-        for some in groups.chunks(TAGS_AT_A_TIME) {
-            let read = some.iter().map(async |group| {
-                let Some(owner) = scope.owner(&tags(aws, group).await?) else { return Ok(None) };
-                let it = Output::from(group);
-                let id = it.name.clone();
-                Ok(Some(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) }))
-            });
-            ours.extend(try_join_all(read).await?.into_iter().flatten());
+        look(aws, scope, &[]).await
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        if let Scope::Like(_) = others.scope() {
+            return look(others.aws(), others.scope(), &[]).await;
         }
-        Ok(ours)
+        let clusters = others.listing::<Cluster>().await?;
+        look(others.aws(), others.scope(), &clusters).await
     }
 
     async fn holder(&self, cx: &Cx, node: &NodeName) -> Result<Option<String>> {
@@ -104,11 +91,13 @@ impl Resource for LogGroup {
             // A group is born to keep its events for ever.
             Ok(_) => {
                 let name = self.name.clone();
-                Ok(Made::Ready(Output { name, arn: None, retention_days: Some(0) }))
+                let retention_days = Some(0);
+                Ok(Made::Ready(Output { name, arn: None, retention_days, adoption: None }))
             }
             Err(error) if error.meaning == Meaning::Taken => match self.look_up(cx).await? {
                 Some((arn, tags)) if self.is_left_behind(cx, node, &tags).await? => {
-                    adopt(cx, node, &arn).await
+                    adopt(&cx.aws, &arn, cx.tags(node).into_iter().collect()).await?;
+                    Ok(Made::Asked("the log group to show its tags".into()))
                 }
                 _ => Err(error),
             },
@@ -120,13 +109,16 @@ impl Resource for LogGroup {
         let mut differences = Vec::new();
         let days = it.retention_days.as_ref();
         compare(&mut differences, "RetentionInDays", days, &self.retention_days);
+        if it.adoption.is_some() {
+            differences.push(Difference::update("Tags", "none", "those of this stack"));
+        }
         differences
     }
 
     async fn update(
         &self,
         cx: &Cx,
-        _node: &NodeName,
+        node: &NodeName,
         it: &Output,
         (): &(),
         _differences: &[Difference],
@@ -137,11 +129,23 @@ impl Resource for LogGroup {
         let put = cx.aws.logs.put_retention_policy().log_group_name(&it.name);
         let put = put.retention_in_days(self.retention_days).send().await;
         put.doing(DOING).wait_on(NOT_YET)?;
-        Ok(Made::Ready(Output { retention_days: Some(self.retention_days), ..it.clone() }))
+        if let (Some(_), Some(arn)) = (&it.adoption, &it.arn) {
+            adopt(&cx.aws, arn, cx.tags(node).into_iter().collect()).await?;
+        }
+        let retention_days = Some(self.retention_days);
+        Ok(Made::Ready(Output { retention_days, adoption: None, ..it.clone() }))
     }
 
     fn tagging(it: &Output) -> Option<Tagging> {
         it.arn.clone().map(Tagging::LogGroup)
+    }
+
+    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
+        // It goes after its cluster, without which nobody could tell any more whose it is.
+        match (&it.adoption, &it.arn) {
+            (Some(tags), Some(arn)) => adopt(aws, arn, tags.clone()).await,
+            _ => Ok(()),
+        }
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
@@ -172,13 +176,66 @@ impl LogGroup {
     }
 }
 
-/// Makes a group ours that is nobody's.
-async fn adopt(cx: &Cx, node: &NodeName, arn: &str) -> Result<Made<Output>> {
-    let tags = cx.tags(node).into_iter().collect();
-    let tag = cx.aws.logs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
+/// Makes a group ours that has no tags.
+async fn adopt(aws: &Aws, arn: &str, tags: BTreeMap<String, String>) -> Result<()> {
+    let tags = tags.into_iter().collect();
+    let tag = aws.logs.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
     // One that goes meanwhile is made after all.
-    tag.doing("tag the log group that a former cluster left behind").wait_on(&[UNKNOWN, BUSY])?;
-    Ok(Made::Asked("the log group to show its tags".into()))
+    tag.doing("tag the log group of Container Insights").wait_on(&[UNKNOWN, BUSY]).map(drop)
+}
+
+/// Lists the groups that are ours, and those that Container Insights has made without tags for one of
+/// these clusters, which are.
+async fn look(
+    aws: &Aws,
+    scope: &Scope,
+    clusters: &[Owned<cluster::Output>],
+) -> Result<Vec<Owned<Output>>> {
+    let groups = match scope {
+        Scope::Stack(names) | Scope::Like(names) => {
+            let (prefix, insights) = (names.log_group_prefix(), names.insights_log_group());
+            let (own, mut others) =
+                futures::try_join!(beginning(aws, &prefix), beginning(aws, &insights))?;
+            others.retain(|group| group.log_group_name() == Some(&insights));
+            [own, others].concat()
+        }
+        Scope::Region(_) => {
+            let (own, mut others) =
+                futures::try_join!(beginning(aws, "/ecsup/"), beginning(aws, INSIGHTS.0))?;
+            let of_a_cluster = |name: &str| name.ends_with(INSIGHTS.1);
+            others.retain(|group| group.log_group_name().is_some_and(of_a_cluster));
+            [own, others].concat()
+        }
+    };
+    let mut ours = Vec::new();
+    for some in groups.chunks(TAGS_AT_A_TIME) {
+        let read = some.iter().map(async |group| {
+            let tags = tags(aws, group).await?;
+            let mut it = Output::from(group);
+            let owner = scope.owner(&tags).or_else(|| {
+                let owner = tags.is_empty().then(|| owner_by_cluster(&it.name, clusters))??;
+                it.adoption.clone_from(&owner.tags);
+                Some(owner)
+            });
+            let id = it.name.clone();
+            let owned = |owner| Owned { owner, id, seen: Seen::Present(it, Phase::Ready) };
+            Ok(owner.map(owned))
+        });
+        ours.extend(try_join_all(read).await?.into_iter().flatten());
+    }
+    Ok(ours)
+}
+
+/// Whose the group of a cluster's Container Insights is, with the tags that it should have.
+fn owner_by_cluster(name: &str, clusters: &[Owned<cluster::Output>]) -> Option<Owner> {
+    let (beginning, end) = INSIGHTS;
+    let cluster = name.strip_prefix(beginning)?.strip_suffix(end)?;
+    let owner = &clusters.iter().find(|it| it.it().name == cluster)?.owner;
+    let node = NodeName::from(format!("{}/log-group", owner.node));
+    let mut tags = owner.tags.clone()?;
+    tags.insert(names::TAG_NODE.to_owned(), node.to_string());
+    tags.insert(names::TAG_NAME.to_owned(), format!("{}/{node}", owner.stack));
+    Some(Owner { node, tags: Some(tags), ..owner.clone() })
 }
 
 impl From<&aws_sdk_cloudwatchlogs::types::LogGroup> for Output {
@@ -188,6 +245,7 @@ impl From<&aws_sdk_cloudwatchlogs::types::LogGroup> for Output {
             arn: Some(arn(group).to_owned()).filter(|arn| !arn.is_empty()),
             // The one absent field that says something: without it events are kept for ever.
             retention_days: Some(group.retention_in_days().unwrap_or(0)),
+            adoption: None,
         }
     }
 }

@@ -508,7 +508,12 @@ mod tests {
         };
         (
             role,
-            log_group::Output { name: "/ecsup/demo/web".into(), arn: None, retention_days: None },
+            log_group::Output {
+                name: "/ecsup/demo/web".into(),
+                arn: None,
+                retention_days: None,
+                adoption: None,
+            },
         )
     }
 

@@ -90,15 +90,15 @@ impl Faults {
         operation: &str,
         input: &Value,
     ) -> Option<Fault> {
-        let befalls =
-            |only: &&Only| only.operation == operation && input.to_string().contains(&only.about);
-        if let Some(only) = self.only.as_ref().filter(befalls) {
-            return Some(only.fault);
-        }
         match self.crash {
             Some(Crash { at, after: false }) if at == number => return Some(Fault::CrashBefore),
             Some(Crash { at, after: true }) if at == number => return Some(Fault::CrashAfter),
             _ => {}
+        }
+        let befalls =
+            |only: &&Only| only.operation == operation && input.to_string().contains(&only.about);
+        if let Some(only) = self.only.as_ref().filter(befalls) {
+            return Some(only.fault);
         }
         let chances = [
             (self.throttle, Fault::Throttle),

@@ -24,7 +24,7 @@ use super::world::{ACCOUNT, World};
 const HALF_A_CALL: Duration = Duration::from_millis(70);
 /// How finely time is cut.
 const STEP: Duration = Duration::from_millis(50);
-/// When even an ideal client gives up: the calls cannot be played.
+/// When even an ideal client gives up, unless it is told: the calls cannot be played.
 const NEVER: Duration = Duration::from_hours(6);
 
 /// Changes that AWS takes too early and then spoils, and what must have happened before them.
@@ -72,6 +72,8 @@ pub struct Ideal {
     services: BTreeSet<(String, String)>,
     /// How many NAT gateways there are to be: AWS does not show them at once.
     gateways: usize,
+    /// After how long it gives up.
+    patience: Duration,
 }
 
 /// A change that is still to be made.
@@ -92,7 +94,18 @@ impl Ideal {
             names: BTreeMap::new(),
             services: BTreeSet::new(),
             gateways: 0,
+            patience: NEVER,
         }
+    }
+
+    /// Gives up after this long, to find out which changes do not lead there.
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The world in which it plays.
+    pub fn world(&mut self) -> &mut World {
+        &mut self.world
     }
 
     /// Makes the changes of a deploy, and waits until everything is ready. Returns how long it took.
@@ -164,7 +177,7 @@ impl Ideal {
             if pending.is_empty() && answers.is_empty() && is_over(self) {
                 return Ok((self.now + HALF_A_CALL).saturating_sub(began));
             }
-            if self.now.saturating_sub(began) > NEVER {
+            if self.now.saturating_sub(began) > self.patience {
                 let stuck: Vec<_> = pending
                     .iter()
                     .map(|it| {

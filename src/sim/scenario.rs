@@ -44,6 +44,8 @@ pub struct Scenario {
     /// Which look-ups an endpoint answers thinly that is not quite AWS: `instance-types` and
     /// `offerings` with none, `network-info` without that part.
     pub thin: Vec<String>,
+    /// Every listing is answered in pages of one item.
+    pub pages_of_one: bool,
     /// The facts in doubt that fall the other way.
     pub doubts: Vec<Doubt>,
 }

@@ -9,6 +9,7 @@ use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use ecsup::sim::cloud::Cloud;
 use ecsup::sim::doubt::Doubt;
 use ecsup::sim::ec2::vpc_endpoint::{self, New};
+use ecsup::sim::faults::Faults;
 use ecsup::sim::fields::Tags;
 use ecsup::sim::policy::Policy;
 use ecsup::sim::scenario::{self, Scenario};
@@ -26,6 +27,28 @@ fn slow(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {
 fn refusals(played: &Played, operation: &str) -> BTreeSet<String> {
     let calls = played.calls.iter().filter(|call| call.operation == operation);
     calls.filter_map(|call| call.refused.clone()).collect()
+}
+
+/// Who is calling is asked first, and as patiently as anything else.
+#[test]
+fn a_command_does_not_end_because_its_first_call_goes_wrong() {
+    let mut again = 0;
+    for seed in 0..20 {
+        let listed = in_virtual_time(seed, async || {
+            let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
+            stage.cloud.set_faults(Faults {
+                throttle: 0.1,
+                server_error: 0.2,
+                reset: 0.1,
+                ..Faults::default()
+            });
+            stage.play(&["list"]).await
+        });
+        expect(&listed, Exit::Done, "list").unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        let asked = listed.calls.iter().filter(|call| call.operation == "GetCallerIdentity");
+        again = again.max(asked.count());
+    }
+    assert!(again > 2, "nothing went wrong twice, so nothing was shown");
 }
 
 #[test]

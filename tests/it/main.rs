@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod chaos;
 mod command_line;
 mod doubts;
 mod emulator;
@@ -19,6 +20,7 @@ mod limits;
 mod listening;
 mod localstack;
 mod locks;
+mod meddler;
 mod neighbours;
 mod partitions;
 mod permissions;

@@ -1,6 +1,4 @@
 //! What ecsup promises, proved against simulated AWS: `docs/simulator.md` says how.
-//!
-//! `ECSUP_SEED=42` plays one seed of the chaos again, `ECSUP_RUNS=100000` plays that many.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -17,7 +15,6 @@ use ecsup::sim::world::World;
 use serde_json::Value;
 
 use crate::goal::{Goal, INHERITING};
-use crate::transitions::{CHANGES, Change};
 
 /// Every pattern, with the variations that make another graph.
 pub const STACKS: [&[&str]; 7] = [
@@ -125,130 +122,11 @@ fn every_stack_comes_and_goes() {
     }
 }
 
-/// What befalls one run.
-#[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a coin that is tossed")]
-struct Fate {
-    flags: &'static [&'static str],
-    /// What is changed about the flags after a first quiet deploy, if anything.
-    change: Option<&'static Change>,
-    fresh_account: bool,
-    rough: bool,
-    /// Whether it is a destroy that meets all this, and not a deploy.
-    in_destroy: bool,
-    /// Where in the command's calls it dies, from 0 to 1, if it does; and whether after the effect.
-    crash: Option<(f64, bool)>,
-    /// How long until somebody goes on.
-    pause: Duration,
-    /// Whether the stack is deployed again before it is destroyed.
-    again: bool,
-}
-
-impl Fate {
-    fn of(seed: u64) -> Self {
-        let mut chance = fastrand::Rng::with_seed(seed);
-        let flags = STACKS[chance.usize(..STACKS.len())];
-        let changes: Vec<_> = CHANGES.iter().filter(|it| it.can_be_made(flags)).collect();
-        let change = changes[chance.usize(..changes.len())];
-        Self {
-            flags,
-            change: chance.bool().then_some(change),
-            fresh_account: chance.u8(..4) == 0,
-            rough: chance.bool(),
-            in_destroy: chance.u8(..3) == 0,
-            crash: (chance.u8(..6) > 0).then(|| (chance.f64(), chance.bool())),
-            pause: Duration::from_secs([0, 0, 2, 30, 90, 900][chance.usize(..6)]),
-            again: chance.u8(..3) > 0,
-        }
-    }
-
-    /// The flags of the deploys that come after the first.
-    fn wish(&self) -> Vec<&'static str> {
-        self.change.map_or_else(|| self.flags.to_vec(), |change| change.of(self.flags))
-    }
-
-    /// The command that meets all this.
-    fn command(&self) -> Vec<&'static str> {
-        if self.in_destroy { destroy(self.flags) } else { deploy(&self.wish()) }
-    }
-
-    /// A world in which nothing has happened yet but what comes before that command.
-    async fn stage(&self, seed: u64) -> Result<Stage, String> {
-        let scenario = Scenario { fresh_account: self.fresh_account, ..Scenario::default() };
-        let stage = Stage { cloud: Cloud::new(seed, scenario) };
-        if self.in_destroy || self.change.is_some() {
-            expect(&stage.play(&deploy(self.flags)).await, Exit::Done, "deploy")?;
-        }
-        Ok(stage)
-    }
-
-    fn faults(&self) -> Faults {
-        if self.rough { Faults::rough() } else { Faults::default() }
-    }
-
-    /// The call at which the command dies: any of those that it makes when it lives.
-    fn crash(&self, seed: u64) -> Result<Option<Crash>, String> {
-        let Some((part, after)) = self.crash else { return Ok(None) };
-        let calls = in_virtual_time(seed, async || {
-            let stage = self.stage(seed).await?;
-            stage.cloud.set_faults(self.faults());
-            Ok::<_, String>(stage.play(&self.command()).await.calls.len())
-        })?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a part of some hundred calls"
-        )]
-        Ok(Some(Crash { at: (part * calls as f64) as usize, after }))
-    }
-}
-
 /// Plays a command that dies at some call; `None` when it did.
 pub async fn play_until_crash(stage: &Stage, words: &[&str]) -> Option<Played> {
     tokio::select! {
         played = stage.play(words) => Some(played),
         () = stage.cloud.crashed() => None,
-    }
-}
-
-fn chaos(seed: u64) -> Result<(), String> {
-    let fate = Fate::of(seed);
-    let crash = fate.crash(seed)?;
-    let played = in_virtual_time(seed, async || play_fate(seed, &fate, crash).await);
-    played.map_err(|why| format!("{fate:?}, {crash:?}: {why}"))
-}
-
-async fn play_fate(seed: u64, fate: &Fate, crash: Option<Crash>) -> Result<(), String> {
-    let empty = Cloud::new(seed, Scenario::default());
-    let before = ids(&empty);
-    let stage = fate.stage(seed).await?;
-    let (cloud, wish) = (&stage.cloud, fate.wish());
-    cloud.set_faults(Faults { crash, ..fate.faults() });
-    let first = play_until_crash(&stage, &fate.command()).await;
-    cloud.set_faults(Faults::default());
-    match first {
-        Some(played) if played.exit == Exit::Done && !fate.in_destroy => {
-            holds(cloud, &wish).await?;
-        }
-        Some(played) if played.exit == Exit::Done => {}
-        // Whatever came of it says why, and the next ones meet a quiet cloud.
-        Some(played) if !played.said().contains("error: ") => {
-            return Err(format!("it does not say what failed:\n{}", played.said()));
-        }
-        Some(_) | None => {}
-    }
-    tokio::time::sleep(fate.pause).await;
-    if fate.again {
-        expect(&stage.play(&deploy(&wish)).await, Exit::Done, "deploy again")?;
-        holds(cloud, &wish).await?;
-    }
-    expect(&stage.play(&destroy(fate.flags)).await, Exit::Done, "destroy")?;
-    no_defects(cloud)?;
-    let left: Vec<_> = ids(cloud).difference(&before).cloned().collect();
-    match left.is_empty() {
-        true => Ok(()),
-        false => Err(format!("left: {left:#?}")),
     }
 }
 
@@ -275,22 +153,6 @@ pub fn on_all_processors(
         }
     });
     failed.into_inner().expect("no panic")
-}
-
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
-}
-
-#[test]
-fn chaos_never_leaves_a_duplicate_or_a_rest() {
-    if let Some(seed) = from_environment("ECSUP_SEED") {
-        chaos(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
-        return;
-    }
-    let runs = from_environment("ECSUP_RUNS").unwrap_or(500);
-    let failed = on_all_processors(runs, chaos);
-    let again = "repeat one with `ECSUP_SEED=… cargo nextest run chaos`";
-    assert!(failed.is_empty(), "{}\n{again}", failed.join("\n\n"));
 }
 
 #[test]

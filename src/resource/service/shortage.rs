@@ -30,6 +30,8 @@ pub struct Shortage {
 const LASTING: u32 = 20;
 /// How many looks later the group is asked again: each question is a call.
 const AGAIN: u32 = 5;
+/// In which looks the group is asked while no task runs at all.
+const EVERY_OTHER: u32 = 2;
 /// After how many looks stopped tasks are looked at when nothing runs, although ECS counts none that
 /// failed, and how many looks later again. Looks come every 15 seconds then.
 const UNCOUNTED: u32 = 3;
@@ -66,7 +68,8 @@ impl Shortage {
         }
         now.hopeless = if now.stopped.hopeless(OFTEN).is_some() { now.hopeless + 1 } else { 0 };
         let lasts = looks >= LASTING && (looks - LASTING).is_multiple_of(AGAIN);
-        let asks = tasks > 0 && (lasts || service.running_count() == 0);
+        let none_runs = service.running_count() == 0 && looks.is_multiple_of(EVERY_OTHER);
+        let asks = tasks > 0 && (lasts || none_runs);
         if let Some(names) = scope.names().filter(|_| asks && runs_on_instances(service)) {
             let group = names.auto_scaling_group();
             let failed = auto_scaling_group::failed_launches(aws, &group).await.unwrap_or_default();

@@ -1,0 +1,210 @@
+//! Whatever befalls a run, the next ones bring the stack to where it should be, or remove it whole.
+//!
+//! `ECSUP_SEED=42` plays one seed again, `ECSUP_RUNS=100000` plays that many.
+
+use std::time::Duration;
+
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::sim::cloud::Cloud;
+use ecsup::sim::doubt::Doubt;
+use ecsup::sim::faults::{Crash, Fault, Faults, Only};
+use ecsup::sim::scenario::Scenario;
+use fastrand::Rng;
+
+use crate::meddler::meddle;
+use crate::proofs::{
+    STACKS, deploy, destroy, expect, holds, ids, no_defects, on_all_processors, play_until_crash,
+};
+use crate::transitions::{CHANGES, Change};
+
+/// What befalls one life of a stack.
+#[derive(Debug)]
+struct Fate {
+    flags: &'static [&'static str],
+    /// What is changed about the flags after a first quiet deploy, if anything.
+    change: Option<&'static Change>,
+    /// Whether it is a destroy that meets the weather, and not a deploy.
+    in_destroy: bool,
+    weather: Weather,
+    /// At which call it dies, of all that this life makes from the weather on; when it makes fewer,
+    /// it does not.
+    dies: Crash,
+    /// How long until somebody goes on.
+    pause: Duration,
+    /// Whether the stack is deployed again before it is destroyed.
+    again: bool,
+}
+
+/// What is unusual: the world for all of a life, the rest for one command of it.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a coin that is tossed")]
+struct Weather {
+    fresh_account: bool,
+    pages_of_one: bool,
+    doubts: Vec<Doubt>,
+    /// Calls go wrong on their way.
+    rough: bool,
+    /// The lock's signs of life do not arrive.
+    silent: bool,
+    /// When somebody deletes something of the stack by hand, since the command began.
+    by_hand: Vec<Duration>,
+}
+
+/// The calls of a life, roughly: some make fewer, then they may live on.
+const CALLS: usize = 700;
+
+impl Fate {
+    fn of(seed: u64) -> Self {
+        let chance = &mut Rng::with_seed(seed);
+        let flags = STACKS[chance.usize(..STACKS.len())];
+        let changes: Vec<_> = CHANGES.iter().filter(|it| it.can_be_made(flags)).collect();
+        let change = changes[chance.usize(..changes.len())];
+        Self {
+            flags,
+            change: chance.bool().then_some(change),
+            in_destroy: chance.u8(..3) == 0,
+            weather: Weather::of(chance),
+            dies: Crash { at: chance.usize(..CALLS), after: chance.bool() },
+            pause: Duration::from_secs([0, 0, 2, 30, 90, 900][chance.usize(..6)]),
+            again: chance.u8(..3) > 0,
+        }
+    }
+
+    /// The flags of the deploys that come after the first.
+    fn wish(&self) -> Vec<&'static str> {
+        self.change.map_or_else(|| self.flags.to_vec(), |change| change.of(self.flags))
+    }
+
+    /// The command that meets the weather.
+    fn command(&self) -> Vec<&'static str> {
+        if self.in_destroy { destroy(self.flags) } else { deploy(&self.wish()) }
+    }
+}
+
+impl Weather {
+    fn of(chance: &mut Rng) -> Self {
+        let doubts = Doubt::ALL.iter().filter(|_| chance.u8(..10) == 0).copied().collect();
+        let deletions = [0, 0, 0, 1, 3][chance.usize(..5)];
+        Self {
+            fresh_account: chance.u8(..4) == 0,
+            pages_of_one: chance.u8(..4) == 0,
+            doubts,
+            rough: chance.bool(),
+            silent: chance.u8(..12) == 0,
+            by_hand: (0..deletions).map(|_| Duration::from_secs(chance.u64(..240))).collect(),
+        }
+    }
+
+    fn scenario(&self) -> Scenario {
+        Scenario {
+            fresh_account: self.fresh_account,
+            pages_of_one: self.pages_of_one,
+            doubts: self.doubts.clone(),
+            ..Scenario::default()
+        }
+    }
+
+    fn faults(&self) -> Faults {
+        let beats = || Only {
+            operation: "PutParameter".to_owned(),
+            about: "\"Overwrite\":true".to_owned(),
+            fault: Fault::Reset,
+        };
+        let usual = if self.rough { Faults::rough() } else { Faults::default() };
+        Faults { only: self.silent.then(beats), ..usual }
+    }
+}
+
+/// A stack's life, and how many of its calls are left until it dies.
+struct Life {
+    stage: Stage,
+    /// The number of the call at which it dies, while it has not.
+    dies: Option<Crash>,
+}
+
+impl Life {
+    /// Plays a command; `None` when it died.
+    async fn play(&mut self, words: &[&str], faults: Faults) -> Option<Played> {
+        let cloud = &self.stage.cloud;
+        let crash = self.dies.map(|crash| Crash { at: crash.at - cloud.count(), ..crash });
+        cloud.set_faults(Faults { crash, ..faults });
+        let played = play_until_crash(&self.stage, words).await;
+        cloud.set_faults(Faults::default());
+        if played.is_none() {
+            self.dies = None;
+        }
+        played
+    }
+
+    /// Plays a command under a quiet sky, and again if it dies. It has to succeed.
+    async fn succeed(&mut self, words: &[&str], what: &str) -> Result<(), String> {
+        let played = match self.play(words, Faults::default()).await {
+            Some(played) => played,
+            None => self.stage.play(words).await,
+        };
+        expect(&played, Exit::Done, what)
+    }
+}
+
+fn chaos(seed: u64) -> Result<(), String> {
+    let fate = Fate::of(seed);
+    let played = in_virtual_time(seed, async || live(seed, &fate).await);
+    played.map_err(|why| format!("{fate:?}: {why}"))
+}
+
+async fn live(seed: u64, fate: &Fate) -> Result<(), String> {
+    let stage = Stage { cloud: Cloud::new(seed, fate.weather.scenario()) };
+    let cloud = stage.cloud.clone();
+    let before = ids(&cloud);
+    if fate.in_destroy || fate.change.is_some() {
+        expect(&stage.play(&deploy(fate.flags)).await, Exit::Done, "deploy")?;
+    }
+    let dies = Crash { at: cloud.count() + fate.dies.at, ..fate.dies };
+    let mut life = Life { stage, dies: Some(dies) };
+    let (command, wish) = (fate.command(), fate.wish());
+    let first = tokio::select! {
+        played = life.play(&command, fate.weather.faults()) => played,
+        never = meddle(&cloud, fate.flags[1], seed, &fate.weather.by_hand) => match never {},
+    };
+    match first {
+        Some(played) if played.exit == Exit::Done => {
+            if !fate.in_destroy && fate.weather.by_hand.is_empty() {
+                holds(&cloud, &wish).await?;
+            }
+        }
+        // Whatever came of it says why, and the next ones meet a quiet cloud.
+        Some(played) if !played.said().contains("error: ") => {
+            return Err(format!("it does not say what failed:\n{}", played.said()));
+        }
+        Some(_) | None => {}
+    }
+    tokio::time::sleep(fate.pause).await;
+    if fate.again {
+        life.succeed(&deploy(&wish), "deploy again").await?;
+        holds(&cloud, &wish).await?;
+    }
+    life.succeed(&destroy(fate.flags), "destroy").await?;
+    no_defects(&cloud)?;
+    let left: Vec<_> = ids(&cloud).difference(&before).cloned().collect();
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err(format!("left: {left:#?}")),
+    }
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+#[test]
+fn chaos_never_leaves_a_duplicate_or_a_rest() {
+    if let Some(seed) = from_environment("ECSUP_SEED") {
+        chaos(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        return;
+    }
+    let runs = from_environment("ECSUP_RUNS").unwrap_or(2000);
+    let failed = on_all_processors(runs, chaos);
+    let again = "repeat one with `ECSUP_SEED=… cargo nextest run chaos`";
+    assert!(failed.is_empty(), "{}\n{again}", failed.join("\n\n"));
+}
