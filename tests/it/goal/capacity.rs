@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ecsup::sim::fields::Fields as _;
 use ecsup::sim::{autoscaling, ec2, ecs, iam};
 use serde_json::{Value, json};
@@ -67,8 +69,18 @@ impl Found<'_> {
         let of = provider.part("autoScalingGroupProvider");
         self.same("group of the provider", of.text("autoScalingGroupArn"), group);
         self.same("managed scaling", of.part("managedScaling").text("status"), "ENABLED");
-        let target = of.part("managedScaling").number("targetCapacity");
-        self.same("target of the provider", target, 100);
+        let scaling = of.part("managedScaling");
+        let numbers = [
+            "targetCapacity",
+            "minimumScalingStepSize",
+            "maximumScalingStepSize",
+            "instanceWarmupPeriod",
+        ];
+        self.same(
+            "scaling of the provider",
+            numbers.map(|it| scaling.number(it)),
+            [100, 1, 100, 60],
+        );
         let protects = of.text("managedTerminationProtection");
         self.same("protection by the provider", protects, "ENABLED");
         self.same("draining", of.text("managedDraining"), "ENABLED");
@@ -88,14 +100,44 @@ impl Found<'_> {
         self.same("hops", metadata.number("HttpPutResponseHopLimit"), 1);
         let volumes = data.list("BlockDeviceMappings").iter().map(|it| it.part("Ebs"));
         let volumes: Vec<_> = volumes
-            .map(|it| json!([it.number("VolumeSize"), it.text("VolumeType"), it.flag("Encrypted")]))
+            .map(|it| {
+                let flags = ["Encrypted", "DeleteOnTermination"].map(|flag| it.flag(flag));
+                json!([it.number("VolumeSize"), it.text("VolumeType"), flags])
+            })
             .collect();
-        self.same("volumes", volumes, [json!([50, "gp3", true])]);
+        self.same("volumes", volumes, [json!([50, "gp3", [true, true]])]);
+        self.first_script(data.text("UserData"));
+        self.tags_of_instances(data.list("TagSpecifications"));
         let own = self.group("security-group/instance", &network.vpc, &[]);
         let interfaces = data.list("NetworkInterfaces").iter();
         let groups =
             interfaces.flat_map(|it| it.texts("Groups")).chain(data.texts("SecurityGroupIds"));
         self.same("groups of the instances", groups.collect::<Vec<_>>(), [own]);
+    }
+
+    /// What an instance runs first: it joins the cluster, and keeps its own role from tasks.
+    fn first_script(&mut self, user_data: &str) {
+        let script = STANDARD.decode(user_data).unwrap_or_default();
+        let script = String::from_utf8_lossy(&script).into_owned();
+        let set = script.lines().filter_map(|line| line.strip_prefix("echo ")?.split(' ').next());
+        let set: BTreeSet<_> = set.map(str::to_owned).collect();
+        let cluster = format!("ECS_CLUSTER=cluster-{}", self.goal.stack);
+        let wanted = BTreeSet::from([cluster, "ECS_AWSVPC_BLOCK_IMDS=true".to_owned()]);
+        self.same("settings of the agent", set, wanted);
+    }
+
+    /// What instances are born with, and what comes with them.
+    fn tags_of_instances(&mut self, specifications: &[Value]) {
+        let goal = self.goal;
+        let kinds: BTreeSet<_> = texts(specifications, "ResourceType").into_iter().collect();
+        self.same("what is tagged", kinds, ["instance", "network-interface", "volume"]);
+        for specification in specifications {
+            let tags = specification.tags("Tags");
+            self.same("stack of an instance", tags.get("ecsup:stack"), &goal.stack);
+            for (key, value) in &goal.tags {
+                self.same(&format!("tag {key} of an instance"), tags.get(key), value);
+            }
+        }
     }
 
     /// A role below the stack's path, with one policy of AWS's, for one service.
@@ -108,6 +150,13 @@ impl Found<'_> {
         let role = role.unwrap_or_default();
         let trusts = role.text("AssumeRolePolicyDocument").contains(service);
         self.check(&format!("role/{which} is for {service}"), trusts);
+        if which == "execution" {
+            // IAM writes a document down as a URL.
+            let source = format!("arn%3Aaws%3Aecs%3A{}%3A123456789012%3A", goal.region);
+            let document = role.text("AssumeRolePolicyDocument");
+            let only_here = document.contains("aws%3ASourceAccount") && document.contains(&source);
+            self.check("role/execution is for this account and region only", only_here);
+        }
         let input = json!({ "RoleName": role.text("RoleName") });
         let attached = self.ask(iam::answer, "ListAttachedRolePolicies", input);
         let attached = texts(attached.list("AttachedPolicies"), "PolicyName");

@@ -69,6 +69,8 @@ impl Found<'_> {
         let input = json!({ "TargetGroupArns": [arn] });
         let group = self.first(elb::answer, "DescribeTargetGroups", input, "TargetGroups");
         self.same("what targets are", group.text("TargetType"), "ip");
+        let protocols = ["Protocol", "HealthCheckProtocol"].map(|it| group.text(it));
+        self.same("protocols of the target group", protocols, ["HTTP", "HTTP"]);
         self.same("health path", group.text("HealthCheckPath"), &self.goal.health_path);
         let rhythm = [
             "HealthCheckIntervalSeconds",

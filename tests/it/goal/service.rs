@@ -71,8 +71,14 @@ impl Found<'_> {
         if goal.on_instances {
             let providers = texts(service.list("capacityProviderStrategy"), "capacityProvider");
             self.same("providers of the service", providers, [format!("cp-{}", goal.stack)]);
-            let order = texts(service.list("placementStrategy"), "type");
-            self.same("placement", order, ["spread", "binpack"]);
+            let order = service.list("placementStrategy").iter();
+            let order = order.map(|it| [it.text("type"), it.text("field")].join(" "));
+            let order: Vec<_> = order.map(|it| it.to_ascii_lowercase()).collect();
+            self.same(
+                "placement",
+                order,
+                ["spread attribute:ecs.availability-zone", "binpack cpu"],
+            );
             return;
         }
         self.same("launch type", service.text("launchType"), "FARGATE");
@@ -97,12 +103,20 @@ impl Found<'_> {
         self.same("containers", texts(it.list("containerDefinitions"), "name"), [&goal.service]);
         let container = it.list("containerDefinitions").first().cloned().unwrap_or_default();
         self.same("image", container.text("image"), &goal.image);
+        let size = ["cpu", "memory"].map(|it| container.number(it).map(|it| it.to_string()));
+        self.same("size of the container", size, [&goal.cpu, &goal.memory]);
+        let runs_on = if goal.on_instances { "EC2" } else { "FARGATE" };
+        self.same("what it runs on", it.texts("requiresCompatibilities"), [runs_on]);
         let ports = container.list("portMappings").iter().map(|it| it.number("containerPort"));
         self.same("ports", ports.collect::<Vec<_>>(), [goal.port]);
         let env = container.list("environment").iter();
         let env: BTreeMap<_, _> = env.map(|it| (it.text("name"), it.text("value"))).collect();
         self.same("environment", env, &goal.env);
-        let options = container.part("logConfiguration").part("options");
+        let logs = container.part("logConfiguration");
+        self.same("log driver", logs.text("logDriver"), "awslogs");
+        let options = logs.part("options");
+        let mode = ["mode", "max-buffer-size"].map(|it| options.text(it));
+        self.same("how logs are written", mode, ["non-blocking", "25m"]);
         let log_group = format!("/ecsup/{}/{}", goal.stack, goal.service);
         self.same("log group of the container", options.text("awslogs-group"), log_group);
     }
