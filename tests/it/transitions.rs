@@ -6,11 +6,11 @@ use std::time::Duration;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
 use ecsup::sim::cloud::Cloud;
-use ecsup::sim::elb;
 use ecsup::sim::fields::Fields as _;
 use ecsup::sim::scenario::Scenario;
 use ecsup::sim::world::World;
-use serde_json::json;
+use ecsup::sim::{ec2, elb};
+use serde_json::{Value, json};
 
 use crate::goal::Goal;
 use crate::proofs::{STACKS, deploy, destroy, expect, holds, no_defects, on_all_processors};
@@ -73,10 +73,9 @@ pub const CHANGES: &[Change] = &[
     change("health path", &["--health-path", "/health"]),
     change("tags", &["--tag", "team=payments", "--tag", "cost-centre=42"]),
     Change { applies: on_instances, ..change("instance type", &["--instance-type", "c5.2xlarge"]) },
-    Change {
-        applies: on_instances,
-        ..change("size of the group", &["--min-size", "1", "--max-size", "7"])
-    },
+    // One at a time: an update says both.
+    Change { applies: on_instances, ..change("smallest group", &["--min-size", "1"]) },
+    Change { applies: on_instances, ..change("largest group", &["--max-size", "7"]) },
     change("who is allowed", &["--allow", "10.0.0.0/8", "--allow", "192.0.2.0/24"]),
     Change { applies: |flags| flags.len() == 2, ..change("one NAT gateway", &["--nat", "single"]) },
     Change {
@@ -132,15 +131,39 @@ fn serves(world: &mut World, stack: &str) -> bool {
     let action = listener.and_then(|it| it.list("DefaultActions").first());
     let Some(group) = action.and_then(|it| it.some_text("TargetGroupArn")) else { return false };
     let health = ask(world, "DescribeTargetHealth", json!({ "TargetGroupArn": group }));
-    let mut targets = health.list("TargetHealthDescriptions").iter();
-    targets.any(|it| it.part("TargetHealth").text("State") == "healthy")
+    let targets = health.list("TargetHealthDescriptions").iter();
+    let healthy = targets.filter(|it| it.part("TargetHealth").text("State") == "healthy");
+    let healthy: Vec<_> = healthy.map(|it| it.part("Target").clone()).collect();
+    let groups = balancer.texts("SecurityGroups");
+    healthy.iter().any(|target| is_reached(world, &groups, target))
 }
 
-/// Asks once a second, for ever; counts the seconds without an answer.
+/// Whether members of these groups reach a target: health checks only tell a minute later that they do
+/// not.
+fn is_reached(world: &mut World, from: &[String], target: &Value) -> bool {
+    let address = json!([{ "Name": "addresses.private-ip-address", "Values": [target["Id"]] }]);
+    let input = json!({ "Filters": address });
+    let found = ec2::answer(world, "DescribeNetworkInterfaces", &input).unwrap_or_default();
+    let interfaces = found.list("NetworkInterfaces").iter();
+    let groups =
+        interfaces.flat_map(|it| it.list("Groups")).map(|it| it.text("GroupId").to_owned());
+    let groups: Vec<_> = groups.collect();
+    let port = target.number("Port").and_then(|port| u16::try_from(port).ok());
+    port.is_some_and(|port| ec2::may_reach(world, from, &groups, port))
+}
+
+/// Whether every route leads somewhere: a task behind one that does not could not even report.
+fn routes_lead(world: &mut World) -> bool {
+    let found = ec2::answer(world, "DescribeRouteTables", &json!({})).unwrap_or_default();
+    let mut routes = found.list("RouteTables").iter().flat_map(|table| table.list("Routes"));
+    !routes.any(|route| route.text("State") == "blackhole")
+}
+
+/// Asks once a second, for ever; counts the seconds without an answer, or without a way out.
 async fn ask_each_second(cloud: &Cloud, stack: &str, failed: &mut u32) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if !cloud.world(|world| serves(world, stack)) {
+        if !cloud.world(|world| serves(world, stack) && routes_lead(world)) {
             *failed += 1;
         }
     }
