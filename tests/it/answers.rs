@@ -16,7 +16,9 @@ use ecsup::sim::scenario::{self, Scenario};
 use ecsup::sim::world::World;
 use ecsup::sim::{iam, logs};
 
-use crate::proofs::{STACKS, deploy, destroy, expect, ids, lifecycle_on, printed_policy};
+use crate::proofs::{
+    STACKS, deploy, destroy, expect, ids, lifecycle_on, nothing_in_vain, printed_policy,
+};
 
 fn slow(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {
     let delays = delays.iter().map(|(label, range)| ((*label).to_owned(), range.clone()));
@@ -72,11 +74,13 @@ fn a_nat_gateway_waits_for_what_only_it_does_not_know_yet() {
 fn what_ec2_hides_for_long_is_waited_for() {
     for (seed, flags) in (0..).zip(STACKS.iter().cycle().take(2 * STACKS.len())) {
         let hidden = slow(&[("ec2.visible", 0.0..=25.0)]);
-        let deployed = in_virtual_time(seed, async || {
+        let ended = in_virtual_time(seed, async || {
             let stage = Stage { cloud: Cloud::new(seed, hidden) };
-            stage.play(&deploy(flags)).await
+            let deployed = stage.play(&deploy(flags)).await;
+            expect(&deployed, Exit::Done, "deploy")?;
+            nothing_in_vain(&stage.cloud, &deployed)
         });
-        expect(&deployed, Exit::Done, "deploy").unwrap_or_else(|why| panic!("{flags:?}: {why}"));
+        ended.unwrap_or_else(|why| panic!("{flags:?}: {why}"));
     }
 }
 

@@ -8,11 +8,13 @@ use std::time::Duration;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use ecsup::sim::cloud::Cloud;
-use ecsup::sim::faults::{Crash, Faults};
+use ecsup::sim::faults::{Crash, Fault, Faults, Only};
+use ecsup::sim::fields::Fields as _;
 use ecsup::sim::policy::Policy;
-use ecsup::sim::scenario::Scenario;
+use ecsup::sim::scenario::{Scenario, named};
 use ecsup::sim::world::World;
-use serde_json::Value;
+use ecsup::sim::{ecs, ssm};
+use serde_json::{Value, json};
 
 use crate::goal::{Goal, INHERITING};
 
@@ -83,6 +85,32 @@ pub fn no_defects(cloud: &Cloud) -> Result<(), String> {
     }
 }
 
+/// Checks that a first deploy in a quiet world made nothing too early: what AWS takes and then lets fail
+/// is removed and made again, or starts once more, and then looks as if nothing had been wrong.
+pub fn nothing_in_vain(cloud: &Cloud, deployed: &Played) -> Result<(), String> {
+    const REMOVING: [&str; 6] =
+        ["Delete", "Deregister", "Detach", "Release", "Revoke", "Terminate"];
+    let is_removal = |operation: &str| REMOVING.iter().any(|verb| operation.starts_with(verb));
+    let calls = deployed.calls.iter().map(|call| call.operation.as_str());
+    // The lock tidies up after itself.
+    let removals: Vec<_> = calls.filter(|it| is_removal(it) && *it != "DeleteParameters").collect();
+    if !removals.is_empty() {
+        return Err(format!("a first deploy removes something: {removals:?}"));
+    }
+    let stopped = cloud.world(|world| {
+        let clusters = ecs::answer(world, "ListClusters", &json!({})).unwrap_or_default();
+        let stopped = |cluster: String| {
+            let input = json!({ "cluster": cluster, "desiredStatus": "STOPPED" });
+            ecs::answer(world, "ListTasks", &input).unwrap_or_default().texts("taskArns")
+        };
+        clusters.texts("clusterArns").into_iter().flat_map(stopped).collect::<Vec<_>>()
+    });
+    match stopped.is_empty() {
+        true => Ok(()),
+        false => Err(format!("tasks of a first deploy stopped: {stopped:?}")),
+    }
+}
+
 /// A deploy, a silent one, a change, a destroy; and nothing is left that was not there before.
 async fn lifecycle(seed: u64, flags: &[&str], scenario: Scenario) -> Result<(), String> {
     lifecycle_on(&Stage { cloud: Cloud::new(seed, scenario) }, flags).await
@@ -91,8 +119,10 @@ async fn lifecycle(seed: u64, flags: &[&str], scenario: Scenario) -> Result<(), 
 pub async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     let cloud = &stage.cloud;
     let before = ids(cloud);
-    expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
+    let deployed = stage.play(&deploy(flags)).await;
+    expect(&deployed, Exit::Done, "deploy")?;
     no_defects(cloud)?;
+    nothing_in_vain(cloud, &deployed)?;
     holds(cloud, flags).await?;
     let again = stage.play(&deploy(flags)).await;
     expect(&again, Exit::Done, "the second deploy")?;
@@ -120,6 +150,73 @@ fn every_stack_comes_and_goes() {
             ended.unwrap_or_else(|why| panic!("{flags:?}, seed {seed}: {why}"));
         }
     }
+}
+
+/// Without tasks, nothing that is needed for them is awaited on the way: not gateways, not the load
+/// balancer, not the provider. A deploy waits for each of them all the same.
+#[test]
+fn what_nobody_needs_yet_is_ready_at_the_end_too() {
+    for (seed, flags) in (0..).zip(STACKS) {
+        let flags = [flags, &["--count", "0"]].concat();
+        // Which of them comes last.
+        for slow in ["slow-alb", "slow-nat"] {
+            let scenario = named(slow).expect("a scenario of this name").scenario();
+            in_virtual_time(seed, async || {
+                let stage = Stage { cloud: Cloud::new(seed, scenario) };
+                expect(&stage.play(&deploy(&flags)).await, Exit::Done, "deploy").unwrap();
+                holds(&stage.cloud, &flags).await.unwrap();
+            });
+        }
+    }
+}
+
+/// The chaos lets a rough day end with an error that is told. When AWS only asks to slow down, whichever
+/// call it is, nothing fails. (Were it one call in five, the lock would now and then not be heard.)
+#[test]
+fn a_day_of_throttling_is_only_slower() {
+    for (seed, flags) in (0..).zip(STACKS) {
+        in_virtual_time(seed, async || {
+            let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
+            stage.cloud.set_faults(Faults { throttle: 0.1, ..Faults::default() });
+            let ended = lifecycle_on(&stage, flags).await;
+            ended.unwrap_or_else(|why| panic!("{flags:?}: {why}"));
+        });
+    }
+}
+
+/// Every answer to one operation is lost, after its effect: nothing is made twice for that, and the deploy
+/// is done.
+#[test]
+fn a_lost_answer_makes_nothing_twice() {
+    let flags = STACKS[0];
+    let operations = in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
+        let deployed = stage.play(&deploy(flags)).await;
+        let operations: BTreeSet<_> = deployed.changes().into_iter().map(str::to_owned).collect();
+        // Whose signs of life are not heard stops.
+        operations.into_iter().filter(|it| !it.ends_with("Parameter")).collect::<Vec<_>>()
+    });
+    let faults = [Fault::Lost, Fault::LateServerError];
+    let play = |number: u64| {
+        let number = usize::try_from(number).expect("few operations");
+        let (operation, fault) = (&operations[number / 2], faults[number % 2]);
+        in_virtual_time(1, async || {
+            let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
+            let (operation, about) = (operation.clone(), String::new());
+            let only = Some(Only { operation, about, fault });
+            stage.cloud.set_faults(Faults { only, ..Faults::default() });
+            expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
+            holds(&stage.cloud, flags).await?;
+            let all = stage.cloud.world(World::tagged).into_iter();
+            match all.filter(|(kind, ..)| kind == "task-definition").count() {
+                1 => Ok(()),
+                revisions => Err(format!("{revisions} revisions")),
+            }
+        })
+        .map_err(|why| format!("{operation}, {fault:?}: {why}"))
+    };
+    let failed = on_all_processors(2 * operations.len() as u64, play);
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
 /// Plays a command that dies at some call; `None` when it did.
@@ -214,15 +311,20 @@ async fn made_by_hand(cloud: &Cloud, stack: &str) {
     use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
     let config = cloud.config("us-east-1");
     let ec2 = aws_sdk_ec2::Client::new(&config);
-    // The right stack and node, and another tool's idea of a region.
-    let tags = [("ecsup:stack", stack), ("ecsup:node", "vpc"), ("Name", "by hand")];
-    let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
-    let tags = TagSpecification::builder()
-        .resource_type(ResourceType::Vpc)
-        .set_tags(Some(tags.to_vec()))
-        .build();
-    let made = ec2.create_vpc().cidr_block("10.0.0.0/16").tag_specifications(tags).send().await;
+    // The right stack and node, and no region or another one.
+    let tags = |kind: ResourceType, node: &str, region: Option<&str>| {
+        let mut all = vec![("ecsup:stack", stack), ("ecsup:node", node), ("Name", "by hand")];
+        all.extend(region.map(|region| ("ecsup:region", region)));
+        let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+        let tags = all.into_iter().map(tag).collect();
+        TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+    };
+    let vpc = tags(ResourceType::Vpc, "vpc", None);
+    let made = ec2.create_vpc().cidr_block("10.0.0.0/16").tag_specifications(vpc).send().await;
     made.expect("a VPC can be made by hand");
+    let gateway = tags(ResourceType::InternetGateway, "internet-gateway", Some("eu-west-1"));
+    let made = ec2.create_internet_gateway().tag_specifications(gateway).send().await;
+    made.expect("a gateway can be made by hand");
     let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
     let group = logs.create_log_group().log_group_name(format!("/ecsup/{stack}-by-hand"));
     group.send().await.expect("a log group can be made by hand");
@@ -290,6 +392,34 @@ fn those_who_wait_for_the_lock_of_the_dead_go_on_in_turn() {
             let after = ids(&stage.cloud);
             let left: Vec<_> = after.difference(&before).collect();
             assert!(left.is_empty(), "seed {seed}: {left:#?}");
+        });
+    }
+}
+
+/// A deploy dies, and somebody removes its lock, so that a destroy knows nothing of it. What AWS shows
+/// only after the destroy has looked is found by its last look.
+#[test]
+fn what_shows_late_is_removed_by_the_last_look() {
+    for (seed, flags) in (0..).zip(STACKS) {
+        in_virtual_time(seed, async || {
+            let late = [("ec2.visible".to_owned(), 12.0..=14.0)].into();
+            let scenario = Scenario { delays: late, ..Scenario::default() };
+            let stage = Stage { cloud: Cloud::new(seed, scenario) };
+            let before = ids(&stage.cloud);
+            let operation = "CreateInternetGateway".to_owned();
+            let only = Only { operation, about: String::new(), fault: Fault::CrashAfter };
+            stage.cloud.set_faults(Faults { only: Some(only), ..Faults::default() });
+            assert!(play_until_crash(&stage, &deploy(flags)).await.is_none(), "it dies");
+            stage.cloud.set_faults(Faults::default());
+            let lock = json!({ "Names": [format!("/ecsup/{}/lock/1", flags[1])] });
+            stage.cloud.world(|world| ssm::answer(world, "DeleteParameters", &lock)).unwrap();
+            // No listing shows the lock any longer.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy").unwrap();
+            tokio::time::sleep(SETTLES).await;
+            let after = ids(&stage.cloud);
+            let left: Vec<_> = after.difference(&before).collect();
+            assert!(left.is_empty(), "{flags:?}: {left:#?}");
         });
     }
 }
