@@ -147,6 +147,81 @@ fn providers_are_found_on_every_page() {
     });
 }
 
+/// Registers the newest revision of the stack's task definition as often again, as so many deploys do.
+fn register_often(stage: &Stage, times: usize) {
+    let (arn, tags) = of_kind(stage, "task-definition");
+    let tags: Vec<_> =
+        tags.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+    stage.cloud.world(|world| {
+        let it = json!({ "taskDefinition": arn });
+        let it =
+            ecsup::sim::ecs::answer(world, "DescribeTaskDefinition", &it).expect("it is there");
+        let it = &it["taskDefinition"];
+        let mut register = json!({ "tags": tags });
+        for member in [
+            "family",
+            "cpu",
+            "memory",
+            "networkMode",
+            "requiresCompatibilities",
+            "executionRoleArn",
+            "containerDefinitions",
+        ] {
+            register[member] = it[member].clone();
+        }
+        for _ in 0..times {
+            ecsup::sim::ecs::answer(world, "RegisterTaskDefinition", &register).expect("made");
+        }
+    });
+}
+
+/// Id and tags of the only thing of a kind.
+fn of_kind(stage: &Stage, kind: &str) -> (String, Tags) {
+    let mut all = stage.cloud.world(World::tagged).into_iter().filter(|(other, ..)| other == kind);
+    let (_, id, tags) = all.next().expect("one is there");
+    (id, tags)
+}
+
+/// A page of target groups has 400 of them, one of hosted zones or of revisions 100. Zones come in the
+/// order of their ids, which are chance.
+#[test]
+fn what_is_there_is_found_on_every_page() {
+    for seed in 0..3 {
+        in_virtual_time(seed, async || {
+            let stage = stage(seed);
+            let vpc =
+                ec2(&stage).create_vpc().cidr_block("10.9.0.0/16").send().await.expect("by hand");
+            let vpc = vpc.vpc.expect("by hand").vpc_id.expect("by hand");
+            tokio::time::sleep(SHOWN).await;
+            stage.cloud.world(|world| {
+                for number in 0..400 {
+                    let name = format!("a{number}");
+                    let input =
+                        json!({ "Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": vpc });
+                    ecsup::sim::elb::answer(world, "CreateTargetGroup", &input)
+                        .expect("made by hand");
+                }
+                for number in 0..300 {
+                    let name = format!("a{number}.example");
+                    let input = json!({ "Name": name, "CallerReference": name });
+                    ecsup::sim::route53::answer(world, "CreateHostedZone", &input)
+                        .expect("by hand");
+                }
+            });
+            let before = stage.cloud.world(World::ids);
+            let flags = [&FARGATE[..], &["--zone", "shop.internal"]].concat();
+            done(&stage, &flags).await;
+            let again = done(&stage, &flags).await;
+            assert_eq!(again.changes(), [""; 0], "{}", again.said());
+            register_often(&stage, 110);
+            done(&stage, &["destroy", "--yes", "fargate-api"]).await;
+            let mut left = stage.cloud.world(World::ids);
+            left.retain(|id| !before.contains(id) && !id.contains("/aws-service-role/"));
+            assert_eq!(left, BTreeSet::new());
+        });
+    }
+}
+
 /// What inherits tags from a thing that has them, when it starts.
 const INHERITING: [&str; 7] = [
     "container-instance",
