@@ -518,6 +518,15 @@ fn roles_are_bound_by_path_policy_and_service() {
         "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/admin"),
     });
     assert!(refused("ecs", "RegisterTaskDefinition", pass));
+    // The stack's own role is for tasks, and for no other service that would act as it.
+    let family = json!({ "family": "td-demo_web", "executionRoleArn": role("execution") });
+    let mut pass = required(&demo, &("ecs", "RegisterTaskDefinition", family));
+    pass.retain(|it| it.action == "iam:PassRole");
+    assert_eq!(pass.len(), 1);
+    assert!(self::refused(&policy, &pass, true).is_none());
+    let strange = ["lambda.amazonaws.com".to_owned()].into();
+    pass[0].context.insert("iam:PassedToService".to_owned(), strange);
+    assert!(self::refused(&policy, &pass, true).is_some());
     let strange = json!({ "AWSServiceName": "support.amazonaws.com" });
     assert!(refused("iam", "CreateServiceLinkedRole", strange));
     // A role that is not there has no path that IAM could see.

@@ -33,6 +33,18 @@ fn a_launch_that_never_works_ends_the_wait() {
     }
 }
 
+/// Only what may pass is asked for again.
+#[test]
+fn what_is_refused_for_good_is_asked_for_once() {
+    let scenario = named("demanded-boundary").expect("a scenario").scenario();
+    stage(scenario, async |stage| {
+        let played = deploy(stage, &FARGATE, &[]).await;
+        assert_eq!(played.exit, Exit::DeployIncomplete, "{}", played.said());
+        let asked = played.calls.iter().filter(|call| call.operation == "CreateRole");
+        assert_eq!(asked.count(), 1, "{}", played.said());
+    });
+}
+
 #[test]
 fn what_failed_before_the_cause_was_mended_does_not_count() {
     stage(forbidden(), async |stage| {
