@@ -26,7 +26,8 @@ pub struct Scenario {
     /// The account has GuardDuty Runtime Monitoring, which plants things into VPCs.
     pub guard_duty: bool,
     /// Account quotas that differ from AWS's defaults, by name: `vpcs`, `addresses`, `gateways`,
-    /// `nat-gateways-per-zone`, `vcpus`, `fargate-vcpus`, `load-balancers`.
+    /// `nat-gateways-per-zone`, `vcpus`, `fargate-vcpus`, `load-balancers`,
+    /// `tasks-per-service`.
     pub quotas: BTreeMap<String, usize>,
     /// How much smaller than AWS's the token buckets are; 1 when 0.
     pub throttle: u32,

@@ -130,16 +130,21 @@ pub fn free(world: &World, id: &str) -> usize {
 
 /// Gives out an address, `None` when there is none left. One that came back waits for its turn.
 pub fn take_address(world: &mut World, id: &str) -> Option<String> {
+    if free(world, id) == 0 {
+        return None;
+    }
     let ec2 = &mut world.ec2;
     let subnet = &mut ec2.subnets.get_mut(id)?.it;
     let all = usable(subnet.cidr);
     for _ in 0..all {
         let index = u32::try_from(4 + subnet.given % all).unwrap_or(4);
+        let is_new = subnet.given < all;
         subnet.given += 1;
         let address = u32::from(subnet.cidr.network()).saturating_add(index);
         let address = std::net::Ipv4Addr::from(address).to_string();
         let mut interfaces = ec2.interfaces.all();
-        if !interfaces.any(|it| it.it.subnet == id && it.it.address == address) {
+        // Until each has been given out once, nobody has to look which are taken.
+        if is_new || !interfaces.any(|it| it.it.subnet == id && it.it.address == address) {
             return Some(address);
         }
     }

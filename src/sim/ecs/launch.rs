@@ -1,11 +1,13 @@
 //! Launching the tasks that a service lacks, and finding places for those that wait for one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::fields::{Fields, Tags};
 use super::super::world::World;
 use super::super::{autoscaling, ec2, iam};
-use super::placement::{self, words};
+use super::placement::{self, Spread, words};
+use super::rollout::Deployment;
 use super::service::{Key, Service};
 use super::service_event::{tell, tell_once};
 use super::service_revision::Setup;
@@ -26,7 +28,8 @@ pub(super) fn launch(world: &mut World, key: &Key) {
     let ours = seen.iter().filter(|it| it.deployment == primary.id && !it.leaves).count();
     let room = service.most_tasks().saturating_sub(seen.len());
     let missing = service.desired.saturating_sub(ours).min(room);
-    let mut started = Vec::new();
+    let (mut started, mut full) = (Vec::new(), BTreeSet::new());
+    let mut spread = placement::spread(world, &key.1);
     for _ in 0..missing {
         if let Some(role) = unassumable(world, &primary.setup) {
             let message = format!(
@@ -39,7 +42,7 @@ pub(super) fn launch(world: &mut World, key: &Key) {
             scheduler::failed(world, &key.0, &key.1, &primary.id);
             break;
         }
-        match start(world, key, &service, &primary.id, &primary.setup) {
+        match start(world, key, &service, primary, &mut full, &mut spread) {
             Ok(id) => started.push(id),
             Err(why) => {
                 tell_once(world, key, &why);
@@ -70,14 +73,17 @@ fn unassumable(world: &World, setup: &Setup) -> Option<String> {
     roles.find(|role| !iam::is_assumable(world, role, "ecs-tasks.amazonaws.com")).map(str::to_owned)
 }
 
-/// Starts a task; the error says why there is no place for it, where nothing scales for it.
+/// Starts a task; the error says why there is no place for it, where nothing scales for it. The tasks of
+/// one deployment are alike: a provider that is `full` has no place for another one either.
 fn start(
     world: &mut World,
     key: &Key,
     service: &Service,
-    deployment: &str,
-    setup: &Setup,
+    deployment: &Deployment,
+    full: &mut BTreeSet<Option<String>>,
+    spread: &mut Spread,
 ) -> Result<String, String> {
+    let setup = &deployment.setup;
     let Some(revision) = task_definition::get(world, &setup.definition) else {
         return Err("was unable to place a task: its task definition is gone.".to_owned());
     };
@@ -104,7 +110,7 @@ fn start(
         key: nth(&service.dice(), ordinal),
         cluster: key.0.clone(),
         service: key.1.clone(),
-        deployment: deployment.to_owned(),
+        deployment: deployment.id.clone(),
         definition: setup.definition.clone(),
         fargate: setup.is_fargate(),
         provider: provider(world, key, setup),
@@ -130,9 +136,15 @@ fn start(
         exit: None,
     };
     world.ecs.tasks.insert(id.clone(), task.clone());
-    match find_place(world, &task, service) {
+    if full.contains(&task.provider) {
+        return Ok(id);
+    }
+    match find_place(world, &task, service, spread) {
         Ok(()) => Ok(id),
-        Err(_) if is_scaled(world, &task) => Ok(id),
+        Err(_) if is_scaled(world, &task) => {
+            full.insert(task.provider);
+            Ok(id)
+        }
         Err(why) => {
             world.ecs.tasks.remove(&id);
             Err(why)
@@ -158,9 +170,14 @@ fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
     Some(item.text("capacityProvider").to_owned())
 }
 
-fn find_place(world: &mut World, task: &Task, service: &Service) -> Result<(), String> {
+fn find_place(
+    world: &mut World,
+    task: &Task,
+    service: &Service,
+    spread: &mut Spread,
+) -> Result<(), String> {
     if task.fargate {
-        let Some((zone, subnet)) = placement::on_fargate(world, task) else {
+        let Some((zone, subnet)) = placement::on_fargate(world, task, spread) else {
             return Err("was unable to place a task. Reason: The subnets do not exist.".to_owned());
         };
         if ec2::zone::lacks(world, &zone, ec2::zone::FARGATE) {
@@ -174,6 +191,7 @@ fn find_place(world: &mut World, task: &Task, service: &Service) -> Result<(), S
             return Err(format!("was unable to place a task. Reason: {why}"));
         }
         lifecycle::place(world, &task.id, None, &zone, Some(&subnet));
+        *spread.entry(subnet).or_default() += 1;
         return Ok(());
     }
     let (instance, subnet) =
@@ -210,6 +228,7 @@ pub(super) fn place_waiting(world: &mut World, key: &Key) {
     waiting.sort();
     // Tasks of one deployment and provider are alike: where one has no place, no other has.
     let mut hopeless: Vec<(String, Option<String>)> = Vec::new();
+    let mut spread = placement::spread(world, &key.1);
     for (_, id) in waiting {
         let Some(task) = world.ecs.tasks.get(&id) else { continue };
         let kind = (task.deployment.clone(), task.provider.clone());
@@ -217,7 +236,7 @@ pub(super) fn place_waiting(world: &mut World, key: &Key) {
             continue;
         }
         let task = task.clone();
-        let Err(why) = find_place(world, &task, &service) else { continue };
+        let Err(why) = find_place(world, &task, &service, &mut spread) else { continue };
         hopeless.push(kind);
         // While the group may still grow, ECS says nothing.
         let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));

@@ -2,6 +2,8 @@
 //! each task takes an interface of its instance, and one is the instance's own
 //! (`docs/aws-facts.md`, "Creating").
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::super::ec2;
@@ -147,16 +149,25 @@ fn architecture_fits(world: &World, task: &Task, instance: &ContainerInstance) -
     wanted.is_none_or(|wanted| wanted == instance.architecture)
 }
 
+/// How many tasks of a service there are in each subnet.
+pub(super) type Spread = BTreeMap<String, usize>;
+
+/// Counts the tasks of a service. Whoever places many tasks counts once.
+pub(super) fn spread(world: &World, service: &str) -> Spread {
+    let tasks = world.ecs.tasks.values().filter(|it| !it.going && it.service == service);
+    let mut spread = Spread::new();
+    for (_, subnet) in tasks.filter_map(|it| it.place.as_ref()) {
+        *spread.entry(subnet.clone()).or_default() += 1;
+    }
+    spread
+}
+
 /// The subnet in which Fargate puts a task: the one with the fewest of its service.
-pub(super) fn on_fargate(world: &World, task: &Task) -> Option<(String, String)> {
+pub(super) fn on_fargate(world: &World, task: &Task, spread: &Spread) -> Option<(String, String)> {
     let network = task.network.as_ref()?;
-    let count = |id: &str| {
-        let tasks = world.ecs.tasks.values().filter(|it| !it.going && it.service == task.service);
-        tasks.filter(|it| it.place.as_ref().is_some_and(|(_, subnet)| subnet == id)).count()
-    };
     let subnets = network.subnets.iter();
     let found = subnets.filter_map(|id| Some((ec2::subnet(world, id).ok()?.zone, id.clone())));
-    found.min_by_key(|(_, id)| count(id))
+    found.min_by_key(|(_, id)| spread.get(id).copied().unwrap_or_default())
 }
 
 /// A misfit as an event of the service says it.

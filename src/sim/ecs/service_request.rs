@@ -54,7 +54,7 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
         _ => {}
     }
     need_linked_role(world)?;
-    let desired = desired(input)?.ok_or_else(|| invalid("Invalid desired count."))?;
+    let desired = desired(world, input)?.ok_or_else(|| invalid("Invalid desired count."))?;
     let setup = setup(world, &cluster, input, None)?;
     let (least, most, breaker) = limits(input, None)?;
     let grace = grace(input, &setup)?.or((!setup.targets.is_empty()).then_some(Duration::ZERO));
@@ -100,7 +100,7 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
     if there.status != "ACTIVE" {
         return Err(Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }
-    let desired = desired(input)?;
+    let desired = desired(world, input)?;
     let force = input.flag("forceNewDeployment").unwrap_or(false);
     let mut it = there;
     let strategy = input.list("capacityProviderStrategy");
@@ -151,8 +151,13 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "service": answer }))
 }
 
-fn desired(input: &Value) -> Result<Option<usize>, Refusal> {
-    let read = |count| usize::try_from(count).map_err(|_| invalid("Invalid desired count."));
+fn desired(world: &World, input: &Value) -> Result<Option<usize>, Refusal> {
+    let most = world.scenario.quota("tasks-per-service", 5000);
+    let read = |count| match usize::try_from(count) {
+        Ok(count) if count > most => Err(invalid("Desired count exceeds limit.")),
+        Ok(count) => Ok(count),
+        Err(_) => Err(invalid("Invalid desired count.")),
+    };
     input.number("desiredCount").map(read).transpose()
 }
 

@@ -241,18 +241,29 @@ pub(super) fn delete_task_definitions(world: &mut World, input: &Value) -> Answe
 
 /// Forgets the deleted revisions that no task and no service uses any more.
 pub(super) fn sweep(world: &mut World) {
-    let tasks = world.ecs.tasks.values().filter(|it| it.status != TaskStatus::Stopped);
-    let mut used: Vec<Key> = tasks.map(|it| it.definition.clone()).collect();
-    for service in world.ecs.services.values().filter(|it| it.status != "INACTIVE") {
-        used.push(service.setup.definition.clone());
-        used.extend(service.deployments.iter().map(|it| it.setup.definition.clone()));
-    }
-    let (now, dice) = (world.now, &world.dice);
-    for (name, family) in &mut world.ecs.families {
-        family.revisions.retain(|number, revision| {
-            let Some(deleted) = revision.deleted else { return true };
-            let takes = dice.delay("task-definition.delete", &nth(name, number), 20.0..=120.0);
-            deleted + takes > now || used.contains(&(name.clone(), *number))
-        });
+    let (now, dice, ecs) = (world.now, &world.dice, &world.ecs);
+    let is_due = |name: &str, number: u64, revision: &Revision| {
+        let takes = || dice.delay("task-definition.delete", &nth(name, number), 20.0..=120.0);
+        revision.deleted.is_some_and(|deleted| deleted + takes() <= now)
+    };
+    let is_used = |key: &Key| {
+        let mut tasks = ecs.tasks.values().filter(|it| it.status != TaskStatus::Stopped);
+        let mut services = ecs.services.values().filter(|it| it.status != "INACTIVE");
+        tasks.any(|it| it.definition == *key)
+            || services.any(|it| {
+                it.setup.definition == *key
+                    || it.deployments.iter().any(|it| it.setup.definition == *key)
+            })
+    };
+    let all = ecs.families.iter().flat_map(|(name, family)| {
+        family.revisions.iter().map(move |(number, revision)| (name, *number, revision))
+    });
+    let due = all.filter(|(name, number, revision)| is_due(name, *number, revision));
+    let due = due.map(|(name, number, _)| (name.clone(), number));
+    let gone: Vec<Key> = due.filter(|key| !is_used(key)).collect();
+    for (name, number) in gone {
+        if let Some(family) = world.ecs.families.get_mut(&name) {
+            family.revisions.remove(&number);
+        }
     }
 }

@@ -332,3 +332,22 @@ fn a_rollout_replaces_tasks_without_falling_below_its_least() {
     assert_eq!(after.list("deployments").len(), 1);
     assert_eq!(after["deployments"][0]["rolloutState"], "COMPLETED");
 }
+
+/// What is done for each task must not look at all the others: this took minutes.
+#[test]
+fn a_service_may_want_five_thousand_tasks() {
+    let mut world = world();
+    let mut wanted = service(&mut world, "nginx");
+    wanted["serviceName"] = "many".into();
+    wanted["desiredCount"] = 5001.into();
+    let why = no(&mut world, "CreateService", wanted.clone());
+    assert_eq!(why, "InvalidParameterException: Desired count exceeds limit.");
+    wanted["desiredCount"] = 5000.into();
+    ok(&mut world, "CreateService", wanted);
+    wait(&mut world, 120);
+    let input = json!({ "cluster": "c", "services": ["many"] });
+    let many = ok(&mut world, "DescribeServices", input)["services"][0].clone();
+    assert_eq!(many["runningCount"], 5000, "{many:#}");
+    ok(&mut world, "DeleteService", json!({ "cluster": "c", "service": "many", "force": true }));
+    wait(&mut world, 60);
+}

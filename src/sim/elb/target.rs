@@ -89,9 +89,24 @@ pub(super) fn register(
             target.groups = groups;
             target.answers = answers;
         }
-        _ => drop(it.targets.insert(at, Target::new(groups, answers))),
+        _ => drop(it.targets.insert(at.clone(), Target::new(groups, answers))),
     }
-    refresh(world);
+    // Who leads where is as it was.
+    begin_checks(world, target_group, at);
+}
+
+/// Health checks of a target begin when its load balancer is active.
+fn begin_checks(world: &mut World, target_group: &str, at: At) {
+    let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
+    let balancer = it.served_by.as_ref().and_then(|it| world.elb.load_balancers.get(it));
+    let Some(target) = it.targets.get_mut(&at) else { return };
+    let active = balancer.is_some_and(|it| it.state == State::Active);
+    if active && target.draining.is_none() && target.run.is_none() {
+        world.elb.runs += 1;
+        let run = world.elb.runs;
+        target.restart(Some(run));
+        check_later(world, target_group.to_owned(), at, run);
+    }
 }
 
 /// Deregisters a target: it drains while a listener leads to its group, and is gone at once otherwise.
@@ -107,7 +122,7 @@ pub(super) fn deregister(world: &mut World, target_group: &str, at: &At) {
     target.restart(None);
     let until = if served { now + delay } else { now };
     target.draining = Some(Draining { since: now, until });
-    sweep_at(world, target_group, until);
+    sweep_at(world, target_group, at.clone(), until);
 }
 
 /// A new deregistration delay ends what drains sooner, never later.
@@ -116,32 +131,35 @@ pub(super) fn shorten_draining(world: &mut World, target_group: &str) {
     let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
     let delay = it.deregistration_delay();
     let mut ends = Vec::new();
-    for draining in it.targets.values_mut().filter_map(|target| target.draining.as_mut()) {
+    for (at, target) in &mut it.targets {
+        let Some(draining) = &mut target.draining else { continue };
         let sooner = (draining.since + delay).max(now);
         if sooner < draining.until {
             draining.until = sooner;
-            ends.push(sooner);
+            ends.push((at.clone(), sooner));
         }
     }
-    for end in ends {
-        sweep_at(world, target_group, end);
+    for (at, end) in ends {
+        sweep_at(world, target_group, at, end);
     }
 }
 
-/// Takes away what has drained by then.
-fn sweep_at(world: &mut World, target_group: &str, at: Duration) {
-    let sweep = |world: &mut World, target_group: &str| {
+/// Takes a target away at a moment, if it has drained by then.
+fn sweep_at(world: &mut World, target_group: &str, at: At, end: Duration) {
+    let sweep = |world: &mut World, target_group: &str, at: &At| {
         let now = world.now;
-        if let Some(it) = world.elb.target_groups.get_mut(target_group) {
-            it.targets.retain(|_, target| target.draining.is_none_or(|it| it.until > now));
+        let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
+        let draining = it.targets.get(at).and_then(|target| target.draining);
+        if draining.is_some_and(|it| it.until <= now) {
+            it.targets.remove(at);
         }
     };
-    if at <= world.now {
-        sweep(world, target_group);
+    if end <= world.now {
+        sweep(world, target_group, &at);
         return;
     }
     let target_group = target_group.to_owned();
-    world.after(at.saturating_sub(world.now), move |world| sweep(world, &target_group));
+    world.after(end.saturating_sub(world.now), move |world| sweep(world, &target_group, &at));
 }
 
 /// Looks again at who leads where, after any change of load balancers, listeners, rules or targets:
@@ -151,8 +169,6 @@ pub(super) fn refresh(world: &mut World) {
     let mut begin = Vec::new();
     for arn in arns {
         let served_by = listener::leads_to(world, &arn, |_| true);
-        let balancer = served_by.as_ref().and_then(|it| world.elb.load_balancers.get(it));
-        let active = balancer.is_some_and(|it| it.state == State::Active);
         let Some(it) = world.elb.target_groups.get_mut(&arn) else { continue };
         if it.served_by.is_some() && served_by.is_none() {
             it.released =
@@ -166,17 +182,10 @@ pub(super) fn refresh(world: &mut World) {
             // Nothing is in flight any more.
             it.targets.retain(|_, target| target.draining.is_none());
         }
-        for (at, target) in &mut it.targets {
-            let checked = active && target.draining.is_none();
-            if checked && target.run.is_none() {
-                world.elb.runs += 1;
-                target.restart(Some(world.elb.runs));
-                begin.push((arn.clone(), at.clone(), world.elb.runs));
-            }
-        }
+        begin.extend(it.targets.keys().map(|at| (arn.clone(), at.clone())));
     }
-    for (arn, at, run) in begin {
-        check_later(world, arn, at, run);
+    for (arn, at) in begin {
+        begin_checks(world, &arn, at);
     }
 }
 
@@ -224,9 +233,9 @@ fn checked_port(it: &TargetGroup, at: &At) -> u16 {
 
 /// The ports that an address is registered with.
 pub(super) fn at(world: &World, target_group: &str, address: &str) -> Vec<At> {
-    let group = world.elb.target_groups.get(target_group);
-    let all = group.into_iter().flat_map(|it| it.targets.keys());
-    all.filter(|(is, _)| is == address).cloned().collect()
+    let Some(group) = world.elb.target_groups.get(target_group) else { return Vec::new() };
+    let all = (address.to_owned(), u16::MIN)..=(address.to_owned(), u16::MAX);
+    group.targets.range(all).map(|(at, _)| at.clone()).collect()
 }
 
 /// How a target is now.
