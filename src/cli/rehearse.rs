@@ -240,6 +240,7 @@ async fn serve(
     }
     let mut interrupts = Interrupts::new();
     tokio::time::resume();
+    stage.cloud.stop_recording();
     stage.cloud.set_speed(f64::from(args.speed));
     let region = global.region.as_deref().unwrap_or(REHEARSED_REGION);
     screen.out(&format!("export AWS_ENDPOINT_URL=http://{address} AWS_REGION={region}"));
@@ -249,10 +250,7 @@ async fn serve(
         "this is simulated AWS: any access key will do; Ctrl-C ends it and all that is in it",
     );
     tokio::select! {
-        error = listen(&stage.cloud, &listener) => {
-            screen.error(&format!("failed to serve: {error}"));
-            Exit::Failed
-        }
+        never = listen(&stage.cloud, &listener) => match never {},
         () = interrupts.next() => Exit::Done,
     }
 }

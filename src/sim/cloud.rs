@@ -21,6 +21,8 @@ use super::world::World;
 use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm, sts};
 
 mod connector;
+#[cfg(test)]
+mod tests;
 
 /// Half of what a call takes on its way, in seconds: from here to AWS or back.
 const LATENCY: (f64, f64) = (0.02, 0.12);
@@ -42,9 +44,38 @@ struct Inner {
     /// What the caller may do; everything when there is none.
     policy: Option<Policy>,
     actions: BTreeSet<String>,
+    /// How many calls there were.
+    count: usize,
+    /// Whether they and the defects are kept.
+    records: bool,
     calls: Vec<Record>,
     defects: Vec<String>,
     tokens: BTreeMap<String, (Value, Value)>,
+}
+
+impl Inner {
+    /// Adds to the record of a call, if there is one.
+    fn noted(&mut self, number: usize, add: impl FnOnce(&mut Record)) {
+        if let Some(record) = self.calls.get_mut(number) {
+            add(record);
+        }
+    }
+
+    /// A refusal that AWS would not give is a defect.
+    fn notice(&mut self, refusal: &Refusal) {
+        if refusal.is_lack() {
+            self.add_defects([refusal.to_string()]);
+        }
+    }
+
+    fn add_defects(&mut self, defects: impl IntoIterator<Item = String>) {
+        for defect in defects {
+            tracing::debug!(defect, "the simulator is wrong");
+            if self.records {
+                self.defects.push(defect);
+            }
+        }
+    }
 }
 
 /// How the runtime's time becomes the world's.
@@ -115,6 +146,8 @@ impl Cloud {
             policy: None,
             actions: BTreeSet::new(),
             faults_from: 0,
+            count: 0,
+            records: true,
             calls: Vec::new(),
             defects: Vec::new(),
             tokens: BTreeMap::new(),
@@ -141,7 +174,7 @@ impl Cloud {
     /// Lets things go wrong from the next call on, whose number is 0.
     pub fn set_faults(&self, faults: Faults) {
         let mut inner = self.lock();
-        inner.faults_from = inner.calls.len();
+        inner.faults_from = inner.count;
         inner.faults = faults;
     }
 
@@ -168,19 +201,26 @@ impl Cloud {
         look(&mut inner.world)
     }
 
-    /// Every call so far.
+    /// From now on no call is kept, and what was kept goes: whoever serves others for days looks at none.
+    pub fn stop_recording(&self) {
+        let mut inner = self.lock();
+        inner.records = false;
+        (inner.calls, inner.defects) = (Vec::new(), Vec::new());
+    }
+
+    /// Every call so far, unless they are not recorded.
     pub fn calls(&self) -> Vec<Record> {
         self.calls_since(0)
     }
 
     /// Every call from this one on; the first has number 0.
     pub fn calls_since(&self, number: usize) -> Vec<Record> {
-        self.lock().calls[number..].to_vec()
+        self.lock().calls.get(number..).unwrap_or_default().to_vec()
     }
 
     /// How many calls there were so far.
     pub fn count(&self) -> usize {
-        self.lock().calls.len()
+        self.lock().count
     }
 
     /// What the simulator did wrong: operations that it does not know, answers that do not fit their
@@ -206,7 +246,7 @@ impl Cloud {
     async fn exchange(&self, request: Request) -> Result<Response, NoAnswer> {
         let to = match wire::addressee(&request) {
             Ok(to) => to,
-            Err(refusal) => return Ok(self.turn_away(&refusal)),
+            Err(refusal) => return Ok(self.turn_away(&request, &refusal)),
         };
         let (operation, input) = wire::read(&to, &request);
         let (number, fault, there, back) = self.record(&to, &operation, input.as_ref());
@@ -243,14 +283,12 @@ impl Cloud {
         let (response, misfits) = wire::write(&to, &operation, &answer, &request_id(number));
         {
             let mut inner = self.lock();
-            inner.defects.extend(misfits);
+            inner.add_defects(misfits);
             match answer {
-                Ok(answer) => inner.calls[number].answer = Some(answer),
+                Ok(answer) => inner.noted(number, |record| record.answer = Some(answer)),
                 Err(refusal) => {
-                    if refusal.code == "SimulatorLacks" {
-                        inner.defects.push(refusal.to_string());
-                    }
-                    inner.calls[number].refused = Some(refusal.code);
+                    inner.notice(&refusal);
+                    inner.noted(number, |record| record.refused = Some(refusal.code));
                 }
             }
         }
@@ -267,18 +305,21 @@ impl Cloud {
     ) -> (usize, Option<Fault>, f64, f64) {
         let at = self.now();
         let mut inner = self.lock();
-        let number = inner.calls.len();
-        inner.calls.push(Record {
-            at,
-            region: to.region.clone(),
-            service: to.service,
-            operation: operation.to_owned(),
-            input: input.cloned().unwrap_or_default(),
-            refused: None,
-            answer: None,
-        });
+        let number = inner.count;
+        inner.count += 1;
+        if inner.records {
+            inner.calls.push(Record {
+                at,
+                region: to.region.clone(),
+                service: to.service,
+                operation: operation.to_owned(),
+                input: input.cloned().unwrap_or_default(),
+                refused: None,
+                answer: None,
+            });
+        }
         let dice = &inner.world.dice;
-        let asked = &inner.calls[number].input;
+        let asked = input.unwrap_or(&Value::Null);
         let fault = inner.faults.at(number - inner.faults_from, dice, operation, asked);
         let travel =
             |way: &str| LATENCY.0 + (LATENCY.1 - LATENCY.0) * dice.roll(way, &number.to_string());
@@ -286,7 +327,7 @@ impl Cloud {
     }
 
     fn went_wrong(&self, number: usize, how: &str) {
-        self.lock().calls[number].refused = Some(how.to_owned());
+        self.lock().noted(number, |record| record.refused = Some(how.to_owned()));
     }
 
     async fn die(&self, number: usize) -> Result<Response, NoAnswer> {
@@ -297,12 +338,10 @@ impl Cloud {
     }
 
     /// Answers a request that names no service.
-    fn turn_away(&self, refusal: &Refusal) -> Response {
-        if refusal.code == "SimulatorLacks" {
-            self.lock().defects.push(refusal.to_string());
-        }
-        let headers = vec![("content-type", "text/plain".to_owned())];
-        Response { status: refusal.status, headers, body: refusal.to_string() }
+    pub(super) fn turn_away(&self, request: &Request, refusal: &Refusal) -> Response {
+        let mut inner = self.lock();
+        inner.notice(refusal);
+        wire::refuse(request, refusal, &request_id(inner.count))
     }
 
     /// Lets AWS answer.

@@ -1,5 +1,8 @@
 //! How AWS says no.
 
+/// The code of what the simulator lacks.
+const LACKS: &str = "SimulatorLacks";
+
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -19,6 +22,16 @@ impl Refusal {
     /// Makes a refusal with status 400, which nearly all have.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), status: 400 }
+    }
+
+    /// What the simulator does not have: no code of AWS, and none that a client tries again.
+    pub fn lacked(what: &str) -> Self {
+        Self::new(LACKS, format!("the simulator does not have {what}"))
+    }
+
+    /// Whether it is one that AWS would not give.
+    pub fn is_lack(&self) -> bool {
+        self.code == LACKS
     }
 
     /// The same with another status.

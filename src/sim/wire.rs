@@ -17,6 +17,10 @@ mod json;
 mod rest;
 mod xml;
 
+/// How deep a request may be nested. No shape is half as deep; what reads requests goes down with them,
+/// on a stack that ends.
+const DEEPEST: usize = 32;
+
 /// A request as it comes over the wire.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -63,8 +67,8 @@ pub fn addressee(request: &Request) -> Result<Addressee, Refusal> {
     let mut parts = scope.split('/').skip(2);
     let region = parts.next().ok_or_else(unsigned)?.to_owned();
     let name = parts.next().ok_or_else(unsigned)?;
-    let (service, model) = model::service(name)
-        .ok_or_else(|| Refusal::new("SimulatorLacks", format!("the service {name}")))?;
+    let (service, model) =
+        model::service(name).ok_or_else(|| Refusal::lacked(&format!("the service {name}")))?;
     Ok(Addressee { region, service, model })
 }
 
@@ -76,8 +80,8 @@ pub fn read(to: &Addressee, request: &Request) -> (String, Result<Value, Refusal
         Protocol::RestXml => rest::read(to.model, request),
     };
     if !to.model.operations.contains_key(&operation) {
-        let what = format!("{}:{operation}", to.service);
-        return (operation, Err(Refusal::new("SimulatorLacks", what)));
+        let refusal = Refusal::lacked(&format!("the operation {}:{operation}", to.service));
+        return (operation, Err(refusal));
     }
     let input = input.and_then(|input| {
         check::request(to, &operation, &input)?;
@@ -104,6 +108,30 @@ pub fn write(
     let mut response = response;
     response.headers.push(("x-amzn-requestid", request_id.to_owned()));
     (response, misfits)
+}
+
+/// Writes a refusal of a request that was not read as far as its operation. It is in the protocol of its
+/// service, or in that which it looks like: whatever is simulated or not, a client finds the code where
+/// it looks for it.
+pub fn refuse(request: &Request, refusal: &Refusal, request_id: &str) -> Response {
+    if let Ok(to) = addressee(request) {
+        return write(&to, "", &Err(refusal.clone()), request_id).0;
+    }
+    let header = |name: &str| request.headers.get(name).map(String::as_str).unwrap_or_default();
+    let (kind, service) = (header("content-type"), header("authorization").split('/').nth(3));
+    let is_form = kind.starts_with("application/x-www-form-urlencoded");
+    let mut response = match service {
+        Some("s3") => xml::refuse_bare(refusal, request_id),
+        // These are all that speak XML beside those that take forms. Unsigned requests are anybody's.
+        _ if header("x-amz-target").is_empty()
+            && (is_form || matches!(service, None | Some("cloudfront"))) =>
+        {
+            xml::refuse_wrapped("", refusal, request_id)
+        }
+        _ => json::refuse(refusal),
+    };
+    response.headers.push(("x-amzn-requestid", request_id.to_owned()));
+    response
 }
 
 /// Seconds since 1970 as ISO 8601 in UTC.

@@ -1,12 +1,16 @@
-//! Simulated AWS over a socket: another client's idea of the protocols, against ours.
+//! Simulated AWS over a socket: another client's idea of the protocols, against ours; and clients that
+//! are slow, many, or mean no good.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
 use ecsup::sim::cloud::Cloud;
+use ecsup::sim::faults::Faults;
 use ecsup::sim::listen::listen;
 use ecsup::sim::scenario::Scenario;
 use ecsup::sim::world::World;
@@ -15,32 +19,81 @@ use tokio::sync::oneshot;
 
 use crate::emulator;
 
+/// Serves a cloud to a client, until the client is done.
+async fn serving<T: Send + 'static>(
+    cloud: &Cloud,
+    client: impl FnOnce(SocketAddr) -> T + Send + 'static,
+) -> T {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let (done, ended) = oneshot::channel();
+    let client = std::thread::spawn(move || drop(done.send(client(address))));
+    let result = tokio::select! {
+        result = ended => result,
+        never = listen(cloud, &listener) => match never {},
+    };
+    client.join().expect("the client");
+    result.expect("the client ends by itself")
+}
+
+/// Serves an empty account in real time.
+fn served<T: Send + 'static>(client: impl FnOnce(SocketAddr) -> T + Send + 'static) -> T {
+    in_virtual_time(1, async || {
+        tokio::time::resume();
+        serving(&Cloud::new(1, Scenario::default()), client).await
+    })
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("somebody listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("more than nothing");
+    stream
+}
+
+/// The head of a request to EC2, with a body of this length.
+fn head(length: usize) -> String {
+    let scope = "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/ec2/aws4_request";
+    format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {scope}\r\n\
+         content-length: {length}\r\n\r\n"
+    )
+}
+
+const LOOK: &str = "Action=DescribeVpcs";
+
+/// All that comes until the connection ends, which it has to.
+fn rest(stream: &mut TcpStream) -> String {
+    let mut all = String::new();
+    stream.read_to_string(&mut all).expect("the connection ends");
+    all
+}
+
+fn ask(address: SocketAddr) -> String {
+    let mut stream = connect(address);
+    stream.write_all((head(LOOK.len()) + LOOK).as_bytes()).expect("it is read");
+    rest(&mut stream)
+}
+
+/// What a script of Python prints.
+fn printed_by(script: &str, address: SocketAddr) -> String {
+    let script = format!("{}/tests/{script}", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(emulator::python());
+    let output = command.arg(script).arg(format!("http://{address}")).output().expect("Python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
 #[test]
 fn boto3_describes_everything_that_a_deploy_made() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/describe.py");
-    let python = emulator::python();
     let (there, printed) = in_virtual_time(1, async || {
         let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
         let played = stage.play(&["deploy", "--yes", "--pattern", "internal-worker"]).await;
         assert_eq!(played.exit, Exit::Done, "{}", played.said());
         let there = stage.cloud.world(World::tagged);
-
         tokio::time::resume();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (done, ended) = oneshot::channel();
-        let client = std::thread::spawn(move || {
-            let _gone = done.send(Command::new(python).arg(script).arg(url).output().unwrap());
-        });
-        let output = tokio::select! {
-            output = ended => output.unwrap(),
-            error = listen(&stage.cloud, &listener) => panic!("{error}"),
-        };
-        client.join().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{errors}");
+        let printed = serving(&stage.cloud, |address| printed_by("describe.py", address)).await;
         assert_eq!(stage.cloud.defects(), [""; 0]);
-        (there, String::from_utf8(output.stdout).unwrap())
+        (there, printed)
     });
     // Route 53 writes `/hostedzone/Z…`.
     let printed: BTreeSet<&str> =
@@ -51,6 +104,137 @@ fn boto3_describes_everything_that_a_deploy_made() {
         .collect();
     assert!(missing.is_empty(), "boto3 does not see {missing:#?}");
     assert!(there.len() > 25, "{there:#?}");
+}
+
+#[test]
+fn boto3_reads_what_is_lacking_and_does_not_ask_again() {
+    let printed = served(|address| printed_by("lacking.py", address));
+    assert_eq!(printed.lines().count(), 12, "{printed}");
+    for line in printed.lines() {
+        assert!(line.contains(": SimulatorLacks the simulator does not have the "), "{printed}");
+        assert!(line.ends_with("; 0 retries"), "{printed}");
+    }
+}
+
+#[test]
+fn a_client_that_has_no_more_to_say_is_answered() {
+    let answer = served(|address| {
+        let mut stream = connect(address);
+        stream.write_all((head(LOOK.len()) + LOOK).as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        rest(&mut stream)
+    });
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("<vpcSet>"), "{answer}");
+}
+
+/// In virtual time, which passes at once.
+#[test]
+fn whoever_falls_silent_is_hung_up_on() {
+    let answers = in_virtual_time(1, async || {
+        let client = |address| {
+            ["", &head(5)[..40], &(head(5) + "Act")].map(|begun| {
+                let mut stream = connect(address);
+                stream.write_all(begun.as_bytes()).unwrap();
+                rest(&mut stream)
+            })
+        };
+        serving(&Cloud::new(1, Scenario::default()), client).await
+    });
+    assert_eq!(answers[0], "");
+    assert!(!answers[1].contains(" 200 "), "{answers:?}");
+    assert!(answers[2].contains("<Code>RequestTimeout</Code>"), "{answers:?}");
+}
+
+#[test]
+fn a_request_that_is_too_large_is_refused_as_its_service_would() {
+    let answer = served(|address| {
+        let mut stream = connect(address);
+        let body = "a".repeat(2 * 1024 * 1024);
+        // The connection may be closed before all of it is sent.
+        let _closed = stream.write_all((head(body.len()) + &body).as_bytes());
+        let mut answer = [0; 200];
+        let read = stream.read(&mut answer).unwrap_or_default();
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    });
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+/// Idle connections go when others need their places.
+#[test]
+fn a_crowd_of_idle_clients_keeps_nobody_out() {
+    let answer = served(|address| {
+        let _idle: Vec<_> = (0..150).map(|_| connect(address)).collect();
+        ask(address)
+    });
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[test]
+fn many_clients_at_once_are_all_answered() {
+    served(|address| {
+        let clients = (0..16).map(|_| {
+            std::thread::spawn(move || {
+                for _ in 0..5 {
+                    let answer = ask(address);
+                    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+                }
+            })
+        });
+        let clients: Vec<_> = clients.collect();
+        clients.into_iter().for_each(|client| client.join().unwrap());
+    });
+}
+
+#[test]
+fn a_lost_answer_is_a_broken_connection() {
+    let answer = in_virtual_time(1, async || {
+        let cloud = Cloud::new(1, Scenario::default());
+        cloud.set_faults(Faults { lost: 1.0, ..Faults::default() });
+        serving(&cloud, ask).await
+    });
+    assert_eq!(answer, "");
+}
+
+/// Starts to serve, and reads the address.
+fn start(command: &mut Command) -> (Child, SocketAddr) {
+    let command = command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("a process");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut line = || lines.next().expect("a line").expect("text");
+    // What is printed has to go somewhere.
+    let [first, _, _] = [line(), line(), line()];
+    let address = first.split_once("http://").and_then(|(_, rest)| rest.split(' ').next());
+    (child, address.and_then(|it| it.parse().ok()).expect("an address"))
+}
+
+fn terminate(child: &Child) {
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(told.expect("the command is there").success());
+}
+
+#[test]
+fn that_there_are_no_more_files_is_no_reason_to_end() {
+    let script = "ulimit -n 48; exec \"$0\" rehearse --listen 127.0.0.1:0";
+    let mut command = Command::new("/bin/sh");
+    let (mut child, address) = start(command.args(["-c", script, env!("CARGO_BIN_EXE_ecsup")]));
+    let _idle: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    let answer = ask(address);
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    terminate(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Also while others ask, and while one waits for an answer that never comes.
+#[test]
+fn whoever_serves_ends_at_once_when_told() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecsup"));
+    let command = command.args(["rehearse", "--listen", "127.0.0.1:0"]);
+    let (mut child, address) = start(command);
+    let mut half = connect(address);
+    half.write_all(head(5).as_bytes()).unwrap();
+    let (_idle, _) = (connect(address), ask(address));
+    terminate(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 /// A stack that could not be deployed is what one wants to look at. Whoever runs the command in a script
@@ -78,8 +262,7 @@ fn a_rehearsal_serves_what_came_of_it_until_it_is_told_to_end() {
         .unwrap();
     assert!(String::from_utf8_lossy(&listed.stdout).starts_with("fargate-api"), "{listed:?}");
 
-    let told = Command::new("kill").args(["-TERM", &served.id().to_string()]).status().unwrap();
-    assert!(told.success());
+    terminate(&served);
     let ended = served.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(said.contains("the deploy is incomplete, after "), "{said}");

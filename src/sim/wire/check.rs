@@ -7,7 +7,11 @@ use super::super::refusal::Refusal;
 use super::Addressee;
 
 /// Refuses a request that lacks something, has something unknown, or breaks a constraint.
-pub(super) fn request(to: &Addressee, operation: &str, input: &Value) -> Result<(), Refusal> {
+pub(in crate::sim) fn request(
+    to: &Addressee,
+    operation: &str,
+    input: &Value,
+) -> Result<(), Refusal> {
     match to.model.input(operation) {
         Some(shape) => value(to, shape, input, ""),
         None => Ok(()),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::model::{Kind, Member, Model, Protocol, Shape};
 use super::super::refusal::Refusal;
+use super::DEEPEST;
 
 /// What stands below one name.
 #[derive(Debug, Default)]
@@ -34,22 +35,32 @@ impl Tree {
     }
 }
 
+fn malformed(model: &Model) -> Refusal {
+    let code = if model.protocol == Protocol::Ec2 { "InvalidRequest" } else { "MalformedInput" };
+    Refusal::new(code, "A parameter is nested too deeply")
+}
+
 fn unknown(name: &str) -> Refusal {
     Refusal::new("UnknownParameter", format!("The parameter {name} is not recognized"))
 }
 
 /// Reads the operation and its members.
 pub(super) fn read(model: &Model, body: &str) -> (String, Result<Value, Refusal>) {
-    let mut tree = Tree::default();
-    let mut operation = String::new();
+    let (mut tree, mut deep) = (Tree::default(), false);
+    let (mut operation, mut version) = (String::new(), String::new());
     for (name, value) in form_urlencoded::parse(body.as_bytes()) {
         match name.as_ref() {
             "Action" => operation = value.into_owned(),
-            "Version" => {}
+            "Version" if value == model.version => {}
+            // Classic load balancers are asked under the same name as the others.
+            "Version" => version = format!(" of {value}"),
+            name if name.split('.').nth(DEEPEST).is_some() => deep = true,
             name => tree.put(name, value.into_owned()),
         }
     }
+    operation.push_str(&version);
     let input = match model.input(&operation) {
+        _ if deep => Err(malformed(model)),
         Some(shape) => structure(model, shape, tree, ""),
         None => Ok(Value::Object(Map::new())),
     };

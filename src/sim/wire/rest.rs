@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::super::model::{Kind, Member, Model, Operation, Protocol, Shape};
 use super::super::refusal::Refusal;
-use super::Request;
 use super::form::scalar;
+use super::{DEEPEST, Request};
 
 /// An element with what is in it.
 #[derive(Debug, Default)]
@@ -108,6 +108,9 @@ fn parse(body: &str) -> Result<Element, Refusal> {
         let event = reader.read_event().map_err(|error| malformed(&error.to_string()))?;
         match event {
             Event::Start(start) => {
+                if open.len() > DEEPEST {
+                    return Err(malformed("an element is nested too deeply"));
+                }
                 let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
                 open.push(Element { name, ..Element::default() });
             }

@@ -62,16 +62,41 @@ pub(super) fn write(
 
 /// Writes a refusal.
 pub(super) fn refuse(model: &Model, refusal: &Refusal, request_id: &str) -> Response {
+    if model.protocol != Protocol::Ec2 {
+        return refuse_wrapped(&model.namespace, refusal, request_id);
+    }
     let (code, message) = (escape(&refusal.code), escape(&refusal.message));
-    let body = match model.protocol {
-        Protocol::Ec2 => format!(
+    refused(
+        refusal,
+        format!(
             "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>"
         ),
-        _ => format!(
-            "<ErrorResponse xmlns=\"{}\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
-            model.namespace
+    )
+}
+
+/// Writes a refusal as all but EC2 and S3 do.
+pub(super) fn refuse_wrapped(namespace: &str, refusal: &Refusal, request_id: &str) -> Response {
+    let (code, message) = (escape(&refusal.code), escape(&refusal.message));
+    refused(
+        refusal,
+        format!(
+            "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         ),
-    };
+    )
+}
+
+/// Writes a refusal as S3 does.
+pub(super) fn refuse_bare(refusal: &Refusal, request_id: &str) -> Response {
+    let (code, message) = (escape(&refusal.code), escape(&refusal.message));
+    refused(
+        refusal,
+        format!(
+            "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{request_id}</RequestId></Error>"
+        ),
+    )
+}
+
+fn refused(refusal: &Refusal, body: String) -> Response {
     let headers = vec![("content-type", "text/xml".to_owned())];
     Response { status: refusal.status, headers, body }
 }
