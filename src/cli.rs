@@ -119,6 +119,13 @@ impl Cli {
     }
 }
 
+impl Cli {
+    /// Whether the command has a time of its own, which the runtime's clock has to stand still for.
+    pub fn is_rehearsal(&self) -> bool {
+        matches!(self.command, Command::Rehearse(_))
+    }
+}
+
 impl Command {
     /// Its name on the command line.
     fn name(&self) -> &'static str {

@@ -14,7 +14,8 @@ fn main() -> ExitCode {
         }
     };
     ecsup::ui::log_to_stderr(cli.global.verbose);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = match runtime.enable_all().start_paused(cli.is_rehearsal()).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             anstream::eprintln!("error: failed to start: {error}");

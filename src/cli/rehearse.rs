@@ -119,7 +119,7 @@ struct Act {
     died: Option<(u32, String)>,
 }
 
-/// Runs the command.
+/// Runs the command, on a clock that has stood still from the beginning: see [`in_virtual_time`].
 pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Exit {
     let alone = args.listen.is_some() && args.flags.pattern.is_none();
     let spec = match Spec::from_flags(&args.flags) {
@@ -132,7 +132,6 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
         return report_refused(&[error], screen);
     }
     fastrand::seed(args.seed);
-    tokio::time::pause();
     let stage = Stage { cloud: Cloud::new(args.seed, world.scenario()) };
     match (args.listen, spec) {
         (Some(address), spec) => serve(&stage, address, spec.is_some(), args, global, screen).await,

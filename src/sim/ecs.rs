@@ -233,7 +233,15 @@ fn need_linked_role(world: &World) -> Result<(), Refusal> {
 
 /// A new identifier in the form of a UUID.
 fn uuid(world: &mut World) -> String {
-    let hex = world.hex(32);
+    in_groups(&world.hex(32))
+}
+
+/// The same, of something with a name.
+fn uuid_of(world: &mut World, name: &str) -> String {
+    in_groups(&world.digits_of(32, name))
+}
+
+fn in_groups(hex: &str) -> String {
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }

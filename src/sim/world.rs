@@ -53,7 +53,10 @@ pub struct World {
     elsewhere: BTreeMap<String, Region>,
     partitions: BTreeMap<&'static str, Partition>,
     events: BTreeMap<(Duration, u64), (String, Happening)>,
-    counter: u64,
+    /// How many events there were to be.
+    scheduled: u64,
+    /// Whether something happens by itself just now.
+    happens: bool,
     /// How many things of each name were made.
     made: BTreeMap<String, u32>,
 }
@@ -103,7 +106,8 @@ impl World {
             elsewhere: BTreeMap::new(),
             partitions: BTreeMap::new(),
             events: BTreeMap::new(),
-            counter: 0,
+            scheduled: 0,
+            happens: false,
             made: BTreeMap::new(),
         }
     }
@@ -147,7 +151,9 @@ impl World {
             let ((at, _), (region, happening)) = entry.remove_entry();
             self.now = self.now.max(at);
             self.enter(&region);
+            self.happens = true;
             happening(self);
+            self.happens = false;
         }
         self.now = self.now.max(now);
         self.enter(&region);
@@ -155,8 +161,8 @@ impl World {
 
     /// Lets something happen after a while, in this region.
     pub fn after(&mut self, delay: Duration, happening: impl FnOnce(&mut World) + Send + 'static) {
-        self.counter += 1;
-        let key = (self.now + delay, self.counter);
+        self.scheduled += 1;
+        let key = (self.now + delay, self.scheduled);
         self.events.insert(key, (self.region.clone(), Box::new(happening)));
     }
 
@@ -165,11 +171,11 @@ impl World {
         format!("{prefix}-0{}", &self.hex(16))
     }
 
-    /// New hexadecimal digits, at most 32. No two are equal.
+    /// New hexadecimal digits, at most 32. No two are equal. The same calls get the same ones, however
+    /// much time passes between them: what happens meanwhile does not count. What it makes itself has to
+    /// have a name ([`World::digits_of`]), if its ids are to be the same.
     pub fn hex(&mut self, digits: usize) -> String {
-        self.counter += 1;
-        let digest = self.dice.digest("id", &self.counter.to_string());
-        digest[..digits.min(digest.len())].to_owned()
+        self.digits_of(digits, if self.happens { "happened" } else { "called" })
     }
 
     /// New hexadecimal digits, at most 32, for something with a name. They do not depend on what else

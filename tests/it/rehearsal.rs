@@ -51,3 +51,14 @@ fn throttling_is_told() {
     let outcome = rehearse(&["--scenario", "throttled"]);
     assert!(outcome.stdout.contains(" throttled and repeated"), "{}", outcome.report());
 }
+
+/// To the last byte, whenever it is played.
+#[test]
+fn the_same_seed_plays_the_same() {
+    for more in [&[][..], &["--crash-at", "60"]] {
+        let words = [&["--seed", "5", "--output", "json"], more].concat();
+        let [one, other] = [rehearse(&words), rehearse(&words)];
+        assert!(!one.stdout.is_empty(), "{}", one.report());
+        assert!(one.stdout == other.stdout, "{more:?} differs");
+    }
+}

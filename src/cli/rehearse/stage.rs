@@ -184,6 +184,9 @@ impl Played {
 /// Runs something in a time of its own, which passes as fast as it can be computed. Two runs with the
 /// same seed are the same to the last call.
 ///
+/// The clock stands still from the first moment. One that is stopped later stands between two ticks of
+/// the runtime's timer, somewhere else in each run, and then every wait is rounded by something else.
+///
 /// # Panics
 ///
 /// When the operating system gives the runtime nothing to wait for its sockets with.

@@ -39,7 +39,7 @@ pub(super) fn begin(
     cause: String,
     place: Option<Place<'_>>,
 ) -> String {
-    let id = uuid(world);
+    let id = uuid_of(&world.digits_of(32, &format!("activity {group}")));
     let details = place.map(|place| {
         json!({ "Subnet ID": place.subnet, "Availability Zone": place.zone }).to_string()
     });
@@ -83,11 +83,6 @@ pub(super) fn end(world: &mut World, id: &str, status: &'static str, message: Op
             it.message = Some(message);
         }
     }
-}
-
-/// A random id in five groups of digits.
-pub(super) fn uuid(world: &mut World) -> String {
-    uuid_of(&world.hex(32))
 }
 
 /// These digits in five groups.

@@ -103,6 +103,98 @@ fn calls_are_kept_until_nobody_looks_at_them() {
     });
 }
 
+/// The same calls, of a client that takes its time or does not.
+#[test]
+fn ids_do_not_depend_on_the_time_that_passes_between_calls() {
+    let ids = |pause: f64| {
+        in_time_of_its_own(async {
+            let cloud = Cloud::new(7, Scenario::default());
+            let mut said = Vec::new();
+            let mut ask = async |service: &str, operation: &str, input: Value| {
+                let (service, model) = model::service(service).unwrap();
+                let to = Addressee { region: "us-east-1".to_owned(), service, model };
+                let answer = cloud.answer(&to, operation, &input);
+                let answer = answer.unwrap_or_else(|refusal| panic!("{operation}: {refusal}"));
+                said.push(ids_in(&answer));
+                cloud.sleep(pause).await;
+                answer
+            };
+            let text =
+                |answer: &Value, at: &str| answer.pointer(at).unwrap().as_str().unwrap().to_owned();
+            let vpc = ask("ec2", "CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" })).await;
+            let vpc = text(&vpc, "/Vpc/VpcId");
+            let mut subnets = Vec::new();
+            for (range, zone) in [("10.0.0.0/24", "us-east-1a"), ("10.0.1.0/24", "us-east-1b")] {
+                let subnet = json!({ "VpcId": vpc, "CidrBlock": range, "AvailabilityZone": zone });
+                let subnet = ask("ec2", "CreateSubnet", subnet).await;
+                subnets.push(text(&subnet, "/Subnet/SubnetId"));
+            }
+            let gateway = ask("ec2", "CreateInternetGateway", json!({})).await;
+            let gateway = text(&gateway, "/InternetGateway/InternetGatewayId");
+            let attached = json!({ "InternetGatewayId": gateway, "VpcId": vpc });
+            ask("ec2", "AttachInternetGateway", attached).await;
+            let tables = ask("ec2", "DescribeRouteTables", json!({})).await;
+            let route = json!({
+                "RouteTableId": text(&tables, "/RouteTables/0/RouteTableId"),
+                "DestinationCidrBlock": "0.0.0.0/0",
+                "GatewayId": gateway,
+            });
+            ask("ec2", "CreateRoute", route).await;
+            ask("ecs", "CreateCluster", json!({ "clusterName": "demo" })).await;
+            let role = json!({
+                "RoleName": "demo",
+                "AssumeRolePolicyDocument": "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"ecs-tasks.amazonaws.com\"},\"Action\":\"sts:AssumeRole\"}]}",
+            });
+            let role = ask("iam", "CreateRole", role).await;
+            let definition = json!({
+                "family": "demo",
+                "networkMode": "awsvpc",
+                "requiresCompatibilities": ["FARGATE"],
+                "cpu": "256",
+                "memory": "512",
+                "executionRoleArn": text(&role, "/Role/Arn"),
+                "containerDefinitions": [{ "name": "web", "image": "nginx", "essential": true }],
+            });
+            ask("ecs", "RegisterTaskDefinition", definition).await;
+            let network = json!({ "awsvpcConfiguration": { "subnets": subnets, "assignPublicIp": "ENABLED" } });
+            let service = json!({
+                "cluster": "demo",
+                "serviceName": "web",
+                "taskDefinition": "demo",
+                "desiredCount": 3,
+                "launchType": "FARGATE",
+                "networkConfiguration": network,
+            });
+            ask("ecs", "CreateService", service).await;
+            cloud.sleep(30.0).await;
+            let more = json!({ "cluster": "demo", "service": "web", "desiredCount": 5 });
+            ask("ecs", "UpdateService", more).await;
+            ask("ec2", "AllocateAddress", json!({ "Domain": "vpc" })).await;
+            cloud.sleep(300.0).await;
+            let ids = cloud.world(World::ids);
+            (said, ids)
+        })
+    };
+    let (said, there) = ids(20.0);
+    let (said_slowly, there_slowly) = ids(61.7);
+    assert_eq!(said, said_slowly);
+    assert_eq!(there, there_slowly);
+    assert!(there.iter().filter(|id| id.contains(":task/")).count() >= 5, "{there:#?}");
+}
+
+/// The ids in an answer: what has many digits, and is no number.
+fn ids_in(answer: &Value) -> BTreeSet<String> {
+    match answer {
+        Value::Object(members) => members.values().flat_map(ids_in).collect(),
+        Value::Array(items) => items.iter().flat_map(ids_in).collect(),
+        Value::String(text) => {
+            let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+            words.filter(|word| word.len() >= 12).map(str::to_owned).collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
 /// Texts that something may stumble over.
 const TEXTS: &[&str] = &[
     "",

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::table::make_visible;
+use super::table::make_named;
 use super::vpc_endpoint::{self, New};
 use super::{PLANTING, PLANTING_AGAIN, security_group};
 use crate::sim::fields::Tags;
@@ -81,5 +81,5 @@ fn group(world: &mut World, vpc: &str, tags: &Tags) -> String {
     }
     let now = world.now;
     let group = security_group::of_aws(vpc, &name, "Associated with VPC");
-    make_visible(world, now, tags.clone(), group)
+    make_named(world, &name, now, tags.clone(), group)
 }

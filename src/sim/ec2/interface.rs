@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::query::invalid;
 use super::subnet::take_address;
-use super::table::{Entry, Kind, Table, make_visible};
+use super::table::{Entry, Kind, Table, make_named};
 use super::{Ec2, address};
 use crate::sim::fields::{Tags, tag_list};
 use crate::sim::refusal::Refusal;
@@ -257,8 +257,14 @@ pub fn put(world: &mut World, new: NewInterface) -> String {
     let private = take_address(world, &new.subnet).unwrap_or_default();
     let public = new.public.then(|| address::next_public(world));
     let index = new.instance.as_deref().map_or(1, |id| super::interfaces_of(world, id));
-    let attachment = world.id("eni-attach");
-    let hex = world.hex(10);
+    let name = format!(
+        "{} {} {}",
+        new.subnet,
+        new.description,
+        new.instance.as_deref().unwrap_or_default()
+    );
+    let attachment = world.id_of("eni-attach", &name);
+    let hex = world.digits_of(10, &format!("mac {name}"));
     let pairs: Vec<_> = (0..5).filter_map(|pair| hex.get(pair * 2..pair * 2 + 2)).collect();
     let interface = Interface {
         vpc,
@@ -276,7 +282,7 @@ pub fn put(world: &mut World, new: NewInterface) -> String {
         public,
         mac: format!("02:{}", pairs.join(":")),
     };
-    make_visible(world, Duration::ZERO, new.tags, interface)
+    make_named(world, &name, Duration::ZERO, new.tags, interface)
 }
 
 /// Takes an interface away, and its elastic address with it.

@@ -8,7 +8,7 @@ use super::instance::{self, Instance, State};
 use super::instance_type::InstanceType;
 use super::launch_template_data::{Launch, resolve};
 use super::subnet::Subnet;
-use super::table::{Entry, find, make_visible, visible};
+use super::table::{Entry, find, make_named, visible};
 use super::volume::Volume;
 use super::{
     FAILING_INSTANCE, NewInterface, PENDING_INSTANCE, guard_duty, interface, launch_template,
@@ -160,7 +160,7 @@ fn start(
     *number += 1;
     let key = format!("{name} {number}");
     let metadata = data.part("MetadataOptions");
-    let reservation = world.id("r");
+    let reservation = world.id_of("r", &key);
     let instance = Instance {
         kind: launch.kind,
         image: launch.image.to_owned(),
@@ -184,7 +184,7 @@ fn start(
         reason: String::new(),
     };
     let visible = visible(world, &key);
-    let id = make_visible(world, visible, tags, instance);
+    let id = make_named(world, &key, visible, tags, instance);
     let interface = interface::put(
         world,
         NewInterface {
@@ -200,8 +200,9 @@ fn start(
         interface.it.goes_with_instance = launch.interface_goes;
     }
     for (device, goes_with_instance) in launch.volumes {
+        let name = format!("{id} {device}");
         let volume = Volume { instance: Some(id.clone()), device, goes_with_instance };
-        make_visible(world, visible, born(data, "volume"), volume);
+        make_named(world, &name, visible, born(data, "volume"), volume);
     }
     let starting = id.clone();
     if world.scenario.unusable_key {

@@ -273,7 +273,7 @@ fn bind(world: &mut World, id: &str) {
     if let Some(entry) = world.ec2.interfaces.get_mut(&interface) {
         entry.it.public = Some(address);
     }
-    let association = world.id("eipassoc");
+    let association = world.id_of("eipassoc", id);
     if let Some(address) = world.ec2.addresses.get_mut(&gateway.it.allocation) {
         address.it.bound = Some((interface.clone(), association));
     }

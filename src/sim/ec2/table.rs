@@ -128,6 +128,21 @@ pub fn make_visible<K: Kind>(world: &mut World, visible: Duration, tags: Tags, i
     id
 }
 
+/// Makes a thing that callers know from a moment on, and that is told apart by a name: what happens by
+/// itself happens in another order when others take more time.
+pub fn make_named<K: Kind>(
+    world: &mut World,
+    name: &str,
+    visible: Duration,
+    tags: Tags,
+    it: K,
+) -> String {
+    let id = world.id_of(K::PREFIX, name);
+    let entry = Entry { id: id.clone(), tags, made: world.now, visible, it };
+    K::table_mut(&mut world.ec2).put(entry);
+    id
+}
+
 /// A thing's id: of its name, where it has one.
 fn new_id<K: Kind>(world: &mut World, tags: &Tags) -> String {
     match tags.get("Name").cloned() {

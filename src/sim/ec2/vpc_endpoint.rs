@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::interface::{self, groups};
-use super::table::{Entry, Kind, Table, find, make_visible};
+use super::table::{Entry, Kind, Table, find, make_named};
 use super::{
     DELETING_ENDPOINT, Ec2, LINGERING_ENDPOINT, NewInterface, PENDING_ENDPOINT, guard_duty,
 };
@@ -116,7 +116,7 @@ pub fn put(world: &mut World, new: New<'_>) {
         state: "pending",
     };
     let now = world.now;
-    let id = make_visible(world, now, new.tags, endpoint);
+    let id = make_named(world, new.vpc, now, new.tags, endpoint);
     let interfaces = new.subnets.into_iter().map(|subnet| {
         let interface = NewInterface {
             subnet,

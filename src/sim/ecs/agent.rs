@@ -50,7 +50,7 @@ fn registers(world: &mut World, instance: &str, key: String, wait: Duration) {
         // `Cluster not found.` is final: exit code 5, which its unit does not restart.
         return;
     };
-    let id = world.hex(32);
+    let id = world.digits_of(32, &format!("container instance {}", view.id));
     let (cpu, memory, interfaces) = container_instance::resources(&shape);
     let registered = ContainerInstance {
         arn: world.arn("ecs", &format!("container-instance/{cluster}/{id}")),

@@ -12,7 +12,7 @@ use super::service::{Key, Service};
 use super::service_event::{tell, tell_once};
 use super::service_revision::Setup;
 use super::task::{Status, Task};
-use super::{lifecycle, nth, scheduler, task_definition, uuid};
+use super::{lifecycle, nth, scheduler, task_definition, uuid_of};
 
 /// When a task that has no place is tried again, where nothing scales for it.
 const PLACE_AGAIN: Duration = Duration::from_secs(15);
@@ -101,13 +101,14 @@ fn start(
         it.launched += 1;
         it.launched
     });
-    let id = world.hex(32);
-    let attachment = uuid(world);
+    let name = nth(&service.dice(), ordinal);
+    let id = world.digits_of(32, &format!("task {name}"));
+    let attachment = uuid_of(world, &format!("attachment {name}"));
     let attachment = world.arn("ecs", &format!("attachment/{attachment}"));
     let task = Task {
         arn: world.arn("ecs", &format!("task/{}/{id}", key.0)),
         id: id.clone(),
-        key: nth(&service.dice(), ordinal),
+        key: name,
         cluster: key.0.clone(),
         service: key.1.clone(),
         deployment: deployment.id.clone(),

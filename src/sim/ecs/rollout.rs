@@ -92,7 +92,7 @@ impl Breaker {
 
 /// A new primary deployment.
 pub(super) fn deployment(world: &mut World, setup: &Setup) -> Deployment {
-    let digits = world.hex(32);
+    let digits = world.digits_of(32, &format!("deployment {}", setup.definition_arn));
     let digits = u128::from_str_radix(&digits, 16).unwrap_or_default();
     let id = format!("ecs-svc/{:019}", digits % 10_u128.pow(19));
     Deployment {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::super::world::World;
 use super::service::{Event, Key};
 use super::task::Status;
-use super::uuid;
+use super::uuid_of;
 
 /// After how long the same event is told again.
 const SILENT: Duration = Duration::from_hours(6);
 
 /// Adds an event to a service.
 pub(super) fn tell(world: &mut World, cluster: &str, name: &str, message: &str) {
-    let (id, at) = (uuid(world), world.now);
+    let (id, at) = (uuid_of(world, &format!("event {cluster}/{name}")), world.now);
     let key = (cluster.to_owned(), name.to_owned());
     if let Some(service) = world.ecs.services.get_mut(&key) {
         let message = format!("(service {name}) {message}");

@@ -163,7 +163,9 @@ fn a_provider_has_to_be_attached_before_a_service_uses_it() {
 
 #[test]
 fn the_scaler_starts_two_instances_from_none_and_the_service_goes_completely() {
-    let mut world = world();
+    // No agent connects anew just then.
+    let delays = [("agent.reconnect".to_owned(), 800.0..=800.0)].into();
+    let mut world = World::new(7, Scenario { delays, ..Scenario::default() });
     cluster(&mut world);
     let network = group(&mut world, 0);
     provider(&mut world);
