@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
@@ -13,7 +14,9 @@ use super::locked::LockArgs;
 use super::{Cli, Command, Exit, Global, Interrupts, REHEARSED_REGION, report_refused};
 use crate::engine::event::duration;
 use crate::sim::cloud::Cloud;
+use crate::sim::faults::Faults;
 use crate::sim::listen::listen;
+use crate::sim::policy::Policy;
 use crate::sim::scenario::{self, NAMED, Named};
 use crate::sim::world::World;
 use crate::spec::{Capacity, EnvValue, Nat, ServiceFlags, Spec, SpecError};
@@ -53,6 +56,16 @@ pub struct RehearseArgs {
         value_name = "N", conflicts_with = "listen", value_parser = clap::value_parser!(u32).range(1..))]
     pub crash_at: Option<u32>,
 
+    /// What goes wrong with calls on their way
+    #[arg(long, help_heading = WORLD, env = "ECSUP_FAULTS", hide_env_values = true, value_enum,
+        default_value = "none")]
+    pub faults: OnTheWay,
+
+    /// The IAM policy of whoever calls, such as `ecsup permissions` prints [default: all is allowed]
+    #[arg(long, help_heading = WORLD, env = "ECSUP_POLICY", hide_env_values = true,
+        value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+
     /// Serve the simulated account to other AWS clients of this machine, with the stack in it when a
     /// pattern is given
     #[arg(long, help_heading = WORLD, env = "ECSUP_LISTEN", hide_env_values = true,
@@ -79,6 +92,24 @@ pub struct RehearseArgs {
 
 const WORLD: &str = "World";
 
+/// What goes wrong with calls on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnTheWay {
+    /// Nothing
+    None,
+    /// Now and then everything: throttling, server errors, lost calls, lost answers, silence
+    Rough,
+}
+
+impl OnTheWay {
+    fn faults(self) -> Faults {
+        match self {
+            Self::None => Faults::default(),
+            Self::Rough => Faults::rough(),
+        }
+    }
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -96,6 +127,17 @@ fn of_this_machine(text: &str) -> Result<SocketAddr, String> {
         Ok(_) => Err("only addresses of this machine, such as 127.0.0.1:4566".to_owned()),
         Err(_) => Err("an address and a port, such as 127.0.0.1:4566".to_owned()),
     }
+}
+
+/// Reads a policy document.
+fn read_policy(path: &Path) -> Result<Policy, SpecError> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"));
+    let policy = text.and_then(|text| {
+        Policy::parse(&text)
+            .map_err(|why| format!("must be an IAM policy that the simulator understands: {why}"))
+    });
+    let value = path.display().to_string();
+    policy.map_err(|rule| SpecError { field: "--policy", value, rule })
 }
 
 /// Why a scenario shows nothing with this stack: it would be the usual world.
@@ -131,8 +173,14 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
     if let Some(error) = spec.as_ref().and_then(|spec| why_not_played(world, spec)) {
         return report_refused(&[error], screen);
     }
+    let policy = match args.policy.as_deref().map(read_policy).transpose() {
+        Ok(policy) => policy,
+        Err(error) => return report_refused(&[error], screen),
+    };
     fastrand::seed(args.seed);
     let stage = Stage { cloud: Cloud::new(args.seed, world.scenario()) };
+    stage.cloud.set_faults(args.faults.faults());
+    policy.into_iter().for_each(|policy| stage.cloud.set_policy(policy));
     match (args.listen, spec) {
         (Some(address), spec) => serve(&stage, address, spec.is_some(), args, global, screen).await,
         (None, Some(spec)) => play_all(&stage, &spec, args, global, screen).await,

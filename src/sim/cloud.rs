@@ -178,6 +178,11 @@ impl Cloud {
         inner.faults = faults;
     }
 
+    /// What goes wrong.
+    pub fn faults(&self) -> Faults {
+        self.lock().faults.clone()
+    }
+
     /// Lets the caller do only what a policy allows, from now on.
     pub fn set_policy(&self, policy: Policy) {
         self.lock().policy = Some(policy);

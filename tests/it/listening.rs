@@ -268,3 +268,38 @@ fn a_rehearsal_serves_what_came_of_it_until_it_is_told_to_end() {
     assert!(said.contains("the deploy is incomplete, after "), "{said}");
     assert_eq!(ended.status.code(), Some(0), "{said}");
 }
+
+/// What others meet, too: a caller who may only look.
+#[test]
+fn a_served_account_has_the_policy_and_the_faults_that_were_asked_for() {
+    let home = tempfile::TempDir::new().unwrap();
+    let policy = home.path().join("policy.json");
+    let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecs:*","Resource":"*"}}"#;
+    std::fs::write(&policy, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecsup"));
+    let command = command.args(["rehearse", "--listen", "127.0.0.1:0", "--policy"]).arg(&policy);
+    let (mut child, address) = start(command);
+    let answer = ask(address);
+    assert!(answer.contains("<Code>UnauthorizedOperation</Code>"), "{answer}");
+    terminate(&child);
+    child.wait().unwrap();
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecsup"));
+    let command = command.args(["rehearse", "--listen", "127.0.0.1:0", "--faults", "rough"]);
+    let (mut child, address) = start(command);
+    let answers: Vec<_> = (0..60).map(|_| ask_of_a_rough_one(address)).collect();
+    assert!(answers.iter().any(|it| it.starts_with("HTTP/1.1 200")), "{answers:?}");
+    assert!(answers.iter().any(|it| !it.starts_with("HTTP/1.1 200")), "{answers:?}");
+    terminate(&child);
+    child.wait().unwrap();
+}
+
+/// What comes within a while, which may be nothing.
+fn ask_of_a_rough_one(address: SocketAddr) -> String {
+    let mut stream = connect(address);
+    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("more than nothing");
+    stream.write_all((head(LOOK.len()) + LOOK).as_bytes()).expect("it is read");
+    let mut answer = String::new();
+    let _silent = stream.read_to_string(&mut answer);
+    answer
+}

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::command_line::{AT_ONCE, run};
+use crate::world::exit;
 
 fn rehearse(more: &[&str]) -> crate::world::Outcome {
     let words = [&["rehearse", "--pattern", "internal-worker"], more].concat();
@@ -55,10 +56,52 @@ fn throttling_is_told() {
 /// To the last byte, whenever it is played.
 #[test]
 fn the_same_seed_plays_the_same() {
-    for more in [&[][..], &["--crash-at", "60"]] {
+    for more in [&[][..], &["--crash-at", "60"], &["--faults", "rough", "--crash-at", "30"]] {
         let words = [&["--seed", "5", "--output", "json"], more].concat();
         let [one, other] = [rehearse(&words), rehearse(&words)];
         assert!(!one.stdout.is_empty(), "{}", one.report());
         assert!(one.stdout == other.stdout, "{more:?} differs");
     }
+}
+
+#[test]
+fn faults_are_met_and_told() {
+    let outcome = rehearse(&["--faults", "rough"]);
+    assert!(outcome.stderr.contains("calls go wrong on their way"), "{}", outcome.report());
+    assert!(outcome.stdout.contains(" throttled and repeated"), "{}", outcome.report());
+}
+
+/// With what `ecsup permissions` prints everything passes, and with the part for looking nothing is made.
+#[test]
+fn a_policy_is_what_the_caller_may_do() {
+    let home = tempfile::TempDir::new().unwrap();
+    let path = home.path().join("policy.json");
+    let with = |policy: &str| {
+        std::fs::write(&path, policy).unwrap();
+        rehearse(&["--policy", path.to_str().unwrap(), "--output", "json"])
+    };
+    let printed = |more: &[&str]| run(&[&["permissions"], more].concat(), |_| {}, AT_ONCE).stdout;
+
+    let played: Value = serde_json::from_str(&with(&printed(&[])).stdout).unwrap();
+    assert_eq!(played["commands"][0]["outcome"], "done");
+    let played: Value = serde_json::from_str(&with(&printed(&["--part", "read"])).stdout).unwrap();
+    assert_ne!(played["commands"][0]["outcome"], "done");
+    let said = played["commands"][0]["said"].to_string();
+    assert!(said.contains("not authorized to perform"), "{said}");
+
+    for (policy, why) in [
+        ("{", "EOF while parsing"),
+        (r#"{"Version":"2008-10-17","Statement":[]}"#, "Version"),
+        (
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotAction":"*","Resource":"*"}}"#,
+            "NotAction: nothing that the simulator knows",
+        ),
+    ] {
+        let outcome = with(policy).expect_code(exit::USAGE);
+        assert!(outcome.stderr.contains("--policy"), "{}", outcome.report());
+        assert!(outcome.stderr.contains(why), "{}", outcome.report());
+        assert_eq!(outcome.stdout, "");
+    }
+    let outcome = rehearse(&["--policy", "/nowhere/policy.json"]).expect_code(exit::USAGE);
+    assert!(outcome.stderr.contains("cannot be read: "), "{}", outcome.report());
 }

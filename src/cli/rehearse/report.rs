@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::super::Exit;
-use super::{Act, Played, RehearseArgs};
+use super::{Act, OnTheWay, Played, RehearseArgs};
 use crate::engine::event::duration;
-use crate::sim::scenario;
+use crate::sim::scenario::{self, NAMED};
 use crate::spec::Spec;
 use crate::ui::Screen;
 
@@ -78,8 +78,20 @@ pub(super) fn outcome(exit: Exit) -> &'static str {
     }
 }
 
-fn about(args: &RehearseArgs) -> &'static str {
-    scenario::named(&args.scenario).map(|named| named.about).unwrap_or_default()
+/// What is unusual about the world.
+fn about(args: &RehearseArgs) -> String {
+    let mut unusual = Vec::new();
+    if args.faults == OnTheWay::Rough {
+        unusual.push("calls go wrong on their way now and then".to_owned());
+    }
+    if let Some(policy) = &args.policy {
+        unusual.push(format!("the caller may do what {} allows", policy.display()));
+    }
+    let named = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
+    if unusual.is_empty() || named.name != NAMED[0].name {
+        unusual.insert(0, named.about.to_owned());
+    }
+    unusual.join("; ")
 }
 
 /// The play for programs.
@@ -112,6 +124,8 @@ pub(super) fn to_json(
         "pattern": spec.pattern.to_string(),
         "seed": args.seed,
         "scenario": args.scenario,
+        "faults": if args.faults == OnTheWay::Rough { "rough" } else { "none" },
+        "policy": args.policy.as_ref().map(|path| path.display().to_string()),
         "about": about(args),
         "commands": acts.collect::<Vec<_>>(),
         "left": left,

@@ -71,15 +71,15 @@ impl Stage {
     /// was played says how it ended, or that it died.
     pub async fn run_until_crash(&self, mut cli: Cli, at: usize) -> (Played, bool) {
         cli.global.cloud = Some(self.cloud.clone());
-        let crash = Some(Crash { at, after: true });
-        self.cloud.set_faults(Faults { crash, ..Faults::default() });
+        let (crash, usual) = (Some(Crash { at, after: true }), self.cloud.faults());
+        self.cloud.set_faults(Faults { crash, ..usual.clone() });
         let curtain = self.curtain();
         let screen = Screen::recording();
         let (exit, died) = tokio::select! {
             exit = run_on_screen(&cli, &screen) => (exit, false),
             () = self.cloud.crashed() => (Exit::Failed, true),
         };
-        self.cloud.set_faults(Faults::default());
+        self.cloud.set_faults(usual);
         (curtain.falls(exit, screen.recorded()), died)
     }
 
