@@ -12,6 +12,7 @@ use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::service::Service;
 use crate::spec::{Ami, Capacity, Instances, Spec, SpecError};
 
+mod addresses;
 mod image;
 mod instance_type;
 mod internet;
@@ -124,6 +125,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     warnings.extend(internet?);
 
     let (mut image, mut first_instances, mut instance_type) = (String::new(), 0, None);
+    let mut room = None;
     if let Some(instances) = instances {
         let kind = match kind {
             Ok(Some(Some(kind))) => Some(kind),
@@ -141,8 +143,9 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         // Without knowing the type, one instance per zone is the safe start.
         let mut per_instance = spec.service.count;
         if let Some(kind) = &kind {
-            let (tasks, more) = instance_type::check_room(kind, instances, &spec.service)?;
-            per_instance = tasks;
+            let (fits, more) = instance_type::check_room(kind, instances, &spec.service)?;
+            per_instance = fits.tasks;
+            room = Some(fits);
             warnings.extend(more);
         }
         let (count, zones) = (spec.service.count, 2);
@@ -151,6 +154,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         image = choose_image(looks, instances, kind.as_ref(), &mut warnings).await?;
         instance_type = kind;
     }
+    warnings.extend(addresses::check(spec, room)?);
     Ok(Facts {
         caller: Caller::default(),
         region: looks.scope().region().to_owned(),

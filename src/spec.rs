@@ -310,19 +310,38 @@ impl Capacity {
     }
 }
 
+/// How many addresses AWS gives out in two quarters of a range.
+fn addresses_of_half(prefix: u8) -> u32 {
+    2 * network::usable_addresses(prefix.saturating_add(2))
+}
+
 impl Network {
-    /// Checks that the tasks' own addresses fit into two subnets. Only what cannot possibly work is
-    /// refused: instances, load balancer and deployments need addresses as well.
+    /// How many addresses AWS gives out in the public subnets, or in the private ones: they are
+    /// quarters of the VPC's range.
+    pub fn addresses(&self) -> u32 {
+        addresses_of_half(self.vpc_cidr.prefix_len())
+    }
+
+    /// The prefix length of the smallest range that gives out so many there, if any does.
+    pub fn prefix_for(addresses: u32) -> Option<u8> {
+        network::PREFIXES.rev().find(|prefix| addresses_of_half(*prefix) >= addresses)
+    }
+
+    /// Checks that the tasks' own addresses fit into two subnets. What else takes some is counted
+    /// when the instance type is known.
     fn check_count(&self, count: u32, problems: &mut Problems) {
-        let subnets = if self.nat == Nat::None { &self.public } else { &self.private };
-        let addresses: u32 = subnets.iter().map(|it| network::usable_addresses(*it)).sum();
+        let addresses = self.addresses();
         if count > addresses {
+            let larger = Self::prefix_for(count)
+                .map(|prefix| format!(", or a --vpc-cidr of /{prefix} for a new stack"));
             problems.add(
                 "--count",
                 count.to_string(),
                 format!(
-                    "each task has an address of its own, and `{}` leaves {addresses} for tasks",
-                    self.vpc_cidr
+                    "each task has an address of its own, and `{}` leaves {addresses} for tasks: \
+                     say --count {addresses} or less{}",
+                    self.vpc_cidr,
+                    larger.unwrap_or_default()
                 ),
             );
         }

@@ -96,6 +96,12 @@ const HINTS: &[(&[&str], &str)] = &[
     ),
     (&["health checks"], "the tasks fail their health checks: check `--health-path` and `--port`"),
     (
+        &["InsufficientFreeAddressesInSubnet", "not enough free addresses", "Not enough IP space"],
+        "the stack's subnets have no address left, and each task and each instance takes one: say a \
+         smaller `--count`, and run that again when what had to stop has stopped; or deploy another \
+         stack with a larger `--vpc-cidr`",
+    ),
+    (
         &["InsufficientInstanceCapacity", "do not have sufficient", "EC2 has no "],
         "EC2 has no such instances left in the stack's zones: take another `--instance-type`, another \
          stack in `--zones` that have some, or another `--region`",

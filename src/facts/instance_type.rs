@@ -66,13 +66,13 @@ fn read(name: &str, info: &InstanceTypeInfo) -> Result<InstanceType, Problem> {
     })
 }
 
-/// Refuses tasks for which the instances can never have room. Returns how many fit on one instance,
-/// and what else there is to say.
+/// Refuses tasks for which the instances can never have room. Returns the room of one instance, and
+/// what else there is to say.
 pub(super) fn check_room(
     kind: &InstanceType,
     instances: &Instances,
     service: &Service,
-) -> Result<(u32, Vec<String>), Problem> {
+) -> Result<(Room, Vec<String>), Problem> {
     let room = capacity::room(kind, service).map_err(|error| does_not_fit(&error))?;
     let mut warnings = Vec::new();
     let unknown = [
@@ -98,7 +98,7 @@ pub(super) fn check_room(
         ));
     }
     warnings.extend(check_group(kind, room, instances.max_size, service.count)?);
-    Ok((room.tasks, warnings))
+    Ok((room, warnings))
 }
 
 fn does_not_fit(error: &DoesNotFit) -> Problem {

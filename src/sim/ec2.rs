@@ -247,9 +247,15 @@ pub fn has_internet_gateway(world: &World, vpc: &str) -> bool {
     vpc::internet_gateway(&world.ec2, vpc).is_some()
 }
 
-/// Puts an interface into a subnet, visible at once. Returns its id.
-pub fn attach_interface(world: &mut World, new: NewInterface) -> String {
+/// Puts an interface into a subnet, visible at once. Returns its id; `None` when the subnet has no
+/// address left.
+pub fn attach_interface(world: &mut World, new: NewInterface) -> Option<String> {
     interface::put(world, new)
+}
+
+/// How many addresses are left in a subnet.
+pub fn free_addresses(world: &World, subnet: &str) -> usize {
+    subnet::free(world, subnet)
 }
 
 /// A task runs with this interface.

@@ -269,7 +269,7 @@ fn more_tasks_than_addresses_or_instances_are_refused() {
     };
     insta::assert_snapshot!(complaints(&flags), @r"
     --max-size `0`: leaves no instance to run the tasks of --count on
-    --count `55`: each task has an address of its own, and `10.0.0.0/25` leaves 54 for tasks
+    --count `55`: each task has an address of its own, and `10.0.0.0/25` leaves 54 for tasks: say --count 54 or less, or a --vpc-cidr of /24 for a new stack
     ");
     let idle = ServiceFlags { count: text("0"), ..flags };
     assert!(Spec::from_flags(&idle).is_ok());

@@ -131,3 +131,69 @@ fn is_taken(env: &[String]) -> bool {
     let Command::Plan(args) = Cli::parse_from(cli).command else { unreachable!("a plan") };
     Spec::from_flags(&args.flags).is_ok()
 }
+
+/// A stack of the smallest range: each two subnets have 54 addresses.
+const SMALL: [&str; 2] = ["--vpc-cidr", "10.0.0.0/25"];
+
+#[test]
+fn tasks_without_an_address_are_refused_before_anything_is_made() {
+    let play = |pattern: &str, more: &[&str]| {
+        stage(Scenario::default(), async |stage| {
+            let words = ["deploy", "--yes", "--pattern", pattern];
+            let played = deploy(stage, &words, &[&SMALL, more].concat()).await;
+            assert_eq!((played.exit, played.changes().len()), (Exit::Refused, 0));
+            let said = end(&played);
+            said.lines().next().unwrap_or_default().to_owned()
+        })
+    };
+    insta::assert_snapshot!(play("fargate-api", &["--count", "55"]), @"error: --count `55`: each task has an address of its own, and `10.0.0.0/25` leaves 54 for tasks: say --count 54 or less, or a --vpc-cidr of /24 for a new stack");
+    insta::assert_snapshot!(play("fargate-api", &["--count", "53", "--nat", "none"]), @"error: --count `53`: the public subnets of `10.0.0.0/25` have 54 addresses, and this takes 55 (53 tasks, 2 for the load balancer): say --count 52 or less, or a --vpc-cidr of /24 for a new stack");
+    insta::assert_snapshot!(play("public-api", &["--count", "41"]), @"error: --count `41`: the private subnets of `10.0.0.0/25` have 54 addresses, and this takes 55 (41 tasks, 14 instances): say --count 40 or less, or a --vpc-cidr of /24 for a new stack");
+    insta::assert_snapshot!(play("internal-worker", &["--count", "40"]), @"error: --count `40`: the private subnets of `10.0.0.0/25` have 54 addresses, and this takes 56 (40 tasks, 14 instances, 2 for the load balancer): say --count 39 or less, or a --vpc-cidr of /24 for a new stack");
+}
+
+/// All of them have an address, and a deployment has none left for new ones.
+#[test]
+fn tasks_that_no_deployment_can_replace_for_want_of_addresses_are_warned_of_and_the_number_helps() {
+    stage(Scenario::default(), async |stage| {
+        let flags = [&SMALL[..], &["--count", "50"]].concat();
+        let played = deploy(stage, &FARGATE, &flags).await;
+        assert_eq!(played.exit, Exit::Done, "{}", played.said());
+        let said = played.said();
+        let warning = said.lines().find(|line| line.starts_with("warning: "));
+        insta::assert_snapshot!(warning.unwrap_or_default(), @"warning: --count 50: the private subnets of `10.0.0.0/25` have 54 addresses, and a deployment (200 %) may take 100 (100 tasks): what gets none does not start, and is rolled back; say --count 27 or less, or a --vpc-cidr of /24 for a new stack");
+        let changed = [&flags[..], &["--env", "CHANGED=1"]].concat();
+        let stuck = deploy(stage, &FARGATE, &changed).await;
+        assert_eq!(stuck.exit, Exit::DeployIncomplete, "{}", stuck.said());
+        insta::assert_snapshot!(end(&stuck), @r"
+        error: deploy of `fargate-api` is incomplete: 1 resource of 26 failed, 0 resources not started
+          service/web: Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-01210a772f5e0b331': InsufficientFreeAddressesInSubnet; Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0c7ead23273e041fb': InsufficientFreeAddressesInSubnet; ECS rolled it back to td-fargate-api_web:1: rolling back to deployment ecs-svc/4835424179867187255
+        hint: the stack's subnets have no address left, and each task and each instance takes one: say a smaller `--count`, and run that again when what had to stop has stopped; or deploy another stack with a larger `--vpc-cidr`
+        hint: fix the cause and run the same `ecsup deploy` again; it continues from here
+        hint: or run `ecsup destroy fargate-api` to remove what was created
+        ");
+        // The number that is told: it leaves room only once the others are gone.
+        let fewer = [&SMALL[..], &["--count", "27", "--env", "CHANGED=1"]].concat();
+        let stuck = deploy(stage, &FARGATE, &fewer).await;
+        assert_eq!(stuck.exit, Exit::DeployIncomplete, "{}", stuck.said());
+        let played = deploy(stage, &FARGATE, &fewer).await;
+        assert_eq!(played.exit, Exit::Done, "{}", played.said());
+        assert!(!played.said().contains("warning: "), "{}", played.said());
+    });
+}
+
+#[test]
+fn as_many_tasks_as_have_an_address_are_deployed_and_replaced_on_instances() {
+    for (pattern, count) in [("public-api", "20"), ("internal-worker", "14")] {
+        stage(Scenario::default(), async |stage| {
+            let words = ["deploy", "--yes", "--pattern", pattern];
+            let flags = [&SMALL[..], &["--count", count]].concat();
+            let played = deploy(stage, &words, &flags).await;
+            assert_eq!(played.exit, Exit::Done, "{}", played.said());
+            let changed = [&flags[..], &["--env", "CHANGED=1"]].concat();
+            let played = deploy(stage, &words, &changed).await;
+            assert_eq!(played.exit, Exit::Done, "{}", played.said());
+            assert!(!played.said().contains("warning: "), "{}", played.said());
+        });
+    }
+}

@@ -83,8 +83,15 @@ pub fn misplaced(service: &Service) -> Option<String> {
     events.reduce(|a, b| if b.created_at() > a.created_at() { b } else { a }).map(plain)
 }
 
-/// The deployment whose tasks failed, when it is the one that was asked for, or the only one.
-pub fn failing<'a>(service: &'a Service, asked: Option<&Deployment>) -> Option<&'a str> {
+/// The deployment whose tasks failed, when it is the one that was asked for, or the only one. One that
+/// ECS went back from is forgotten as soon as the former one is whole again.
+pub fn failing<'a>(service: &'a Service, asked: Option<&'a Deployment>) -> Option<&'a str> {
+    if let (Some(asked), Some(primary)) = (asked, primary(service))
+        && service.deployments().iter().all(|it| it.id() != Some(&asked.id))
+        && rolled_back(service, primary, asked).is_some()
+    {
+        return Some(&asked.id);
+    }
     let failing = service.deployments().iter().find(|deployment| {
         let ours = match asked {
             Some(asked) => deployment.id() == Some(&asked.id),
@@ -122,8 +129,11 @@ pub struct Stopped {
 }
 
 impl Stopped {
-    /// Reads it from the tasks.
+    /// Reads it from the tasks. Those that ECS stops because it replaces or goes back tell no cause.
     pub fn of(mut tasks: Vec<Task>) -> Self {
+        tasks.retain(|task| {
+            task.stopped_reason().is_none_or(|why| !why.starts_with("Scaling activity initiated"))
+        });
         tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at().copied()));
         let reasons: Vec<_> = tasks.iter().map(why_stopped).collect();
         let same = reasons.first().and_then(|newest| never_heals(newest)).map(|cause| {

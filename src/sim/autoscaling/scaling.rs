@@ -25,7 +25,8 @@ const PROTECTED: &str = "Could not scale to desired capacity because all remaini
                          protected from scale-in.";
 
 /// Refusals for which another zone may do better.
-const OF_A_ZONE: &[&str] = &["InsufficientInstanceCapacity", "Unsupported"];
+const OF_A_ZONE: &[&str] =
+    &["InsufficientInstanceCapacity", "Unsupported", "InsufficientFreeAddressesInSubnet"];
 
 /// Something has changed: in some seconds, the group does what it takes.
 pub(super) fn react(world: &mut World, name: &str) {

@@ -246,15 +246,12 @@ pub fn groups(world: &World, ids: &[String]) -> Value {
     ids.iter().map(|id| json!({ "GroupId": id, "GroupName": group_name(world, id) })).collect()
 }
 
-/// Puts an interface into a subnet, where it is seen at once.
-pub fn put(world: &mut World, new: NewInterface) -> String {
-    let place = world
-        .ec2
-        .subnets
-        .get(&new.subnet)
-        .map(|subnet| (subnet.it.vpc.clone(), subnet.it.zone.clone()));
-    let (vpc, zone) = place.unwrap_or_default();
-    let private = take_address(world, &new.subnet).unwrap_or_default();
+/// Puts an interface into a subnet, where it is seen at once. `None` when the subnet has no address
+/// left for it, or is not there.
+pub fn put(world: &mut World, new: NewInterface) -> Option<String> {
+    let subnet = &world.ec2.subnets.get(&new.subnet)?.it;
+    let (vpc, zone) = (subnet.vpc.clone(), subnet.zone.clone());
+    let private = take_address(world, &new.subnet)?;
     let public = new.public.then(|| address::next_public(world));
     let index = new.instance.as_deref().map_or(1, |id| super::interfaces_of(world, id));
     let name = format!(
@@ -282,7 +279,7 @@ pub fn put(world: &mut World, new: NewInterface) -> String {
         public,
         mac: format!("02:{}", pairs.join(":")),
     };
-    make_named(world, &name, Duration::ZERO, new.tags, interface)
+    Some(make_named(world, &name, Duration::ZERO, new.tags, interface))
 }
 
 /// Takes an interface away, and its elastic address with it.

@@ -196,7 +196,8 @@ fn start(
             ..NewInterface::default()
         },
     );
-    if let Some(interface) = world.ec2.interfaces.get_mut(&interface) {
+    let interface = interface.and_then(|id| world.ec2.interfaces.get_mut(&id));
+    if let Some(interface) = interface {
         interface.it.goes_with_instance = launch.interface_goes;
     }
     for (device, goes_with_instance) in launch.volumes {

@@ -270,6 +270,8 @@ fn bind(world: &mut World, id: &str) {
             ..NewInterface::default()
         },
     );
+    // Whether there is an address was seen before.
+    let Some(interface) = interface else { return };
     if let Some(entry) = world.ec2.interfaces.get_mut(&interface) {
         entry.it.public = Some(address);
     }

@@ -450,7 +450,7 @@ fn an_instance_holds_its_subnet_and_group_until_it_is_terminated() {
     assert_eq!((seen.state.as_str(), seen.user_data.as_str()), ("running", "echo hi"));
     assert_eq!(seen.tags["Name"], "demo");
     assert_eq!(interfaces_of(&rig.world, &id), 1);
-    attach_interface(
+    let attached = attach_interface(
         &mut rig.world,
         NewInterface {
             subnet: network.public.clone(),
@@ -459,6 +459,7 @@ fn an_instance_holds_its_subnet_and_group_until_it_is_terminated() {
             ..NewInterface::default()
         },
     );
+    assert!(attached.is_some());
     let shown = rig.call("DescribeNetworkInterfaces", json!({}));
     assert_eq!(shown["NetworkInterfaces"].as_array().unwrap().len(), 2);
 
@@ -500,6 +501,44 @@ fn a_launch_is_refused_without_room_quota_or_machines() {
     rig.template(data);
     let refusal = run_instance(&mut rig.world, "lt-demo", "1", &network.public, Tags::new());
     assert_eq!(refusal.unwrap_err().code, "InsufficientInstanceCapacity");
+}
+
+#[test]
+fn addresses_of_a_subnet_run_out() {
+    let mut rig = Rig::new();
+    let network = rig.network();
+    let wanted = json!({ "VpcId": network.vpc, "CidrBlock": "10.0.255.240/28" });
+    let subnet = rig.call("CreateSubnet", wanted)["Subnet"].text("SubnetId").to_owned();
+    rig.pass(10);
+    let free = |rig: &mut Rig| {
+        let shown = rig.call("DescribeSubnets", json!({ "SubnetIds": [subnet] }));
+        shown["Subnets"][0].number("AvailableIpAddressCount")
+    };
+    // Of sixteen, AWS keeps five.
+    assert_eq!(free(&mut rig), Some(11));
+    let new = || NewInterface { subnet: subnet.clone(), ..NewInterface::default() };
+    let taken: Vec<_> = (0..11).filter_map(|_| attach_interface(&mut rig.world, new())).collect();
+    assert_eq!((taken.len(), free(&mut rig)), (11, Some(0)));
+    assert_eq!(attach_interface(&mut rig.world, new()), None);
+    rig.template(json!({ "ImageId": IMAGE_X86, "InstanceType": "c5.xlarge" }));
+    let refusal = run_instance(&mut rig.world, "lt-demo", "1", &subnet, Tags::new()).unwrap_err();
+    assert_eq!(refusal.code, "InsufficientFreeAddressesInSubnet");
+    let table = rig.call("DescribeRouteTables", json!({}))["RouteTables"][0].clone();
+    let route = json!({
+        "RouteTableId": table["RouteTableId"], "DestinationCidrBlock": "0.0.0.0/0",
+        "GatewayId": network.gateway,
+    });
+    rig.call("CreateRoute", route);
+    let gateway = json!({ "SubnetId": subnet, "AllocationId": network.address });
+    let gateway = rig.call("CreateNatGateway", gateway);
+    rig.pass(40);
+    let id = gateway["NatGateway"]["NatGatewayId"].clone();
+    let shown = rig.call("DescribeNatGateways", json!({ "NatGatewayIds": [id] }));
+    assert_eq!(shown["NatGateways"][0]["FailureCode"], "InsufficientFreeAddressesInSubnet");
+    remove_interface(&mut rig.world, &taken[3]);
+    assert_eq!(free(&mut rig), Some(1));
+    run_instance(&mut rig.world, "lt-demo", "1", &subnet, Tags::new()).unwrap();
+    assert_eq!(free(&mut rig), Some(0));
 }
 
 #[test]

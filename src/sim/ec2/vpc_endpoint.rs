@@ -117,7 +117,8 @@ pub fn put(world: &mut World, new: New<'_>) {
     };
     let now = world.now;
     let id = make_named(world, new.vpc, now, new.tags, endpoint);
-    let interfaces = new.subnets.into_iter().map(|subnet| {
+    // AWS makes none where no address is left.
+    let interfaces = new.subnets.into_iter().filter_map(|subnet| {
         let interface = NewInterface {
             subnet,
             groups: vec![new.group.clone()],

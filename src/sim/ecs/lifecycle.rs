@@ -50,9 +50,10 @@ pub(super) fn place(
 ) {
     let Some(task) = at(world, id, Status::Provisioning).cloned() else { return };
     let host = instance.and_then(|id| world.ecs.instances.get(id)).map(|it| it.ec2.clone());
-    let mut interface = None;
+    let (mut interface, mut crowded) = (None, None);
     if let (Some(network), Some(subnet)) = (&task.network, subnet) {
-        interface = Some(ec2::attach_interface(
+        let public = network.public == Some(true);
+        interface = ec2::attach_interface(
             world,
             ec2::NewInterface {
                 subnet: subnet.to_owned(),
@@ -61,10 +62,13 @@ pub(super) fn place(
                 requester: task.fargate.then(|| "amazon-ecs".to_owned()),
                 kind: "interface".to_owned(),
                 instance: host,
-                public: network.public == Some(true),
+                public,
                 tags: Tags::new(),
             },
-        ));
+        );
+        if interface.is_none() {
+            crowded = Some(no_address(subnet, public));
+        }
     }
     if let Some(interface) = &interface {
         ec2::runs_with(world, interface);
@@ -81,12 +85,26 @@ pub(super) fn place(
         (false, Some(_)) => delay(world, "task.attach", id, 5.0..=10.0),
         (false, None) => Duration::from_secs(1),
     };
+    if let Some(why) = crowded {
+        let id = id.to_owned();
+        return world.after(after, move |world| fail(world, &id, Status::Provisioning, &why));
+    }
     later(world, after, id, |world, id| {
         if at(world, id, Status::Provisioning).is_some() {
             set(world, id, Status::Pending);
             pull(world, id);
         }
     });
+}
+
+/// How ECS tells of a subnet without a free address, which it notices only when a task has its place
+/// there (ECS guide, "Troubleshooting Amazon ECS `TaskFailedToStart` errors"; nabu#1259).
+fn no_address(subnet: &str, public: bool) -> String {
+    let public = if public { "with public IP assignment enabled " } else { "" };
+    format!(
+        "Unexpected EC2 error while attempting to Create Network Interface {public}in subnet \
+         '{subnet}': InsufficientFreeAddressesInSubnet"
+    )
 }
 
 /// The image is pulled: by the instance, or by Fargate through the task's own interface.
@@ -107,6 +125,7 @@ fn pull(world: &mut World, id: &str) {
             fail(
                 world,
                 id,
+                Status::Pending,
                 &format!(
                     "CannotPullContainerError: pull image manifest has been retried 5 time(s): \
                      failed to resolve ref {image}: failed to do request: dial tcp: i/o timeout"
@@ -135,7 +154,7 @@ fn begin_pull(world: &mut World, id: &str) {
 fn pulled(world: &mut World, id: &str) {
     let Some(task) = at(world, id, Status::Pending).cloned() else { return };
     if let Some(why) = obstacle(world, &task) {
-        return fail(world, id, &why);
+        return fail(world, id, Status::Pending, &why);
     }
     let now = world.now;
     if let Some(task) = world.ecs.tasks.get_mut(id) {
@@ -212,9 +231,9 @@ fn runs(world: &mut World, id: &str) {
     scheduler::started(world, &task.cluster, &task.service, &task.deployment);
 }
 
-/// The task never ran.
-fn fail(world: &mut World, id: &str, why: &str) {
-    if at(world, id, Status::Pending).is_none() {
+/// The task never ran: this is what came of it while it had this status.
+fn fail(world: &mut World, id: &str, status: Status, why: &str) {
+    if at(world, id, status).is_none() {
         return;
     }
     let now = world.now;

@@ -351,3 +351,24 @@ fn a_service_may_want_five_thousand_tasks() {
     ok(&mut world, "DeleteService", json!({ "cluster": "c", "service": "many", "force": true }));
     wait(&mut world, 60);
 }
+
+#[test]
+fn a_task_without_an_address_never_runs() {
+    let mut world = world();
+    let input = service(&mut world, "nginx");
+    let subnet = input["networkConfiguration"]["awsvpcConfiguration"]["subnets"][0].clone();
+    let new = || ec2::NewInterface {
+        subnet: subnet.as_str().unwrap().to_owned(),
+        ..ec2::NewInterface::default()
+    };
+    while ec2::attach_interface(&mut world, new()).is_some() {}
+    wait(&mut world, 120);
+    assert_eq!(look(&mut world)["runningCount"], 0);
+    let tasks = ok(&mut world, "ListTasks", json!({ "cluster": "c", "desiredStatus": "STOPPED" }));
+    let tasks = json!({ "cluster": "c", "tasks": tasks["taskArns"] });
+    let task = ok(&mut world, "DescribeTasks", tasks)["tasks"][0].clone();
+    assert_eq!(task["stopCode"], "TaskFailedToStart");
+    let reason = task.text("stoppedReason").replace(subnet.as_str().unwrap(), "SUBNET");
+    insta::assert_snapshot!(reason, @"Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'SUBNET': InsufficientFreeAddressesInSubnet");
+    assert_eq!(look(&mut world)["deployments"][0]["rolloutState"], "FAILED");
+}

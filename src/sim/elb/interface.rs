@@ -51,11 +51,11 @@ pub(super) fn attach(world: &mut World, arn: &str) {
         let groups = &interface.groups;
         let is_there = ec2::subnet(world, &subnet).is_ok()
             && groups.iter().all(|group| ec2::security_group_vpc(world, group).is_ok());
-        let id = is_there.then(|| ec2::attach_interface(world, interface));
+        let id = if is_there { ec2::attach_interface(world, interface) } else { None };
         let Some(it) = world.elb.load_balancers.get_mut(arn) else { return };
         match id {
             Some(id) => drop(it.interfaces.insert(subnet, id)),
-            // Somebody deleted its subnet or group before it got there.
+            // Somebody deleted its subnet or group, or took the last address, before it got there.
             None if it.state == State::Provisioning => it.state = State::Failed,
             None => {}
         }

@@ -16,6 +16,8 @@ use crate::sim::partition;
 
 /// Load balancers that an account has room for in a region.
 const QUOTA: usize = 50;
+/// Addresses that have to be free in a subnet.
+const FREE: usize = 8;
 /// As many ARNs or names as one look takes.
 const NAMED: usize = 20;
 
@@ -154,6 +156,21 @@ fn place(world: &World, subnets: &BTreeSet<String>) -> Result<Place, Refusal> {
     }
 }
 
+/// A load balancer takes addresses that are free in each subnet that is new to it, so that it can
+/// grow (Elastic Load Balancing guide, "Subnets for your load balancer"; atd-data-tech#10472).
+fn check_addresses(world: &World, new: &[&String]) -> Result<(), Refusal> {
+    match new.iter().find(|subnet| ec2::free_addresses(world, subnet) < FREE) {
+        None => Ok(()),
+        Some(subnet) => {
+            let message = format!(
+                "Not enough IP space available in {subnet}. ELB requires at least {FREE} free IP \
+                 addresses in each subnet."
+            );
+            Err(Refusal::new("InvalidSubnet", message))
+        }
+    }
+}
+
 /// An internet-facing load balancer takes an attached internet gateway.
 fn check_gateway(world: &World, vpc: &str, scheme: &str) -> Result<(), Refusal> {
     if scheme == "internal" || ec2::has_internet_gateway(world, vpc) {
@@ -210,6 +227,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let Place { vpc, zones } = place(world, &subnets)?;
     check_groups(world, &groups, &vpc)?;
     check_gateway(world, &vpc, &scheme)?;
+    check_addresses(world, &zones.keys().collect::<Vec<_>>())?;
     if world.elb.load_balancers.len() >= world.scenario.quota("load-balancers", QUOTA) {
         let message = "The maximum number of load balancers has been reached on your account";
         return Err(Refusal::new("TooManyLoadBalancers", message));
@@ -342,6 +360,8 @@ pub(super) fn set_subnets(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("InvalidConfigurationRequest", message));
     }
     check_gateway(world, &vpc, &scheme)?;
+    let new = place.zones.keys().filter(|subnet| !before.zones.contains_key(*subnet));
+    check_addresses(world, &new.collect::<Vec<_>>())?;
     let Some(it) = world.elb.load_balancers.get_mut(arn) else { return Err(not_found()) };
     it.zones = place.zones;
     let left: Vec<_> =

@@ -197,6 +197,28 @@ fn subnets_groups_and_gateway_are_checked() {
 }
 
 #[test]
+fn a_load_balancer_takes_eight_free_addresses_in_each_subnet() {
+    let mut world = world();
+    let network = network(&mut world);
+    let new =
+        || ec2::NewInterface { subnet: network.subnets[1].clone(), ..ec2::NewInterface::default() };
+    // A /24 has 251.
+    let taken: Vec<_> = (0..244).filter_map(|_| ec2::attach_interface(&mut world, new())).collect();
+    assert_eq!(taken.len(), 244);
+    let wanted = load_balancer("lb", &network);
+    let refusal = answer(&mut world, "CreateLoadBalancer", &wanted).unwrap_err();
+    let message = refusal.message.replace(&network.subnets[1], "SUBNET");
+    assert_eq!(refusal.code, "InvalidSubnet");
+    insta::assert_snapshot!(message, @"Not enough IP space available in SUBNET. ELB requires at least 8 free IP addresses in each subnet.");
+    ec2::remove_interface(&mut world, &taken[0]);
+    let arn = made(&mut world, "CreateLoadBalancer", &wanted);
+    wait(&mut world, 15.0);
+    // What it has already need not be free once more.
+    let same = json!({ "LoadBalancerArn": arn, "Subnets": network.subnets });
+    answer(&mut world, "SetSubnets", &same).unwrap();
+}
+
+#[test]
 fn what_was_just_made_is_unknown_for_a_moment() {
     let delays = [("elb.visible".to_owned(), 2.0..=2.0)].into();
     let world = &mut World::new(7, Scenario { delays, ..Scenario::default() });

@@ -1,0 +1,256 @@
+//! Whether the subnets have addresses for what is to run in them.
+//!
+//! An address is capacity as CPU is: each task takes one, each instance another, and a load balancer
+//! some in each of its subnets. A task that gets none never runs, and a deployment of such tasks is
+//! rolled back (ECS developer guide, "Troubleshooting Amazon ECS `TaskFailedToStart` errors").
+
+use super::{Problem, refused};
+use crate::capacity::Room;
+use crate::resource::service::PERCENTS;
+use crate::spec::{Capacity, Nat, Network, Scheme, Spec};
+
+/// Addresses that a load balancer takes in a subnet at least, and those that AWS wants to be free for
+/// it, so that it can grow (Elastic Load Balancing guide, "Subnets for your load balancer").
+const BALANCER: [u32; 2] = [1, 8];
+
+/// What takes addresses of the public subnets, or of the private ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Demand {
+    /// Tasks at a time.
+    tasks: u32,
+    /// Instances.
+    instances: u32,
+    /// For the load balancer, in both subnets.
+    balancer: u32,
+}
+
+impl Demand {
+    fn sum(self) -> u32 {
+        self.tasks.saturating_add(self.instances).saturating_add(self.balancer)
+    }
+
+    /// What takes them, such as `54 tasks, 2 for the load balancer`.
+    fn words(self) -> String {
+        let parts = [
+            (self.tasks, "1 task", "tasks"),
+            (self.instances, "1 instance", "instances"),
+            (self.balancer, "1 for the load balancer", "for the load balancer"),
+        ];
+        let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+        let parts = parts.map(|(count, one, more)| match count {
+            1 => one.to_owned(),
+            count => format!("{count} {more}"),
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How much is counted: what is there without any deployment, or what one takes besides, with care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    Least,
+    Most,
+}
+
+/// Refuses what can never have an address each, and warns of what has none left for a deployment.
+/// `room` is that of one instance, where it is known.
+pub(super) fn check(spec: &Spec, room: Option<Room>) -> Result<Option<String>, Problem> {
+    let there = spec.network.addresses();
+    let range = spec.network.vpc_cidr;
+    let count = spec.service.count;
+    if let Some((place, demand)) = short_of(spec, room, count, Count::Least) {
+        let (field, value, say) = advice(spec, room, Count::Least, demand);
+        let rule = format!(
+            "the {place} subnets of `{range}` have {there} addresses, and this takes {} ({}): {say}",
+            demand.sum(),
+            demand.words()
+        );
+        return Err(refused(field, &value, rule));
+    }
+    Ok(short_of(spec, room, count, Count::Most).map(|(place, demand)| {
+        let (field, value, say) = advice(spec, room, Count::Most, demand);
+        format!(
+            "{field} {value}: the {place} subnets of `{range}` have {there} addresses, and a \
+             deployment ({} %) may take {} ({}): what gets none does not start, and is rolled back; \
+             {say}",
+            PERCENTS[1],
+            demand.sum(),
+            demand.words()
+        )
+    }))
+}
+
+/// The subnets that have fewer addresses than are wanted of them, and what wants them.
+fn short_of(
+    spec: &Spec,
+    room: Option<Room>,
+    count: u32,
+    how: Count,
+) -> Option<(&'static str, Demand)> {
+    let [private, public] = demands(spec, room, count, how);
+    let there = spec.network.addresses();
+    let short = |demand: Demand| demand.sum() > there;
+    let found = [("private", private), ("public", public)];
+    found.into_iter().find(|(_, demand)| short(*demand))
+}
+
+/// What takes addresses of the private subnets, and of the public ones. NAT gateways take one each,
+/// where nothing of this is but the load balancer.
+fn demands(spec: &Spec, room: Option<Room>, count: u32, how: Count) -> [Demand; 2] {
+    let at_a_time = match how {
+        Count::Least => count,
+        Count::Most => most_tasks(count),
+    };
+    let (tasks, instances) = match &spec.capacity {
+        Capacity::Fargate => (at_a_time, 0),
+        Capacity::Instances(group) => {
+            let on_one = room.map_or(u32::MAX, |room| match how {
+                Count::Least => room.most,
+                Count::Most => room.tasks,
+            });
+            let instances = at_a_time.div_ceil(on_one.max(1));
+            let instances = instances.max(group.min_size).min(group.max_size);
+            // More tasks than find a place on the group's instances wait without an address.
+            let places = room.map_or(u32::MAX, |room| instances.saturating_mul(room.most));
+            (at_a_time.min(places.max(count)), instances)
+        }
+    };
+    let balancer = 2 * BALANCER[usize::from(how == Count::Most)];
+    let outside = spec.network.nat == Nat::None;
+    let on_fargate = spec.capacity == Capacity::Fargate;
+    let (tasks_outside, instances_outside) = (outside && on_fargate, outside);
+    let balancer_outside = spec.load_balancer.scheme == Scheme::InternetFacing;
+    [false, true].map(|public| {
+        let here = |count: u32, outside: bool| if outside == public { count } else { 0 };
+        Demand {
+            tasks: here(tasks, tasks_outside),
+            instances: here(instances, instances_outside),
+            balancer: here(balancer, balancer_outside),
+        }
+    })
+}
+
+/// How many tasks a deployment may have at a time: ECS rounds down (ECS developer guide, "Deployment
+/// configuration").
+fn most_tasks(count: u32) -> u32 {
+    let percent = u64::try_from(PERCENTS[1]).unwrap_or_default();
+    u32::try_from(u64::from(count) * percent / 100).unwrap_or(u32::MAX)
+}
+
+/// The flag at fault, its value, and what to say instead.
+fn advice(
+    spec: &Spec,
+    room: Option<Room>,
+    how: Count,
+    demand: Demand,
+) -> (&'static str, String, String) {
+    let count = spec.service.count;
+    let larger = Network::prefix_for(demand.sum())
+        .map(|prefix| format!(", or a --vpc-cidr of /{prefix} for a new stack"));
+    let larger = larger.unwrap_or_default();
+    let fits = |count: &u32| short_of(spec, room, *count, how).is_none();
+    match (0..count).rev().find(fits) {
+        Some(less) => ("--count", count.to_string(), format!("say --count {less} or less{larger}")),
+        // Without any task the instances are too many.
+        None => {
+            let Capacity::Instances(group) = &spec.capacity else { return Default::default() };
+            let there = spec.network.addresses();
+            let less = there.saturating_sub(demand.sum() - demand.instances);
+            let say = format!("say --min-size {less} or less{larger}");
+            ("--min-size", group.min_size.to_string(), say)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Pattern, ServiceFlags};
+
+    /// What is said of a count of tasks in a range; `room` is that of a `c5.xlarge`.
+    fn said(pattern: Pattern, range: &str, count: u32, more: ServiceFlags) -> String {
+        let spec = Spec::from_flags(&ServiceFlags {
+            pattern: Some(pattern),
+            vpc_cidr: Some(range.to_owned()),
+            count: Some(count.to_string()),
+            ..more
+        });
+        let room = Room { tasks: 3, most: 3, limit: "network interfaces", memory: None };
+        match check(&spec.unwrap(), Some(room)) {
+            Ok(warning) => warning.unwrap_or_default(),
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    fn none() -> ServiceFlags {
+        ServiceFlags::default()
+    }
+
+    fn without_nat() -> ServiceFlags {
+        ServiceFlags { nat: Some(Nat::None), ..none() }
+    }
+
+    #[test]
+    fn addresses_are_counted_where_what_takes_them_is() {
+        let spec = |pattern: Pattern, nat: Option<Nat>| {
+            let flags = ServiceFlags { pattern: Some(pattern), nat, ..none() };
+            Spec::from_flags(&flags).unwrap()
+        };
+        let of = |pattern, nat| {
+            let room = Room { tasks: 3, most: 3, limit: "", memory: None };
+            let demands = demands(&spec(pattern, nat), Some(room), 6, Count::Least);
+            demands.map(Demand::words)
+        };
+        let none = Some(Nat::None);
+        assert_eq!(of(Pattern::FargateApi, None), ["6 tasks", "2 for the load balancer"]);
+        assert_eq!(of(Pattern::FargateApi, none), ["", "6 tasks, 2 for the load balancer"]);
+        assert_eq!(
+            of(Pattern::PublicApi, None),
+            ["6 tasks, 2 instances", "2 for the load balancer"]
+        );
+        assert_eq!(
+            of(Pattern::PublicApi, none),
+            ["6 tasks", "2 instances, 2 for the load balancer"]
+        );
+        assert_eq!(
+            of(Pattern::InternalWorker, None),
+            ["6 tasks, 2 instances, 2 for the load balancer", ""]
+        );
+        assert_eq!(
+            of(Pattern::InternalWorker, none),
+            ["6 tasks, 2 for the load balancer", "2 instances"]
+        );
+    }
+
+    #[test]
+    fn what_can_never_have_an_address_is_refused() {
+        use Pattern::{FargateApi, InternalWorker, PublicApi};
+        insta::assert_snapshot!(said(FargateApi, "10.0.0.0/25", 53, without_nat()), @"--count `53`: the public subnets of `10.0.0.0/25` have 54 addresses, and this takes 55 (53 tasks, 2 for the load balancer): say --count 52 or less, or a --vpc-cidr of /24 for a new stack");
+        insta::assert_snapshot!(said(PublicApi, "10.0.0.0/25", 41, none()), @"--count `41`: the private subnets of `10.0.0.0/25` have 54 addresses, and this takes 55 (41 tasks, 14 instances): say --count 40 or less, or a --vpc-cidr of /24 for a new stack");
+        insta::assert_snapshot!(said(InternalWorker, "10.0.0.0/25", 40, none()), @"--count `40`: the private subnets of `10.0.0.0/25` have 54 addresses, and this takes 56 (40 tasks, 14 instances, 2 for the load balancer): say --count 39 or less, or a --vpc-cidr of /24 for a new stack");
+        let group = |min: u32| ServiceFlags { min_size: Some(min.to_string()), ..none() };
+        insta::assert_snapshot!(said(PublicApi, "10.0.0.0/25", 2, group(60)), @"--min-size `60`: the private subnets of `10.0.0.0/25` have 54 addresses, and this takes 62 (2 tasks, 60 instances): say --min-size 52 or less, or a --vpc-cidr of /24 for a new stack");
+    }
+
+    #[test]
+    fn what_has_no_address_for_a_deployment_is_warned_of() {
+        use Pattern::{FargateApi, InternalWorker, PublicApi};
+        insta::assert_snapshot!(said(FargateApi, "10.0.0.0/25", 50, none()), @"--count 50: the private subnets of `10.0.0.0/25` have 54 addresses, and a deployment (200 %) may take 100 (100 tasks): what gets none does not start, and is rolled back; say --count 27 or less, or a --vpc-cidr of /24 for a new stack");
+        insta::assert_snapshot!(said(FargateApi, "10.0.0.0/25", 20, without_nat()), @"--count 20: the public subnets of `10.0.0.0/25` have 54 addresses, and a deployment (200 %) may take 56 (40 tasks, 16 for the load balancer): what gets none does not start, and is rolled back; say --count 19 or less, or a --vpc-cidr of /24 for a new stack");
+        insta::assert_snapshot!(said(PublicApi, "10.0.0.0/25", 21, none()), @"--count 21: the private subnets of `10.0.0.0/25` have 54 addresses, and a deployment (200 %) may take 56 (42 tasks, 14 instances): what gets none does not start, and is rolled back; say --count 20 or less, or a --vpc-cidr of /24 for a new stack");
+        insta::assert_snapshot!(said(InternalWorker, "10.0.0.0/25", 15, none()), @"--count 15: the private subnets of `10.0.0.0/25` have 54 addresses, and a deployment (200 %) may take 56 (30 tasks, 10 instances, 16 for the load balancer): what gets none does not start, and is rolled back; say --count 14 or less, or a --vpc-cidr of /24 for a new stack");
+        // As many as there are.
+        for (pattern, count, more) in [
+            (FargateApi, 27, none()),
+            (FargateApi, 19, without_nat()),
+            (PublicApi, 20, none()),
+            (InternalWorker, 14, none()),
+        ] {
+            assert_eq!(said(pattern, "10.0.0.0/25", count, more), "", "{pattern} {count}");
+        }
+        // The group has no instances for more, and tasks that wait for one have no address.
+        let group = ServiceFlags { max_size: Some("10".to_owned()), ..none() };
+        assert_eq!(said(PublicApi, "10.0.0.0/25", 21, group), "");
+        assert_eq!(said(FargateApi, "10.0.0.0/16", 5000, none()), "");
+    }
+}
