@@ -107,6 +107,11 @@ const HINTS: &[(&[&str], &str)] = &[
          stack in `--zones` that have some, or another `--region`",
     ),
     (
+        &["PendingVerification", "is being validated"],
+        "AWS has not verified the account for this region yet, which mostly takes minutes and at times \
+         hours: run the same command again later, or take another `--region`",
+    ),
+    (
         &["the instance type is not supported"],
         "EC2 does not have this type where the stack's subnets are: take another `--instance-type`, or \
          another stack in `--zones` that have it",

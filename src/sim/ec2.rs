@@ -19,6 +19,7 @@
 //! | `guard-duty.planting` | 5 to 60 | "Removing": GuardDuty |
 //! | `guard-duty.planting-again` | 20 to 240 | "Removing": GuardDuty |
 //! | `instance.pending` | 20 to 40 | "States and durations" |
+//! | `account.verifying` | 120 to 600 | "Accounts" |
 //! | `instance.failing` | 2 to 6 | "Accounts": a key that may not be used |
 //! | `instance.shutting-down` | 30 to 120 | "States and durations" |
 
@@ -33,6 +34,7 @@ use super::world::World;
 
 pub mod account_attribute;
 pub mod address;
+pub mod default_vpc;
 pub mod guard_duty;
 pub mod image;
 pub mod instance;
@@ -68,6 +70,8 @@ use table::{Table, find};
 
 /// Until other calls know what was made.
 const VISIBLE: &str = "ec2.visible";
+/// Until AWS has verified the account, since the world began.
+const VERIFYING: &str = "account.verifying";
 /// Until a VPC is available.
 const PENDING_VPC: &str = "vpc.pending";
 /// Until a subnet is available.

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub launch_refusal: Option<(&'static str, &'static str)>,
     /// The account has never used ECS, Auto Scaling or load balancing: no service-linked roles.
     pub fresh_account: bool,
+    /// AWS has not verified the account yet, and EC2 launches nothing until it has.
+    pub pending_verification: bool,
     /// The account has GuardDuty Runtime Monitoring, which plants things into VPCs.
     pub guard_duty: bool,
     /// Account quotas that differ from AWS's defaults, by name: `vpcs`, `addresses`, `gateways`,
@@ -64,7 +66,11 @@ impl Scenario {
 
     /// Whether only a stack with EC2 instances can tell it from the usual world.
     pub fn is_of_instances(&self) -> bool {
-        self.no_capacity || self.launch_refusal.is_some() || self.unusable_key || self.free_plan
+        self.no_capacity
+            || self.launch_refusal.is_some()
+            || self.unusable_key
+            || self.free_plan
+            || self.pending_verification
     }
 
     /// Whether only a stack with NAT gateways can tell it from the usual world.
@@ -108,13 +114,26 @@ const UNSUPPORTED: (&str, &str) = (
 pub const FORBIDDEN: (&str, &str) =
     ("UnauthorizedOperation", "You are not authorized to perform this operation.");
 
+/// What a fresh account may run at a time: vCPUs of the standard families and of Fargate (AWS General
+/// Reference, "Amazon EC2 endpoints and quotas"; Service Quotas).
+const FRESH_QUOTAS: [(&str, usize); 2] = [("vcpus", 5), ("fargate-vcpus", 6)];
+
 /// Every world that has a name.
 pub const NAMED: &[Named] = &[
     Named { name: "usual", about: "nothing unusual happens", make: Scenario::default },
     Named {
         name: "fresh-account",
-        about: "the account has never used ECS: no service-linked roles",
-        make: || Scenario { fresh_account: true, ..Scenario::default() },
+        about: "the account has never used ECS: no service-linked roles, and few vCPUs",
+        make: || Scenario {
+            fresh_account: true,
+            quotas: quotas(&FRESH_QUOTAS),
+            ..Scenario::default()
+        },
+    },
+    Named {
+        name: "pending-verification",
+        about: "EC2 launches nothing until AWS has verified the account, some minutes later",
+        make: || Scenario { pending_verification: true, ..Scenario::default() },
     },
     Named {
         name: "bad-image",

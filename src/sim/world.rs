@@ -90,7 +90,7 @@ impl World {
     /// Makes the world of a seed.
     pub fn new(seed: u64, scenario: Scenario) -> Self {
         let region = "us-east-1".to_owned();
-        Self {
+        let mut world = Self {
             now: Duration::ZERO,
             dice: Dice::new(seed, scenario.delays.clone()),
             ec2: ec2::Ec2::default(),
@@ -109,7 +109,9 @@ impl World {
             scheduled: 0,
             happens: false,
             made: BTreeMap::new(),
-        }
+        };
+        ec2::default_vpc::make(&mut world);
+        world
     }
 
     /// Moves to a region: what is regional is then that region's.
@@ -117,7 +119,9 @@ impl World {
         if self.region == region {
             return;
         }
-        let mut other = self.elsewhere.remove(region).unwrap_or_default();
+        let known = self.elsewhere.remove(region);
+        let is_new = known.is_none();
+        let mut other = known.unwrap_or_default();
         let left = std::mem::replace(&mut self.region, region.to_owned());
         std::mem::swap(&mut self.ec2, &mut other.ec2);
         std::mem::swap(&mut self.ecs, &mut other.ecs);
@@ -127,6 +131,9 @@ impl World {
         std::mem::swap(&mut self.ssm, &mut other.ssm);
         self.cross(partition::of(&left));
         self.elsewhere.insert(left, other);
+        if is_new {
+            ec2::default_vpc::make(self);
+        }
     }
 
     /// Leaves a partition for that of the region, when it is another one.

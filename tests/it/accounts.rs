@@ -62,9 +62,14 @@ async fn incomplete(stage: &Stage, flags: &[&str]) -> String {
     told(&played)
 }
 
+/// Asks for subnets that are not of the default VPC.
+fn own_subnets() -> serde_json::Value {
+    json!({ "Filters": [{ "Name": "default-for-az", "Values": ["false"] }] })
+}
+
 /// The zones that there are subnets in.
 fn zones(stage: &Stage) -> Vec<String> {
-    let answer = stage.cloud.world(|world| ec2::answer(world, "DescribeSubnets", &json!({})));
+    let answer = stage.cloud.world(|world| ec2::answer(world, "DescribeSubnets", &own_subnets()));
     let answer = answer.expect("the subnets");
     let subnets = answer["Subnets"].as_array().into_iter().flatten();
     let zones: BTreeSet<_> = subnets.filter_map(|it| it["AvailabilityZone"].as_str()).collect();
@@ -136,7 +141,7 @@ fn zones_that_cannot_hold_a_stack_are_passed_over() {
             deploy_well(&stage, flags, &["--region", "ap-northeast-1"]).await;
             let zones = stage.cloud.world(|world| {
                 world.enter("ap-northeast-1");
-                ec2::answer(world, "DescribeSubnets", &json!({})).expect("the subnets")
+                ec2::answer(world, "DescribeSubnets", &own_subnets()).expect("the subnets")
             });
             let in_zone = |id: &str| zones.to_string().contains(id);
             assert!(!in_zone("apne1-az3") && in_zone("apne1-az1") && in_zone("apne1-az2"));
@@ -315,5 +320,69 @@ fn a_look_up_that_is_answered_thinly_warns_and_refuses_nothing() {
         // What AWS knows not to be there is refused all the same.
         let absent = ["--instance-type", "c9.enormous"];
         insta::assert_snapshot!(refused(&thin("offerings"), API, &absent).await, @"error: --instance-type `c9.enormous`: is not an instance type of this region");
+    });
+}
+
+/// The default VPC, and all that an account is born with in it.
+fn default_vpc(stage: &Stage) -> Vec<serde_json::Value> {
+    stage.cloud.world(|world| {
+        let default = json!({ "Filters": [{ "Name": "is-default", "Values": ["true"] }] });
+        let vpcs = ec2::answer(world, "DescribeVpcs", &default).expect("the VPCs");
+        let id = vpcs["Vpcs"][0]["VpcId"].clone();
+        let of = |filter: &str| json!({ "Filters": [{ "Name": filter, "Values": [id] }] });
+        let mut all = vec![vpcs];
+        for (operation, filter) in [
+            ("DescribeSubnets", "vpc-id"),
+            ("DescribeRouteTables", "vpc-id"),
+            ("DescribeSecurityGroups", "vpc-id"),
+            ("DescribeInternetGateways", "attachment.vpc-id"),
+        ] {
+            all.push(ec2::answer(world, operation, &of(filter)).expect(operation));
+        }
+        all
+    })
+}
+
+/// Of the five VPCs that a region has room for, the account's own is one.
+#[test]
+fn four_stacks_fit_beside_the_default_vpc_which_nobody_touches() {
+    in_virtual_time(1, async || {
+        let stage = stage("usual");
+        let before = default_vpc(&stage);
+        let flags = |name: &'static str| ["--nat", "none", "--stack", name];
+        for name in ["a", "b", "c", "d"] {
+            deploy_well(&stage, FARGATE, &flags(name)).await;
+        }
+        let fifth = deploy(&stage, FARGATE, &flags("e")).await;
+        assert_eq!(fifth.exit, Exit::DeployIncomplete, "{}", fifth.said());
+        assert!(fifth.said().contains("VpcLimitExceeded"), "{}", fifth.said());
+        for name in ["a", "b", "c", "d", "e"] {
+            let destroyed = stage.play(&["destroy", "--yes", name]).await;
+            assert_eq!(destroyed.exit, Exit::Done, "{}", destroyed.said());
+        }
+        assert_eq!(default_vpc(&stage), before);
+    });
+}
+
+#[test]
+fn an_account_that_is_being_verified_is_waited_for() {
+    in_virtual_time(1, async || {
+        deploy_well(&stage("pending-verification"), API, &[]).await;
+        let never = [("account.verifying".to_owned(), 14400.0..=14400.0)];
+        let never =
+            Scenario { pending_verification: true, delays: never.into(), ..Scenario::default() };
+        insta::assert_snapshot!(incomplete(&stage_of(never), API).await, @"hint: AWS has not verified the account for this region yet, which mostly takes minutes and at times hours: run the same command again later, or take another `--region`");
+    });
+}
+
+#[test]
+fn a_fresh_account_has_few_vcpus_and_takes_a_stack_that_needs_fewer() {
+    in_virtual_time(1, async || {
+        let small = ["--instance-type", "c5.large"];
+        deploy_well(&stage("fresh-account"), API, &small).await;
+        let large = ["--count", "7", "--cpu", "1024", "--memory", "2048"];
+        let played = deploy(&stage("fresh-account"), FARGATE, &large).await;
+        assert_eq!(played.exit, Exit::DeployIncomplete);
+        insta::assert_snapshot!(told(&played), @"hint: this stack needs 7 vCPUs for 7 tasks, and a quota of the account leaves less: ask for more of `Fargate On-Demand vCPU resource count` (L-3032A538) in Service Quotas, or for less with `--cpu` or `--count`");
     });
 }

@@ -15,15 +15,18 @@ const PATTERNS: [&str; 3] = ["internal-worker", "public-api", "fargate-api"];
 #[test]
 fn every_pattern_lives_in_every_partition() {
     let regions = [
-        ("cn-north-1", "arn:aws-cn:", ".elb.amazonaws.com.cn"),
-        ("us-gov-west-1", "arn:aws-us-gov:", ".elb.amazonaws.com"),
+        ("cn-north-1", "cn-northwest-1", "arn:aws-cn:", ".elb.amazonaws.com.cn"),
+        ("us-gov-west-1", "us-gov-west-1", "arn:aws-us-gov:", ".elb.amazonaws.com"),
     ];
-    for (region, beginning, domain) in regions {
+    // The second is that of what has no region, and each has a default VPC from the beginning.
+    for (region, home, beginning, domain) in regions {
         for (seed, pattern) in (0..).zip(PATTERNS) {
             in_virtual_time(seed, async || {
                 let scenario = Scenario { fresh_account: seed == 1, ..Scenario::default() };
                 let cloud = Cloud::new(seed, scenario);
-                cloud.world(|world| world.enter(region));
+                for region in [home, region] {
+                    cloud.world(|world| world.enter(region));
+                }
                 let stage = Stage { cloud: cloud.clone() };
                 let play = async |words: &[&str]| {
                     let played = stage.play(&[words, &["--region", region]].concat()).await;

@@ -8,9 +8,10 @@ use crate::sim::world::World;
 /// `DescribeAccountAttributes`.
 pub fn describe(world: &World, input: &Value) -> Value {
     let addresses = world.scenario.quota("addresses", 5).to_string();
+    let default = super::default_vpc::of_region(world).map(|vpc| vpc.id.clone());
     let all = [
         ("supported-platforms", "VPC".to_owned()),
-        ("default-vpc", "none".to_owned()),
+        ("default-vpc", default.unwrap_or_else(|| "none".to_owned())),
         ("max-instances", "20".to_owned()),
         ("vpc-max-security-groups-per-interface", "5".to_owned()),
         ("max-elastic-ips", addresses.clone()),

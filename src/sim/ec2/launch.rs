@@ -11,7 +11,8 @@ use super::subnet::Subnet;
 use super::table::{Entry, find, make_named, visible};
 use super::volume::Volume;
 use super::{
-    FAILING_INSTANCE, NewInterface, PENDING_INSTANCE, guard_duty, interface, launch_template,
+    FAILING_INSTANCE, NewInterface, PENDING_INSTANCE, VERIFYING, guard_duty, interface,
+    launch_template,
 };
 use crate::sim::ecs::agent;
 use crate::sim::fields::{Fields, Tags};
@@ -110,6 +111,17 @@ fn within_limits(
     if let Some((code, message)) = world.scenario.launch_refusal {
         let message = message.replace("{type}", name).replace("{zone}", zone);
         return Err(Refusal::new(code, message));
+    }
+    if world.scenario.pending_verification {
+        let verified = world.dice.delay(VERIFYING, &world.region, 120.0..=600.0);
+        if world.now < verified {
+            let message = "Your request for accessing resources in this region is being validated, \
+                           and you will not be able to launch additional resources in this region \
+                           until the validation is complete. We will notify you by email once your \
+                           request has been validated. While normally resolved within minutes, \
+                           please allow up to 4 hours for this process to complete.";
+            return Err(Refusal::new("PendingVerification", message));
+        }
     }
     if world.scenario.free_plan && !kind.is_free() {
         let message = "The specified instance type is not eligible for Free Tier. For a list of \

@@ -143,9 +143,18 @@ impl Kind for RouteTable {
 /// Makes the main table of a VPC, known from when the VPC is.
 pub fn make_main(world: &mut World, vpc: &str, cidr: Ipv4Net, visible: Duration) {
     let id = world.id("rtbassoc");
-    let mut table = RouteTable::new(vpc, cidr);
-    table.associations.push(Association { id, subnet: None, visible });
+    let mut table = main(vpc, cidr, id, Vec::new());
+    table.associations.iter_mut().for_each(|it| it.visible = visible);
     make_visible(world, visible, Tags::new(), table);
+}
+
+/// A main table, whose association has this id, with routes besides the local one.
+pub fn main(vpc: &str, cidr: Ipv4Net, association: String, routes: Vec<Route>) -> RouteTable {
+    let mut table = RouteTable::new(vpc, cidr);
+    table.routes.extend(routes);
+    let visible = Duration::ZERO;
+    table.associations.push(Association { id: association, subnet: None, visible });
+    table
 }
 
 /// The table that a subnet uses.

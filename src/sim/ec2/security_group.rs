@@ -10,7 +10,7 @@ use super::query::{self, invalid, lacks, missing, page};
 use super::security_group_rule::{Peer, Rule};
 use super::table::{Entry, Kind, Table, find, make, make_visible};
 use super::vpc::Vpc;
-use super::{Ec2, tag};
+use super::{Ec2, default_vpc, tag};
 use crate::sim::fields::{Fields, Tags, tag_list};
 use crate::sim::refusal::{Answer, Refusal};
 use crate::sim::world::{ACCOUNT, World};
@@ -126,16 +126,27 @@ pub fn rules_of<'a>(
 
 /// Makes the default group of a VPC, known from when the VPC is.
 pub fn make_default(world: &mut World, vpc: &str, visible: Duration) {
-    let group = SecurityGroup {
+    let id = make_visible(world, visible, Tags::new(), default_of(vpc));
+    for rule in default_rules(&id) {
+        make_visible(world, visible, Tags::new(), rule);
+    }
+}
+
+/// The default group of a VPC.
+pub fn default_of(vpc: &str) -> SecurityGroup {
+    SecurityGroup {
         vpc: vpc.to_owned(),
         name: DEFAULT.to_owned(),
         description: "default VPC security group".to_owned(),
         default: true,
-    };
-    let id = make_visible(world, visible, Tags::new(), group);
-    let within = Rule { egress: false, peer: Peer::Group(id.clone()), ..Rule::everything_out(&id) };
-    make_visible(world, visible, Tags::new(), within);
-    make_visible(world, visible, Tags::new(), Rule::everything_out(&id));
+    }
+}
+
+/// The rules that a default group has: all from each other, and all out.
+pub fn default_rules(id: &str) -> [Rule; 2] {
+    let within =
+        Rule { egress: false, peer: Peer::Group(id.to_owned()), ..Rule::everything_out(id) };
+    [within, Rule::everything_out(id)]
 }
 
 /// A group that AWS makes in somebody's VPC.
@@ -180,10 +191,12 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
             )));
         }
     }
-    let Some(vpc) = input.some_text("VpcId") else {
-        return Err(Refusal::new("VPCIdNotSpecified", "No default VPC for this user"));
+    let vpc = match input.some_text("VpcId") {
+        Some(vpc) => find::<Vpc>(world, vpc)?.id.clone(),
+        None => default_vpc::of_region(world)
+            .map(|vpc| vpc.id.clone())
+            .ok_or_else(|| Refusal::new("VPCIdNotSpecified", "No default VPC for this user"))?,
     };
-    let vpc = find::<Vpc>(world, vpc)?.id.clone();
     if name.eq_ignore_ascii_case(DEFAULT) {
         let message = format!("The security group '{name}' is reserved");
         return Err(Refusal::new("InvalidGroup.Reserved", message));
@@ -233,13 +246,21 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "Return": true, "GroupId": id }))
 }
 
-/// `DescribeSecurityGroups`. Names find groups of a default VPC only, and there is none.
+/// `DescribeSecurityGroups`. Names find groups of the default VPC only.
 pub fn describe(world: &World, input: &Value) -> Answer {
-    if let Some(name) = input.texts("GroupNames").first() {
-        let message = format!("The security group '{name}' does not exist in default VPC");
+    let default = default_vpc::of_region(world).map(|vpc| vpc.id.as_str()).unwrap_or_default();
+    let names = input.texts("GroupNames");
+    let found = query::select::<SecurityGroup>(world, input, "GroupIds")?;
+    let named =
+        |name: &String| found.iter().any(|group| group.it.vpc == default && group.it.name == *name);
+    if let Some(name) = names.iter().find(|name| !named(name)) {
+        let message =
+            format!("The security group '{name}' does not exist in default VPC '{default}'");
         return Err(Refusal::new("InvalidGroup.NotFound", message));
     }
-    let found = query::select::<SecurityGroup>(world, input, "GroupIds")?.into_iter();
+    let found = found.into_iter().filter(|group| {
+        names.is_empty() || group.it.vpc == default && names.contains(&group.it.name)
+    });
     let found = found.map(|entry| SecurityGroup::write(world, entry)).collect();
     page(input, "GroupIds", "SecurityGroups", found)
 }

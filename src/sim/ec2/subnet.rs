@@ -29,6 +29,23 @@ pub struct Subnet {
     pub public_addresses: bool,
     /// How many addresses were given out so far, so that none is soon used again.
     given: usize,
+    /// Whether it is its zone's of the default VPC.
+    default: bool,
+}
+
+impl Subnet {
+    /// A zone's subnet of the default VPC.
+    pub fn default(vpc: &str, zone: &str, cidr: Ipv4Net) -> Self {
+        Self {
+            vpc: vpc.to_owned(),
+            zone: zone.to_owned(),
+            cidr,
+            available: Duration::ZERO,
+            public_addresses: true,
+            given: 0,
+            default: true,
+        }
+    }
 }
 
 impl Kind for Subnet {
@@ -71,7 +88,7 @@ impl Kind for Subnet {
             "availability-zone-id" => zone::id_of(&subnet.zone),
             "available-ip-address-count" => free(world, &entry.id).to_string(),
             "cidr" | "cidr-block" | "cidrBlock" => subnet.cidr.to_string(),
-            "default-for-az" => "false".to_owned(),
+            "default-for-az" => subnet.default.to_string(),
             "map-public-ip-on-launch" => subnet.public_addresses.to_string(),
             "owner-id" => ACCOUNT.to_owned(),
             "state" => state(world, subnet).to_owned(),
@@ -94,7 +111,7 @@ impl Kind for Subnet {
             "AvailabilityZoneId": zone::id_of(&subnet.zone),
             "AvailableIpAddressCount": free(world, &entry.id),
             "MapPublicIpOnLaunch": subnet.public_addresses,
-            "DefaultForAz": false,
+            "DefaultForAz": subnet.default,
             "AssignIpv6AddressOnCreation": false,
             "Ipv6CidrBlockAssociationSet": [],
             "Ipv6Native": false,
@@ -189,6 +206,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         available: world.now,
         public_addresses: false,
         given: 0,
+        default: false,
     };
     let id = make(world, tags.clone(), subnet);
     let pending = world.dice.delay(PENDING_SUBNET, &key(&tags, &id), 0.0..=2.0);

@@ -105,21 +105,26 @@ struct Network {
 fn what_was_just_made_is_not_known_yet() {
     let slow = BTreeMap::from([(VISIBLE.to_owned(), 3.0..=3.0)]);
     let mut rig = Rig::with(Scenario { delays: slow, ..Scenario::default() });
+    let before = ids(&rig.world);
     let made = rig.call("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }));
     let vpc = made["Vpc"].text("VpcId").to_owned();
     assert_eq!(made["Vpc"]["State"], "pending");
     let subnet = json!({ "VpcId": vpc, "CidrBlock": "10.0.0.0/24" });
     assert_eq!(rig.code("CreateSubnet", subnet.clone()), "InvalidVpcID.NotFound");
-    assert_eq!(rig.call("DescribeVpcs", json!({}))["Vpcs"], json!([]));
-    assert_eq!(rig.call("DescribeSecurityGroups", json!({}))["SecurityGroups"], json!([]));
+    let own = json!({ "Filters": [{ "Name": "is-default", "Values": ["false"] }] });
+    assert_eq!(rig.call("DescribeVpcs", own.clone())["Vpcs"], json!([]));
+    let within = json!({ "Filters": [{ "Name": "vpc-id", "Values": [vpc] }] });
+    let groups = rig.call("DescribeSecurityGroups", within.clone());
+    assert_eq!(groups["SecurityGroups"], json!([]));
     rig.pass(3);
-    assert_eq!(rig.call("DescribeVpcs", json!({}))["Vpcs"][0]["State"], "available");
+    assert_eq!(rig.call("DescribeVpcs", own)["Vpcs"][0]["State"], "available");
     rig.call("CreateSubnet", subnet);
     // Born with a main table, a default group with two rules, and a network ACL.
     let kinds = ids(&rig.world);
-    let count = |prefix: &str| kinds.iter().filter(|id| id.starts_with(prefix)).count();
+    let kinds = kinds.iter().filter(|id| !before.contains(id));
+    let count = |prefix: &str| kinds.clone().filter(|id| id.starts_with(prefix)).count();
     assert_eq!(["rtb-", "rtbassoc-", "sg-", "sgr-", "acl-"].map(count), [1, 1, 1, 2, 1]);
-    let main = rig.call("DescribeRouteTables", json!({}))["RouteTables"][0].clone();
+    let main = rig.call("DescribeRouteTables", within)["RouteTables"][0].clone();
     assert_eq!(main["Associations"][0]["Main"], true);
     assert_eq!(main["Routes"][0]["GatewayId"], "local");
     let main = json!({ "RouteTableId": main["RouteTableId"] });
@@ -321,7 +326,7 @@ fn ranges_fit_and_do_not_overlap() {
 #[test]
 fn a_vpc_goes_last_and_takes_its_default_things_along() {
     let mut rig = Rig::new();
-    let before = ids(&rig.world);
+    let (before, tags_before) = (ids(&rig.world), tagged(&rig.world));
     let network = rig.network();
     let delete = json!({ "VpcId": network.vpc });
     let gateway = json!({ "InternetGatewayId": network.gateway });
@@ -338,15 +343,17 @@ fn a_vpc_goes_last_and_takes_its_default_things_along() {
     rig.call("DeleteVpc", delete);
     rig.call("ReleaseAddress", json!({ "AllocationId": network.address }));
     assert_eq!(ids(&rig.world), before);
-    assert_eq!(tagged(&rig.world), []);
+    assert_eq!(tagged(&rig.world), tags_before);
 }
 
 #[test]
-fn an_account_has_five_of_each() {
+fn an_account_has_five_of_each_and_a_vpc_with_a_gateway_from_the_beginning() {
     let mut rig = Rig::new();
-    for _ in 0..5 {
+    for _ in 0..4 {
         rig.call("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }));
         rig.call("CreateInternetGateway", json!({}));
+    }
+    for _ in 0..5 {
         rig.call("AllocateAddress", json!({}));
     }
     let vpc = json!({ "CidrBlock": "10.0.0.0/16" });
@@ -523,12 +530,6 @@ fn addresses_of_a_subnet_run_out() {
     rig.template(json!({ "ImageId": IMAGE_X86, "InstanceType": "c5.xlarge" }));
     let refusal = run_instance(&mut rig.world, "lt-demo", "1", &subnet, Tags::new()).unwrap_err();
     assert_eq!(refusal.code, "InsufficientFreeAddressesInSubnet");
-    let table = rig.call("DescribeRouteTables", json!({}))["RouteTables"][0].clone();
-    let route = json!({
-        "RouteTableId": table["RouteTableId"], "DestinationCidrBlock": "0.0.0.0/0",
-        "GatewayId": network.gateway,
-    });
-    rig.call("CreateRoute", route);
     let gateway = json!({ "SubnetId": subnet, "AllocationId": network.address });
     let gateway = rig.call("CreateNatGateway", gateway);
     rig.pass(40);
@@ -569,11 +570,56 @@ fn types_images_and_zones_are_looked_up() {
 fn listings_have_pages() {
     let mut rig = Rig::new();
     rig.network();
-    let first = rig.call("DescribeSecurityGroupRules", json!({ "MaxResults": 2 }));
-    assert_eq!(first["SecurityGroupRules"].as_array().unwrap().len(), 2);
+    let first = rig.call("DescribeSecurityGroupRules", json!({ "MaxResults": 3 }));
+    assert_eq!(first["SecurityGroupRules"].as_array().unwrap().len(), 3);
     let token = first.text("NextToken").to_owned();
-    let second = json!({ "MaxResults": 2, "NextToken": token });
+    let second = json!({ "MaxResults": 3, "NextToken": token });
     let second = rig.call("DescribeSecurityGroupRules", second);
-    assert_eq!(second["SecurityGroupRules"].as_array().unwrap().len(), 1);
+    // Two of the default VPC, and three of ours.
+    assert_eq!(second["SecurityGroupRules"].as_array().unwrap().len(), 2);
     assert!(second.get("NextToken").is_none());
+}
+
+#[test]
+fn every_region_has_a_default_vpc() {
+    let mut rig = Rig::new();
+    for (region, zones) in [("us-east-1", 6), ("eu-west-1", 3)] {
+        rig.world.enter(region);
+        let default = json!({ "Filters": [{ "Name": "is-default", "Values": ["true"] }] });
+        let vpcs = rig.call("DescribeVpcs", default);
+        assert_eq!(vpcs.list("Vpcs").len(), 1);
+        let vpc = &vpcs["Vpcs"][0];
+        assert_eq!((vpc.text("CidrBlock"), &vpc["IsDefault"]), ("172.31.0.0/16", &json!(true)));
+        let within = json!({ "Filters": [{ "Name": "vpc-id", "Values": [vpc["VpcId"]] }] });
+        let subnets = rig.call("DescribeSubnets", within.clone());
+        let subnets = subnets.list("Subnets");
+        assert_eq!(subnets.len(), zones);
+        let usual = |it: &Value| {
+            it["DefaultForAz"] == true
+                && it["MapPublicIpOnLaunch"] == true
+                && it["AvailableIpAddressCount"] == 4091
+        };
+        assert!(subnets.iter().all(usual), "{subnets:#?}");
+        let table = rig.call("DescribeRouteTables", within)["RouteTables"][0].clone();
+        assert_eq!(table["Associations"][0]["Main"], true);
+        assert!(table["Routes"][1].text("GatewayId").starts_with("igw-"));
+        let group = rig.call("DescribeSecurityGroups", json!({ "GroupNames": ["default"] }));
+        assert_eq!(group["SecurityGroups"][0]["VpcId"], vpc["VpcId"]);
+        let attribute = json!({ "AttributeNames": ["default-vpc"] });
+        let attribute = rig.call("DescribeAccountAttributes", attribute);
+        let value = &attribute["AccountAttributes"][0]["AttributeValues"][0]["AttributeValue"];
+        assert_eq!(value, &vpc["VpcId"]);
+    }
+}
+
+#[test]
+fn an_account_that_is_not_verified_launches_nothing_yet() {
+    let mut rig = Rig::with(Scenario { pending_verification: true, ..Scenario::default() });
+    let network = rig.network();
+    rig.template(json!({ "ImageId": IMAGE_X86, "InstanceType": "c5.xlarge" }));
+    let run =
+        |rig: &mut Rig| run_instance(&mut rig.world, "lt-demo", "1", &network.public, Tags::new());
+    assert_eq!(run(&mut rig).unwrap_err().code, "PendingVerification");
+    rig.pass(600);
+    run(&mut rig).unwrap();
 }

@@ -18,6 +18,7 @@ use crate::sim::world::{ACCOUNT, World, key};
 
 /// A VPC.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute that AWS has as one")]
 pub struct Vpc {
     /// Its range.
     pub cidr: Ipv4Net,
@@ -35,6 +36,25 @@ pub struct Vpc {
     tenancy: String,
     /// Its default network ACL, which lets everything through and goes with the VPC.
     pub acl: String,
+    /// Whether the account was born with it.
+    pub default: bool,
+}
+
+impl Vpc {
+    /// The one that an account is born with.
+    pub fn default(world: &mut World, name: &str, cidr: Ipv4Net) -> Self {
+        Self {
+            cidr,
+            cidr_association: world.id_of("vpc-cidr-assoc", name),
+            available: Duration::ZERO,
+            dns_support: true,
+            dns_hostnames: true,
+            metrics: false,
+            tenancy: "default".to_owned(),
+            acl: world.id_of("acl", name),
+            default: true,
+        }
+    }
 }
 
 impl Kind for Vpc {
@@ -73,7 +93,7 @@ impl Kind for Vpc {
             "cidr-block-association.association-id" => vpc.cidr_association.clone(),
             "cidr-block-association.state" => "associated".to_owned(),
             "dhcp-options-id" => DHCP_OPTIONS.to_owned(),
-            "is-default" => "false".to_owned(),
+            "is-default" => vpc.default.to_string(),
             "owner-id" => ACCOUNT.to_owned(),
             "state" => state(world, vpc).to_owned(),
             "vpc-id" => entry.id.clone(),
@@ -94,7 +114,7 @@ impl Kind for Vpc {
             }],
             "DhcpOptionsId": DHCP_OPTIONS,
             "InstanceTenancy": vpc.tenancy,
-            "IsDefault": false,
+            "IsDefault": vpc.default,
             "OwnerId": ACCOUNT,
             "BlockPublicAccessStates": { "InternetGatewayBlockMode": block_mode(world) },
             "Tags": tag_list(&entry.tags),
@@ -176,6 +196,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         metrics: false,
         tenancy: input.some_text("InstanceTenancy").unwrap_or("default").to_owned(),
         acl,
+        default: false,
     };
     let id = make(world, tags.clone(), vpc);
     let pending = world.dice.delay(PENDING_VPC, &key(&tags, &id), 0.0..=2.0);
