@@ -22,7 +22,7 @@ const SEEDS: u64 = 50;
 /// Calls that any deploy may make, one that has nothing to do, and a destroy. Of the first, some twenty are
 /// signs of life of the lock, and as many are attempts that come before AWS shows what was just made. Of
 /// the last, most are attempts while network interfaces are released.
-const MOST_CALLS: [usize; 3] = [200, 45, 400];
+const MOST_CALLS: [usize; 3] = [200, 45, 560];
 
 /// What one seed gave: durations in seconds, and calls.
 #[derive(Debug, Clone, Copy, Default)]

@@ -65,7 +65,7 @@ pub(super) fn network(world: &mut World) -> Value {
     let vpc = ask("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }));
     let vpc = vpc["Vpc"].text("VpcId").to_owned();
     let subnet = json!({
-        "VpcId": vpc, "CidrBlock": "10.0.0.0/24", "AvailabilityZone": "us-east-1a",
+        "VpcId": vpc, "CidrBlock": "10.0.0.0/18", "AvailabilityZone": "us-east-1a",
     });
     let subnet = ask("CreateSubnet", subnet)["Subnet"].text("SubnetId").to_owned();
     let gateway = ask("CreateInternetGateway", json!({}));

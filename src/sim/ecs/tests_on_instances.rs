@@ -301,7 +301,7 @@ fn target_group(world: &mut World, network: &Value) -> String {
         network["awsvpcConfiguration"]["subnets"][0].as_str().expect("a subnet").to_owned();
     let vpc = ec2::subnet(world, &subnet).expect("a subnet").vpc;
     let other = json!({
-        "VpcId": vpc, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1b",
+        "VpcId": vpc, "CidrBlock": "10.0.64.0/18", "AvailabilityZone": "us-east-1b",
     });
     let other = ec2::answer(world, "CreateSubnet", &other).expect("a subnet");
     let group = json!({ "GroupName": "lb", "Description": "lb", "VpcId": vpc });
