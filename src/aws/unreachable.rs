@@ -32,17 +32,16 @@ impl ClassifyRetry for Unreachable {
     }
 }
 
-/// Whether a connection timed out, was refused, or was to a name that nobody knows.
+/// Whether no connection came about: it was refused, took too long, or was to a name that nobody knows.
 fn is_no_connection(error: &ConnectorError) -> bool {
-    if error.is_timeout() {
-        return true;
-    }
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
-        let refused = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
         let connect = cause.downcast_ref::<hyper_util::client::legacy::Error>();
-        if refused == Some(io::ErrorKind::ConnectionRefused)
+        if io == Some(io::ErrorKind::ConnectionRefused)
             || connect.is_some_and(hyper_util::client::legacy::Error::is_connect)
+            // The type is private.
+            || cause.to_string().starts_with("HTTP connect timeout")
         {
             return true;
         }

@@ -22,9 +22,11 @@ use crate::proofs::{
 };
 
 /// Doubts that take more than a few lifecycles to show: each has a test of its own, which sees it matter.
-const SHOWN_ELSEWHERE: [Doubt; 5] = [
+const SHOWN_ELSEWHERE: [Doubt; 6] = [
     // `a_cluster_that_appears_meanwhile_is_not_taken_over`
     Doubt::CreateClusterComparesTags,
+    // `the_last_metrics_may_come_after_their_cluster`: a destroy is long enough to meet them.
+    Doubt::InsightsWritesAfterCluster,
     // `answers::a_service_role_that_is_there_is_fine_in_every_wording`
     Doubt::LinkedRoleTakenOtherwise,
     // `an_instance_that_registered_early_does_not_lock_out`
@@ -137,6 +139,27 @@ fn an_instance_that_registered_early_does_not_lock_out() {
     }
 }
 
+/// A client that deletes cluster and log group at once, as a destroy does not, leaves a group behind.
+#[test]
+fn the_last_metrics_may_come_after_their_cluster() {
+    for doubts in [vec![], vec![Doubt::InsightsWritesAfterCluster]] {
+        let left_behind = !doubts.is_empty();
+        in_virtual_time(5, async || {
+            let cloud = Cloud::new(5, Scenario { doubts, ..Scenario::default() });
+            let before = ids(&cloud);
+            let insights = json!([{ "name": "containerInsights", "value": "enabled" }]);
+            let create = json!({ "clusterName": "demo", "settings": insights });
+            cloud.world(|world| ecs::answer(world, "CreateCluster", &create)).expect("made");
+            tokio::time::sleep(Duration::from_mins(2)).await;
+            let delete = json!({ "cluster": "demo" });
+            cloud.world(|world| ecs::answer(world, "DeleteCluster", &delete)).expect("deleted");
+            tokio::time::sleep(Duration::from_mins(2)).await;
+            let left: Vec<_> = ids(&cloud).difference(&before).cloned().collect();
+            assert_eq!(!left.is_empty(), left_behind, "{left:?}");
+        });
+    }
+}
+
 /// Somebody makes a cluster of the stack's name after the deploy has looked.
 #[test]
 fn a_cluster_that_appears_meanwhile_is_not_taken_over() {
@@ -145,6 +168,7 @@ fn a_cluster_that_appears_meanwhile_is_not_taken_over() {
         in_virtual_time(3, async || {
             let stage = Stage { cloud: Cloud::new(3, Scenario { doubts, ..Scenario::default() }) };
             let cloud = &stage.cloud;
+            let before = ids(cloud);
             let insights = json!([{ "name": "containerInsights", "value": "enabled" }]);
             let name = json!({ "clusterName": "cluster-internal-worker", "settings": insights });
             let appear = async {
@@ -160,7 +184,7 @@ fn a_cluster_that_appears_meanwhile_is_not_taken_over() {
             let why = "`cluster-internal-worker` exists but was not made by ecsup for this stack";
             assert!(said.contains(why), "{said}");
             expect(&stage.play(&destroy(STACKS[0])).await, Exit::Done, "destroy").unwrap();
-            let theirs: Vec<_> = ids(cloud).into_iter().collect();
+            let theirs: Vec<_> = ids(cloud).difference(&before).cloned().collect();
             assert!(
                 theirs.len() == 1 && theirs[0].ends_with("cluster-internal-worker"),
                 "{theirs:?}"
