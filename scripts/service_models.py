@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/sim/models/*.json: what the simulator has to know of AWS's service models.
+"""Writes sim/src/models/*.json: what the simulator has to know of AWS's service models.
 
 The models come out of the botocore package, which publishes them under the Apache licence. Only the
 operations below are kept, and of their shapes only what a codec and a check need: members, types, wire
@@ -210,7 +210,7 @@ def write(path, head, operations, shapes):
 
 
 def main():
-    folder = pathlib.Path(__file__).parent.parent / "src" / "sim" / "models"
+    folder = pathlib.Path(__file__).parent.parent / "sim" / "src" / "models"
     folder.mkdir(exist_ok=True)
     for service, names in OPERATIONS.items():
         write(folder / f"{service}.json", *trimmed(service, names))

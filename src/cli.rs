@@ -6,8 +6,10 @@ use std::fmt::Display;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use aws_smithy_async::time::SharedTimeSource;
+use aws_types::SdkConfig;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -19,10 +21,10 @@ use crate::engine::{Run, Stop};
 use crate::facts::{self, Caller, Problem};
 use crate::names::NodeName;
 use crate::resource::Kind;
-use crate::sim::cloud::Cloud;
 use crate::spec::SpecError;
 use crate::ui::{Color, Screen};
 
+pub mod completions;
 pub mod deploy;
 pub mod destroy;
 mod existing;
@@ -31,6 +33,7 @@ pub mod list;
 mod locked;
 pub mod permissions;
 pub mod plan;
+#[cfg(feature = "rehearse")]
 pub mod rehearse;
 pub mod unlock;
 
@@ -72,6 +75,7 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Destroy(destroy::DestroyArgs),
     /// Play a stack's whole life against simulated AWS: no account, no credentials, no network
+    #[cfg(feature = "rehearse")]
     #[command(after_help = EXIT_CODES)]
     Rehearse(Box<rehearse::RehearseArgs>),
     /// List the stacks of a region
@@ -88,6 +92,11 @@ pub enum Command {
     /// than half a minute. A run that is alive stops within seconds.
     #[command(after_help = EXIT_CODES)]
     Unlock(unlock::UnlockArgs),
+    /// Print what a shell needs to complete this command line
+    ///
+    /// Such as `ecsup completions bash > ~/.local/share/bash-completion/completions/ecsup`.
+    #[command(after_help = EXIT_CODES)]
+    Completions(completions::CompletionsArgs),
 }
 
 /// Flags that every command takes by form, and that mean nothing to these: they are refused where
@@ -95,6 +104,7 @@ pub enum Command {
 const MEANINGLESS: &[(&str, &[&str])] = &[
     ("rehearse", &["profile", "endpoint_url"]),
     ("permissions", &["profile", "endpoint_url", "timeout"]),
+    ("completions", &["region", "profile", "endpoint_url", "timeout"]),
 ];
 
 impl Cli {
@@ -117,10 +127,9 @@ impl Cli {
         }
         Self::from_arg_matches(&matches)
     }
-}
 
-impl Cli {
     /// Whether the command has a time of its own, which the runtime's clock has to stand still for.
+    #[cfg(feature = "rehearse")]
     pub fn is_rehearsal(&self) -> bool {
         matches!(self.command, Command::Rehearse(_))
     }
@@ -133,10 +142,12 @@ impl Command {
             Self::Deploy(_) => "deploy",
             Self::Plan(_) => "plan",
             Self::Destroy(_) => "destroy",
+            #[cfg(feature = "rehearse")]
             Self::Rehearse(_) => "rehearse",
             Self::List => "list",
             Self::Permissions(_) => "permissions",
             Self::Unlock(_) => "unlock",
+            Self::Completions(_) => "completions",
         }
     }
 }
@@ -195,9 +206,9 @@ pub struct Global {
         value_parser = clap::builder::BoolishValueParser::new())]
     pub quiet: bool,
 
-    /// What takes AWS's place: a rehearsal sets it.
+    /// What leads to that which takes AWS's place: a rehearsal sets it.
     #[arg(skip)]
-    pub cloud: Option<Cloud>,
+    pub instead_of_aws: Option<SdkConfig>,
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -258,22 +269,21 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Deploy(args) => Box::pin(deploy::deploy(args, &cli.global, screen)).await,
         Command::Plan(args) => Box::pin(plan::plan(args, &cli.global, screen)).await,
         Command::Destroy(args) => Box::pin(destroy::destroy(args, &cli.global, screen)).await,
+        #[cfg(feature = "rehearse")]
         Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, &cli.global, screen)).await,
         Command::List => Box::pin(list::list(&cli.global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, &cli.global, screen),
         Command::Unlock(args) => Box::pin(unlock::unlock(args, &cli.global, screen)).await,
+        Command::Completions(args) => completions::completions(args, screen),
     }
 }
-
-/// Where a rehearsal takes place when no region is named.
-const REHEARSED_REGION: &str = "us-east-1";
 
 /// A connection to AWS, or to what stands in for it.
 pub(crate) struct Connection {
     pub(crate) aws: Aws,
     pub(crate) region: String,
     pub(crate) endpoint: Option<String>,
-    cloud: Option<Cloud>,
+    clock: SharedTimeSource,
 }
 
 /// How many resources these are, in words, as every command counts them: what the stack's graph names
@@ -322,11 +332,8 @@ pub(crate) async fn in_time<T>(
 
 /// Finds region and credentials, or says what is missing.
 pub(crate) async fn connect(global: &Global, screen: &Screen) -> Result<Connection, Exit> {
-    if let Some(cloud) = &global.cloud {
-        let region = global.region.clone().unwrap_or_else(|| REHEARSED_REGION.to_owned());
-        let aws = Aws::new(&cloud.config(&region));
-        let (endpoint, cloud) = (Some("simulated".to_owned()), Some(cloud.clone()));
-        return Ok(Connection { aws, region, endpoint, cloud });
+    if let Some(config) = &global.instead_of_aws {
+        return Ok(Connection::new(config, Some("simulated".to_owned())));
     }
     let destination = Destination {
         region: global.region.clone(),
@@ -339,12 +346,19 @@ pub(crate) async fn connect(global: &Global, screen: &Screen) -> Result<Connecti
         problem.hint().into_iter().for_each(|hint| screen.hint(hint));
         if problem.is_refusal() { Exit::Refused } else { Exit::Failed }
     })?;
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
-    let endpoint = config.endpoint_url().map(str::to_owned);
-    Ok(Connection { aws: Aws::new(&config), region, endpoint, cloud: None })
+    Ok(Connection::new(&config, config.endpoint_url().map(str::to_owned)))
 }
 
 impl Connection {
+    fn new(config: &SdkConfig, endpoint: Option<String>) -> Self {
+        Self {
+            aws: Aws::new(config),
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+            endpoint,
+            clock: config.time_source().unwrap_or_default(),
+        }
+    }
+
     /// Says whose account is about to be worked on, which is the expensive thing to get wrong.
     pub(crate) fn header(&self, caller: &Caller) -> String {
         let Caller { account, arn, .. } = caller;
@@ -357,8 +371,8 @@ impl Connection {
 
     /// What time it is there, in seconds since 1970.
     pub(crate) fn now(&self) -> i64 {
-        let simulated = |cloud: &Cloud| cloud.date().try_into().unwrap_or_default();
-        self.cloud.as_ref().map_or_else(list::now, simulated)
+        let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        since_1970.as_secs().try_into().unwrap_or_default()
     }
 
     /// Whom the calls go to.
@@ -593,6 +607,9 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             let global = Cli::command();
             let flags = command.get_arguments().chain(global.get_arguments());
+            // What has to be typed anyway is the command itself, more or less.
+            let is_typed = |flag: &&clap::Arg| flag.is_positional() && flag.is_required_set();
+            let flags = flags.filter(|flag| !is_typed(flag));
             for flag in flags.filter(|flag| !matches!(flag.get_long(), Some("help" | "version"))) {
                 let name = flag.get_long().unwrap_or(flag.get_id().as_str());
                 let variable = format!("ECSUP_{}", name.to_ascii_uppercase().replace('-', "_"));

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::arn::Arn;
 use crate::aws::{Aws, Doing, Error, Result};
 use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
@@ -76,7 +77,7 @@ pub const SERVICE_ROLES: [&str; 3] =
 pub async fn caller(aws: &Aws) -> Result<Caller> {
     let identity = aws.sts.get_caller_identity().send().await.doing("ask AWS who is calling")?;
     let arn = identity.arn().unwrap_or_default().to_owned();
-    let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws");
+    let partition = Arn::parse(&arn).map_or("aws", |arn| arn.partition);
     Ok(Caller {
         account: identity.account().unwrap_or_default().to_owned(),
         partition: partition.to_owned(),
@@ -97,7 +98,7 @@ pub async fn gather(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
 /// Refuses a permissions boundary of another account: IAM takes one's own and AWS's only.
 fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
     let Some(boundary) = &spec.permissions_boundary else { return Ok(()) };
-    match boundary.split(':').nth(4) {
+    match Arn::parse(boundary).map(|arn| arn.account) {
         Some(account) if account != "aws" && account != caller.account => {
             let rule = format!("is of account {account}, and this one is {}", caller.account);
             Err(refused("--permissions-boundary", boundary, rule))

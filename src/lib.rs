@@ -9,13 +9,17 @@
 //!
 //! * [`cli`]: one file per command.
 //! * [`spec`]: what was asked for, checked. [`facts`]: what has to be looked up before a graph.
-//! * [`pattern`]: functions from a spec to a graph. [`names`], [`capacity`]: pure arithmetic for it.
+//! * [`pattern`]: functions from a spec to a graph. [`names`], [`arn`], [`capacity`]: pure
+//!   arithmetic for it.
 //! * [`engine`]: decides what runs when, and waits. [`resource`]: one file per kind of AWS resource.
-//! * [`permissions`]: what the caller has to be allowed. [`sim`]: AWS in memory.
+//! * [`permissions`]: what the caller has to be allowed.
 //! * [`lock`]: keeps two runs from working on one stack at once.
 //! * [`aws`]: clients, what an error means, and what is ours. [`ui`]: what a person sees.
-//! * [`timeline`]: what a run did when, from its events.
+//! * [`timeline`]: what a run did when, from its events, for a rehearsal.
+//!
+//! The rehearsal's AWS is a crate of its own, `aws_sim`.
 
+pub mod arn;
 pub mod aws;
 pub mod capacity;
 pub mod cli;
@@ -26,7 +30,7 @@ pub mod names;
 pub mod pattern;
 pub mod permissions;
 pub mod resource;
-pub mod sim;
 pub mod spec;
+#[cfg(feature = "rehearse")]
 pub mod timeline;
 pub mod ui;

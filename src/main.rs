@@ -15,7 +15,9 @@ fn main() -> ExitCode {
     };
     ecsup::ui::log_to_stderr(cli.global.verbose);
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = match runtime.enable_all().start_paused(cli.is_rehearsal()).build() {
+    #[cfg(feature = "rehearse")]
+    runtime.start_paused(cli.is_rehearsal());
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             anstream::eprintln!("error: failed to start: {error}");

@@ -30,6 +30,7 @@ pub use self::image::Image;
 pub use self::pairs::EnvValue;
 
 use self::error::Problems;
+use crate::arn::Arn;
 use crate::names::{NameError, ServiceName, StackName};
 
 /// The image of the published templates.
@@ -583,12 +584,11 @@ fn check_ami(text: &str) -> Result<String, String> {
 
 /// Checks the shape only: whether there is such a policy, IAM says when it makes a role.
 pub(crate) fn check_boundary(text: &str) -> Result<String, String> {
-    let parts: Vec<_> = text.splitn(6, ':').collect();
-    let fits = match parts.as_slice() {
-        ["arn", partition, "iam", "", account, policy] => {
-            let account = *account == "aws"
+    let fits = match Arn::parse(text) {
+        Some(Arn { partition, service: "iam", region: "", account, resource }) => {
+            let account = account == "aws"
                 || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-            let name = policy.strip_prefix("policy/").unwrap_or_default();
+            let name = resource.strip_prefix("policy/").unwrap_or_default();
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&byte);
             let named = !name.is_empty() && !name.ends_with('/') && name.bytes().all(allowed);
             partition.starts_with("aws") && account && named

@@ -142,7 +142,7 @@ pub(super) fn is_printable(value: &str) -> bool {
 
 /// Why this is no address that can be called.
 pub(super) fn why_no_url(value: &str) -> Option<String> {
-    let url: Option<hyper::Uri> = value.trim().parse().ok();
+    let url: Option<http::Uri> = value.trim().parse().ok();
     let scheme = url.as_ref().and_then(|url| url.scheme_str());
     let host = url.as_ref().and_then(|url| url.host()).unwrap_or_default();
     match scheme {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join;
-use jiff::Timestamp;
 
 use super::{Connection, Exit, Global, connect, in_time, patiently, resources};
 use crate::aws::{Result, Scope};
@@ -143,9 +142,4 @@ pub(crate) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
         found.address = Some(balancer.it().dns_name.clone());
     }
     Ok(stacks)
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> i64 {
-    Timestamp::now().as_second()
 }

@@ -4,6 +4,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use aws_sim::cloud::Cloud;
+use aws_sim::faults::Faults;
+use aws_sim::listen::listen;
+use aws_sim::policy::Policy;
+use aws_sim::scenario::{self, NAMED, Named};
+use aws_sim::world::World;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
@@ -11,21 +17,16 @@ use tokio::net::TcpListener;
 use super::deploy::DeployArgs;
 use super::destroy::DestroyArgs;
 use super::locked::LockArgs;
-use super::{Cli, Command, Exit, Global, Interrupts, REHEARSED_REGION, report_refused};
+use super::{Cli, Command, Exit, Global, Interrupts, report_refused};
 use crate::engine::event::duration;
-use crate::sim::cloud::Cloud;
-use crate::sim::faults::Faults;
-use crate::sim::listen::listen;
-use crate::sim::policy::Policy;
-use crate::sim::scenario::{self, NAMED, Named};
-use crate::sim::world::World;
 use crate::spec::{Capacity, EnvValue, Nat, ServiceFlags, Spec, SpecError};
 use crate::ui::Screen;
 
 mod report;
 mod stage;
 
-pub use stage::{Played, Stage, in_virtual_time};
+use stage::REHEARSED_REGION;
+pub use stage::{Played, Stage, in_virtual_time, sdk_config};
 
 /// What `ecsup rehearse` takes: what deploy takes, but for what is asked and for other runs, which there
 /// are none of; and what kind of world to play in.

@@ -6,6 +6,7 @@
 
 use aws_sdk_iam::types::Tag;
 use futures::future::try_join_all;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::id::RoleArn;
@@ -274,18 +275,7 @@ fn decoded(policy: &str) -> String {
     if policy.trim_start().starts_with('{') {
         return policy.to_owned();
     }
-    let mut decoded = Vec::with_capacity(policy.len());
-    let mut rest = policy.as_bytes();
-    while let [first, after @ ..] = rest {
-        let byte = after
-            .get(..2)
-            .filter(|_| *first == b'%')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        decoded.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    percent_decode_str(policy).decode_utf8_lossy().into_owned()
 }
 
 /// Whether two policies say the same, however they are laid out.

@@ -15,18 +15,20 @@ use aws_sdk_ecs::types::{
 use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
 
+use super::instance::Instance;
 use super::task_definition::{self, TaskDefinition};
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider, cluster,
     compare, security_group, subnet, target_group,
 };
+use crate::arn::last_part;
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{NodeName, ServiceName};
 
 mod rollout;
 mod shortage;
 
-use rollout::{Rollout, judge, short};
+use rollout::{Rollout, judge};
 use shortage::Shortage;
 
 /// What a service takes from others.
@@ -124,6 +126,8 @@ const PLACEMENT: [(PlacementStrategyType, &str); 2] = [
     (PlacementStrategyType::Binpack, "cpu"),
 ];
 const STARTING: &str = "ECS to start the tasks";
+const REPLACING: &str = "the group to replace instances that ECS gives no tasks, because they registered \
+                         before their capacity provider was associated";
 const UNSEEN: &str = "AWS to show the new deployment";
 
 /// What the creation and the update of a service wait for.
@@ -296,7 +300,7 @@ impl Resource for Service {
                 differences.push(Difference::update(field, is, wanted));
             }
         };
-        let revision = |arn: &str| short(arn).to_owned();
+        let revision = |arn: &str| last_part(arn).to_owned();
         let is = it.task_definition.as_deref().map(revision);
         differs("taskDefinition", is, revision(task_definition.arn.as_str()));
         let targets = it.targets.as_ref().map(|targets| {
@@ -324,6 +328,11 @@ impl Resource for Service {
         compare(&mut differences, "deploymentConfiguration", percents, &PERCENTS);
         let breaker = it.circuit_breaker.as_ref();
         compare(&mut differences, "deploymentCircuitBreaker", breaker, &[true, true]);
+        // ECS counts an instance for the provider that the cluster had when it registered.
+        if let (Some(provider), [_, ..]) = (provider, it.shortage.idle()) {
+            let field = "capacityProviderName of idle instances";
+            differences.push(Difference::update(field, "none", &provider.name));
+        }
         // A forced deploy is over when another deployment has come after the one that was there.
         let forced = self.superseded.as_ref();
         if let Some(id) = it.deployment.as_ref().map(|it| &it.id).filter(|id| forced == Some(id)) {
@@ -353,6 +362,13 @@ impl Resource for Service {
         let (_, task_definition, target_group, _, provider) = needs;
         // Only what differs: ECS may start a deployment for a field that is merely said again.
         let differs = |field: &str| differences.iter().any(|it| it.field == field);
+        if !it.shortage.idle().is_empty() {
+            for instance in it.shortage.idle() {
+                Instance::delete(&cx.aws, instance).await?;
+            }
+            let it = Output { shortage: it.shortage.clone().with_idle_ended(), ..it.clone() };
+            return Ok(Made::Coming(it, REPLACING.into()));
+        }
         let forced = differs("deployment") || differs("capacityProviderStrategy");
         // Each forced call starts a deployment: one whose answer is lost is looked up.
         let ecs = if forced { &cx.aws.ecs_once } else { &cx.aws.ecs };
@@ -498,7 +514,7 @@ impl From<&Described> for Output {
         Self {
             name: service.service_name().unwrap_or_default().to_owned(),
             arn: service.service_arn().unwrap_or_default().to_owned(),
-            cluster: short(service.cluster_arn().unwrap_or_default()).to_owned(),
+            cluster: last_part(service.cluster_arn().unwrap_or_default()).to_owned(),
             task_definition: service.task_definition().map(str::to_owned),
             deployment: primary.and_then(|it| {
                 Some(Deployment { id: it.id()?.to_owned(), since: it.created_at().copied() })
@@ -525,7 +541,7 @@ async fn listed(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     let all = aws.ecs.list_services().cluster(cluster).into_paginator().items().send();
     let all = all.collect::<Result<Vec<_>, _>>().await;
     let all = all.doing("list the ECS services").gone_is_fine(cluster::GONE)?;
-    Ok(all.unwrap_or_default().iter().map(|arn| short(arn).to_owned()).collect())
+    Ok(all.unwrap_or_default().iter().map(|arn| last_part(arn).to_owned()).collect())
 }
 
 /// The services of a stack that families of task definitions are named after: `ListServices` does

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::id::TaskDefinitionArn;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, log_group, role};
+use crate::arn::Arn;
 use crate::aws::tags::Tagged;
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName, ServiceName};
@@ -458,9 +459,8 @@ fn read(scope: &Scope, revision: &Described, tags: &[Tag]) -> Option<(Owned<Outp
 
 /// The stack that a revision's name says it belongs to, and its family. Its tags still have to agree.
 fn whose(arn: &TaskDefinitionArn) -> Option<(Scope, &str)> {
-    let mut fields = arn.as_str().splitn(6, ':').skip(3);
-    let region = fields.next()?;
-    let (_, name) = fields.nth(1)?.split_once('/')?;
+    let Arn { region, resource, .. } = Arn::parse(arn.as_str())?;
+    let (_, name) = resource.split_once('/')?;
     let family = name.rsplit_once(':').map_or(name, |(family, _)| family);
     let (stack, _) = parts(family)?;
     Some((Scope::Stack(Names::new(stack.parse().ok()?, region)), family))

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::scenario::{BOUNDARY, Scenario, named};
+use aws_sim::{ec2, iam};
 use clap::Parser as _;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use ecsup::cli::{Cli, Exit};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::scenario::{BOUNDARY, Scenario, named};
-use ecsup::sim::{ec2, iam};
 use serde_json::json;
 
 const WORKER: &[&str] = &["--pattern", "internal-worker"];
@@ -162,7 +162,7 @@ fn a_zone_that_refuses_is_left_for_another_as_long_as_nothing_stands_in_it() {
     in_virtual_time(1, async || {
         for flags in [API, WORKER, FARGATE] {
             let stage = stage("zone-without-nat");
-            let before = stage.cloud.world(ecsup::sim::world::World::ids);
+            let before = stage.cloud.world(aws_sim::world::World::ids);
             let hint = incomplete(&stage, flags).await;
             assert_eq!(
                 hint,
@@ -181,7 +181,7 @@ fn a_zone_that_refuses_is_left_for_another_as_long_as_nothing_stands_in_it() {
             );
             let destroyed = stage.play(&["destroy", "--yes", flags[1]]).await;
             assert_eq!(destroyed.exit, Exit::Done, "{}", destroyed.said());
-            let mut left = stage.cloud.world(ecsup::sim::world::World::ids);
+            let mut left = stage.cloud.world(aws_sim::world::World::ids);
             left.retain(|id| !before.contains(id) && !id.contains("/aws-service-role/"));
             assert_eq!(left, BTreeSet::new());
         }

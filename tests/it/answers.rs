@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::doubt::Doubt;
+use aws_sim::ec2::vpc_endpoint::{self, New};
+use aws_sim::faults::Faults;
+use aws_sim::fields::Tags;
+use aws_sim::policy::Policy;
+use aws_sim::scenario::{self, Scenario};
+use aws_sim::world::World;
+use aws_sim::{iam, logs};
 use ecsup::cli::Exit;
-use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::doubt::Doubt;
-use ecsup::sim::ec2::vpc_endpoint::{self, New};
-use ecsup::sim::faults::Faults;
-use ecsup::sim::fields::Tags;
-use ecsup::sim::policy::Policy;
-use ecsup::sim::scenario::{self, Scenario};
-use ecsup::sim::world::World;
-use ecsup::sim::{iam, logs};
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
 
 use crate::proofs::{
     STACKS, deploy, destroy, expect, ids, lifecycle_on, nothing_in_vain, printed_policy,
@@ -173,7 +173,7 @@ fn the_rest_of_a_former_cluster_is_adopted() {
 fn the_group_of_a_living_cluster_is_left_alone() {
     in_virtual_time(1, async || {
         let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
-        let ecs = aws_sdk_ecs::Client::new(&stage.cloud.config("us-east-1"));
+        let ecs = aws_sdk_ecs::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
         ecs.create_cluster().cluster_name("cluster-internal-worker").send().await.unwrap();
         stage.cloud.world(|world| logs::write(world, INSIGHTS));
         tokio::time::sleep(SEEN).await;

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::doubt::Doubt;
+use aws_sim::faults::{Crash, Fault, Faults, Only};
+use aws_sim::scenario::Scenario;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::doubt::Doubt;
-use ecsup::sim::faults::{Crash, Fault, Faults, Only};
-use ecsup::sim::scenario::Scenario;
 use fastrand::Rng;
 
 use crate::meddler::meddle;
@@ -51,11 +51,6 @@ struct Weather {
     by_hand: Vec<Duration>,
 }
 
-/// If ECS never counted an instance that registered before its provider was associated, a deploy after a
-/// destroy that died between the two would wait in vain for the tasks, until somebody ends the instances
-/// (`doubts::an_instance_that_registered_early_does_not_lock_out`).
-const KNOWN_LIMIT: Doubt = Doubt::RegisteredBeforeAssociation;
-
 /// How long AWS may take to notice what was done by hand, such as an instance that is gone, and to give
 /// up a deployment that met it.
 const NOTICED: Duration = Duration::from_mins(15);
@@ -93,7 +88,7 @@ impl Fate {
 
 impl Weather {
     fn of(chance: &mut Rng) -> Self {
-        let doubts = Doubt::ALL.iter().filter(|it| chance.u8(..10) == 0 && **it != KNOWN_LIMIT);
+        let doubts = Doubt::ALL.iter().filter(|_| chance.u8(..10) == 0);
         let doubts = doubts.copied().collect();
         let deletions = [0, 0, 0, 1, 3][chance.usize(..5)];
         Self {

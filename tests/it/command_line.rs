@@ -59,6 +59,24 @@ fn missing_credentials_are_named_at_once() {
     );
 }
 
+/// Bash is asked itself, as if somebody had pressed Tab.
+#[test]
+fn a_shell_completes_commands_and_values() {
+    let script = run(&["completions", "bash"], |_| {}, AT_ONCE).expect_code(exit::DONE).stdout;
+    let completed = |words: &[&str]| {
+        let words = words.join(" ");
+        let ask = format!(
+            "{script}\nCOMP_WORDS=(ecsup {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
+             _ecsup ecsup \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\n\
+             echo \"${{COMPREPLY[@]}}\""
+        );
+        let bash = Command::new("bash").args(["--norc", "-c", &ask]).output().expect("bash");
+        String::from_utf8(bash.stdout).expect("text").trim().to_owned()
+    };
+    assert_eq!(completed(&["dest"]), "destroy");
+    assert_eq!(completed(&["deploy", "--pattern", "pub"]), "public-api");
+}
+
 #[test]
 fn without_a_terminal_nothing_is_assumed() {
     for line in [&["deploy", "--pattern", "fargate-api"][..], &["destroy", "demo"]] {

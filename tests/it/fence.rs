@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use aws_sim::cloud::{Cloud, Record};
+use aws_sim::faults::{Fault, Faults, Only};
+use aws_sim::scenario::Scenario;
+use aws_sim::world::World;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
-use ecsup::sim::cloud::{Cloud, Record};
-use ecsup::sim::faults::{Fault, Faults, Only};
-use ecsup::sim::scenario::Scenario;
-use ecsup::sim::world::World;
 use tokio::time::{Instant, sleep};
 
 const DEPLOY: &[&str] = &["deploy", "--yes", "--pattern", "internal-worker"];

@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aws_sim::cloud::{Cloud, Record};
+use aws_sim::oracle::Ideal;
+use aws_sim::scenario::Scenario;
+use aws_sim::world::World;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use ecsup::engine::event::What;
-use ecsup::sim::cloud::{Cloud, Record};
-use ecsup::sim::oracle::Ideal;
-use ecsup::sim::scenario::Scenario;
-use ecsup::sim::world::World;
 
 use crate::goal::Goal;
 use crate::proofs::{STACKS, on_all_processors};

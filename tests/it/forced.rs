@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use aws_sim::cloud::{Cloud, Record};
+use aws_sim::faults::Faults;
+use aws_sim::scenario::Scenario;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
-use ecsup::sim::cloud::{Cloud, Record};
-use ecsup::sim::faults::Faults;
-use ecsup::sim::scenario::Scenario;
 
 use crate::stage::{FARGATE, deploy, stage};
 
@@ -15,7 +15,7 @@ fn deployments(stage: &Stage, played: &Played) -> (usize, usize) {
     let updates = played.changes().iter().filter(|it| **it == "UpdateService").count();
     let events = stage.cloud.world(|world| {
         let input = serde_json::json!({ "cluster": "cluster-fargate-api", "services": ["web"] });
-        ecsup::sim::ecs::answer(world, "DescribeServices", &input).expect("a service")
+        aws_sim::ecs::answer(world, "DescribeServices", &input).expect("a service")
     });
     let events = events["services"][0]["events"].as_array().expect("events").clone();
     let done = |it: &&serde_json::Value| {

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecsup::sim::fields::{Fields, Tags};
-use ecsup::sim::refusal::Answer;
-use ecsup::sim::world::World;
-use ecsup::sim::{ec2, logs};
+use aws_sim::fields::{Fields, Tags};
+use aws_sim::refusal::Answer;
+use aws_sim::world::World;
+use aws_sim::{ec2, logs};
 use serde::Serialize;
 use serde_json::{Value, json};
 

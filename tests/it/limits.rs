@@ -1,11 +1,11 @@
 //! What AWS takes of what a user types: characters of tags, lengths, names that would hide others.
 //! ecsup's check stands beside the simulator's, which knows nothing of it.
 
+use aws_sim::model;
+use aws_sim::scenario::Scenario;
 use clap::{Parser as _, ValueEnum as _};
 use ecsup::cli::{Cli, Command, Exit};
 use ecsup::names::{SERVICE_NAME_LIMIT, STACK_NAME_LIMIT};
-use ecsup::sim::model;
-use ecsup::sim::scenario::Scenario;
 use ecsup::spec::{Pattern, ServiceFlags, Spec};
 use proptest::prelude::*;
 

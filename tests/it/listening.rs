@@ -7,13 +7,13 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::faults::Faults;
+use aws_sim::listen::listen;
+use aws_sim::scenario::Scenario;
+use aws_sim::world::World;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::faults::Faults;
-use ecsup::sim::listen::listen;
-use ecsup::sim::scenario::Scenario;
-use ecsup::sim::world::World;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod anybody;
 mod chaos;
 mod command_line;
 mod doubts;

@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::fields::Fields as _;
-use ecsup::sim::refusal::Answer;
-use ecsup::sim::world::World;
-use ecsup::sim::{autoscaling, ec2, ecs, elb, iam, logs, route53};
+use aws_sim::cloud::Cloud;
+use aws_sim::fields::Fields as _;
+use aws_sim::refusal::Answer;
+use aws_sim::world::World;
+use aws_sim::{autoscaling, ec2, ecs, elb, iam, logs, route53};
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -29,8 +29,7 @@ pub async fn meddle(cloud: &Cloud, stack: &str, seed: u64, when: &[Duration]) ->
 
 /// Tries things of the stack in some order, until AWS lets one go.
 fn delete_something(world: &mut World, stack: &str, chance: &mut Rng) {
-    let ours =
-        |tags: &ecsup::sim::fields::Tags| tags.get("ecsup:stack").is_some_and(|it| it == stack);
+    let ours = |tags: &aws_sim::fields::Tags| tags.get("ecsup:stack").is_some_and(|it| it == stack);
     let mut things: Vec<_> = world.tagged().into_iter().filter(|(.., tags)| ours(tags)).collect();
     chance.shuffle(&mut things);
     for (kind, id, _) in things {

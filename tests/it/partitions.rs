@@ -1,10 +1,10 @@
 //! China and GovCloud: partitions with accounts, ARNs and names of their own.
 
+use aws_sim::cloud::Cloud;
+use aws_sim::policy::Policy;
+use aws_sim::scenario::Scenario;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::policy::Policy;
-use ecsup::sim::scenario::Scenario;
 
 use crate::proofs::{expect, ids};
 

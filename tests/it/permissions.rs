@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
+use aws_sim::fields::Tags;
+use aws_sim::policy::call::{self, Required};
+use aws_sim::policy::view::{Thing, View};
+use aws_sim::policy::{Policy, Verdict, refused};
 use clap::ValueEnum;
 use ecsup::permissions::{self, Bounds, Part};
-use ecsup::sim::fields::Tags;
-use ecsup::sim::policy::call::{self, Required};
-use ecsup::sim::policy::view::{Thing, View};
-use ecsup::sim::policy::{Policy, Verdict, refused};
 use ecsup::spec::Pattern;
 use serde_json::{Value, json};
 
@@ -592,7 +592,7 @@ fn reading_alone_looks_at_everything_and_changes_nothing() {
     for call in changes("demo") {
         assert!(refused(&policy, &required(&demo, &call), true).is_some(), "{call:?}");
     }
-    let context = ecsup::sim::policy::condition::Context::default();
+    let context = aws_sim::policy::condition::Context::default();
     assert_eq!(policy.verdict("ec2:DescribeVpcs", "*", &context), Verdict::Allowed);
     assert_eq!(policy.verdict("sts:AssumeRole", "*", &context), Verdict::Unmentioned);
 }

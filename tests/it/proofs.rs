@@ -5,15 +5,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::faults::{Crash, Fault, Faults, Only};
+use aws_sim::fields::Fields as _;
+use aws_sim::policy::Policy;
+use aws_sim::scenario::{Scenario, named};
+use aws_sim::world::World;
+use aws_sim::{ecs, ssm};
 use ecsup::cli::Exit;
-use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::faults::{Crash, Fault, Faults, Only};
-use ecsup::sim::fields::Fields as _;
-use ecsup::sim::policy::Policy;
-use ecsup::sim::scenario::{Scenario, named};
-use ecsup::sim::world::World;
-use ecsup::sim::{ecs, ssm};
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
 use serde_json::{Value, json};
 
 use crate::goal::{Goal, INHERITING};
@@ -309,7 +309,7 @@ fn neighbours_stay_as_they_are() {
 /// Things without our tags, with names and places like ours.
 async fn made_by_hand(cloud: &Cloud, stack: &str) {
     use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
-    let config = cloud.config("us-east-1");
+    let config = sdk_config(&cloud, "us-east-1");
     let ec2 = aws_sdk_ec2::Client::new(&config);
     // The right stack and node, and no region or another one.
     let tags = |kind: ResourceType, node: &str, region: Option<&str>| {

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::fields::Tags;
+use aws_sim::policy::Policy;
+use aws_sim::scenario::Scenario;
+use aws_sim::world::World;
 use ecsup::cli::Exit;
-use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
 use ecsup::engine::doubt::KINDS;
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::fields::Tags;
-use ecsup::sim::policy::Policy;
-use ecsup::sim::scenario::Scenario;
-use ecsup::sim::world::World;
 use serde_json::json;
 
 const WORKER: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
@@ -67,7 +67,7 @@ fn agents_that_report_no_more_are_forgotten_when_everything_goes() {
         let stage = stage(1);
         done(&stage, &WORKER).await;
         // Without a way out, no agent can tell that its tasks have stopped.
-        let ec2 = aws_sdk_ec2::Client::new(&stage.cloud.config("us-east-1"));
+        let ec2 = aws_sdk_ec2::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
         let tables = ec2.describe_route_tables().send().await.unwrap();
         for table in tables.route_tables() {
             let to_nat = table.routes().iter().any(|route| route.nat_gateway_id().is_some());
@@ -88,7 +88,7 @@ fn enhanced_container_insights_stay() {
     in_virtual_time(1, async || {
         let stage = stage(1);
         done(&stage, &FARGATE).await;
-        let ecs = aws_sdk_ecs::Client::new(&stage.cloud.config("us-east-1"));
+        let ecs = aws_sdk_ecs::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
         let enhanced =
             ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value("enhanced");
         let update = ecs.update_cluster().cluster("cluster-fargate-api");
@@ -105,7 +105,7 @@ fn providers_are_found_on_every_page() {
     use aws_sdk_ecs::types::{AutoScalingGroupProvider, Tag};
     in_virtual_time(1, async || {
         let stage = stage(1);
-        let config = stage.cloud.config("us-east-1");
+        let config = sdk_config(&stage.cloud, "us-east-1");
         let ec2 = aws_sdk_ec2::Client::new(&config);
         let scaling = aws_sdk_autoscaling::Client::new(&config);
         let ecs = aws_sdk_ecs::Client::new(&config);
@@ -154,8 +154,7 @@ fn register_often(stage: &Stage, times: usize) {
         tags.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
     stage.cloud.world(|world| {
         let it = json!({ "taskDefinition": arn });
-        let it =
-            ecsup::sim::ecs::answer(world, "DescribeTaskDefinition", &it).expect("it is there");
+        let it = aws_sim::ecs::answer(world, "DescribeTaskDefinition", &it).expect("it is there");
         let it = &it["taskDefinition"];
         let mut register = json!({ "tags": tags });
         for member in [
@@ -170,7 +169,7 @@ fn register_often(stage: &Stage, times: usize) {
             register[member] = it[member].clone();
         }
         for _ in 0..times {
-            ecsup::sim::ecs::answer(world, "RegisterTaskDefinition", &register).expect("made");
+            aws_sim::ecs::answer(world, "RegisterTaskDefinition", &register).expect("made");
         }
     });
 }
@@ -198,14 +197,12 @@ fn what_is_there_is_found_on_every_page() {
                     let name = format!("a{number}");
                     let input =
                         json!({ "Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": vpc });
-                    ecsup::sim::elb::answer(world, "CreateTargetGroup", &input)
-                        .expect("made by hand");
+                    aws_sim::elb::answer(world, "CreateTargetGroup", &input).expect("made by hand");
                 }
                 for number in 0..300 {
                     let name = format!("a{number}.example");
                     let input = json!({ "Name": name, "CallerReference": name });
-                    ecsup::sim::route53::answer(world, "CreateHostedZone", &input)
-                        .expect("by hand");
+                    aws_sim::route53::answer(world, "CreateHostedZone", &input).expect("by hand");
                 }
             });
             let before = stage.cloud.world(World::ids);
@@ -259,7 +256,7 @@ fn changed_ids(stage: &Stage, before: &BTreeSet<String>) -> Vec<String> {
 }
 
 fn ec2(stage: &Stage) -> aws_sdk_ec2::Client {
-    aws_sdk_ec2::Client::new(&stage.cloud.config("us-east-1"))
+    aws_sdk_ec2::Client::new(&sdk_config(&stage.cloud, "us-east-1"))
 }
 
 #[test]
@@ -314,7 +311,7 @@ fn a_task_definition_without_its_hash_is_compared_by_its_content() {
             let stage = stage(1);
             let with = [&flags[..], &["--env", "A=1", "--env", "B=x=y"]].concat();
             done(&stage, &with).await;
-            let ecs = aws_sdk_ecs::Client::new(&stage.cloud.config("us-east-1"));
+            let ecs = aws_sdk_ecs::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
             let listed = ecs.list_task_definitions().send().await.unwrap();
             let untag = ecs.untag_resource().resource_arn(&listed.task_definition_arns()[0]);
             untag.tag_keys("ecsup:content").send().await.unwrap();
@@ -420,7 +417,8 @@ fn listeners_that_are_not_asked_for_go_and_a_receipt_names_them() {
         let stage = stage(1);
         done(&stage, &FARGATE).await;
         let before = stage.cloud.world(World::ids);
-        let elb = aws_sdk_elasticloadbalancingv2::Client::new(&stage.cloud.config("us-east-1"));
+        let elb =
+            aws_sdk_elasticloadbalancingv2::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
         let (balancer, _) = of_node(&stage, "load-balancer", "load-balancer");
         let (group, _) = of_node(&stage, "target-group", "target-group/web");
         let (_, tags) = of_node(&stage, "listener", "listener/80");
@@ -450,7 +448,7 @@ fn a_provider_whose_group_is_gone_is_made_again_with_what_holds_it() {
         in_virtual_time(seed, async || {
             let stage = stage(seed);
             done(&stage, &WORKER).await;
-            let scaling = aws_sdk_autoscaling::Client::new(&stage.cloud.config("us-east-1"));
+            let scaling = aws_sdk_autoscaling::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
             let delete = scaling.delete_auto_scaling_group().force_delete(true);
             delete.auto_scaling_group_name("asg-internal-worker").send().await.unwrap();
             tokio::time::sleep(Duration::from_mins(6)).await;
@@ -492,19 +490,19 @@ fn take_off(stage: &Stage, kind: &str, id: &str, tags: &Tags) {
     let answer = stage.cloud.world(|world| match kind {
         "cluster" => {
             let input = json!({ "resourceArn": cluster, "tagKeys": keys });
-            ecsup::sim::ecs::answer(world, "UntagResource", &input)
+            aws_sim::ecs::answer(world, "UntagResource", &input)
         }
         "load-balancer" | "target-group" => {
             let input = json!({ "ResourceArns": [id], "TagKeys": keys });
-            ecsup::sim::elb::answer(world, "RemoveTags", &input)
+            aws_sim::elb::answer(world, "RemoveTags", &input)
         }
         "role" => {
             let input = json!({ "RoleName": role, "TagKeys": keys });
-            ecsup::sim::iam::answer(world, "UntagRole", &input)
+            aws_sim::iam::answer(world, "UntagRole", &input)
         }
         _ => {
             let input = json!({ "Resources": [id], "Tags": list });
-            ecsup::sim::ec2::answer(world, "DeleteTags", &input)
+            aws_sim::ec2::answer(world, "DeleteTags", &input)
         }
     });
     answer.expect("made by hand");

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::scenario::Scenario;
+use aws_sim::world::World;
 use ecsup::cli::Exit;
-use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
 use ecsup::engine::event::What;
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::scenario::Scenario;
-use ecsup::sim::world::World;
 use tokio::time::sleep;
 
 const DEPLOY: &[&str] = &["deploy", "--yes", "--pattern", "fargate-api", "--stack", "prod"];
@@ -106,7 +106,7 @@ fn ready_is_not_said_of_what_is_about_to_go() {
 fn what_was_not_asked_about_is_not_done_after_a_wait() {
     in_virtual_time(4, async || {
         let stage = with_prod(4).await;
-        let config = stage.cloud.config("us-east-1");
+        let config = sdk_config(&stage.cloud, "us-east-1");
         let parameter = aws_sdk_ssm::Client::new(&config).put_parameter();
         let parameter = parameter.name("/ecsup/prod/lock/2").value("somebody's");
         parameter.r#type(aws_sdk_ssm::types::ParameterType::String).send().await.unwrap();
@@ -223,7 +223,7 @@ fn a_plan_needs_no_more_than_to_look() {
     in_virtual_time(11, async || {
         let stage = Stage { cloud: Cloud::new(11, Scenario::default()) };
         let policy = stage.play(&["permissions", "--part", "read"]).await.recording.out.join("\n");
-        stage.cloud.set_policy(ecsup::sim::policy::Policy::parse(&policy).unwrap());
+        stage.cloud.set_policy(aws_sim::policy::Policy::parse(&policy).unwrap());
         for line in [&["plan", "--pattern", "public-api"][..], &["list"]] {
             let played = stage.play(line).await;
             assert_eq!(played.exit, Exit::Done, "{}", played.said());
@@ -238,10 +238,10 @@ fn time_is_up_before_anything_was_changed() {
     in_virtual_time(9, async || {
         let stage = with_prod(9).await;
         for line in [&["list"][..], &["destroy", "prod", "--yes"], DEPLOY] {
-            let silent = ecsup::sim::faults::Faults { silent: 1.0, ..Default::default() };
+            let silent = aws_sim::faults::Faults { silent: 1.0, ..Default::default() };
             stage.cloud.set_faults(silent);
             let played = stage.play(&[line, &["--timeout", "10s"]].concat()).await;
-            stage.cloud.set_faults(ecsup::sim::faults::Faults::default());
+            stage.cloud.set_faults(aws_sim::faults::Faults::default());
             assert_eq!(played.exit, Exit::Failed, "{}", played.said());
             assert_eq!(played.took.as_secs(), 10, "{}", played.said());
             assert!(played.said().contains("waiting for simulated to answer"), "{}", played.said());
@@ -257,7 +257,7 @@ fn time_is_up_while_nothing_answers() {
         let stage = with_prod(10).await;
         let silence = async {
             sleep(Duration::from_secs(20)).await;
-            let silent = ecsup::sim::faults::Faults { silent: 1.0, ..Default::default() };
+            let silent = aws_sim::faults::Faults { silent: 1.0, ..Default::default() };
             stage.cloud.set_faults(silent);
         };
         let line = ["destroy", "prod", "--yes", "--timeout", "60s"];

@@ -104,6 +104,11 @@ fn table_of_permissions() {
 }
 
 #[test]
+fn help_of_completions() {
+    insta::assert_snapshot!(shown(&alone(&["completions", "--help"])));
+}
+
+#[test]
 fn help_of_rehearse() {
     insta::assert_snapshot!(shown(&alone(&["rehearse", "--help"])));
 }

@@ -1,8 +1,8 @@
 //! Deploys on a simulated account, for tests of what they say and how long they wait.
 
+use aws_sim::cloud::Cloud;
+use aws_sim::scenario::Scenario;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::scenario::Scenario;
 
 pub const INTERNAL: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
 pub const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use aws_sim::cloud::Cloud;
+use aws_sim::fields::Fields as _;
+use aws_sim::scenario::Scenario;
+use aws_sim::world::World;
+use aws_sim::{ec2, elb};
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
-use ecsup::sim::cloud::Cloud;
-use ecsup::sim::fields::Fields as _;
-use ecsup::sim::scenario::Scenario;
-use ecsup::sim::world::World;
-use ecsup::sim::{ec2, elb};
 use serde_json::{Value, json};
 
 use crate::goal::Goal;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use aws_sim::doubt::Doubt;
+use aws_sim::scenario::{FORBIDDEN, Scenario, named};
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::Played;
-use ecsup::sim::doubt::Doubt;
-use ecsup::sim::scenario::{FORBIDDEN, Scenario, named};
 
 use crate::stage::{FARGATE, INTERNAL, deploy, end, stage};
 

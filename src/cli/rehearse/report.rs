@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::super::Exit;
 use super::{Act, OnTheWay, Played, RehearseArgs};
 use crate::engine::event::duration;
-use crate::sim::scenario::{self, NAMED};
 use crate::spec::Spec;
 use crate::ui::Screen;
+use aws_sim::scenario::{self, NAMED};
 
 /// Columns of a timeline.
 const WIDTH: usize = 100;

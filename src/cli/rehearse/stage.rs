@@ -3,14 +3,35 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sim::cloud::{Cloud, Record};
+use aws_sim::faults::{Crash, Faults};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SharedTimeSource;
 use tokio::time::Instant;
 
 use super::super::{Cli, Exit, run_on_screen};
 use crate::engine::event::Event;
-use crate::sim::cloud::{Cloud, Record};
-use crate::sim::faults::{Crash, Faults};
 use crate::timeline::Timeline;
 use crate::ui::{Recording, Screen};
+
+/// Where a rehearsal takes place when no region is named.
+pub(super) const REHEARSED_REGION: &str = "us-east-1";
+
+/// A configuration of the SDK that reaches this cloud and nothing else.
+pub fn sdk_config(cloud: &Cloud, region: &str) -> SdkConfig {
+    let credentials = Credentials::new("AKIASIMULATED", "simulated", None, None, "simulated");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(cloud.clone())
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(cloud.clone()))
+        .build()
+}
 
 /// A simulated account, and a command line on it.
 #[derive(Debug, Clone)]
@@ -61,7 +82,7 @@ impl Stage {
     }
 
     async fn run_on(&self, mut cli: Cli, screen: Screen) -> Played {
-        cli.global.cloud = Some(self.cloud.clone());
+        self.connect(&mut cli);
         let curtain = self.curtain();
         let exit = run_on_screen(&cli, &screen).await;
         curtain.falls(exit, screen.recorded())
@@ -70,7 +91,7 @@ impl Stage {
     /// Plays a command that dies when it makes a certain call, the first of which has number 0. What
     /// was played says how it ended, or that it died.
     pub async fn run_until_crash(&self, mut cli: Cli, at: usize) -> (Played, bool) {
-        cli.global.cloud = Some(self.cloud.clone());
+        self.connect(&mut cli);
         let (crash, usual) = (Some(Crash { at, after: true }), self.cloud.faults());
         self.cloud.set_faults(Faults { crash, ..usual.clone() });
         let curtain = self.curtain();
@@ -81,6 +102,11 @@ impl Stage {
         };
         self.cloud.set_faults(usual);
         (curtain.falls(exit, screen.recorded()), died)
+    }
+
+    fn connect(&self, cli: &mut Cli) {
+        let region = cli.global.region.as_deref().unwrap_or(REHEARSED_REGION);
+        cli.global.instead_of_aws = Some(sdk_config(&self.cloud, region));
     }
 
     fn curtain(&self) -> Curtain<'_> {

@@ -9,6 +9,7 @@ use aws_sdk_ecs::types::{
 };
 
 use super::Deployment;
+use crate::arn::last_part;
 
 /// How a rollout is going.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub fn judge(service: &Service, asked: Option<&Deployment>, stopped: &[String]) 
     };
     if let Some(asked) = asked.filter(|asked| primary.id() != Some(&asked.id)) {
         if let Some(why) = rolled_back(service, primary, asked) {
-            let to = primary.task_definition().map_or("the former one", short);
+            let to = primary.task_definition().map_or("the former one", last_part);
             let words = joined([format!("ECS rolled it back to {to}"), why]);
             return Rollout::RolledBack(caused(words, stopped));
         }
@@ -189,11 +190,6 @@ fn different(reasons: impl IntoIterator<Item = String>) -> Vec<String> {
         }
     }
     different
-}
-
-/// The end of an ARN: `family:revision`.
-pub fn short(arn: &str) -> &str {
-    arn.rsplit_once('/').map_or(arn, |(_, name)| name)
 }
 
 /// Why ECS went back, if that is why another deployment is the primary one.

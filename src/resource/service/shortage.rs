@@ -7,6 +7,8 @@ use super::rollout::{self, Stopped};
 use super::{Deployment, Output};
 use crate::aws::{Aws, Doing, Result, Scope};
 use crate::resource::auto_scaling_group::{self, FailedLaunches};
+use crate::resource::instance::{self, Instance};
+use crate::resource::{Owned, Resource as _, cluster};
 
 /// Tasks of the newest deployment that do not run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +25,10 @@ pub struct Shortage {
     stopped: Stopped,
     /// For how many looks in a row they have stopped for one reason that never heals.
     hopeless: u32,
+    /// Instances of ours that run nothing, and to which ECS gives no tasks.
+    idle: Vec<instance::Output>,
+    /// Those that were ended for it. ECS lists an instance for some minutes longer.
+    ended: Vec<instance::Output>,
 }
 
 /// After how many looks a shortage that stays the same is worth a question to the group, when some
@@ -61,6 +67,7 @@ impl Shortage {
             tasks,
             looks,
             known: before.and_then(|it| it.known.clone()),
+            ended: before.map(|it| it.ended.clone()).unwrap_or_default(),
             ..same.cloned().unwrap_or_default()
         };
         if let Some(deployment) = now.worth_a_look(service, asked) {
@@ -68,6 +75,10 @@ impl Shortage {
         }
         now.hopeless = if now.stopped.hopeless(OFTEN).is_some() { now.hopeless + 1 } else { 0 };
         let lasts = looks >= LASTING && (looks - LASTING).is_multiple_of(AGAIN);
+        if tasks > 0 && lasts && runs_on_instances(service) {
+            let idle = idle_instances(aws, scope, &it.cluster).await.unwrap_or_default();
+            now.idle = idle.into_iter().filter(|it| !now.ended.contains(it)).collect();
+        }
         let none_runs = service.running_count() == 0 && looks.is_multiple_of(EVERY_OTHER);
         let asks = tasks > 0 && (lasts || none_runs);
         if let Some(names) = scope.names().filter(|_| asks && runs_on_instances(service)) {
@@ -91,6 +102,17 @@ impl Shortage {
             && (self.looks - UNCOUNTED).is_multiple_of(UNCOUNTED_AGAIN);
         let primary = rollout::primary(service).and_then(|it| it.id()).filter(|_| due);
         failing.or_else(|| primary.map(str::to_owned))
+    }
+
+    /// Instances that take no tasks and can be ended for others that do.
+    pub fn idle(&self) -> &[instance::Output] {
+        &self.idle
+    }
+
+    /// The same, when these were ended.
+    pub fn with_idle_ended(mut self) -> Self {
+        self.ended.append(&mut self.idle);
+        self
     }
 
     /// Why tasks stopped, each reason once.
@@ -133,6 +155,16 @@ impl Shortage {
 /// Whether a service's tasks need instances: some endpoints say both, and the strategy counts.
 fn runs_on_instances(service: &Described) -> bool {
     service.launch_type().is_none() || !service.capacity_provider_strategy().is_empty()
+}
+
+/// Instances of ours that serve a cluster and belong to no capacity provider.
+async fn idle_instances(aws: &Aws, scope: &Scope, cluster: &str) -> Result<Vec<instance::Output>> {
+    let idle = cluster::idle_without_provider(aws, cluster).await?;
+    if idle.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ours = Instance::list(aws, scope).await?;
+    Ok(ours.iter().map(Owned::it).filter(|it| idle.contains(&it.id)).cloned().collect())
 }
 
 /// Why the newest tasks of a deployment stopped.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_sim::fields::Fields as _;
+use aws_sim::{autoscaling, ec2, ecs, iam};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ecsup::sim::fields::Fields as _;
-use ecsup::sim::{autoscaling, ec2, ecs, iam};
 use serde_json::{Value, json};
 
 use super::network::Network;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ecsup::sim::fields::Fields as _;
-use ecsup::sim::{elb, route53};
+use aws_sim::fields::Fields as _;
+use aws_sim::{elb, route53};
 use serde_json::{Value, json};
 
 use super::network::Network;

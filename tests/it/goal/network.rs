@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ecsup::sim::ec2;
-use ecsup::sim::fields::Fields as _;
+use aws_sim::ec2;
+use aws_sim::fields::Fields as _;
 use serde_json::{Value, json};
 
 use super::{Found, texts};

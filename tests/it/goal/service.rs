@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecsup::sim::fields::Fields as _;
-use ecsup::sim::{ec2, ecs, elb};
+use aws_sim::fields::Fields as _;
+use aws_sim::{ec2, ecs, elb};
 use serde_json::{Value, json};
 
 use super::ingress::Front;

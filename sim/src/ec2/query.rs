@@ -1,0 +1,158 @@
+//! Listings: ids, filters and pages, which are alike in all of EC2.
+
+use serde_json::{Map, Value, json};
+
+use super::table::{Entry, Kind, find};
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
+
+/// Answers a listing of one kind. `ids` is the member with ids, `list` the answer's list.
+pub fn describe<K: Kind>(world: &World, input: &Value, ids: &str, list: &str) -> Answer {
+    let found = select::<K>(world, input, ids)?;
+    let found: Vec<Value> = found.into_iter().map(|entry| K::write(world, entry)).collect();
+    page(input, ids, list, found)
+}
+
+/// The things that a listing is about: named by id, which then have to be known, and filtered.
+pub fn select<'a, K: Kind>(
+    world: &'a World,
+    input: &Value,
+    ids: &str,
+) -> Result<Vec<&'a Entry<K>>, Refusal> {
+    let filters = Filters::read(input, K::FILTERS)?;
+    let wanted = input.texts(ids);
+    let found: Vec<&Entry<K>> = if wanted.is_empty() {
+        K::table(&world.ec2).all().filter(|entry| entry.visible <= world.now).collect()
+    } else {
+        wanted.iter().map(|id| find::<K>(world, id)).collect::<Result<_, _>>()?
+    };
+    let fits =
+        |entry: &&Entry<K>| filters.fit(&entry.tags, |filter| K::field(world, entry, filter));
+    Ok(found.into_iter().filter(fits).collect())
+}
+
+/// Cuts one page out of a listing. Ids and a page size exclude each other.
+pub fn page(input: &Value, ids: &str, list: &str, all: Vec<Value>) -> Answer {
+    const LONGEST: usize = 1000;
+    if !input.list(ids).is_empty() && input.number("MaxResults").is_some() {
+        let message = format!("The parameter {ids} cannot be used with the parameter MaxResults");
+        return Err(Refusal::new("InvalidParameterCombination", message));
+    }
+    let start = match input.some_text("NextToken").filter(|token| !token.is_empty()) {
+        None => 0,
+        Some(token) => {
+            token.parse::<usize>().ok().filter(|start| *start <= all.len()).ok_or_else(|| {
+                Refusal::new("InvalidNextToken", format!("The token '{token}' is not valid"))
+            })?
+        }
+    };
+    let most = input.number("MaxResults").and_then(|most| usize::try_from(most).ok());
+    let most = most.unwrap_or(LONGEST).clamp(1, LONGEST);
+    let rest = all.len().saturating_sub(start);
+    let mut answer = Map::new();
+    answer.insert(list.to_owned(), all.into_iter().skip(start).take(most).collect());
+    if rest > most {
+        answer.insert("NextToken".to_owned(), json!((start + most).to_string()));
+    }
+    Ok(Value::Object(answer))
+}
+
+/// The filters of a request.
+#[derive(Debug)]
+pub struct Filters(Vec<(String, Vec<String>)>);
+
+impl Filters {
+    /// Reads them, and refuses those that the listing does not have.
+    pub fn read(input: &Value, known: &[&str]) -> Result<Self, Refusal> {
+        // The listing of NAT gateways alone calls them `Filter`.
+        let given = input.list("Filters").iter().chain(input.list("Filter"));
+        let mut filters = Vec::new();
+        for filter in given {
+            let name = filter.text("Name");
+            let general = if name.starts_with("tag:") { "tag:" } else { name };
+            if !known.contains(&general) {
+                let message = format!("The filter '{name}' is invalid");
+                return Err(Refusal::new("InvalidParameterValue", message));
+            }
+            filters.push((name.to_owned(), filter.texts("Values")));
+        }
+        Ok(Self(filters))
+    }
+
+    /// Whether a thing fits all of them. `field` gives what a filter is compared with.
+    pub fn fit(&self, tags: &Tags, field: impl Fn(&str) -> Vec<String>) -> bool {
+        self.0.iter().all(|(name, wanted)| {
+            let values = match (name.strip_prefix("tag:"), name.as_str()) {
+                (Some(key), _) => tags.get(key).cloned().into_iter().collect(),
+                (None, "tag-key") => tags.keys().cloned().collect(),
+                (None, name) => field(name),
+            };
+            values.iter().any(|value| wanted.iter().any(|pattern| alike(pattern, value)))
+        })
+    }
+}
+
+/// Whether a value fits a filter's value, in which `*` stands for any text and `?` for a character.
+fn alike(pattern: &str, value: &str) -> bool {
+    let (pattern, value): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), value.chars().collect());
+    // Where to go back to when the text after the last `*` does not fit.
+    let (mut p, mut v, mut back) = (0, 0, None);
+    while v < value.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                back = Some((p, v));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == value[v] => {
+                p += 1;
+                v += 1;
+            }
+            _ => match back {
+                Some((star, from)) => {
+                    back = Some((star, from + 1));
+                    p = star + 1;
+                    v = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// Refuses loudly what is not simulated and would change what happens.
+pub fn lacks(operation: &str, input: &Value, members: &[&str]) -> Result<(), Refusal> {
+    let is_said = |member: &&&str| match input.part(member) {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(all) => !all.is_empty(),
+        _ => true,
+    };
+    match members.iter().find(is_said) {
+        Some(member) => Err(Refusal::new("SimulatorLacks", format!("{operation}.{member}"))),
+        None => Ok(()),
+    }
+}
+
+/// What EC2 answers when a member is missing.
+pub fn missing(member: &str) -> Refusal {
+    let message = format!("The request must contain the parameter {member}");
+    Refusal::new("MissingParameter", message)
+}
+
+/// What EC2 answers to a value that makes no sense.
+pub fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidParameterValue", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_take_wildcards() {
+        assert!(alike("a*c", "abbc") && alike("*", "") && alike("a?c", "abc"));
+        assert!(alike("*ab", "aab") && !alike("a*c", "abd") && !alike("abc", "ab"));
+    }
+}

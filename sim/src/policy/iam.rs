@@ -1,0 +1,75 @@
+//! Calls of IAM, which has neither regions nor conditions on tags that matter here.
+
+use serde_json::Value;
+
+use super::super::fields::Fields;
+use super::call::{Call, Required, Target, pass, role};
+use super::view::View;
+use crate::partition;
+
+/// What a call of IAM takes.
+pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+    let input = call.input;
+    let path = input.some_text("Path").unwrap_or("/");
+    let create = |kind: &str, name: &str, tag: &str| {
+        let arn = call.view.iam_arn(&format!("{kind}{path}{name}"));
+        let made = Target::new(arn, input.tags("Tags"));
+        let tags = (!made.request.is_empty()).then(|| Required::new(tag, [made.clone()]));
+        [call.own([made])].into_iter().chain(tags).collect()
+    };
+    let (role_name, profile) = (input.text("RoleName"), input.text("InstanceProfileName"));
+    let profiles = || call.view.named("instance-profile", profile);
+    match call.operation {
+        "CreateRole" => {
+            let mut all: Vec<Required> = create("role", role_name, "iam:TagRole");
+            if let Some(own) = all.first_mut() {
+                *own = bounded(own.clone(), input);
+            }
+            all
+        }
+        "PutRolePermissionsBoundary" => {
+            vec![bounded(call.own([call.view.named("role", role_name)]), input)]
+        }
+        "CreateInstanceProfile" => create("instance-profile", profile, "iam:TagInstanceProfile"),
+        "CreateServiceLinkedRole" => vec![linked_role(call.view, input.text("AWSServiceName"))],
+        "AddRoleToInstanceProfile" => {
+            let mut all = vec![call.own([profiles()])];
+            // A role that is not there is nothing that could be passed on.
+            if call.view.has_named("role", role_name) {
+                let role = Target { said: None, ..call.view.named("role", role_name) };
+                all.push(pass(role, partition::ec2_service(call.view.partition())));
+            }
+            all
+        }
+        "ListRoles" | "ListInstanceProfiles" => vec![call.own([Target::any()])],
+        _ if !profile.is_empty() => vec![call.own([profiles()])],
+        "AttachRolePolicy" | "DetachRolePolicy" => {
+            let policy = input.text("PolicyArn").to_owned();
+            let own = call.own([call.view.named("role", role_name)]);
+            vec![own.with("iam:PolicyARN", [policy])]
+        }
+        _ if !role_name.is_empty() => vec![call.own([call.view.named("role", role_name)])],
+        _ => vec![call.own([Target::any()])],
+    }
+}
+
+/// The action with the boundary that the call gives to a role.
+fn bounded(action: Required, input: &Value) -> Required {
+    match input.some_text("PermissionsBoundary") {
+        Some(boundary) => action.with("iam:PermissionsBoundary", [boundary.to_owned()]),
+        None => action,
+    }
+}
+
+/// The permission to make the role of a service.
+pub(super) fn linked_role(view: &View<'_>, service: &str) -> Required {
+    let name = match service {
+        "ecs.amazonaws.com" => "AWSServiceRoleForECS",
+        "autoscaling.amazonaws.com" => "AWSServiceRoleForAutoScaling",
+        "elasticloadbalancing.amazonaws.com" => "AWSServiceRoleForElasticLoadBalancing",
+        _ => "AWSServiceRole",
+    };
+    let role = role(&view.iam_arn(&format!("role/aws-service-role/{service}/{name}")));
+    Required::new("iam:CreateServiceLinkedRole", [role])
+        .with("iam:AWSServiceName", [service.to_owned()])
+}
