@@ -22,6 +22,7 @@ pub mod id;
 pub mod instance;
 pub mod instance_profile;
 pub mod internet_gateway;
+pub mod kind;
 pub mod launch_template;
 pub mod listener;
 pub mod load_balancer;
@@ -41,116 +42,7 @@ pub mod vpc;
 pub mod vpc_endpoint;
 pub mod warm_start;
 
-/// Every kind of resource that ecsup knows, in the order in which an inventory prints them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    missing_docs,
-    reason = "each variant is the name of the AWS resource, and has a file of its own"
-)]
-pub enum Kind {
-    Vpc,
-    InternetGateway,
-    Subnet,
-    ElasticIp,
-    NatGateway,
-    RouteTable,
-    SecurityGroup,
-    SecurityGroupRule,
-    Role,
-    InstanceProfile,
-    LogGroup,
-    Cluster,
-    LaunchTemplate,
-    AutoScalingGroup,
-    Instance,
-    CapacityProvider,
-    CapacityProviderAssociation,
-    WarmStart,
-    TaskDefinition,
-    LoadBalancer,
-    TargetGroup,
-    Listener,
-    HostedZone,
-    Record,
-    Service,
-    GuardDutyEndpoint,
-    GuardDutyGroup,
-}
-
-impl Kind {
-    /// Whether it counts when resources are counted. First instances are a number that their group
-    /// has for a while, and instances come and go with it.
-    pub fn is_counted(self) -> bool {
-        !matches!(self, Kind::WarmStart | Kind::Instance)
-    }
-
-    /// The kind in words, as messages say it.
-    pub fn words(self) -> &'static str {
-        match self {
-            Kind::Vpc => "VPC",
-            Kind::InternetGateway => "internet gateway",
-            Kind::Subnet => "subnet",
-            Kind::ElasticIp => "elastic IP address",
-            Kind::NatGateway => "NAT gateway",
-            Kind::RouteTable => "route table",
-            Kind::SecurityGroup => "security group",
-            Kind::SecurityGroupRule => "security group rule",
-            Kind::Role => "IAM role",
-            Kind::InstanceProfile => "instance profile",
-            Kind::LogGroup => "log group",
-            Kind::Cluster => "ECS cluster",
-            Kind::LaunchTemplate => "launch template",
-            Kind::AutoScalingGroup => "Auto Scaling group",
-            Kind::Instance => "EC2 instance",
-            Kind::CapacityProvider => "capacity provider",
-            Kind::CapacityProviderAssociation => "capacity provider association",
-            Kind::WarmStart => "first instances",
-            Kind::TaskDefinition => "task definition",
-            Kind::LoadBalancer => "load balancer",
-            Kind::TargetGroup => "target group",
-            Kind::Listener => "listener",
-            Kind::HostedZone => "private hosted zone",
-            Kind::Record => "DNS record",
-            Kind::Service => "ECS service",
-            Kind::GuardDutyEndpoint => "GuardDuty endpoint",
-            Kind::GuardDutyGroup => "GuardDuty security group",
-        }
-    }
-
-    /// Whether there may be two of one node: no name of its own keeps AWS from making a second one.
-    pub fn may_be_twice(self) -> bool {
-        matches!(
-            self,
-            Kind::Vpc
-                | Kind::InternetGateway
-                | Kind::Subnet
-                | Kind::ElasticIp
-                | Kind::NatGateway
-                | Kind::RouteTable
-                | Kind::SecurityGroup
-                | Kind::SecurityGroupRule
-                | Kind::LoadBalancer
-                | Kind::Listener
-                | Kind::HostedZone
-        )
-    }
-
-    /// The kinds of parents that a thing keeps for life: with another one of them, it is another thing.
-    pub fn keeps_for_life(self) -> &'static [Kind] {
-        match self {
-            Kind::Subnet | Kind::RouteTable | Kind::SecurityGroup | Kind::TargetGroup => {
-                &[Kind::Vpc]
-            }
-            Kind::SecurityGroupRule => &[Kind::SecurityGroup],
-            Kind::NatGateway => &[Kind::Subnet, Kind::ElasticIp],
-            Kind::CapacityProvider => &[Kind::AutoScalingGroup],
-            Kind::Listener => &[Kind::LoadBalancer],
-            Kind::Record => &[Kind::HostedZone],
-            Kind::Service => &[Kind::Cluster],
-            _ => &[],
-        }
-    }
-}
+pub use kind::Kind;
 
 /// One kind of AWS resource, and one wanted instance of it.
 ///

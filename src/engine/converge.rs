@@ -12,11 +12,12 @@ use tokio::time::Instant;
 
 use super::event::{LEAVING, What};
 use super::looks::{self, Moment};
-use super::patience::{self, Patience};
+use super::patience;
 use super::walk::Place;
 use super::{Failure, Outcome, Removal, Run};
 use crate::aws::{Error, Meaning, Owner, Tagging};
 use crate::names::NodeName;
+use crate::resource::kind::{Again, NOT_YET, Patience};
 use crate::resource::{Difference, Kind, Made, Owned, Phase, Remedy, Resource, Seen};
 
 /// What is known of one node during a run.
@@ -225,15 +226,15 @@ impl<'a> Wait<'a> {
 
     /// For calls that are asked again after a refusal.
     fn for_calls(run: &'a Run, place: &'a Place, node: &'a NodeName, kind: Kind) -> Self {
-        let every = patience::before_attempt(kind, 1);
-        let patience = Patience { first: every, every, deadline: patience::NOT_YET };
+        let every = kind.about().again.before(1);
+        let patience = Patience { first: every, every, deadline: NOT_YET };
         Self::new(run, place, node, kind, patience)
     }
 
     /// For a removal that is asked for again after a refusal.
     fn for_removal(run: &'a Run, place: &'a Place, node: &'a NodeName, kind: Kind) -> Self {
         let calls = Self::for_calls(run, place, node, kind);
-        let patience = Patience { deadline: patience::until_let_go(kind), ..calls.patience };
+        let patience = Patience { deadline: kind.about().held_for, ..calls.patience };
         Self { patience, ..calls }
     }
 
@@ -271,7 +272,7 @@ impl<'a> Wait<'a> {
 
     /// Sleeps until the next attempt is due.
     async fn until_next_attempt(&mut self, why: &str) -> Outcome {
-        let due = Instant::now() + patience::before_attempt(self.kind, self.pauses + 1);
+        let due = Instant::now() + self.kind.about().again.before(self.pauses + 1);
         self.sleep(due, why).await
     }
 
@@ -296,7 +297,7 @@ pub(super) async fn make<R: Resource>(
     state: &State<R::Output>,
     mut look_after: Option<Moment>,
 ) -> Outcome {
-    let leaving = patience::until_gone(R::KIND).unwrap_or(patience::until_ready(R::KIND));
+    let leaving = R::KIND.about().goes.unwrap_or(R::KIND.about().comes);
     let mut wait =
         Wait::new(run, place, node, R::KIND, Patience { first: leaving.every, ..leaving });
     let mut calls = Wait::for_calls(run, place, node, R::KIND);
@@ -453,7 +454,7 @@ pub(super) async fn settle<R: Resource>(
     needs: &dyn Fn() -> R::Needs,
     state: &State<R::Output>,
 ) -> Outcome {
-    let until_ready = || Wait::new(run, place, node, R::KIND, patience::until_ready(R::KIND));
+    let until_ready = || Wait::new(run, place, node, R::KIND, R::KIND.about().comes);
     let mut wait = until_ready();
     let mut calls = Wait::for_calls(run, place, node, R::KIND);
     // Differences whose removal AWS accepted, and the wait for it to show that.
@@ -504,7 +505,7 @@ pub(super) async fn settle<R: Resource>(
                 told.clone_from(&differences);
             }
             // What was just made is not known everywhere yet.
-            if is_first && patience::is_late(R::KIND) && state.may_be_hidden() {
+            if is_first && R::KIND.about().again == Again::Late && state.may_be_hidden() {
                 calls.until_next_attempt("AWS to show it everywhere").await?;
                 run.go_on()?;
             }
@@ -764,7 +765,7 @@ pub(super) async fn until_gone<R: Resource>(
     removal: Removal,
 ) -> Outcome {
     let node = it.owner.node.clone();
-    let Some(patience) = patience::until_gone(R::KIND) else {
+    let Some(patience) = R::KIND.about().goes else {
         run.tell(&node, What::Removed);
         return Ok(());
     };

@@ -24,27 +24,6 @@ pub struct Doubtful {
     pub why: String,
 }
 
-/// The kinds that are looked for, and what the names of their nodes begin with: somebody else's VPC may
-/// be called `demo/database`. The other kinds go with one of these, or carry no tags.
-pub const KINDS: [(Kind, &str); 16] = [
-    (Kind::Vpc, "vpc"),
-    (Kind::InternetGateway, "internet-gateway"),
-    (Kind::Subnet, "subnet"),
-    (Kind::ElasticIp, "elastic-ip"),
-    (Kind::NatGateway, "nat"),
-    (Kind::RouteTable, "route-table"),
-    (Kind::SecurityGroup, "security-group"),
-    (Kind::Role, "role"),
-    (Kind::InstanceProfile, "instance-profile"),
-    (Kind::LogGroup, "log-group"),
-    (Kind::Cluster, "cluster"),
-    (Kind::LaunchTemplate, "launch-template"),
-    (Kind::AutoScalingGroup, "auto-scaling-group"),
-    (Kind::CapacityProvider, "capacity-provider"),
-    (Kind::LoadBalancer, "load-balancer"),
-    (Kind::TargetGroup, "target-group"),
-];
-
 /// Looks for things of such kinds that are named like the stack's and do not carry its whole identity.
 pub(super) async fn look(
     aws: &Aws,
@@ -53,11 +32,12 @@ pub(super) async fn look(
     such: impl Fn(Kind) -> bool,
 ) -> Result<Vec<Doubtful>> {
     let looks = Looks::new(aws.clone(), Scope::Like(names.clone()));
-    let such = |kind: Kind| KINDS.iter().any(|(known, _)| *known == kind) && such(kind);
+    let such = |kind: Kind| kind.about().known_by.is_some() && such(kind);
     let mut found = inventory::of_such(kinds, &looks, such).await?;
+    // Somebody else's VPC may be called `demo/database`.
     found.retain(|it| {
-        let beginning = it.name().as_str().split('/').next().unwrap_or_default();
-        KINDS.iter().any(|(_, known)| *known == beginning)
+        let beginning = it.name().as_str().split('/').next();
+        Kind::ALL.iter().any(|kind| kind.about().known_by.is_some_and(|it| Some(it) == beginning))
     });
     let doubtful = |it: &Box<dyn Thing>| Doubtful {
         node: Some(it.name().clone()),

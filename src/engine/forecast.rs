@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use super::event::duration;
 use super::graph::{Edge, Grade, Graph, Node};
-use super::patience;
 use super::plan::{Plan, Verdict};
 use crate::names::NodeName;
 use crate::resource::Kind;
+use crate::resource::kind::Settles;
 
 /// One call, with the way there and back.
 const CALL: Duration = Duration::from_millis(150);
@@ -22,16 +22,6 @@ const CALL: Duration = Duration::from_millis(150);
 const VISIBLE: Duration = Duration::from_secs(2);
 /// From a new instance profile until Auto Scaling accepts it: 5 to 30 s.
 const PROFILE_VISIBLE: Duration = Duration::from_secs(15);
-/// A look at something that is usually there at once.
-const GLANCE: Duration = Duration::from_secs(1);
-/// A NAT gateway, and the slower one of two: 1 to 3 min, mostly below two and a half.
-const NAT_GATEWAY: Duration = Duration::from_mins(2);
-/// A NAT gateway that goes: 45 s to 3 min.
-const NAT_GATEWAY_GONE: Duration = Duration::from_secs(75);
-/// A load balancer: 2 to 3 min.
-const LOAD_BALANCER: Duration = Duration::from_secs(150);
-/// A cluster that gets its capacity provider: 5 to 60 s, mostly below 20.
-const ASSOCIATION: Duration = Duration::from_secs(10);
 /// From a group that wants instances until they have registered with ECS: 1 to 2 min.
 const BOOT: Duration = Duration::from_secs(80);
 /// From a way out of the subnet until an agent that was without one tries again: 15 s at most.
@@ -138,20 +128,11 @@ fn make(kind: Kind) -> Step {
 
 /// From then on until it is ready.
 fn settle(kind: Kind, on_instances: bool) -> Vec<Step> {
-    match kind {
-        Kind::NatGateway => vec![takes(seen(kind, NAT_GATEWAY))],
-        Kind::LoadBalancer => vec![takes(seen(kind, LOAD_BALANCER))],
-        Kind::CapacityProviderAssociation => vec![takes(seen(kind, ASSOCIATION))],
-        Kind::Vpc | Kind::Subnet | Kind::Cluster | Kind::CapacityProvider => vec![takes(GLANCE)],
-        // Calls of their own attach, fill and describe them.
-        Kind::InternetGateway
-        | Kind::RouteTable
-        | Kind::Role
-        | Kind::InstanceProfile
-        | Kind::LogGroup
-        | Kind::TargetGroup
-        | Kind::HostedZone => vec![takes(CALL * 2)],
-        Kind::Service if on_instances => vec![
+    match kind.about().settles {
+        Settles::AtOnce => Vec::new(),
+        Settles::Calls(calls) => vec![takes(CALL * calls)],
+        Settles::Takes(duration) => vec![takes(seen(kind, duration))],
+        Settles::Rollout if on_instances => vec![
             // Instances boot while their NAT gateway comes; agents and images need it.
             Step {
                 after: &[
@@ -162,8 +143,7 @@ fn settle(kind: Kind, on_instances: bool) -> Vec<Step> {
             },
             TARGETS_ARE_HEALTHY,
         ],
-        Kind::Service => vec![takes(TASK_ON_FARGATE), TARGETS_ARE_HEALTHY],
-        _ => Vec::new(),
+        Settles::Rollout => vec![takes(TASK_ON_FARGATE), TARGETS_ARE_HEALTHY],
     }
 }
 
@@ -180,8 +160,7 @@ fn steps(kind: Kind, task: Task, on_instances: bool) -> Vec<Step> {
         Task::Change if kind != Kind::Service => return vec![takes(CALL)],
         Task::Change => vec![takes(CALL)],
         Task::Await => vec![takes(Duration::ZERO)],
-        Task::Remake if kind == Kind::NatGateway => vec![takes(NAT_GATEWAY_GONE + CALL)],
-        Task::Remake => vec![takes(CALL * 2)],
+        Task::Remake => vec![takes(kind.about().leaves + CALL)],
     };
     steps.extend(settle(kind, on_instances));
     steps
@@ -189,27 +168,12 @@ fn steps(kind: Kind, task: Task, on_instances: bool) -> Vec<Step> {
 
 /// When a thing that takes so long is seen to be ready: ecsup looks now and then.
 fn seen(kind: Kind, takes: Duration) -> Duration {
-    let patience = patience::until_ready(kind);
+    let patience = kind.about().comes;
     let mut look = patience.first;
     while look < takes {
         look += patience.every;
     }
     look
-}
-
-/// Whether others name it by an id of EC2, which is not known everywhere at once.
-fn has_id_of_ec2(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Vpc
-            | Kind::InternetGateway
-            | Kind::Subnet
-            | Kind::ElasticIp
-            | Kind::NatGateway
-            | Kind::RouteTable
-            | Kind::SecurityGroup
-            | Kind::LaunchTemplate
-    )
 }
 
 /// A moment, and the node that it was waited for, with how far that one had to be.
@@ -304,7 +268,7 @@ fn predict(parts: &[Part]) -> Forecast {
         for Edge { to, grade, carries } in &part.edges {
             let mut at = all[*to].of(*grade).at;
             let is_new = matches!(parts[*to].task, Task::Make | Task::Remake);
-            if *carries && is_new && has_id_of_ec2(parts[*to].kind) {
+            if *carries && is_new && parts[*to].kind.about().has_id_of_ec2 {
                 at = at.max(all[*to].made.at + VISIBLE);
             }
             start = start.and(at, *to, *grade);

@@ -13,7 +13,8 @@ use super::walk::{Place, Work};
 use super::{Outcome, Removal, Run};
 use crate::aws::{Aws, Owner, Result, Tagging};
 use crate::names::NodeName;
-use crate::resource::{self, Kind, Owned, Phase, Resource, Seen};
+use crate::resource::kind::{ForEachKind, for_each_kind};
+use crate::resource::{Kind, Owned, Phase, Resource, Seen};
 
 /// One thing of ours, removable without a spec.
 pub trait Thing: Work {
@@ -156,46 +157,22 @@ pub(super) fn kinds() -> Vec<Box<dyn AnyKind>> {
     all_kinds().into_iter().filter(|kind| kind.is_removed()).collect()
 }
 
-/// What nobody asks for: instances come and go with their group, and GuardDuty plants the others.
-const NEVER_IN_A_GRAPH: [Kind; 3] = [Kind::Instance, Kind::GuardDutyEndpoint, Kind::GuardDutyGroup];
-
 /// Every kind that a graph can hold.
 pub(super) fn graph_kinds() -> Vec<Box<dyn AnyKind>> {
-    let in_graph = |kind: &Box<dyn AnyKind>| !NEVER_IN_A_GRAPH.contains(&kind.kind());
-    all_kinds().into_iter().filter(in_graph).collect()
+    all_kinds().into_iter().filter(|kind| kind.kind().is_asked_for()).collect()
 }
 
 /// Every kind there is.
-pub(super) fn all_kinds() -> Vec<Box<dyn AnyKind>> {
-    vec![
-        kind::<resource::vpc::Vpc>(),
-        kind::<resource::internet_gateway::InternetGateway>(),
-        kind::<resource::subnet::Subnet>(),
-        kind::<resource::elastic_ip::ElasticIp>(),
-        kind::<resource::nat_gateway::NatGateway>(),
-        kind::<resource::route_table::RouteTable>(),
-        kind::<resource::security_group::SecurityGroup>(),
-        kind::<resource::security_group_rule::SecurityGroupRule>(),
-        kind::<resource::role::Role>(),
-        kind::<resource::instance_profile::InstanceProfile>(),
-        kind::<resource::log_group::LogGroup>(),
-        kind::<resource::cluster::Cluster>(),
-        kind::<resource::launch_template::LaunchTemplate>(),
-        kind::<resource::auto_scaling_group::AutoScalingGroup>(),
-        kind::<resource::instance::Instance>(),
-        kind::<resource::capacity_provider::CapacityProvider>(),
-        kind::<resource::capacity_provider_association::CapacityProviderAssociation>(),
-        kind::<resource::warm_start::WarmStart>(),
-        kind::<resource::task_definition::TaskDefinition>(),
-        kind::<resource::load_balancer::LoadBalancer>(),
-        kind::<resource::target_group::TargetGroup>(),
-        kind::<resource::listener::Listener>(),
-        kind::<resource::hosted_zone::HostedZone>(),
-        kind::<resource::record::Record>(),
-        kind::<resource::service::Service>(),
-        kind::<resource::guard_duty_endpoint::GuardDutyEndpoint>(),
-        kind::<resource::guard_duty_group::GuardDutyGroup>(),
-    ]
+fn all_kinds() -> Vec<Box<dyn AnyKind>> {
+    struct All(Vec<Box<dyn AnyKind>>);
+    impl ForEachKind for All {
+        fn visit<R: Resource>(&mut self) {
+            self.0.push(kind::<R>());
+        }
+    }
+    let mut all = All(Vec::new());
+    for_each_kind(&mut all);
+    all.0
 }
 
 /// How many kinds an inventory looks at.
@@ -241,7 +218,7 @@ pub fn surplus(things: Vec<Box<dyn Thing>>, graph: &Graph) -> Vec<Box<dyn Thing>
 
 /// Whether a thing has a node's identity, and another one was picked.
 fn is_second(thing: &Box<dyn Thing>, node: &Box<dyn Node>) -> bool {
-    let picked = node.tagging().filter(|_| thing.kind().may_be_twice());
+    let picked = node.tagging().filter(|_| thing.kind().about().may_be_twice);
     node.kind() == thing.kind() && picked.is_some_and(|picked| thing.tagging() != Some(picked))
 }
 

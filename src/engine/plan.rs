@@ -203,12 +203,12 @@ impl Among<'_> {
 
     /// Why something of this kind, which uses these ids, cannot stay while others are made anew.
     fn remade_with(&self, kind: Kind, uses: &[String]) -> Option<String> {
-        let kept = self.follows().find(|it| kind.keeps_for_life().contains(&it.kind));
+        let kept = self.follows().find(|it| kind.about().keeps_for_life.contains(&it.kind));
         let kept =
             kept.map(|it| format!("it keeps its {} for life, which is made anew", it.kind.words()));
         kept.or_else(|| {
             let holds = |it: &&Planned| {
-                let waits = teardown::waits_for(it.kind).iter().any(|(other, _)| *other == kind);
+                let waits = teardown::waits_for(it.kind).any(|(other, _)| other == kind);
                 matches!(it.verdict, Verdict::Remake(_)) && waits && uses.contains(&it.id)
             };
             let held = self.before.iter().find(holds)?;

@@ -1,4 +1,4 @@
-//! Takes down what is there. The nodes come from the inventory, the order from one table of kinds.
+//! Takes down what is there. The nodes come from the inventory, the order from the table of kinds.
 //!
 //! Ordinary edges are not reversed: they would serialise what AWS lets go at once.
 
@@ -17,6 +17,7 @@ use super::{Failure, Removal, Run, patience};
 use crate::aws::{Result, Scope};
 use crate::names::NodeName;
 use crate::resource::Kind;
+use crate::resource::kind::After;
 
 /// [`Grade::Made`] here means that AWS was asked to remove it, [`Grade::Ready`] that it is gone.
 const ASKED: Grade = Grade::Made;
@@ -25,85 +26,20 @@ const GONE: Grade = Grade::Ready;
 /// How often the audit may find something that surfaced late, before it is reported as left.
 const AUDITS: usize = 3;
 
-/// What has to happen to others before a kind is removed. Read downwards, it tells the story; the
-/// facts behind it are in `docs/aws-facts.md`.
-pub(super) fn waits_for(kind: Kind) -> &'static [(Kind, Grade)] {
-    match kind {
-        // At once: without a listener the targets deregister without draining.
-        Kind::Service | Kind::LoadBalancer | Kind::Listener | Kind::Record => &[],
-        Kind::TargetGroup => {
-            &[(Kind::Listener, GONE), (Kind::LoadBalancer, GONE), (Kind::Service, GONE)]
-        }
-        Kind::HostedZone => &[(Kind::Record, GONE)],
-        // ECS refuses to detach a provider in use. It must still find the group when it takes its
-        // policy, alarms and hook off it, so the group is deleted after the request to detach.
-        Kind::CapacityProviderAssociation => &[(Kind::Service, GONE)],
-        Kind::AutoScalingGroup => {
-            &[(Kind::Service, GONE), (Kind::CapacityProviderAssociation, ASKED)]
-        }
-        Kind::CapacityProvider => &[(Kind::CapacityProviderAssociation, GONE)],
-        Kind::Instance => &[(Kind::AutoScalingGroup, GONE)],
-        Kind::LaunchTemplate => &[(Kind::AutoScalingGroup, GONE)],
-        Kind::Cluster => {
-            &[(Kind::Service, GONE), (Kind::Instance, GONE), (Kind::CapacityProvider, GONE)]
-        }
-        Kind::TaskDefinition => &[(Kind::Service, GONE)],
-        // Failures stay readable until the end. Container Insights writes into its group as long
-        // as the cluster is there, and perhaps a little longer.
-        Kind::LogGroup => &[(Kind::Service, GONE), (Kind::Cluster, GONE), (Kind::Vpc, GONE)],
-        // An instance that loses its credentials while it drains never reports that its tasks
-        // have stopped; the same goes for its way out through the NAT gateway.
-        Kind::InstanceProfile => &[(Kind::Instance, GONE), (Kind::AutoScalingGroup, GONE)],
-        Kind::Role => &[(Kind::InstanceProfile, GONE), (Kind::Service, GONE)],
-        // A service is gone while its last tasks stop; ECS lets a provider go when they have.
-        Kind::NatGateway => &[(Kind::Service, GONE), (Kind::CapacityProviderAssociation, ASKED)],
-        Kind::RouteTable => &[
-            (Kind::Service, GONE),
-            (Kind::CapacityProviderAssociation, ASKED),
-            (Kind::NatGateway, ASKED),
-        ],
-        Kind::ElasticIp => &[(Kind::NatGateway, GONE)],
-        // GuardDuty plants them again as long as something runs.
-        Kind::GuardDutyEndpoint => &[(Kind::Service, GONE), (Kind::Instance, GONE)],
-        Kind::GuardDutyGroup => &[(Kind::GuardDutyEndpoint, GONE)],
-        // These are held by network interfaces of all of the above.
-        Kind::SecurityGroupRule => &[(Kind::Service, GONE)],
-        Kind::SecurityGroup => &[
-            (Kind::SecurityGroupRule, GONE),
-            (Kind::LoadBalancer, GONE),
-            (Kind::Service, GONE),
-            (Kind::Instance, GONE),
-            (Kind::LaunchTemplate, GONE),
-        ],
-        Kind::Subnet => &[
-            (Kind::NatGateway, GONE),
-            (Kind::LoadBalancer, GONE),
-            (Kind::Service, GONE),
-            (Kind::Instance, GONE),
-            (Kind::AutoScalingGroup, GONE),
-            (Kind::GuardDutyEndpoint, GONE),
-        ],
-        Kind::InternetGateway => {
-            &[(Kind::ElasticIp, GONE), (Kind::LoadBalancer, GONE), (Kind::Instance, GONE)]
-        }
-        Kind::Vpc => &[
-            (Kind::Subnet, GONE),
-            (Kind::RouteTable, GONE),
-            (Kind::SecurityGroup, GONE),
-            (Kind::GuardDutyGroup, GONE),
-            (Kind::InternetGateway, GONE),
-            (Kind::HostedZone, GONE),
-        ],
-        Kind::WarmStart => &[],
-    }
+/// What has to happen to others before a kind is removed.
+pub(super) fn waits_for(kind: Kind) -> impl Iterator<Item = (Kind, Grade)> {
+    kind.about().goes_after.iter().map(|after| match *after {
+        After::Asked(kind) => (kind, ASKED),
+        After::Gone(kind) => (kind, GONE),
+    })
 }
 
 /// What each of these things waits for when they are removed together.
 pub fn links(things: &[(NodeName, Kind)]) -> Links {
     let links = |(name, kind): &(NodeName, Kind)| {
-        let waits = waits_for(*kind).iter().flat_map(|(other, grade)| {
-            let of_kind = things.iter().filter(move |(_, kind)| kind == other);
-            of_kind.map(|(to, _)| Link { to: to.clone(), grade: *grade, after: Duration::ZERO })
+        let waits = waits_for(*kind).flat_map(|(other, grade)| {
+            let of_kind = things.iter().filter(move |(_, kind)| *kind == other);
+            of_kind.map(move |(to, _)| Link { to: to.clone(), grade, after: Duration::ZERO })
         });
         (name.clone(), waits.collect())
     };
@@ -140,9 +76,9 @@ pub struct Receipt {
 pub async fn remove(run: &Run, mut things: Vec<Box<dyn Thing>>, why: Removal) -> Report {
     let kinds: Vec<Kind> = things.iter().map(|thing| thing.kind()).collect();
     for thing in &mut things {
-        let edges = waits_for(thing.kind()).iter().flat_map(|(kind, grade)| {
-            let of_kind = kinds.iter().enumerate().filter(move |(_, other)| *other == kind);
-            of_kind.map(move |(to, _)| Edge { to, grade: *grade, carries: false })
+        let edges = waits_for(thing.kind()).flat_map(|(kind, grade)| {
+            let of_kind = kinds.iter().enumerate().filter(move |(_, other)| **other == kind);
+            of_kind.map(move |(to, _)| Edge { to, grade, carries: false })
         });
         let edges = edges.collect();
         thing.goes(why, edges);
@@ -260,16 +196,12 @@ mod tests {
 
     use super::*;
 
-    fn kinds() -> Vec<Kind> {
-        inventory::all_kinds().iter().map(|kind| kind.kind()).collect()
-    }
-
     /// Everything that is removed before a kind, directly or not.
     fn before(kind: Kind) -> BTreeSet<Kind> {
         let mut before = BTreeSet::new();
         let mut open = vec![kind];
         while let Some(kind) = open.pop() {
-            let waits = waits_for(kind).iter().map(|(kind, _)| *kind);
+            let waits = waits_for(kind).map(|(kind, _)| kind);
             open.extend(waits.filter(|kind| before.insert(*kind)));
         }
         before
@@ -277,15 +209,15 @@ mod tests {
 
     #[test]
     fn no_kind_waits_for_itself() {
-        for kind in kinds() {
+        for kind in Kind::ALL.iter().copied() {
             assert!(!before(kind).contains(&kind), "{kind:?} waits for itself");
         }
         // The same, as the order in which it can be done.
-        let mut left = kinds();
+        let mut left = Kind::ALL.to_vec();
         while !left.is_empty() {
             let (now, later): (Vec<_>, Vec<_>) = left
                 .iter()
-                .partition(|kind| waits_for(**kind).iter().all(|(other, _)| !left.contains(other)));
+                .partition(|kind| waits_for(**kind).all(|(other, _)| !left.contains(&other)));
             assert!(!now.is_empty(), "nothing can be removed next of {later:?}");
             left = later;
         }
@@ -294,8 +226,8 @@ mod tests {
     #[test]
     fn a_kind_waits_for_another_once_and_only_for_what_is_removed() {
         let removed: Vec<_> = inventory::kinds().iter().map(|kind| kind.kind()).collect();
-        for kind in kinds() {
-            let waits: Vec<_> = waits_for(kind).iter().map(|(other, _)| *other).collect();
+        for kind in Kind::ALL.iter().copied() {
+            let waits: Vec<_> = waits_for(kind).map(|(other, _)| other).collect();
             for other in &waits {
                 assert!(
                     removed.contains(other),
@@ -358,31 +290,5 @@ mod tests {
                 assert!(before.contains(kind), "{holder:?} may go before {kind:?}");
             }
         }
-    }
-
-    /// The variants of [`Kind`], as its own file writes them.
-    fn variants() -> BTreeSet<String> {
-        let (_, rest) = include_str!("../resource.rs").split_once("pub enum Kind {").unwrap();
-        let (body, _) = rest.split_once('}').unwrap();
-        body.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect()
-    }
-
-    /// The kinds that the files of resources say they are.
-    fn kinds_of_files() -> BTreeSet<String> {
-        const MARK: &str = "const KIND: Kind = Kind::";
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/resource");
-        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let texts = files.filter(|path| path.is_file()).map(std::fs::read_to_string);
-        let kind = |text: String| Some(text.split_once(MARK)?.1.split_once(';')?.0.to_owned());
-        texts.filter_map(|text| kind(text.unwrap())).collect()
-    }
-
-    #[test]
-    fn an_inventory_forgets_no_kind() {
-        let listed: Vec<_> = kinds().iter().map(|kind| format!("{kind:?}")).collect();
-        let known: BTreeSet<_> = listed.iter().cloned().collect();
-        assert_eq!(known.len(), listed.len(), "a kind is listed twice");
-        assert_eq!(known, variants());
-        assert_eq!(known, kinds_of_files());
     }
 }

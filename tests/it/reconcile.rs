@@ -11,7 +11,7 @@ use aws_sim::scenario::Scenario;
 use aws_sim::world::World;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
-use ecsup::engine::doubt::KINDS;
+use ecsup::resource::Kind;
 use serde_json::json;
 
 const WORKER: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
@@ -569,7 +569,7 @@ fn every_node_that_may_lose_its_tags_is_known_by_its_name() {
             for (kind, _, tags) in nodes(&stage) {
                 let beginning = tags["ecsup:node"].split('/').next().unwrap_or_default();
                 let goes_along = ["security-group-rule", "listener", "service", "hosted-zone"];
-                let known = KINDS.iter().any(|(_, node)| *node == beginning);
+                let known = Kind::ALL.iter().any(|it| it.about().known_by == Some(beginning));
                 assert!(known || goes_along.contains(&&*kind), "{kind} {beginning}");
             }
         });
