@@ -1,7 +1,7 @@
 //! What a resource is: it lists, creates, updates and deletes, and leaves waiting to the engine.
 //!
-//! One file per kind, all in the same order: output, struct, `list`, `create`, `drift`, `update`,
-//! `delete`, helpers, tests. `docs/adding-a-resource.md` follows one of them through the project.
+//! One file per kind, all in the same order: output, struct, `list`, `delete`, `create`, `drift`,
+//! `update`, helpers, tests. What is known of a kind without looking is in [`kind`]. `docs/adding-a-resource.md` follows one of them through the project.
 
 use std::fmt::Debug;
 use std::rc::Rc;
@@ -44,25 +44,18 @@ pub mod warm_start;
 
 pub use kind::Kind;
 
-/// One kind of AWS resource, and one wanted instance of it.
+/// One kind of AWS resource: how it is found and removed. That needs no spec, and is all there is to
+/// what nobody asks for.
 ///
-/// The struct that implements this holds the wanted properties; everything that comes from other
-/// resources arrives as [`Resource::Needs`]. A resource never sleeps, loops, retries or prints.
+/// A resource never sleeps, loops, retries or prints.
 #[expect(async_fn_in_trait, reason = "everything runs on one thread, so no future has to be Send")]
 pub trait Resource: 'static {
-    /// Values taken from other resources, already known: `VpcId`, `(VpcId, Vec<SubnetId>)`, `()`.
-    type Needs;
     /// What this one gives to others, as AWS returned it.
     type Output: Clone + Debug + 'static;
     /// The kind.
     const KIND: Kind;
-    /// Whether an update yields another output (a new revision or version), which dependents must take over.
-    const UPDATE_REPLACES: bool = false;
     /// What it disappears with, when it is not removed on its own.
     const GOES_WITH: Option<Kind> = None;
-    /// Whether a broken one never heals, and is removed and made again.
-    const REMADE_WHEN_BROKEN: bool = false;
-
     /// Lists every resource of this kind within the scope. It needs no spec: it starts from the
     /// stack's identity, may follow ids that it found itself, and checks every owner on the client.
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Self::Output>>>;
@@ -82,6 +75,58 @@ pub trait Resource: 'static {
     ) -> Result<Vec<Owned<Self::Output>>> {
         Self::list(aws, scope).await
     }
+
+    /// Says beforehand what shortens the removal of others, such as a deregistration delay of 0. Only
+    /// when the whole stack goes.
+    async fn prepare_removal(_aws: &Aws, _it: &Self::Output) -> Result<()> {
+        Ok(())
+    }
+
+    /// Asks AWS to remove it. Does not wait; safe to repeat; needs no spec.
+    async fn delete(aws: &Aws, it: &Self::Output) -> Result<()>;
+
+    /// Takes out of the way what would hold its removal up for ever, such as instances whose agents
+    /// report no more. Called after each request to remove it, and only when the whole stack goes; its
+    /// removal has been asked for since `asked_for`.
+    async fn forget_lost(_aws: &Aws, _it: &Self::Output, _asked_for: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ids of others of the stack that it stands in, hangs on or leads to. Of two things of one node, the
+    /// one that is used is kept.
+    fn uses(_it: &Self::Output) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What it is named by to be tagged; `None` when it has no tags of its own.
+    fn tagging(_it: &Self::Output) -> Option<Tagging> {
+        None
+    }
+
+    /// Asks AWS to remove what AWS itself has put in the way since everything was listed. The engine
+    /// calls it now and then while a removal is refused.
+    async fn clear_way(_aws: &Aws, _scope: &Scope) -> Result<()> {
+        Ok(())
+    }
+
+    /// Says what keeps it from being removed, when AWS refuses for long.
+    async fn blockers(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
+
+/// A kind that can be asked for, and one that is wanted.
+///
+/// The struct that implements this holds the wanted properties; everything that comes from other
+/// resources arrives as [`Wanted::Needs`].
+#[expect(async_fn_in_trait, reason = "everything runs on one thread, so no future has to be Send")]
+pub trait Wanted: Resource {
+    /// Values taken from other resources, already known: `VpcId`, `(VpcId, Vec<SubnetId>)`, `()`.
+    type Needs;
+    /// Whether an update yields another output (a new revision or version), which dependents must take over.
+    const UPDATE_REPLACES: bool = false;
+    /// Whether a broken one never heals, and is removed and made again.
+    const REMADE_WHEN_BROKEN: bool = false;
 
     /// Says who holds the name that this one would get, when it is not one of this stack's own.
     /// Only kinds with a unique name have to look.
@@ -114,33 +159,6 @@ pub trait Resource: 'static {
         Ok(Made::Ready(it.clone()))
     }
 
-    /// Says beforehand what shortens the removal of others, such as a deregistration delay of 0. Only
-    /// when the whole stack goes.
-    async fn prepare_removal(_aws: &Aws, _it: &Self::Output) -> Result<()> {
-        Ok(())
-    }
-
-    /// Asks AWS to remove it. Does not wait; safe to repeat; needs no spec.
-    async fn delete(aws: &Aws, it: &Self::Output) -> Result<()>;
-
-    /// Takes out of the way what would hold its removal up for ever, such as instances whose agents
-    /// report no more. Called after each request to remove it, and only when the whole stack goes; its
-    /// removal has been asked for since `asked_for`.
-    async fn forget_lost(_aws: &Aws, _it: &Self::Output, _asked_for: Duration) -> Result<()> {
-        Ok(())
-    }
-
-    /// Ids of others of the stack that it stands in, hangs on or leads to. Of two things of one node, the
-    /// one that is used is kept.
-    fn uses(_it: &Self::Output) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// What it is named by to be tagged; `None` when it has no tags of its own.
-    fn tagging(_it: &Self::Output) -> Option<Tagging> {
-        None
-    }
-
     /// Whether looking at it less often costs nothing while it comes. `awaited` says whether something
     /// is held up until it is ready.
     fn unhurried(_it: &Self::Output, _awaited: bool) -> bool {
@@ -150,17 +168,6 @@ pub trait Resource: 'static {
     /// Says what has kept it from getting ready, when the wait for it ends in vain: what is too much to
     /// ask in each look.
     async fn obstacles(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
-        Ok(Vec::new())
-    }
-
-    /// Asks AWS to remove what AWS itself has put in the way since everything was listed. The engine
-    /// calls it now and then while a removal is refused.
-    async fn clear_way(_aws: &Aws, _scope: &Scope) -> Result<()> {
-        Ok(())
-    }
-
-    /// Says what keeps it from being removed, when AWS refuses for long.
-    async fn blockers(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 }

@@ -18,7 +18,7 @@ use super::{Failure, Outcome, Removal, Run};
 use crate::aws::{Error, Meaning, Owner, Tagging};
 use crate::names::NodeName;
 use crate::resource::kind::{Again, NOT_YET, Patience};
-use crate::resource::{Difference, Kind, Made, Owned, Phase, Remedy, Resource, Seen};
+use crate::resource::{Difference, Kind, Made, Owned, Phase, Remedy, Resource, Seen, Wanted};
 
 /// What is known of one node during a run.
 pub(super) struct State<T> {
@@ -288,7 +288,7 @@ impl<'a> Wait<'a> {
 
 /// Until the node's output is known: finds it, or asks AWS to make it. `look_after` is the moment
 /// from which on a look counts; `None` when a recent one will do.
-pub(super) async fn make<R: Resource>(
+pub(super) async fn make<R: Wanted>(
     run: &Run,
     place: &Place,
     node: &NodeName,
@@ -403,11 +403,7 @@ pub(super) async fn make<R: Resource>(
 
 /// Why something that is there has to be removed and made again, if it does. It is found before
 /// dependents take it over: what stands in it could not go any more.
-fn of_no_use<R: Resource>(
-    resource: &R,
-    seen: &Seen<R::Output>,
-    needs: &R::Needs,
-) -> Option<String> {
+fn of_no_use<R: Wanted>(resource: &R, seen: &Seen<R::Output>, needs: &R::Needs) -> Option<String> {
     match seen {
         Seen::Present(_, Phase::Broken(why)) if R::REMADE_WHEN_BROKEN => Some(why.clone()),
         Seen::Present(it, _) => {
@@ -419,7 +415,7 @@ fn of_no_use<R: Resource>(
 }
 
 /// Whether the name may be had. When somebody has it, waits before that is looked at again.
-async fn is_free<R: Resource>(
+async fn is_free<R: Wanted>(
     resource: &R,
     calls: &mut Wait<'_>,
     conflict_since: &mut Option<Instant>,
@@ -446,7 +442,7 @@ async fn is_free<R: Resource>(
 
 /// Until the node is right and usable: removes differences, then waits.
 #[expect(clippy::too_many_lines, reason = "one loop, which is read from top to bottom")]
-pub(super) async fn settle<R: Resource>(
+pub(super) async fn settle<R: Wanted>(
     run: &Run,
     place: &Place,
     node: &NodeName,
@@ -598,7 +594,7 @@ pub(super) async fn settle<R: Resource>(
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// Why a node is not ready when the waiting ends, with all that can be said about it.
-async fn in_full<R: Resource>(run: &Run, failure: Failure, state: &State<R::Output>) -> Failure {
+async fn in_full<R: Wanted>(run: &Run, failure: Failure, state: &State<R::Output>) -> Failure {
     let Phase::Coming(why) = state.phase.borrow().clone() else { return failure };
     if matches!(failure, Failure::DependencyFailed(_)) {
         return failure;
@@ -615,7 +611,7 @@ async fn in_full<R: Resource>(run: &Run, failure: Failure, state: &State<R::Outp
 }
 
 /// Removes what is of no use any more, and makes it again.
-async fn remake<R: Resource>(
+async fn remake<R: Wanted>(
     run: &Run,
     place: &Place,
     node: &NodeName,

@@ -20,7 +20,7 @@ use super::walk::{Place, Work};
 use super::{Outcome, Run};
 use crate::aws::{Result, Tagging};
 use crate::names::NodeName;
-use crate::resource::{Kind, Resource};
+use crate::resource::{Kind, Wanted};
 
 /// How far the node at the other end of an edge has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,7 +186,7 @@ pub trait Node: Work {
     fn remade_when_broken(&self) -> bool;
 }
 
-struct Typed<R: Resource, N> {
+struct Typed<R: Wanted, N> {
     name: NodeName,
     resource: R,
     needs: N,
@@ -194,7 +194,7 @@ struct Typed<R: Resource, N> {
     state: State<R::Output>,
 }
 
-impl<R: Resource, N: Needs<Values = R::Needs>> Work for Typed<R, N> {
+impl<R: Wanted, N: Needs<Values = R::Needs>> Work for Typed<R, N> {
     fn name(&self) -> &NodeName {
         &self.name
     }
@@ -228,7 +228,7 @@ impl<R: Resource, N: Needs<Values = R::Needs>> Work for Typed<R, N> {
     }
 }
 
-impl<R: Resource, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
+impl<R: Wanted, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
     fn kind(&self) -> Kind {
         R::KIND
     }
@@ -278,7 +278,7 @@ pub struct Graph {
 
 impl Graph {
     /// Adds a node, and returns the promise of what it gives.
-    pub fn add<R: Resource, N: Needs<Values = R::Needs>>(
+    pub fn add<R: Wanted, N: Needs<Values = R::Needs>>(
         &mut self,
         name: impl Into<NodeName>,
         resource: R,
@@ -293,7 +293,7 @@ impl Graph {
     ///
     /// When a node of that name is there already. Its name is a thing's identity: two nodes would take
     /// each other's things for their own. So the pattern is wrong, whatever it was asked for.
-    pub fn add_after<R: Resource, N: Needs<Values = R::Needs>>(
+    pub fn add_after<R: Wanted, N: Needs<Values = R::Needs>>(
         &mut self,
         name: impl Into<NodeName>,
         resource: R,

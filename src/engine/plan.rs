@@ -13,7 +13,7 @@ use super::inventory::{self, AnyKind, Thing, Users};
 use super::teardown;
 use crate::aws::Result;
 use crate::names::NodeName;
-use crate::resource::{Difference, Kind, Owned, Phase, Remedy, Resource, Seen};
+use crate::resource::{Difference, Kind, Owned, Phase, Remedy, Seen, Wanted};
 
 /// What a walk would do with one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,7 +218,7 @@ impl Among<'_> {
 }
 
 /// The verdict on one node.
-pub(super) async fn verdict<R: Resource>(
+pub(super) async fn verdict<R: Wanted>(
     run: &Run,
     node: &NodeName,
     resource: &R,
@@ -261,7 +261,7 @@ pub(super) async fn verdict<R: Resource>(
 
 /// Chooses a node's own among everything listed. Where it is there twice, the one that serves: first that
 /// is not on its way out, then that can be what is wanted, then that more stands on.
-fn choose<'a, R: Resource>(
+fn choose<'a, R: Wanted>(
     seen: &'a [Owned<R::Output>],
     node: &NodeName,
     resource: &R,

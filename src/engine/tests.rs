@@ -23,7 +23,7 @@ use super::{Failure, Run, Stop};
 use crate::aws::error::{Cause, Error, Meaning};
 use crate::aws::{Aws, Cx, Labels, Owner, Result, Scope};
 use crate::names::{Names, NodeName};
-use crate::resource::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
+use crate::resource::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare};
 
 // ---- the world
 
@@ -299,11 +299,8 @@ fn say(answer: Option<Answer>, effect: impl FnOnce()) -> Result<()> {
 }
 
 impl<const K: usize> Resource for Fake<K> {
-    type Needs = Vec<Out>;
     type Output = Out;
     const KIND: Kind = KINDS[K];
-    const UPDATE_REPLACES: bool = matches!(KINDS[K], Kind::TaskDefinition);
-    const REMADE_WHEN_BROKEN: bool = matches!(KINDS[K], Kind::NatGateway);
 
     /// Answers later with what was there when it was asked.
     async fn list(_aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Out>>> {
@@ -332,6 +329,33 @@ impl<const K: usize> Resource for Fake<K> {
         let wanted = |it: &Owned<Out>| these.iter().any(|other| other.it().id == it.id);
         Ok(seen.into_iter().filter(wanted).collect())
     }
+
+    async fn delete(_aws: &Aws, it: &Out) -> Result<()> {
+        let node = it.id.split('#').next().expect("an id begins with its node");
+        let answer = world(|world| {
+            world.ask(format!("delete {node}"));
+            world.answer(node)
+        });
+        say(answer, || {
+            world(|world| {
+                let gone = Instant::now() + Duration::from_secs(world.rule(node).gone_after);
+                let there = world.things.iter_mut().find(|there| there.out.id == it.id);
+                let there = there.expect("nothing that was never there is deleted");
+                there.gone.get_or_insert(gone);
+            });
+        })
+    }
+
+    async fn blockers(_aws: &Aws, it: &Out) -> Result<Vec<String>> {
+        let node = it.id.split('#').next().expect("an id begins with its node");
+        Ok(world(|world| world.rule(node).blocker).into_iter().map(str::to_owned).collect())
+    }
+}
+
+impl<const K: usize> Wanted for Fake<K> {
+    type Needs = Vec<Out>;
+    const UPDATE_REPLACES: bool = matches!(KINDS[K], Kind::TaskDefinition);
+    const REMADE_WHEN_BROKEN: bool = matches!(KINDS[K], Kind::NatGateway);
 
     async fn holder(&self, _cx: &Cx, node: &NodeName) -> Result<Option<String>> {
         Ok(world(|world| {
@@ -403,27 +427,6 @@ impl<const K: usize> Resource for Fake<K> {
             Some((it, _)) => Made::Coming(it, "it is pending".into()),
             None => Made::Asked("it was asked for".into()),
         })
-    }
-
-    async fn delete(_aws: &Aws, it: &Out) -> Result<()> {
-        let node = it.id.split('#').next().expect("an id begins with its node");
-        let answer = world(|world| {
-            world.ask(format!("delete {node}"));
-            world.answer(node)
-        });
-        say(answer, || {
-            world(|world| {
-                let gone = Instant::now() + Duration::from_secs(world.rule(node).gone_after);
-                let there = world.things.iter_mut().find(|there| there.out.id == it.id);
-                let there = there.expect("nothing that was never there is deleted");
-                there.gone.get_or_insert(gone);
-            });
-        })
-    }
-
-    async fn blockers(_aws: &Aws, it: &Out) -> Result<Vec<String>> {
-        let node = it.id.split('#').next().expect("an id begins with its node");
-        Ok(world(|world| world.rule(node).blocker).into_iter().map(str::to_owned).collect())
     }
 }
 

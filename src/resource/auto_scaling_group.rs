@@ -13,7 +13,7 @@ use aws_sdk_autoscaling::types::{
 };
 
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, instance_profile,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, instance_profile,
     launch_template, subnet,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
@@ -80,7 +80,6 @@ const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
 type Needs = (launch_template::Output, Vec<subnet::Output>);
 
 impl Resource for AutoScalingGroup {
-    type Needs = Needs;
     type Output = Output;
     const KIND: Kind = Kind::AutoScalingGroup;
 
@@ -111,6 +110,45 @@ impl Resource for AutoScalingGroup {
         };
         Ok(groups.iter().filter_map(read).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.template.iter().chain(it.subnets.iter().flatten()).cloned().collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::AutoScaling(it.name.clone()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        const DOING: &str = "delete the Auto Scaling group";
+        // Who is held by a hook changes between two attempts.
+        let Some(group) = describe(aws, &it.name).await? else { return Ok(()) };
+        if let Some(why) = protection(&group) {
+            return Err(Error::other(DOING, why));
+        }
+        release(aws, &it.name, &held(&group)).await?;
+        if is_leaving(&group) {
+            return Ok(());
+        }
+        let delete = aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&it.name);
+        let delete = delete.force_delete(true).send().await;
+        delete
+            .doing(DOING)
+            .wait_on(BUSY)
+            .wait_on(&["ResourceInUse"])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let group = describe(aws, &it.name).await?;
+        let group = group.filter(|group| !group.instances().is_empty());
+        Ok(group.iter().map(|group| format!("its instances ({})", states(group))).collect())
+    }
+}
+
+impl Wanted for AutoScalingGroup {
+    type Needs = Needs;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.auto_scaling_group();
@@ -195,41 +233,6 @@ impl Resource for AutoScalingGroup {
             protected: Some(true),
             ..it.clone()
         }))
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        it.template.iter().chain(it.subnets.iter().flatten()).cloned().collect()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::AutoScaling(it.name.clone()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        const DOING: &str = "delete the Auto Scaling group";
-        // Who is held by a hook changes between two attempts.
-        let Some(group) = describe(aws, &it.name).await? else { return Ok(()) };
-        if let Some(why) = protection(&group) {
-            return Err(Error::other(DOING, why));
-        }
-        release(aws, &it.name, &held(&group)).await?;
-        if is_leaving(&group) {
-            return Ok(());
-        }
-        let delete = aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&it.name);
-        let delete = delete.force_delete(true).send().await;
-        delete
-            .doing(DOING)
-            .wait_on(BUSY)
-            .wait_on(&["ResourceInUse"])
-            .gone_is_fine(&[UNKNOWN])
-            .map(drop)
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let group = describe(aws, &it.name).await?;
-        let group = group.filter(|group| !group.instances().is_empty());
-        Ok(group.iter().map(|group| format!("its instances ({})", states(group))).collect())
     }
 }
 

@@ -13,7 +13,8 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, auto_scaling_group, cluster, compare,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, auto_scaling_group, cluster,
+    compare,
 };
 use crate::aws::error::Cause;
 use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, Tagging, missing};
@@ -52,7 +53,6 @@ const WARMUP: i32 = 60;
 const STEPS: [i32; 2] = [1, 100];
 
 impl Resource for CapacityProvider {
-    type Needs = auto_scaling_group::Output;
     type Output = Output;
     const KIND: Kind = Kind::CapacityProvider;
 
@@ -82,6 +82,38 @@ impl Resource for CapacityProvider {
         };
         Ok(there.iter().filter_map(look).collect())
     }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.clone()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        const DOING: &str = "delete the capacity provider";
+        let delete = aws.ecs.delete_capacity_provider().capacity_provider(&it.name).send().await;
+        let deleted =
+            delete.doing(DOING).wait_on(&["UpdateInProgressException"]).gone_is_fine(GONE)?;
+        let Some(provider) = deleted.as_ref().and_then(|deleted| deleted.capacity_provider())
+        else {
+            return Ok(());
+        };
+        match provider.update_status() {
+            // The answer is 200 all the same.
+            Some(UpdateStatus::DeleteFailed) => Err(Error {
+                attempt: DOING.into(),
+                cause: Cause::Refused {
+                    code: "DELETE_FAILED".into(),
+                    message: reason(provider),
+                    request_id: None,
+                },
+                meaning: Meaning::NotYet,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Wanted for CapacityProvider {
+    type Needs = auto_scaling_group::Output;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
@@ -178,34 +210,6 @@ impl Resource for CapacityProvider {
         let updated = updated.doing(DOING).wait_on(&["UpdateInProgressException"])?;
         let provider = updated.capacity_provider().ok_or_else(|| missing(DOING, "provider"))?;
         Ok(made(provider))
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ecs(it.arn.clone()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        const DOING: &str = "delete the capacity provider";
-        let delete = aws.ecs.delete_capacity_provider().capacity_provider(&it.name).send().await;
-        let deleted =
-            delete.doing(DOING).wait_on(&["UpdateInProgressException"]).gone_is_fine(GONE)?;
-        let Some(provider) = deleted.as_ref().and_then(|deleted| deleted.capacity_provider())
-        else {
-            return Ok(());
-        };
-        match provider.update_status() {
-            // The answer is 200 all the same.
-            Some(UpdateStatus::DeleteFailed) => Err(Error {
-                attempt: DOING.into(),
-                cause: Cause::Refused {
-                    code: "DELETE_FAILED".into(),
-                    message: reason(provider),
-                    request_id: None,
-                },
-                meaning: Meaning::NotYet,
-            }),
-            _ => Ok(()),
-        }
     }
 }
 

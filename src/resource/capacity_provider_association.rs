@@ -8,7 +8,9 @@ use std::time::Duration;
 use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
 use super::cluster::{self, Attachments, Cluster};
-use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider};
+use super::{
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, capacity_provider,
+};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
 
@@ -31,7 +33,6 @@ pub struct CapacityProviderAssociation;
 pub const NODE: &str = "capacity-provider-association";
 
 impl Resource for CapacityProviderAssociation {
-    type Needs = (cluster::Output, capacity_provider::Output);
     type Output = Output;
     const KIND: Kind = Kind::CapacityProviderAssociation;
 
@@ -42,6 +43,28 @@ impl Resource for CapacityProviderAssociation {
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
         Ok(others.listing::<Cluster>().await?.iter().filter_map(of_cluster).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.providers.clone()
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let put = aws.ecs.put_cluster_capacity_providers().cluster(&it.cluster);
+        // Both lists have to be there.
+        let put = put.set_capacity_providers(Some(Vec::new()));
+        let put = put.set_default_capacity_provider_strategy(Some(Vec::new())).send().await;
+        let put = put.doing("detach the capacity provider from the ECS cluster").wait_on(BUSY);
+        put.gone_is_fine(cluster::GONE).map(drop)
+    }
+
+    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
+        // A task counts as running, and its provider as in use, until its agent reports.
+        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
+    }
+}
+
+impl Wanted for CapacityProviderAssociation {
+    type Needs = (cluster::Output, capacity_provider::Output);
 
     async fn create(
         &self,
@@ -75,24 +98,6 @@ impl Resource for CapacityProviderAssociation {
         _differences: &[Difference],
     ) -> Result<Made<Output>> {
         put(cx, &cluster.name, &provider.name, it.providers.clone()).await
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        it.providers.clone()
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let put = aws.ecs.put_cluster_capacity_providers().cluster(&it.cluster);
-        // Both lists have to be there.
-        let put = put.set_capacity_providers(Some(Vec::new()));
-        let put = put.set_default_capacity_provider_strategy(Some(Vec::new())).send().await;
-        let put = put.doing("detach the capacity provider from the ECS cluster").wait_on(BUSY);
-        put.gone_is_fine(cluster::GONE).map(drop)
-    }
-
-    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
-        // A task counts as running, and its provider as in use, until its agent reports.
-        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
     }
 }
 

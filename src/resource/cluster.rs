@@ -12,7 +12,7 @@ use aws_sdk_ecs::types::{
 };
 use futures::future::try_join_all;
 
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare};
 use crate::arn::last_part;
 use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
@@ -71,7 +71,6 @@ const ENHANCED_INSIGHTS: &str = "enhanced";
 const NO_INSIGHTS: &str = "disabled";
 
 impl Resource for Cluster {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::Cluster;
 
@@ -89,6 +88,58 @@ impl Resource for Cluster {
         };
         Ok(ours(aws, scope).await?.into_iter().map(read).collect())
     }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.clone()))
+    }
+
+    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
+        // Else the last metrics may be written when the cluster and the group that they belong in are
+        // gone, which makes another group, without tags.
+        match it.insights.as_deref() {
+            None | Some(NO_INSIGHTS) => Ok(()),
+            Some(_) => set_insights(aws, &it.name, NO_INSIGHTS).await,
+        }
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ecs.delete_cluster().cluster(&it.name).send().await;
+        delete
+            .doing("delete the ECS cluster")
+            .wait_on(&[
+                "ClusterContainsServicesException",
+                "ClusterContainsTasksException",
+                "ClusterContainsContainerInstancesException",
+                "ClusterContainsCapacityProviderException",
+                "ClientException: Capacity Providers are attached",
+                "UpdateInProgressException",
+            ])
+            .gone_is_fine(GONE)
+            .map(drop)
+    }
+
+    async fn forget_lost(aws: &Aws, it: &Output, _asked_for: Duration) -> Result<()> {
+        // An instance whose agent lost its connection before it was terminated stays registered for
+        // ever, and with it the cluster could never be deleted.
+        for instance in container_instances(aws, &it.name).await? {
+            deregister(aws, &it.name, &instance).await?;
+        }
+        Ok(())
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let there = describe(aws, vec![it.name.clone()]).await?;
+        let Some(cluster) = there.first() else { return Ok(Vec::new()) };
+        let services = match cluster.active_services_count() {
+            0 => Vec::new(),
+            _ => services(aws, &it.name).await?,
+        };
+        Ok(contents(cluster, &services))
+    }
+}
+
+impl Wanted for Cluster {
+    type Needs = ();
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
@@ -139,54 +190,6 @@ impl Resource for Cluster {
     ) -> Result<Made<Output>> {
         set_insights(&cx.aws, &it.name, INSIGHTS).await?;
         Ok(Made::Ready(Output { insights: Some(INSIGHTS.into()), ..it.clone() }))
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ecs(it.arn.clone()))
-    }
-
-    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
-        // Else the last metrics may be written when the cluster and the group that they belong in are
-        // gone, which makes another group, without tags.
-        match it.insights.as_deref() {
-            None | Some(NO_INSIGHTS) => Ok(()),
-            Some(_) => set_insights(aws, &it.name, NO_INSIGHTS).await,
-        }
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.ecs.delete_cluster().cluster(&it.name).send().await;
-        delete
-            .doing("delete the ECS cluster")
-            .wait_on(&[
-                "ClusterContainsServicesException",
-                "ClusterContainsTasksException",
-                "ClusterContainsContainerInstancesException",
-                "ClusterContainsCapacityProviderException",
-                "ClientException: Capacity Providers are attached",
-                "UpdateInProgressException",
-            ])
-            .gone_is_fine(GONE)
-            .map(drop)
-    }
-
-    async fn forget_lost(aws: &Aws, it: &Output, _asked_for: Duration) -> Result<()> {
-        // An instance whose agent lost its connection before it was terminated stays registered for
-        // ever, and with it the cluster could never be deleted.
-        for instance in container_instances(aws, &it.name).await? {
-            deregister(aws, &it.name, &instance).await?;
-        }
-        Ok(())
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let there = describe(aws, vec![it.name.clone()]).await?;
-        let Some(cluster) = there.first() else { return Ok(Vec::new()) };
-        let services = match cluster.active_services_count() {
-            0 => Vec::new(),
-            _ => services(aws, &it.name).await?,
-        };
-        Ok(contents(cluster, &services))
     }
 }
 

@@ -6,7 +6,7 @@
 use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 
 use super::id::AllocationId;
-use super::{Kind, Made, Owned, Phase, Resource, Seen, network_interface};
+use super::{Kind, Made, Owned, Phase, Resource, Seen, Wanted, network_interface};
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
@@ -27,7 +27,6 @@ pub struct ElasticIp;
 pub const UNKNOWN: &str = "InvalidAllocationID.NotFound";
 
 impl Resource for ElasticIp {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::ElasticIp;
 
@@ -43,22 +42,6 @@ impl Resource for ElasticIp {
             Some(Owned { owner, id: output.id.into(), seen })
         };
         Ok(addresses.addresses().iter().filter_map(read).collect())
-    }
-
-    async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
-        const DOING: &str = "allocate the elastic IP address";
-        let allocated = cx
-            .aws
-            .ec2_once
-            .allocate_address()
-            .domain(DomainType::Vpc)
-            .tag_specifications(cx.ec2_tags(node, ResourceType::ElasticIp))
-            .send()
-            .await
-            .doing(DOING)?;
-        let id = allocated.allocation_id().ok_or_else(|| missing(DOING, "allocationId"))?;
-        let address = allocated.public_ip().map(str::to_owned);
-        Ok(Made::Ready(Output { id: AllocationId::from(id), address }))
     }
 
     fn tagging(it: &Output) -> Option<Tagging> {
@@ -87,5 +70,25 @@ impl Resource for ElasticIp {
             Some(id) => network_interface::holding(aws, "network-interface-id", id).await,
             None => Ok(Vec::new()),
         }
+    }
+}
+
+impl Wanted for ElasticIp {
+    type Needs = ();
+
+    async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
+        const DOING: &str = "allocate the elastic IP address";
+        let allocated = cx
+            .aws
+            .ec2_once
+            .allocate_address()
+            .domain(DomainType::Vpc)
+            .tag_specifications(cx.ec2_tags(node, ResourceType::ElasticIp))
+            .send()
+            .await
+            .doing(DOING)?;
+        let id = allocated.allocation_id().ok_or_else(|| missing(DOING, "allocationId"))?;
+        let address = allocated.public_ip().map(str::to_owned);
+        Ok(Made::Ready(Output { id: AllocationId::from(id), address }))
     }
 }

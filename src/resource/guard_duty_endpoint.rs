@@ -8,10 +8,10 @@
 use aws_sdk_ec2::types::VpcEndpoint;
 
 use super::id::{VpcEndpointId, VpcId};
-use super::{Kind, Made, Others, Owned, Phase, Resource, Seen, vpc, vpc_endpoint};
+use super::{Kind, Others, Owned, Phase, Resource, Seen, vpc, vpc_endpoint};
 use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
-use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope};
+use crate::aws::{Aws, Doing, Error, Meaning, Meanings, Owner, Result, Scope};
 use crate::names::NodeName;
 
 /// An endpoint as AWS returned it.
@@ -36,7 +36,6 @@ const SERVICES: [&str; 2] = [".guardduty-data", ".guardduty-data-fips"];
 const UNKNOWN: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"];
 
 impl Resource for GuardDutyEndpoint {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::GuardDutyEndpoint;
 
@@ -46,10 +45,6 @@ impl Resource for GuardDutyEndpoint {
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
         read(others.aws(), &vpc::ours_among(others).await?).await
-    }
-
-    async fn create(&self, _cx: &Cx, _node: &NodeName, (): &()) -> Result<Made<Output>> {
-        Err(Error::other("create the GuardDuty endpoint", "GuardDuty makes it"))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

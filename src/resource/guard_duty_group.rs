@@ -6,9 +6,8 @@ use aws_sdk_ec2::types::{Filter, SecurityGroup};
 
 use super::guard_duty_endpoint::{self, is_planted, planted_in};
 use super::id::{SecurityGroupId, VpcId};
-use super::{Kind, Made, Others, Owned, Phase, Resource, Seen, security_group, vpc};
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
-use crate::names::NodeName;
+use super::{Kind, Others, Owned, Phase, Resource, Seen, security_group, vpc};
+use crate::aws::{Aws, Doing, Meanings, Owner, Result, Scope};
 
 pub use super::security_group::Output;
 
@@ -20,7 +19,6 @@ pub struct GuardDutyGroup;
 const NODE: &str = "guardduty/security-group";
 
 impl Resource for GuardDutyGroup {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::GuardDutyGroup;
 
@@ -30,10 +28,6 @@ impl Resource for GuardDutyGroup {
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
         read(others.aws(), &vpc::ours_among(others).await?).await
-    }
-
-    async fn create(&self, _cx: &Cx, _node: &NodeName, (): &()) -> Result<Made<Output>> {
-        Err(Error::other("create the GuardDuty security group", "GuardDuty makes it"))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

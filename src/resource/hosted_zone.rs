@@ -10,7 +10,7 @@ use aws_sdk_route53::types::{
 };
 
 use super::id::{HostedZoneId, VpcId};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, record, vpc};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, record, vpc};
 use crate::aws::tags::all;
 use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName};
@@ -42,7 +42,6 @@ pub struct HostedZone {
 pub const UNKNOWN: &str = "NoSuchHostedZone";
 
 impl Resource for HostedZone {
-    type Needs = vpc::Output;
     type Output = Output;
     const KIND: Kind = Kind::HostedZone;
 
@@ -67,6 +66,38 @@ impl Resource for HostedZone {
         }
         Ok(found)
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.vpcs.iter().flatten().map(ToString::to_string).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::HostedZone(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.route53.delete_hosted_zone().id(it.id.as_str()).send().await;
+        delete
+            .doing("delete the private hosted zone")
+            .wait_on(&["HostedZoneNotEmpty"])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let records = record::all(aws, &it.id).await?;
+        let held = records.iter().filter_map(|record| {
+            let name = record::plain(record.name());
+            // A zone is born with these two, and they go with it.
+            let own = matches!(record.r#type(), RrType::Ns | RrType::Soa) && name == it.name;
+            (!own).then(|| format!("the record `{name}` ({})", record.r#type().as_str()))
+        });
+        Ok(held.collect())
+    }
+}
+
+impl Wanted for HostedZone {
+    type Needs = vpc::Output;
 
     async fn create(&self, cx: &Cx, _node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the private hosted zone";
@@ -139,34 +170,6 @@ impl Resource for HostedZone {
             }
         }
         Ok(Made::Ready(Output { vpcs, tagged: Some(true), ..it.clone() }))
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        it.vpcs.iter().flatten().map(ToString::to_string).collect()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::HostedZone(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.route53.delete_hosted_zone().id(it.id.as_str()).send().await;
-        delete
-            .doing("delete the private hosted zone")
-            .wait_on(&["HostedZoneNotEmpty"])
-            .gone_is_fine(&[UNKNOWN])
-            .map(drop)
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let records = record::all(aws, &it.id).await?;
-        let held = records.iter().filter_map(|record| {
-            let name = record::plain(record.name());
-            // A zone is born with these two, and they go with it.
-            let own = matches!(record.r#type(), RrType::Ns | RrType::Soa) && name == it.name;
-            (!own).then(|| format!("the record `{name}` ({})", record.r#type().as_str()))
-        });
-        Ok(held.collect())
     }
 }
 

@@ -3,8 +3,8 @@
 
 use aws_sdk_ec2::types::{Filter, InstanceStateName, Reservation};
 
-use super::{Kind, Made, Owned, Phase, Resource, Seen};
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope};
+use super::{Kind, Owned, Phase, Resource, Seen};
+use crate::aws::{Aws, Doing, Meanings, Result, Scope};
 use crate::names::NodeName;
 
 /// An instance as AWS returned it.
@@ -28,7 +28,6 @@ pub const NODE: &str = "instance";
 const STATES: [&str; 5] = ["pending", "running", "stopping", "stopped", "shutting-down"];
 
 impl Resource for Instance {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::Instance;
 
@@ -41,10 +40,6 @@ impl Resource for Instance {
         let all = all.doing("list the EC2 instances")?;
         let instances = all.iter().flat_map(Reservation::instances);
         Ok(instances.filter_map(|instance| read(scope, instance)).collect())
-    }
-
-    async fn create(&self, _cx: &Cx, _node: &NodeName, (): &()) -> Result<Made<Output>> {
-        Err(Error::other("create the EC2 instance", "its Auto Scaling group makes it"))
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {

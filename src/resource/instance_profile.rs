@@ -5,7 +5,7 @@
 use futures::future::try_join_all;
 
 use super::role::{self, BUSY, UNKNOWN};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted};
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
@@ -42,7 +42,6 @@ pub fn is_unseen(message: &str) -> bool {
 pub struct InstanceProfile;
 
 impl Resource for InstanceProfile {
-    type Needs = role::Output;
     type Output = Output;
     const KIND: Kind = Kind::InstanceProfile;
 
@@ -62,6 +61,28 @@ impl Resource for InstanceProfile {
         });
         Ok(try_join_all(read).await?.into_iter().flatten().collect())
     }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::InstanceProfile(it.name.clone()))
+    }
+
+    /// A profile goes only without its role, and the listing may have missed one just added.
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let Some(profile) = get(aws, &it.name).await? else { return Ok(()) };
+        for role in profile.roles() {
+            take_out(aws, &it.name, role.role_name()).await?;
+        }
+        let delete = aws.iam.delete_instance_profile().instance_profile_name(&it.name).send().await;
+        delete
+            .doing("delete the instance profile")
+            .wait_on(&["DeleteConflict", BUSY])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+}
+
+impl Wanted for InstanceProfile {
+    type Needs = role::Output;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.instance_profile();
@@ -118,24 +139,6 @@ impl Resource for InstanceProfile {
             }
             Err(error) => Err(error),
         }
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::InstanceProfile(it.name.clone()))
-    }
-
-    /// A profile goes only without its role, and the listing may have missed one just added.
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let Some(profile) = get(aws, &it.name).await? else { return Ok(()) };
-        for role in profile.roles() {
-            take_out(aws, &it.name, role.role_name()).await?;
-        }
-        let delete = aws.iam.delete_instance_profile().instance_profile_name(&it.name).send().await;
-        delete
-            .doing("delete the instance profile")
-            .wait_on(&["DeleteConflict", BUSY])
-            .gone_is_fine(&[UNKNOWN])
-            .map(drop)
     }
 }
 

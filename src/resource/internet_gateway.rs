@@ -7,7 +7,7 @@
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, ResourceType};
 
 use super::id::{InternetGatewayId, VpcId};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, network_interface, vpc};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, network_interface, vpc};
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
@@ -32,7 +32,6 @@ pub const UNKNOWN: &[&str] = &[
 ];
 
 impl Resource for InternetGateway {
-    type Needs = vpc::Output;
     type Output = Output;
     const KIND: Kind = Kind::InternetGateway;
 
@@ -46,6 +45,51 @@ impl Resource for InternetGateway {
         };
         Ok(gateways.iter().filter_map(read).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.attached_to.iter().map(ToString::to_string).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let attached_to = match &it.attached_to {
+            Some(vpc) => Some(vpc.clone()),
+            // An attachment that is younger than the listing would hold the gateway for good.
+            None => attachment(aws, &it.id).await?,
+        };
+        if let Some(vpc) = attached_to {
+            let detach = aws.ec2.detach_internet_gateway().internet_gateway_id(it.id.as_str());
+            let detach = detach.vpc_id(vpc.as_str()).send().await;
+            detach
+                .doing("detach the internet gateway")
+                .wait_on(&["DependencyViolation"])
+                .gone_is_fine(&["Gateway.NotAttached", vpc::UNKNOWN])
+                .map(drop)
+                .gone_is_fine(UNKNOWN)?;
+        }
+        let delete = aws.ec2.delete_internet_gateway().internet_gateway_id(it.id.as_str());
+        delete
+            .send()
+            .await
+            .doing("delete the internet gateway")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(UNKNOWN)
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        match &it.attached_to {
+            Some(vpc) => network_interface::with_public_address(aws, vpc).await,
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Wanted for InternetGateway {
+    type Needs = vpc::Output;
 
     async fn create(&self, cx: &Cx, node: &NodeName, _vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the internet gateway";
@@ -99,47 +143,6 @@ impl Resource for InternetGateway {
             }
             Err(error) => Err(error),
             Ok(_) => Ok(Made::Ready(Output { attached_to: Some(vpc.id.clone()), ..it.clone() })),
-        }
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        it.attached_to.iter().map(ToString::to_string).collect()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let attached_to = match &it.attached_to {
-            Some(vpc) => Some(vpc.clone()),
-            // An attachment that is younger than the listing would hold the gateway for good.
-            None => attachment(aws, &it.id).await?,
-        };
-        if let Some(vpc) = attached_to {
-            let detach = aws.ec2.detach_internet_gateway().internet_gateway_id(it.id.as_str());
-            let detach = detach.vpc_id(vpc.as_str()).send().await;
-            detach
-                .doing("detach the internet gateway")
-                .wait_on(&["DependencyViolation"])
-                .gone_is_fine(&["Gateway.NotAttached", vpc::UNKNOWN])
-                .map(drop)
-                .gone_is_fine(UNKNOWN)?;
-        }
-        let delete = aws.ec2.delete_internet_gateway().internet_gateway_id(it.id.as_str());
-        delete
-            .send()
-            .await
-            .doing("delete the internet gateway")
-            .wait_on(&["DependencyViolation"])
-            .gone_is_fine(UNKNOWN)
-            .map(drop)
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        match &it.attached_to {
-            Some(vpc) => network_interface::with_public_address(aws, vpc).await,
-            None => Ok(Vec::new()),
         }
     }
 }

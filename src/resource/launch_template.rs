@@ -22,7 +22,7 @@ use futures::future::try_join_all;
 
 use super::id::LaunchTemplateId;
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, cluster, compare, instance,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, cluster, compare, instance,
     instance_profile, security_group,
 };
 use crate::aws::tags::all;
@@ -111,10 +111,8 @@ const ROOT_DEVICE: &str = "/dev/xvda";
 type Needs = (instance_profile::Output, security_group::Output, cluster::Output);
 
 impl Resource for LaunchTemplate {
-    type Needs = Needs;
     type Output = Output;
     const KIND: Kind = Kind::LaunchTemplate;
-    const UPDATE_REPLACES: bool = true;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let templates = aws.ec2.describe_launch_templates().set_filters(Some(scope.ec2_filters()));
@@ -134,6 +132,25 @@ impl Resource for LaunchTemplate {
         });
         try_join_all(read).await
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.data.as_ref().and_then(|data| data.groups.clone()).unwrap_or_default()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_launch_template().launch_template_id(it.id.as_str());
+        let delete = delete.send().await.doing("delete the launch template");
+        delete.gone_is_fine(UNKNOWN).map(drop)
+    }
+}
+
+impl Wanted for LaunchTemplate {
+    type Needs = Needs;
+    const UPDATE_REPLACES: bool = true;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.launch_template();
@@ -234,20 +251,6 @@ impl Resource for LaunchTemplate {
         let version = created.launch_template_version().and_then(|version| version.version_number);
         let version = version.ok_or_else(|| missing(DOING, "versionNumber"))?;
         Ok(Made::Ready(Output { version, data: Some(data), ..it.clone() }))
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        it.data.as_ref().and_then(|data| data.groups.clone()).unwrap_or_default()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.ec2.delete_launch_template().launch_template_id(it.id.as_str());
-        let delete = delete.send().await.doing("delete the launch template");
-        delete.gone_is_fine(UNKNOWN).map(drop)
     }
 }
 

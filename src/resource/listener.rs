@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use super::id::{ListenerArn, LoadBalancerArn, TargetGroupArn};
 use super::load_balancer::{LoadBalancer, tags, tags_of};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, compare, load_balancer,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare, load_balancer,
     target_group,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
@@ -62,7 +62,6 @@ async fn of(aws: &Aws, scope: &Scope, load_balancers: &[&str]) -> Result<Vec<Own
 pub const UNKNOWN: &str = "ListenerNotFound";
 
 impl Resource for Listener {
-    type Needs = (load_balancer::Output, target_group::Output);
     type Output = Output;
     const KIND: Kind = Kind::Listener;
 
@@ -79,6 +78,25 @@ impl Resource for Listener {
         let arns = load_balancers.iter().map(|it| it.it().arn.as_str()).collect::<Vec<_>>();
         of(others.aws(), others.scope(), &arns).await
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let groups = it.forwards_to.iter().flatten().map(ToString::to_string);
+        it.load_balancer.iter().map(ToString::to_string).chain(groups).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::LoadBalancing(it.arn.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.elb.delete_listener().listener_arn(it.arn.as_str()).send().await;
+        let delete = delete.doing("delete the listener");
+        delete.gone_is_fine(&[UNKNOWN, load_balancer::UNKNOWN]).map(drop)
+    }
+}
+
+impl Wanted for Listener {
+    type Needs = (load_balancer::Output, target_group::Output);
 
     async fn create(
         &self,
@@ -135,21 +153,6 @@ impl Resource for Listener {
         modify.doing("change the listener").wait_on(&[UNKNOWN, target_group::UNKNOWN])?;
         let forwards_to = Some(vec![target_group.arn.clone()]);
         Ok(Made::Ready(Output { port: Some(self.port), forwards_to, ..it.clone() }))
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        let groups = it.forwards_to.iter().flatten().map(ToString::to_string);
-        it.load_balancer.iter().map(ToString::to_string).chain(groups).collect()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::LoadBalancing(it.arn.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.elb.delete_listener().listener_arn(it.arn.as_str()).send().await;
-        let delete = delete.doing("delete the listener");
-        delete.gone_is_fine(&[UNKNOWN, load_balancer::UNKNOWN]).map(drop)
     }
 }
 

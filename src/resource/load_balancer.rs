@@ -15,7 +15,7 @@ use futures::future::try_join_all;
 
 use super::id::LoadBalancerArn;
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, security_group, subnet,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, security_group, subnet,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -64,10 +64,8 @@ const NOT_YET: &[&str] =
 const PROVISIONING: &str = "AWS to provision the load balancer";
 
 impl Resource for LoadBalancer {
-    type Needs = (Vec<subnet::Output>, security_group::Output);
     type Output = Output;
     const KIND: Kind = Kind::LoadBalancer;
-    const REMADE_WHEN_BROKEN: bool = true;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let ours = ours(aws, scope).await?;
@@ -94,6 +92,34 @@ impl Resource for LoadBalancer {
         };
         Ok(found.load_balancers().iter().filter_map(read).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let (subnets, groups) = (it.subnets.iter().flatten(), it.security_groups.iter().flatten());
+        subnets.chain(groups).cloned().collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::LoadBalancing(it.arn.to_string()))
+    }
+
+    /// What is left of its listeners goes with it.
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.elb.delete_load_balancer().load_balancer_arn(it.arn.as_str()).send().await;
+        let delete = delete.doing("delete the load balancer").gone_is_fine(&[UNKNOWN]);
+        delete.map(drop).map_err(|error| match error.code() {
+            Some("OperationNotPermitted") => {
+                let attempt = "delete the load balancer, whose deletion protection is probably on: \
+                               ecsup never switches it on, so it does not switch it off either";
+                Error { attempt: attempt.into(), ..error }
+            }
+            _ => error,
+        })
+    }
+}
+
+impl Wanted for LoadBalancer {
+    type Needs = (Vec<subnet::Output>, security_group::Output);
+    const REMADE_WHEN_BROKEN: bool = true;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.load_balancer();
@@ -193,29 +219,6 @@ impl Resource for LoadBalancer {
             ..it.clone()
         };
         Ok(updated.made())
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        let (subnets, groups) = (it.subnets.iter().flatten(), it.security_groups.iter().flatten());
-        subnets.chain(groups).cloned().collect()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::LoadBalancing(it.arn.to_string()))
-    }
-
-    /// What is left of its listeners goes with it.
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.elb.delete_load_balancer().load_balancer_arn(it.arn.as_str()).send().await;
-        let delete = delete.doing("delete the load balancer").gone_is_fine(&[UNKNOWN]);
-        delete.map(drop).map_err(|error| match error.code() {
-            Some("OperationNotPermitted") => {
-                let attempt = "delete the load balancer, whose deletion protection is probably on: \
-                               ecsup never switches it on, so it does not switch it off either";
-                Error { attempt: attempt.into(), ..error }
-            }
-            _ => error,
-        })
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 
 use super::cluster::{self, Cluster};
-use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, compare};
+use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare};
 use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Owner, Result, Scope, Tagging};
 use crate::names::{self, NodeName};
 
@@ -47,7 +47,6 @@ const INSIGHTS: (&str, &str) = ("/aws/ecs/containerinsights/", "/performance");
 const TAGS_AT_A_TIME: usize = 8;
 
 impl Resource for LogGroup {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::LogGroup;
 
@@ -62,6 +61,27 @@ impl Resource for LogGroup {
         let clusters = others.listing::<Cluster>().await?;
         look(others.aws(), others.scope(), &clusters).await
     }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        it.arn.clone().map(Tagging::LogGroup)
+    }
+
+    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
+        // It goes after its cluster, without which nobody could tell any more whose it is.
+        match (&it.adoption, &it.arn) {
+            (Some(tags), Some(arn)) => adopt(aws, arn, tags.clone()).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.logs.delete_log_group().log_group_name(&it.name).send().await;
+        delete.doing("delete the log group").wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN]).map(drop)
+    }
+}
+
+impl Wanted for LogGroup {
+    type Needs = ();
 
     async fn holder(&self, cx: &Cx, node: &NodeName) -> Result<Option<String>> {
         let Some((_, tags)) = self.look_up(cx).await? else { return Ok(None) };
@@ -134,23 +154,6 @@ impl Resource for LogGroup {
         }
         let retention_days = Some(self.retention_days);
         Ok(Made::Ready(Output { retention_days, adoption: None, ..it.clone() }))
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        it.arn.clone().map(Tagging::LogGroup)
-    }
-
-    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
-        // It goes after its cluster, without which nobody could tell any more whose it is.
-        match (&it.adoption, &it.arn) {
-            (Some(tags), Some(arn)) => adopt(aws, arn, tags.clone()).await,
-            _ => Ok(()),
-        }
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.logs.delete_log_group().log_group_name(&it.name).send().await;
-        delete.doing("delete the log group").wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN]).map(drop)
     }
 }
 

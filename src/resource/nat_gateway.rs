@@ -7,7 +7,7 @@
 use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
 use super::id::{NatGatewayId, SubnetId};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, elastic_ip, subnet};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, elastic_ip, subnet};
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
@@ -35,10 +35,8 @@ const NOT_YET: &[&str] = &["InvalidElasticIpID.NotFound", "InvalidSubnet"];
 pub const UNKNOWN: &[&str] = &["InvalidNatGatewayID.NotFound", "NatGatewayNotFound"];
 
 impl Resource for NatGateway {
-    type Needs = (elastic_ip::Output, subnet::Output);
     type Output = Output;
     const KIND: Kind = Kind::NatGateway;
-    const REMADE_WHEN_BROKEN: bool = true;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         read(aws, scope, scope.ec2_filters()).await
@@ -50,6 +48,24 @@ impl Resource for NatGateway {
         let filter = Filter::builder().name("nat-gateway-id").set_values(Some(ids)).build();
         read(aws, scope, vec![filter]).await
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.subnet.iter().map(ToString::to_string).chain(it.addresses.clone()).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_nat_gateway().nat_gateway_id(it.id.as_str()).send().await;
+        delete.doing("delete the NAT gateway").gone_is_fine(UNKNOWN).map(drop)
+    }
+}
+
+impl Wanted for NatGateway {
+    type Needs = (elastic_ip::Output, subnet::Output);
+    const REMADE_WHEN_BROKEN: bool = true;
 
     async fn create(
         &self,
@@ -89,19 +105,6 @@ impl Resource for NatGateway {
     fn unhurried(_it: &Output, awaited: bool) -> bool {
         // The service that goes through it is ready later than it is.
         !awaited
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        it.subnet.iter().map(ToString::to_string).chain(it.addresses.clone()).collect()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.ec2.delete_nat_gateway().nat_gateway_id(it.id.as_str()).send().await;
-        delete.doing("delete the NAT gateway").gone_is_fine(UNKNOWN).map(drop)
     }
 }
 

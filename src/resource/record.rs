@@ -11,7 +11,7 @@ use aws_smithy_types::error::operation::BuildError;
 
 use super::hosted_zone::{self, HostedZone};
 use super::id::HostedZoneId;
-use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, load_balancer};
+use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, load_balancer};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
 use crate::names::{Names, NodeName};
 
@@ -41,7 +41,6 @@ pub fn node(host: &str) -> NodeName {
 }
 
 impl Resource for Record {
-    type Needs = (hosted_zone::Output, load_balancer::Output);
     type Output = Output;
     const KIND: Kind = Kind::Record;
 
@@ -62,6 +61,41 @@ impl Resource for Record {
         }
         Ok(found)
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        vec![it.zone.to_string()]
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        const DOING: &str = "delete the DNS record";
+        let read = aws
+            .route53
+            .list_resource_record_sets()
+            .hosted_zone_id(it.zone.as_str())
+            .start_record_name(&it.host)
+            .start_record_type(RrType::A)
+            .max_items(1)
+            .send()
+            .await
+            .doing("read the DNS record")
+            .gone_is_fine(&[hosted_zone::UNKNOWN])?;
+        // Route 53 begins at the name or, when it is not there, behind it.
+        let sets = read.map(|read| read.resource_record_sets).unwrap_or_default();
+        let same = |read: &Output| {
+            read.host == plain(&it.host)
+                && read.target.as_deref().map(bare) == it.target.as_deref().map(bare)
+        };
+        let own = |set: &ResourceRecordSet| Output::of(&it.zone, set).as_ref().is_some_and(same);
+        let Some(set) = sets.into_iter().find(own) else { return Ok(()) };
+        let delete = ask(aws, &it.zone, ChangeAction::Delete, set, DOING).await;
+        delete
+            .gone_is_fine(&[hosted_zone::UNKNOWN, "InvalidChangeBatch: it was not found"])
+            .map(drop)
+    }
+}
+
+impl Wanted for Record {
+    type Needs = (hosted_zone::Output, load_balancer::Output);
 
     async fn create(
         &self,
@@ -99,37 +133,6 @@ impl Resource for Record {
         let it = self.pointing_at(zone, load_balancer);
         change(&cx.aws, ChangeAction::Upsert, &it, "change the DNS record").await?;
         Ok(Made::Ready(it))
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        vec![it.zone.to_string()]
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        const DOING: &str = "delete the DNS record";
-        let read = aws
-            .route53
-            .list_resource_record_sets()
-            .hosted_zone_id(it.zone.as_str())
-            .start_record_name(&it.host)
-            .start_record_type(RrType::A)
-            .max_items(1)
-            .send()
-            .await
-            .doing("read the DNS record")
-            .gone_is_fine(&[hosted_zone::UNKNOWN])?;
-        // Route 53 begins at the name or, when it is not there, behind it.
-        let sets = read.map(|read| read.resource_record_sets).unwrap_or_default();
-        let same = |read: &Output| {
-            read.host == plain(&it.host)
-                && read.target.as_deref().map(bare) == it.target.as_deref().map(bare)
-        };
-        let own = |set: &ResourceRecordSet| Output::of(&it.zone, set).as_ref().is_some_and(same);
-        let Some(set) = sets.into_iter().find(own) else { return Ok(()) };
-        let delete = ask(aws, &it.zone, ChangeAction::Delete, set, DOING).await;
-        delete
-            .gone_is_fine(&[hosted_zone::UNKNOWN, "InvalidChangeBatch: it was not found"])
-            .map(drop)
     }
 }
 

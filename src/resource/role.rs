@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::id::RoleArn;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName, partition};
 
@@ -52,7 +52,6 @@ const POLICY: &str = "ManagedPolicyArns";
 const BOUNDARY: &str = "PermissionsBoundary";
 
 impl Resource for Role {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::Role;
 
@@ -62,6 +61,47 @@ impl Resource for Role {
         let read = try_join_all(roles.iter().map(|role| read(aws, scope, role.role_name())));
         Ok(read.await?.into_iter().flatten().collect())
     }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Role(it.name.clone()))
+    }
+
+    /// A role goes only without policies. Taking it out of instance profiles is their affair.
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let Some(attached) = attached(aws, &it.name).await? else { return Ok(()) };
+        for policy in attached {
+            let detach = aws.iam.detach_role_policy().role_name(&it.name).policy_arn(policy);
+            let detach = detach.send().await.doing("detach a managed policy from the IAM role");
+            detach.wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN])?;
+        }
+        let inline = aws.iam.list_role_policies().role_name(&it.name).into_paginator().items();
+        let inline = inline.send().collect::<Result<Vec<_>, _>>().await;
+        let inline = inline.doing("list the policies of the IAM role").gone_is_fine(&[UNKNOWN])?;
+        for policy in inline.unwrap_or_default() {
+            let delete = aws.iam.delete_role_policy().role_name(&it.name).policy_name(policy);
+            let delete = delete.send().await.doing("delete a policy of the IAM role");
+            delete.wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN])?;
+        }
+        let delete = aws.iam.delete_role().role_name(&it.name).send().await;
+        delete
+            .doing("delete the IAM role")
+            .wait_on(&["DeleteConflict", BUSY])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let profiles = aws.iam.list_instance_profiles_for_role().role_name(&it.name);
+        let profiles = profiles.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
+        let profiles = profiles.await.doing("list the instance profiles of the IAM role");
+        let profiles = profiles.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
+        let words = |name: &str| format!("the instance profile `{name}`");
+        Ok(profiles.iter().map(|profile| words(profile.instance_profile_name())).collect())
+    }
+}
+
+impl Wanted for Role {
+    type Needs = ();
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.role(self.which);
@@ -148,43 +188,6 @@ impl Resource for Role {
             }
         }
         Ok(Made::Ready(it))
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Role(it.name.clone()))
-    }
-
-    /// A role goes only without policies. Taking it out of instance profiles is their affair.
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let Some(attached) = attached(aws, &it.name).await? else { return Ok(()) };
-        for policy in attached {
-            let detach = aws.iam.detach_role_policy().role_name(&it.name).policy_arn(policy);
-            let detach = detach.send().await.doing("detach a managed policy from the IAM role");
-            detach.wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN])?;
-        }
-        let inline = aws.iam.list_role_policies().role_name(&it.name).into_paginator().items();
-        let inline = inline.send().collect::<Result<Vec<_>, _>>().await;
-        let inline = inline.doing("list the policies of the IAM role").gone_is_fine(&[UNKNOWN])?;
-        for policy in inline.unwrap_or_default() {
-            let delete = aws.iam.delete_role_policy().role_name(&it.name).policy_name(policy);
-            let delete = delete.send().await.doing("delete a policy of the IAM role");
-            delete.wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN])?;
-        }
-        let delete = aws.iam.delete_role().role_name(&it.name).send().await;
-        delete
-            .doing("delete the IAM role")
-            .wait_on(&["DeleteConflict", BUSY])
-            .gone_is_fine(&[UNKNOWN])
-            .map(drop)
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let profiles = aws.iam.list_instance_profiles_for_role().role_name(&it.name);
-        let profiles = profiles.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
-        let profiles = profiles.await.doing("list the instance profiles of the IAM role");
-        let profiles = profiles.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
-        let words = |name: &str| format!("the instance profile `{name}`");
-        Ok(profiles.iter().map(|profile| words(profile.instance_profile_name())).collect())
     }
 }
 

@@ -10,8 +10,8 @@ use aws_sdk_ec2::types::{
 
 use super::id::{InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, internet_gateway, nat_gateway, subnet,
-    vpc,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, internet_gateway, nat_gateway,
+    subnet, vpc,
 };
 use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -58,7 +58,6 @@ const ASSOCIATIONS: &str = "Associations";
 const ASSOCIATED: &str = "Resource.AlreadyAssociated";
 
 impl Resource for RouteTable {
-    type Needs = (vpc::Output, Target, Vec<subnet::Output>);
     type Output = Output;
     const KIND: Kind = Kind::RouteTable;
 
@@ -72,6 +71,51 @@ impl Resource for RouteTable {
         };
         Ok(tables.iter().filter_map(read).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let mut uses = vec![it.vpc.to_string()];
+        uses.extend(it.associations.iter().map(|(subnet, _)| subnet.to_string()));
+        // A blackhole leads to what is gone.
+        let leads = it.default_route.as_ref().filter(|_| it.stray.is_none());
+        uses.extend(leads.filter(|to| **to != Target::Nowhere).map(ToString::to_string));
+        uses
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        if it.main {
+            // EC2 refuses to delete a main table, and deletes it with its VPC.
+            return Ok(());
+        }
+        for (_, association) in &it.associations {
+            disassociate(aws, association).await?;
+        }
+        let delete = aws.ec2.delete_route_table().route_table_id(it.id.as_str()).send().await;
+        let deleted = delete
+            .doing("delete the route table")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(UNKNOWN)
+            .map(drop);
+        if deleted.as_ref().is_err_and(|error| error.meaning == Meaning::NotYet) {
+            // An association that is younger than the listing would hold the table for good.
+            let tables = read(aws, vec![filter("route-table-id", it.id.as_str())]).await?;
+            let tables =
+                tables.iter().filter(|table| table.route_table_id() == Some(it.id.as_str()));
+            for association in tables.flat_map(aws_sdk_ec2::types::RouteTable::associations) {
+                if let Some(id) = own(association) {
+                    disassociate(aws, id).await?;
+                }
+            }
+        }
+        deleted
+    }
+}
+
+impl Wanted for RouteTable {
+    type Needs = (vpc::Output, Target, Vec<subnet::Output>);
 
     async fn create(
         &self,
@@ -145,47 +189,6 @@ impl Resource for RouteTable {
             now.associations.push((subnet.id.clone(), association));
         }
         Ok(Made::Ready(now))
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        let mut uses = vec![it.vpc.to_string()];
-        uses.extend(it.associations.iter().map(|(subnet, _)| subnet.to_string()));
-        // A blackhole leads to what is gone.
-        let leads = it.default_route.as_ref().filter(|_| it.stray.is_none());
-        uses.extend(leads.filter(|to| **to != Target::Nowhere).map(ToString::to_string));
-        uses
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        if it.main {
-            // EC2 refuses to delete a main table, and deletes it with its VPC.
-            return Ok(());
-        }
-        for (_, association) in &it.associations {
-            disassociate(aws, association).await?;
-        }
-        let delete = aws.ec2.delete_route_table().route_table_id(it.id.as_str()).send().await;
-        let deleted = delete
-            .doing("delete the route table")
-            .wait_on(&["DependencyViolation"])
-            .gone_is_fine(UNKNOWN)
-            .map(drop);
-        if deleted.as_ref().is_err_and(|error| error.meaning == Meaning::NotYet) {
-            // An association that is younger than the listing would hold the table for good.
-            let tables = read(aws, vec![filter("route-table-id", it.id.as_str())]).await?;
-            let tables =
-                tables.iter().filter(|table| table.route_table_id() == Some(it.id.as_str()));
-            for association in tables.flat_map(aws_sdk_ec2::types::RouteTable::associations) {
-                if let Some(id) = own(association) {
-                    disassociate(aws, id).await?;
-                }
-            }
-        }
-        deleted
     }
 }
 

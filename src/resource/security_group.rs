@@ -9,7 +9,8 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::id::{SecurityGroupId, VpcId};
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, network_interface, vpc, vpc_endpoint,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, network_interface, vpc,
+    vpc_endpoint,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -37,7 +38,6 @@ pub const UNKNOWN: &[&str] =
     &["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "InvalidGroupId.NotFound"];
 
 impl Resource for SecurityGroup {
-    type Needs = vpc::Output;
     type Output = Output;
     const KIND: Kind = Kind::SecurityGroup;
 
@@ -52,6 +52,31 @@ impl Resource for SecurityGroup {
         };
         Ok(groups.iter().filter_map(read).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        vec![it.vpc.to_string()]
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_security_group().group_id(it.id.as_str()).send().await;
+        delete
+            .doing("delete the security group")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(UNKNOWN)
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        holding(aws, it).await
+    }
+}
+
+impl Wanted for SecurityGroup {
+    type Needs = vpc::Output;
 
     async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the security group";
@@ -76,27 +101,6 @@ impl Resource for SecurityGroup {
         // A security group keeps its VPC for life.
         let other = (it.vpc != vpc.id).then(|| Difference::remake("VpcId", &it.vpc, &vpc.id));
         other.into_iter().collect()
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        vec![it.vpc.to_string()]
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.ec2.delete_security_group().group_id(it.id.as_str()).send().await;
-        delete
-            .doing("delete the security group")
-            .wait_on(&["DependencyViolation"])
-            .gone_is_fine(UNKNOWN)
-            .map(drop)
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        holding(aws, it).await
     }
 }
 

@@ -6,7 +6,7 @@
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, UserIdGroupPair};
 
 use super::id::{SecurityGroupId, SecurityGroupRuleId};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, security_group};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, security_group};
 use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{self, NodeName};
 
@@ -47,7 +47,6 @@ pub struct SecurityGroupRule {
 const GONE: &[&str] = &["InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound"];
 
 impl Resource for SecurityGroupRule {
-    type Needs = (security_group::Output, Source);
     type Output = Output;
     const KIND: Kind = Kind::SecurityGroupRule;
 
@@ -66,6 +65,33 @@ impl Resource for SecurityGroupRule {
         };
         Ok(rules.iter().filter(|rule| rule.is_egress() != Some(true)).filter_map(read).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let mut uses = vec![it.group.to_string()];
+        if let Some(Source::Group(group)) = &it.source {
+            uses.push(group.to_string());
+        }
+        uses
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let revoke = aws.ec2.revoke_security_group_ingress().group_id(it.group.as_str());
+        let revoke = revoke.security_group_rule_ids(it.id.as_str()).send().await;
+        revoke
+            .doing("revoke the security group rule")
+            .gone_is_fine(GONE)
+            .map(drop)
+            .gone_is_fine(security_group::UNKNOWN)
+            .map(drop)
+    }
+}
+
+impl Wanted for SecurityGroupRule {
+    type Needs = (security_group::Output, Source);
 
     async fn create(
         &self,
@@ -125,29 +151,6 @@ impl Resource for SecurityGroupRule {
             differences.push(Difference::remake("GroupId", &it.group, &group.id));
         }
         differences
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        let mut uses = vec![it.group.to_string()];
-        if let Some(Source::Group(group)) = &it.source {
-            uses.push(group.to_string());
-        }
-        uses
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let revoke = aws.ec2.revoke_security_group_ingress().group_id(it.group.as_str());
-        let revoke = revoke.security_group_rule_ids(it.id.as_str()).send().await;
-        revoke
-            .doing("revoke the security group rule")
-            .gone_is_fine(GONE)
-            .map(drop)
-            .gone_is_fine(security_group::UNKNOWN)
-            .map(drop)
     }
 }
 

@@ -18,8 +18,8 @@ use futures::future::try_join_all;
 use super::instance::Instance;
 use super::task_definition::{self, TaskDefinition};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, capacity_provider, cluster,
-    compare, security_group, subnet, target_group,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, capacity_provider,
+    cluster, compare, security_group, subnet, target_group,
 };
 use crate::arn::last_part;
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
@@ -144,7 +144,6 @@ const NOT_YET: &[&str] = &[
 ];
 
 impl Resource for Service {
-    type Needs = Needs;
     type Output = Output;
     const KIND: Kind = Kind::Service;
 
@@ -222,6 +221,46 @@ impl Resource for Service {
         });
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let mut uses = it.providers.clone().unwrap_or_default();
+        uses.push(it.cluster.clone());
+        uses.extend(it.targets.iter().flatten().map(|(group, _)| group.clone()));
+        uses.extend(
+            it.network.iter().flat_map(|it| [it.subnets.clone(), it.groups.clone()].concat()),
+        );
+        uses
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.clone()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        // Forced, it need not be scaled down first.
+        let delete = aws.ecs.delete_service().cluster(&it.cluster).service(&it.name).force(true);
+        delete
+            .send()
+            .await
+            .doing("delete the ECS service")
+            .wait_on(&["InvalidParameterException: deployments are active"])
+            .gone_is_fine(&[
+                "ServiceNotFoundException",
+                "ServiceNotActiveException",
+                "ClusterNotFoundException",
+                "ClientException: inactive",
+                "InvalidParameterException: inactive",
+            ])
+            .map(drop)
+    }
+
+    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
+        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
+    }
+}
+
+impl Wanted for Service {
+    type Needs = Needs;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
@@ -413,42 +452,6 @@ impl Resource for Service {
     fn unhurried(it: &Output, _awaited: bool) -> bool {
         // Health checks come after the start, and take as long as this spares.
         it.running == Some(0) && it.desired_count.is_some_and(|wanted| wanted > 0)
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        let mut uses = it.providers.clone().unwrap_or_default();
-        uses.push(it.cluster.clone());
-        uses.extend(it.targets.iter().flatten().map(|(group, _)| group.clone()));
-        uses.extend(
-            it.network.iter().flat_map(|it| [it.subnets.clone(), it.groups.clone()].concat()),
-        );
-        uses
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ecs(it.arn.clone()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        // Forced, it need not be scaled down first.
-        let delete = aws.ecs.delete_service().cluster(&it.cluster).service(&it.name).force(true);
-        delete
-            .send()
-            .await
-            .doing("delete the ECS service")
-            .wait_on(&["InvalidParameterException: deployments are active"])
-            .gone_is_fine(&[
-                "ServiceNotFoundException",
-                "ServiceNotActiveException",
-                "ClusterNotFoundException",
-                "ClientException: inactive",
-                "InvalidParameterException: inactive",
-            ])
-            .map(drop)
-    }
-
-    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
-        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
     }
 }
 

@@ -5,7 +5,7 @@ use ipnet::Ipv4Net;
 
 use super::id::{SubnetId, VpcId};
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, guard_duty_endpoint,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, guard_duty_endpoint,
     network_interface, vpc, vpc_endpoint,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
@@ -49,7 +49,6 @@ const ZONE: &str = "AvailabilityZone";
 pub const UNKNOWN: &[&str] = &["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"];
 
 impl Resource for Subnet {
-    type Needs = vpc::Output;
     type Output = Output;
     const KIND: Kind = Kind::Subnet;
 
@@ -65,6 +64,42 @@ impl Resource for Subnet {
         };
         Ok(subnets.iter().filter_map(read).collect())
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        vec![it.vpc.to_string()]
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_subnet().subnet_id(it.id.as_str()).send().await;
+        delete
+            .doing("delete the subnet")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(UNKNOWN)
+            .map(drop)
+    }
+
+    async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
+        guard_duty_endpoint::remove_new(aws, scope).await
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let id = it.id.as_str();
+        let (interfaces, endpoints) = futures::try_join!(
+            network_interface::holding(aws, "subnet-id", id),
+            vpc_endpoint::holding(aws, &it.vpc, |endpoint| {
+                endpoint.subnet_ids().iter().any(|subnet| subnet == id)
+            }),
+        )?;
+        Ok([endpoints, interfaces].concat())
+    }
+}
+
+impl Wanted for Subnet {
+    type Needs = vpc::Output;
 
     async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the subnet";
@@ -126,38 +161,6 @@ impl Resource for Subnet {
         let modify = modify.map_public_ip_on_launch(value).send().await;
         modify.doing("set MapPublicIpOnLaunch on the subnet").wait_on(UNKNOWN)?;
         Ok(Output { public_addresses: Some(self.public_addresses), ..it.clone() }.made())
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        vec![it.vpc.to_string()]
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.ec2.delete_subnet().subnet_id(it.id.as_str()).send().await;
-        delete
-            .doing("delete the subnet")
-            .wait_on(&["DependencyViolation"])
-            .gone_is_fine(UNKNOWN)
-            .map(drop)
-    }
-
-    async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
-        guard_duty_endpoint::remove_new(aws, scope).await
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let id = it.id.as_str();
-        let (interfaces, endpoints) = futures::try_join!(
-            network_interface::holding(aws, "subnet-id", id),
-            vpc_endpoint::holding(aws, &it.vpc, |endpoint| {
-                endpoint.subnet_ids().iter().any(|subnet| subnet == id)
-            }),
-        )?;
-        Ok([endpoints, interfaces].concat())
     }
 }
 

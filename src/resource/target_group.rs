@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 
 use super::id::{TargetGroupArn, VpcId};
 use super::load_balancer::{is_foreign, tags, tags_of};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, compare, vpc};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, vpc};
 use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{NodeName, ServiceName};
 
@@ -56,7 +56,6 @@ const DEREGISTRATION_DELAY_AT_BIRTH: &str = "300";
 const HEALTH_CHECK: [i32; 4] = [6, 5, 2, 10];
 
 impl Resource for TargetGroup {
-    type Needs = vpc::Output;
     type Output = Output;
     const KIND: Kind = Kind::TargetGroup;
 
@@ -80,6 +79,43 @@ impl Resource for TargetGroup {
         });
         try_join_all(read).await
     }
+
+    fn uses(it: &Output) -> Vec<String> {
+        it.vpc.iter().map(ToString::to_string).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::LoadBalancing(it.arn.to_string()))
+    }
+
+    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
+        match it.deregistration_delay.as_deref() {
+            None | Some(DEREGISTRATION_DELAY_WANTED) => Ok(()),
+            Some(_) => set_delay(aws, &it.arn).await.gone_is_fine(&[UNKNOWN]).map(drop),
+        }
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.elb.delete_target_group().target_group_arn(it.arn.as_str()).send().await;
+        delete
+            .doing("delete the target group")
+            // It is in use for a moment longer than the load balancer is there.
+            .wait_on(&["ResourceInUse"])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let read = aws.elb.describe_target_groups().target_group_arns(it.arn.as_str()).send().await;
+        let read = read.doing("look who uses the target group").gone_is_fine(&[UNKNOWN])?;
+        let groups = read.as_ref().map(aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput::target_groups).unwrap_or_default();
+        let users = groups.iter().flat_map(Description::load_balancer_arns);
+        Ok(users.map(|arn| format!("the load balancer {arn}")).collect())
+    }
+}
+
+impl Wanted for TargetGroup {
+    type Needs = vpc::Output;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.target_group(&self.service);
@@ -176,39 +212,6 @@ impl Resource for TargetGroup {
             deregistration_delay: Some(DEREGISTRATION_DELAY_WANTED.into()),
             ..it.clone()
         }))
-    }
-
-    fn uses(it: &Output) -> Vec<String> {
-        it.vpc.iter().map(ToString::to_string).collect()
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::LoadBalancing(it.arn.to_string()))
-    }
-
-    async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
-        match it.deregistration_delay.as_deref() {
-            None | Some(DEREGISTRATION_DELAY_WANTED) => Ok(()),
-            Some(_) => set_delay(aws, &it.arn).await.gone_is_fine(&[UNKNOWN]).map(drop),
-        }
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.elb.delete_target_group().target_group_arn(it.arn.as_str()).send().await;
-        delete
-            .doing("delete the target group")
-            // It is in use for a moment longer than the load balancer is there.
-            .wait_on(&["ResourceInUse"])
-            .gone_is_fine(&[UNKNOWN])
-            .map(drop)
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let read = aws.elb.describe_target_groups().target_group_arns(it.arn.as_str()).send().await;
-        let read = read.doing("look who uses the target group").gone_is_fine(&[UNKNOWN])?;
-        let groups = read.as_ref().map(aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput::target_groups).unwrap_or_default();
-        let users = groups.iter().flat_map(Description::load_balancer_arns);
-        Ok(users.map(|arn| format!("the load balancer {arn}")).collect())
     }
 }
 

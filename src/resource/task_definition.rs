@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::id::TaskDefinitionArn;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, log_group, role};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, log_group, role};
 use crate::arn::Arn;
 use crate::aws::tags::Tagged;
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
@@ -96,10 +96,8 @@ pub struct TaskDefinition {
 }
 
 impl Resource for TaskDefinition {
-    type Needs = (role::Output, log_group::Output);
     type Output = Output;
     const KIND: Kind = Kind::TaskDefinition;
-    const UPDATE_REPLACES: bool = true;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let families = families(aws, scope).await?;
@@ -109,6 +107,40 @@ impl Resource for TaskDefinition {
             .try_collect::<Vec<_>>();
         Ok(newest.await?.into_iter().flatten().collect())
     }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ecs(it.arn.as_str().to_owned()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let Some((scope, family)) = whose(&it.arn) else { return Ok(()) };
+        let mut ours = Vec::new();
+        for status in [Status::Active, Status::Inactive] {
+            let active = status == Status::Active;
+            for (owned, _) in revisions(aws, &scope, family, status).await? {
+                if active {
+                    deregister(aws, &owned.it().arn).await?;
+                }
+                ours.push(owned.it().arn.to_string());
+            }
+        }
+        for batch in ours.chunks(10) {
+            let delete = aws.ecs.delete_task_definitions();
+            let delete = delete.set_task_definitions(Some(batch.to_vec())).send().await;
+            let deleted = delete.doing("delete the task definition")?;
+            // One that is not deregistered everywhere yet is found by the next look.
+            for failure in deleted.failures() {
+                let [arn, why] = [failure.arn(), failure.reason()].map(Option::unwrap_or_default);
+                tracing::debug!("{arn} is not deleted: {why}");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Wanted for TaskDefinition {
+    type Needs = (role::Output, log_group::Output);
+    const UPDATE_REPLACES: bool = true;
 
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Self::Needs) -> Result<Made<Output>> {
         const DOING: &str = "register the task definition";
@@ -160,35 +192,6 @@ impl Resource for TaskDefinition {
         _differences: &[Difference],
     ) -> Result<Made<Output>> {
         self.create(cx, node, needs).await
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ecs(it.arn.as_str().to_owned()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let Some((scope, family)) = whose(&it.arn) else { return Ok(()) };
-        let mut ours = Vec::new();
-        for status in [Status::Active, Status::Inactive] {
-            let active = status == Status::Active;
-            for (owned, _) in revisions(aws, &scope, family, status).await? {
-                if active {
-                    deregister(aws, &owned.it().arn).await?;
-                }
-                ours.push(owned.it().arn.to_string());
-            }
-        }
-        for batch in ours.chunks(10) {
-            let delete = aws.ecs.delete_task_definitions();
-            let delete = delete.set_task_definitions(Some(batch.to_vec())).send().await;
-            let deleted = delete.doing("delete the task definition")?;
-            // One that is not deregistered everywhere yet is found by the next look.
-            for failure in deleted.failures() {
-                let [arn, why] = [failure.arn(), failure.reason()].map(Option::unwrap_or_default);
-                tracing::debug!("{arn} is not deleted: {why}");
-            }
-        }
-        Ok(())
     }
 }
 

@@ -9,8 +9,8 @@ use ipnet::Ipv4Net;
 
 use super::id::VpcId;
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, compare, guard_duty_group,
-    network_interface, security_group, vpc_endpoint,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare,
+    guard_duty_group, network_interface, security_group, vpc_endpoint,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -65,7 +65,6 @@ pub struct Vpc {
 pub const UNKNOWN: &str = "InvalidVpcID.NotFound";
 
 impl Resource for Vpc {
-    type Needs = ();
     type Output = Output;
     const KIND: Kind = Kind::Vpc;
 
@@ -92,6 +91,36 @@ impl Resource for Vpc {
         });
         try_join_all(read).await
     }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::Ec2(it.id.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.ec2.delete_vpc().vpc_id(it.id.as_str()).send().await;
+        delete
+            .doing("delete the VPC")
+            .wait_on(&["DependencyViolation"])
+            .gone_is_fine(&[UNKNOWN])
+            .map(drop)
+    }
+
+    async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
+        guard_duty_group::remove_new(aws, scope).await
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        let (interfaces, endpoints, groups) = futures::try_join!(
+            network_interface::holding(aws, "vpc-id", it.id.as_str()),
+            vpc_endpoint::holding(aws, &it.id, |_| true),
+            security_group::within(aws, &it.id),
+        )?;
+        Ok([endpoints, interfaces, groups].concat())
+    }
+}
+
+impl Wanted for Vpc {
+    type Needs = ();
 
     async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
         const DOING: &str = "create the VPC";
@@ -147,32 +176,6 @@ impl Resource for Vpc {
             modify.send().await.doing(attempt).wait_on(&[UNKNOWN])?;
         }
         Ok(Made::Ready(Output { dns_support: Some(true), dns_hostnames: Some(true), ..it.clone() }))
-    }
-
-    fn tagging(it: &Output) -> Option<Tagging> {
-        Some(Tagging::Ec2(it.id.to_string()))
-    }
-
-    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        let delete = aws.ec2.delete_vpc().vpc_id(it.id.as_str()).send().await;
-        delete
-            .doing("delete the VPC")
-            .wait_on(&["DependencyViolation"])
-            .gone_is_fine(&[UNKNOWN])
-            .map(drop)
-    }
-
-    async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
-        guard_duty_group::remove_new(aws, scope).await
-    }
-
-    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let (interfaces, endpoints, groups) = futures::try_join!(
-            network_interface::holding(aws, "vpc-id", it.id.as_str()),
-            vpc_endpoint::holding(aws, &it.id, |_| true),
-            security_group::within(aws, &it.id),
-        )?;
-        Ok([endpoints, interfaces, groups].concat())
     }
 }
 

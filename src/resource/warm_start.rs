@@ -5,7 +5,9 @@
 //! is there when its group is, and it goes with it.
 
 use super::auto_scaling_group::{AutoScalingGroup, BUSY};
-use super::{Difference, Kind, Made, Others, Owned, Resource, Seen, auto_scaling_group, goes_with};
+use super::{
+    Difference, Kind, Made, Others, Owned, Resource, Seen, Wanted, auto_scaling_group, goes_with,
+};
 use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope};
 use crate::names::NodeName;
 
@@ -29,7 +31,6 @@ pub struct WarmStart {
 pub const NODE: &str = "capacity/warm";
 
 impl Resource for WarmStart {
-    type Needs = auto_scaling_group::Output;
     type Output = Output;
     const KIND: Kind = Kind::WarmStart;
     const GOES_WITH: Option<Kind> = Some(Kind::AutoScalingGroup);
@@ -41,6 +42,14 @@ impl Resource for WarmStart {
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
         Ok(others.listing::<AutoScalingGroup>().await?.iter().map(of_group).collect())
     }
+
+    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
+        Err(goes_with(Kind::WarmStart, Kind::AutoScalingGroup))
+    }
+}
+
+impl Wanted for WarmStart {
+    type Needs = auto_scaling_group::Output;
 
     async fn create(
         &self,
@@ -77,10 +86,6 @@ impl Resource for WarmStart {
         let set = set.desired_capacity(desired).honor_cooldown(false).send().await;
         set.doing("start the first instances").wait_on(BUSY)?;
         Ok(Made::Ready(Output { desired: Some(desired), ..it.clone() }))
-    }
-
-    async fn delete(_aws: &Aws, _it: &Output) -> Result<()> {
-        Err(goes_with(Kind::WarmStart, Kind::AutoScalingGroup))
     }
 }
 
