@@ -10,17 +10,18 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 
+use self::unreachable::Unreachable;
 use crate::names::{Names, NodeName};
 
 pub mod config;
 pub mod error;
+mod paging;
 mod settings;
 pub mod tags;
 mod unreachable;
 
 pub use error::{Doing, Error, Meaning, Meanings, Result, missing};
-use unreachable::Unreachable;
-
+pub use paging::AllPages;
 pub use tags::{Labels, Owner, Scope, Tagging};
 
 /// A connection that is not there after this time never comes.

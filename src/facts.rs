@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::arn::Arn;
-use crate::aws::{Aws, Doing, Error, Result};
+use crate::aws::{AllPages, Aws, Doing, Error, Result};
 use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::launch_template::LaunchTemplate;
@@ -273,7 +273,7 @@ async fn optional<A, T, E>(
 /// Which of [`SERVICE_ROLES`] are not there. AWS lets anybody list roles below a path.
 async fn missing_service_roles(aws: &Aws, scales: bool) -> Result<Vec<&'static str>> {
     let roles = aws.iam.list_roles().path_prefix("/aws-service-role/").into_paginator();
-    let roles = roles.items().send().collect::<Result<Vec<_>, _>>().await;
+    let roles = roles.items().send().all().await;
     let roles = roles.doing("list the service-linked roles")?;
     let paths: BTreeSet<_> = roles.iter().map(|role| role.path().to_owned()).collect();
     let needed =

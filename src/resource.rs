@@ -30,6 +30,7 @@ pub mod log_group;
 pub mod nat_gateway;
 pub mod network_interface;
 pub mod record;
+pub mod record_set;
 pub mod role;
 pub mod route_table;
 pub mod security_group;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{Filter, LocationType};
 
 use super::{Problem, optional, refused, unknown};
-use crate::aws::{Aws, Doing, Result};
+use crate::aws::{AllPages, Aws, Doing, Result};
 use crate::engine::looks::Looks;
 use crate::resource::Owned;
 use crate::resource::launch_template::LaunchTemplate;
@@ -316,7 +316,7 @@ async fn offered(aws: &Aws, instances: &Instances) -> Result<BTreeSet<String>> {
         .into_paginator()
         .items()
         .send()
-        .collect::<Result<Vec<_>, _>>()
+        .all()
         .await
         .doing("list the zones that offer the instance type")?;
     let of_type = offerings.iter().filter(|offering| {

@@ -8,7 +8,7 @@ use aws_sdk_ssm::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_ssm::types::{Parameter, ParameterType, Tag};
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{Aws, Cx, Doing as _, Error, Meanings as _, Result};
+use crate::aws::{AllPages, Aws, Cx, Doing as _, Error, Meanings as _, Result};
 use crate::names::{self, NodeName};
 
 use super::DEAD;
@@ -194,7 +194,7 @@ impl Parameters {
 }
 
 async fn by_path(request: GetParametersByPathFluentBuilder) -> Result<Vec<Parameter>> {
-    let pages = request.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+    let pages = request.into_paginator().send().all().await;
     let pages = pages.doing("read the lock (ssm:GetParametersByPath)")?;
     Ok(pages.into_iter().filter_map(|page| page.parameters).flatten().collect())
 }

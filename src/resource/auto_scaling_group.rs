@@ -16,7 +16,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, instance_profile,
     launch_template, subnet,
 };
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
+use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
 use crate::names::{self, NodeName};
 
 /// An Auto Scaling group as AWS returned it.
@@ -95,7 +95,7 @@ impl Resource for AutoScalingGroup {
             Scope::Region(_) => Filter::builder().name("tag-key").values(names::TAG_STACK),
         };
         let groups = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
-        let groups = groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let groups = groups.into_paginator().items().send().all().await;
         let groups = groups.doing("list the Auto Scaling groups")?;
         let read = |group: &Group| {
             let owner = scope.owner(group.tags())?;

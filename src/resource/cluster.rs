@@ -17,7 +17,7 @@ use crate::arn::last_part;
 use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
 use crate::aws::{
-    Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope, Tagging, missing,
+    AllPages, Aws, Cx, Doing, Error, Meaning, Meanings, Owner, Result, Scope, Tagging, missing,
 };
 use crate::names::{self, NodeName};
 
@@ -237,7 +237,7 @@ pub async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Described)>> {
         Scope::Stack(names) | Scope::Like(names) => vec![names.cluster()],
         Scope::Region(_) => {
             let all = aws.ecs.list_clusters().into_paginator().items().send();
-            all.collect::<Result<Vec<_>, _>>().await.doing("list the ECS clusters")?
+            all.all().await.doing("list the ECS clusters")?
         }
     };
     let there = describe(aws, names).await?.into_iter();
@@ -262,7 +262,7 @@ async fn describe(aws: &Aws, clusters: Vec<String>) -> Result<Vec<Described>> {
 /// The names of a cluster's services.
 async fn services(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     let all = aws.ecs.list_services().cluster(cluster).into_paginator().items().send();
-    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.all().await;
     let all = all.doing("list the services of the ECS cluster").gone_is_fine(GONE)?;
     let name = |arn: &String| last_part(arn).to_owned();
     Ok(all.unwrap_or_default().iter().map(name).collect())
@@ -270,7 +270,7 @@ async fn services(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
 
 async fn container_instances(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     let all = aws.ecs.list_container_instances().cluster(cluster).into_paginator().items().send();
-    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.all().await;
     let all = all.doing("list the container instances of the ECS cluster").gone_is_fine(GONE)?;
     Ok(all.unwrap_or_default())
 }

@@ -10,9 +10,10 @@ use aws_sdk_route53::types::{
 };
 
 use super::id::{HostedZoneId, VpcId};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, record, vpc};
+use super::record_set::{self, UNKNOWN_ZONE};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, vpc};
 use crate::aws::tags::all;
-use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName};
 
 /// The node of the zone, which a stack has one of.
@@ -37,9 +38,6 @@ pub struct HostedZone {
     /// Its name, without a final dot.
     pub name: String,
 }
-
-/// What Route 53 answers about a zone that is not there.
-pub const UNKNOWN: &str = "NoSuchHostedZone";
 
 impl Resource for HostedZone {
     type Output = Output;
@@ -80,14 +78,14 @@ impl Resource for HostedZone {
         delete
             .doing("delete the private hosted zone")
             .wait_on(&["HostedZoneNotEmpty"])
-            .gone_is_fine(&[UNKNOWN])
+            .gone_is_fine(&[UNKNOWN_ZONE])
             .map(drop)
     }
 
     async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let records = record::all(aws, &it.id).await?;
+        let records = record_set::all(aws, &it.id).await?;
         let held = records.iter().filter_map(|record| {
-            let name = record::plain(record.name());
+            let name = record_set::plain(record.name());
             // A zone is born with these two, and they go with it.
             let own = matches!(record.r#type(), RrType::Ns | RrType::Soa) && name == it.name;
             (!own).then(|| format!("the record `{name}` ({})", record.r#type().as_str()))
@@ -161,12 +159,12 @@ impl Wanted for HostedZone {
                 let associate = associate.vpc(in_region(cx, &vpc.id)).send().await;
                 associate
                     .doing("associate the VPC with the private hosted zone")
-                    .wait_on(&["InvalidVPCId", UNKNOWN])?;
+                    .wait_on(&["InvalidVPCId", UNKNOWN_ZONE])?;
                 vpcs.get_or_insert_default().push(vpc.id.clone());
             } else {
                 let zone = Tagging::HostedZone(it.id.to_string());
                 let tags: Vec<_> = cx.tags(node).into_iter().take(zone.room()).collect();
-                zone.put(&cx.aws, &tags).await.wait_on(&[UNKNOWN])?;
+                zone.put(&cx.aws, &tags).await.wait_on(&[UNKNOWN_ZONE])?;
             }
         }
         Ok(Made::Ready(Output { vpcs, tagged: Some(true), ..it.clone() }))
@@ -175,7 +173,12 @@ impl Wanted for HostedZone {
 
 impl From<&Description> for Output {
     fn from(described: &Description) -> Self {
-        Self { id: id(described), name: record::plain(described.name()), vpcs: None, tagged: None }
+        Self {
+            id: id(described),
+            name: record_set::plain(described.name()),
+            vpcs: None,
+            tagged: None,
+        }
     }
 }
 
@@ -188,7 +191,7 @@ pub(super) fn id(described: &Description) -> HostedZoneId {
 /// each.
 pub(super) async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Names, Description)>> {
     let zones = aws.route53.list_hosted_zones().into_paginator().items().send();
-    let zones = zones.collect::<Result<Vec<_>, _>>().await.doing("list the hosted zones")?;
+    let zones = zones.all().await.doing("list the hosted zones")?;
     let own = |zone: Description| Some((stack_of(zone.caller_reference(), scope)?, zone));
     Ok(zones.into_iter().filter_map(own).collect())
 }
@@ -211,13 +214,13 @@ async fn tags(aws: &Aws, id: &HostedZoneId) -> Result<Option<Vec<Tag>>> {
     let read = aws.route53.list_tags_for_resource().resource_type(TagResourceType::Hostedzone);
     let read = read.resource_id(id.as_str()).send().await;
     // A zone that goes between two looks has no tags.
-    let read = read.doing("read the hosted zone's tags").gone_is_fine(&[UNKNOWN])?;
+    let read = read.doing("read the hosted zone's tags").gone_is_fine(&[UNKNOWN_ZONE])?;
     Ok(read.and_then(|read| read.resource_tag_set).map(|set| set.tags.unwrap_or_default()))
 }
 
 async fn vpcs(aws: &Aws, id: &HostedZoneId) -> Result<Option<Vec<VpcId>>> {
     let read = aws.route53.get_hosted_zone().id(id.as_str()).send().await;
-    let read = read.doing("read the hosted zone").gone_is_fine(&[UNKNOWN])?;
+    let read = read.doing("read the hosted zone").gone_is_fine(&[UNKNOWN_ZONE])?;
     let vpcs = read.and_then(|read| read.vpcs);
     Ok(vpcs.map(|vpcs| vpcs.iter().filter_map(Vpc::vpc_id).map(VpcId::from).collect()))
 }

@@ -4,7 +4,7 @@
 use aws_sdk_ec2::types::{Filter, InstanceStateName, Reservation};
 
 use super::{Kind, Owned, Phase, Resource, Seen};
-use crate::aws::{Aws, Doing, Meanings, Result, Scope};
+use crate::aws::{AllPages, Aws, Doing, Meanings, Result, Scope};
 use crate::names::NodeName;
 
 /// An instance as AWS returned it.
@@ -36,7 +36,7 @@ impl Resource for Instance {
         let states = states.set_values(Some(STATES.map(str::to_owned).into())).build();
         let filters = [scope.ec2_filters(), vec![states]].concat();
         let all = aws.ec2.describe_instances().set_filters(Some(filters)).into_paginator().items();
-        let all = all.send().collect::<Result<Vec<_>, _>>().await;
+        let all = all.send().all().await;
         let all = all.doing("list the EC2 instances")?;
         let instances = all.iter().flat_map(Reservation::instances);
         Ok(instances.filter_map(|instance| read(scope, instance)).collect())

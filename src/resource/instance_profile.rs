@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 
 use super::role::{self, BUSY, UNKNOWN};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// An instance profile as AWS returned it.
@@ -47,8 +47,8 @@ impl Resource for InstanceProfile {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let profiles = aws.iam.list_instance_profiles().path_prefix(role::path(scope));
-        let profiles = profiles.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
-        let profiles = profiles.await.doing("list the instance profiles")?;
+        let profiles = profiles.into_paginator().items().send().all().await;
+        let profiles = profiles.doing("list the instance profiles")?;
         let within = profiles.iter().filter(|it| it.path().starts_with(&role::path(scope)));
         let read = within.map(async |profile| {
             // A profile that goes between two looks is not there.

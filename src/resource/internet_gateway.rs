@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{AttachmentStatus, Filter, ResourceType};
 
 use super::id::{InternetGatewayId, VpcId};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, network_interface, vpc};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// An internet gateway as AWS returned it.
@@ -149,7 +149,7 @@ impl Wanted for InternetGateway {
 
 async fn read(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<aws_sdk_ec2::types::InternetGateway>> {
     let gateways = aws.ec2.describe_internet_gateways().set_filters(Some(filters));
-    let gateways = gateways.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let gateways = gateways.into_paginator().items().send().all().await;
     gateways.doing("list the internet gateways")
 }
 

@@ -26,7 +26,7 @@ use super::{
     instance_profile, security_group,
 };
 use crate::aws::tags::all;
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// What a version of the template says, as far as ecsup compares it. Absent is unknown.
@@ -116,8 +116,8 @@ impl Resource for LaunchTemplate {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let templates = aws.ec2.describe_launch_templates().set_filters(Some(scope.ec2_filters()));
-        let templates = templates.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
-        let templates = templates.await.doing("list the launch templates")?;
+        let templates = templates.into_paginator().items().send().all().await;
+        let templates = templates.doing("list the launch templates")?;
         let ours = templates.iter().filter_map(|one| Some((scope.owner(one.tags())?, one)));
         let read = ours.map(async |(owner, template)| {
             let id = LaunchTemplateId::from(template.launch_template_id().unwrap_or_default());

@@ -15,7 +15,7 @@ use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare, load_balancer,
     target_group,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A listener as AWS returned it.
@@ -42,7 +42,7 @@ pub struct Listener {
 async fn of(aws: &Aws, scope: &Scope, load_balancers: &[&str]) -> Result<Vec<Owned<Output>>> {
     let listeners = try_join_all(load_balancers.iter().map(async |arn| {
         let listed = aws.elb.describe_listeners().load_balancer_arn(*arn).into_paginator();
-        let listed = listed.items().send().collect::<Result<Vec<_>, _>>().await;
+        let listed = listed.items().send().all().await;
         // Gone between two looks.
         listed.doing("list the listeners").gone_is_fine(&[load_balancer::UNKNOWN])
     }));

@@ -17,7 +17,9 @@ use super::id::LoadBalancerArn;
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, security_group, subnet,
 };
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing};
+use crate::aws::{
+    AllPages, Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing,
+};
 use crate::names::NodeName;
 
 /// A load balancer as AWS returned it.
@@ -311,7 +313,7 @@ pub(super) async fn named_like_ours(aws: &Aws, scope: &Scope) -> Result<Vec<Desc
     // A stack has one load balancer, whose name is known.
     let names = scope.names().map(|names| vec![names.load_balancer()]);
     let listed = aws.elb.describe_load_balancers().set_names(names).into_paginator().items();
-    let listed = listed.send().collect::<Result<Vec<_>, _>>().await;
+    let listed = listed.send().all().await;
     let listed = listed.doing("list the load balancers").gone_is_fine(&[UNKNOWN])?;
     let mut listed = listed.unwrap_or_default();
     listed.retain(|one| one.load_balancer_name().is_some_and(|name| name.starts_with(PREFIX)));

@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 
 use super::cluster::{self, Cluster};
 use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare};
-use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Owner, Result, Scope, Tagging};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meaning, Meanings, Owner, Result, Scope, Tagging};
 use crate::names::{self, NodeName};
 
 /// A log group as AWS returned it.
@@ -259,7 +259,7 @@ async fn beginning(
     prefix: &str,
 ) -> Result<Vec<aws_sdk_cloudwatchlogs::types::LogGroup>> {
     let groups = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
-    let groups = groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let groups = groups.into_paginator().items().send().all().await;
     let mut groups = groups.doing("list the log groups")?;
     groups.retain(|group| group.log_group_name().is_some_and(|name| name.starts_with(prefix)));
     Ok(groups)

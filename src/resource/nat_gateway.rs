@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
 use super::id::{NatGatewayId, SubnetId};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, elastic_ip, subnet};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A NAT gateway as AWS returned it.
@@ -112,7 +112,7 @@ const COMING: &str = "the NAT gateway to become available";
 
 async fn read(aws: &Aws, scope: &Scope, filters: Vec<Filter>) -> Result<Vec<Owned<Output>>> {
     let gateways = aws.ec2.describe_nat_gateways().set_filter(Some(filters));
-    let gateways = gateways.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let gateways = gateways.into_paginator().items().send().all().await;
     let gateways = gateways.doing("list the NAT gateways")?;
     let read = |gateway: &aws_sdk_ec2::types::NatGateway| {
         let owner = scope.owner(gateway.tags())?;

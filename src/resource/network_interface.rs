@@ -6,7 +6,7 @@
 use aws_sdk_ec2::types::{Filter, NetworkInterface, NetworkInterfaceStatus};
 
 use super::id::VpcId;
-use crate::aws::{Aws, Doing, Result};
+use crate::aws::{AllPages, Aws, Doing, Result};
 
 /// How many interfaces are told one by one; a busy subnet has hundreds.
 const TOLD: usize = 5;
@@ -28,8 +28,7 @@ pub async fn with_public_address(aws: &Aws, vpc: &VpcId) -> Result<Vec<String>> 
 async fn read(aws: &Aws, filter: &str, value: &str) -> Result<Vec<NetworkInterface>> {
     let wanted = Filter::builder().name(filter).values(value).build();
     let interfaces = aws.ec2.describe_network_interfaces().filters(wanted);
-    let interfaces =
-        interfaces.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let interfaces = interfaces.into_paginator().items().send().all().await;
     let mut interfaces = interfaces.doing("list the network interfaces")?;
     interfaces.retain(|interface| matches(interface, filter, value));
     Ok(interfaces)

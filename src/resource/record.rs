@@ -11,6 +11,7 @@ use aws_smithy_types::error::operation::BuildError;
 
 use super::hosted_zone::{self, HostedZone};
 use super::id::HostedZoneId;
+use super::record_set::{UNKNOWN_ZONE, all, plain};
 use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, load_balancer};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
 use crate::names::{Names, NodeName};
@@ -78,7 +79,7 @@ impl Resource for Record {
             .send()
             .await
             .doing("read the DNS record")
-            .gone_is_fine(&[hosted_zone::UNKNOWN])?;
+            .gone_is_fine(&[UNKNOWN_ZONE])?;
         // Route 53 begins at the name or, when it is not there, behind it.
         let sets = read.map(|read| read.resource_record_sets).unwrap_or_default();
         let same = |read: &Output| {
@@ -88,9 +89,7 @@ impl Resource for Record {
         let own = |set: &ResourceRecordSet| Output::of(&it.zone, set).as_ref().is_some_and(same);
         let Some(set) = sets.into_iter().find(own) else { return Ok(()) };
         let delete = ask(aws, &it.zone, ChangeAction::Delete, set, DOING).await;
-        delete
-            .gone_is_fine(&[hosted_zone::UNKNOWN, "InvalidChangeBatch: it was not found"])
-            .map(drop)
+        delete.gone_is_fine(&[UNKNOWN_ZONE, "InvalidChangeBatch: it was not found"]).map(drop)
     }
 }
 
@@ -186,7 +185,7 @@ async fn change(aws: &Aws, action: ChangeAction, it: &Output, doing: &str) -> Re
     let set = ResourceRecordSet::builder().name(&it.host).r#type(RrType::A).alias_target(alias);
     let set = set.build().map_err(unsaid)?;
     // Route 53 does not know a load balancer for the first minutes of its life, nor perhaps a zone.
-    let codes = [hosted_zone::UNKNOWN, "InvalidChangeBatch: that target was not found"];
+    let codes = [UNKNOWN_ZONE, "InvalidChangeBatch: that target was not found"];
     ask(aws, &it.zone, action, set, doing).await.wait_on(&codes)
 }
 
@@ -203,40 +202,6 @@ async fn ask(
     let batch = batch.build().map_err(unsaid)?;
     let ask = aws.route53.change_resource_record_sets().hosted_zone_id(zone.as_str());
     ask.change_batch(batch).send().await.doing(doing).map(drop)
-}
-
-/// Lists every record of a zone; a zone that is gone has none.
-pub(super) async fn all(aws: &Aws, zone: &HostedZoneId) -> Result<Vec<ResourceRecordSet>> {
-    let mut all = Vec::new();
-    let first = || aws.route53.list_resource_record_sets().hosted_zone_id(zone.as_str());
-    let mut ask = first();
-    loop {
-        let page = ask.send().await.doing("list the records of the hosted zone");
-        let Some(page) = page.gone_is_fine(&[hosted_zone::UNKNOWN])? else { return Ok(all) };
-        all.extend(page.resource_record_sets);
-        if !page.is_truncated || page.next_record_name.is_none() {
-            return Ok(all);
-        }
-        ask = first()
-            .set_start_record_name(page.next_record_name)
-            .set_start_record_type(page.next_record_type)
-            .set_start_record_identifier(page.next_record_identifier);
-    }
-}
-
-/// Writes a name as people do: Route 53 ends it with a dot, in lower case, and writes unusual
-/// characters in octal, `*` as `\052`.
-pub(super) fn plain(name: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = name.trim_end_matches('.');
-    while let Some((before, after)) = rest.split_once('\\') {
-        plain.push_str(before);
-        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        plain.push(code.map_or('\\', char::from));
-        rest = if code.is_some() { &after[3..] } else { after };
-    }
-    plain.push_str(rest);
-    plain.to_ascii_lowercase()
 }
 
 /// A target in its one form: the console writes `dualstack.` before it.
@@ -258,13 +223,6 @@ fn is_of(dns_name: &str, load_balancer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_read_as_people_write_them() {
-        assert_eq!(plain("web.demo.internal."), "web.demo.internal");
-        assert_eq!(plain(r"\052.Demo.internal."), "*.demo.internal");
-        assert_eq!(plain(r"a\b\9"), r"a\b\9");
-    }
 
     #[test]
     fn a_record_is_ours_when_it_points_at_our_load_balancer() {

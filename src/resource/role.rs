@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::id::RoleArn;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted};
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName, partition};
 
 /// A role as AWS returned it.
@@ -57,7 +57,7 @@ impl Resource for Role {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let roles = aws.iam.list_roles().path_prefix(path(scope)).into_paginator().items().send();
-        let roles = roles.collect::<Result<Vec<_>, _>>().await.doing("list the IAM roles")?;
+        let roles = roles.all().await.doing("list the IAM roles")?;
         let read = try_join_all(roles.iter().map(|role| read(aws, scope, role.role_name())));
         Ok(read.await?.into_iter().flatten().collect())
     }
@@ -75,7 +75,7 @@ impl Resource for Role {
             detach.wait_on(&[BUSY]).gone_is_fine(&[UNKNOWN])?;
         }
         let inline = aws.iam.list_role_policies().role_name(&it.name).into_paginator().items();
-        let inline = inline.send().collect::<Result<Vec<_>, _>>().await;
+        let inline = inline.send().all().await;
         let inline = inline.doing("list the policies of the IAM role").gone_is_fine(&[UNKNOWN])?;
         for policy in inline.unwrap_or_default() {
             let delete = aws.iam.delete_role_policy().role_name(&it.name).policy_name(policy);
@@ -92,8 +92,8 @@ impl Resource for Role {
 
     async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
         let profiles = aws.iam.list_instance_profiles_for_role().role_name(&it.name);
-        let profiles = profiles.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
-        let profiles = profiles.await.doing("list the instance profiles of the IAM role");
+        let profiles = profiles.into_paginator().items().send().all().await;
+        let profiles = profiles.doing("list the instance profiles of the IAM role");
         let profiles = profiles.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
         let words = |name: &str| format!("the instance profile `{name}`");
         Ok(profiles.iter().map(|profile| words(profile.instance_profile_name())).collect())
@@ -266,7 +266,7 @@ async fn get(aws: &Aws, name: &str) -> Result<Option<aws_sdk_iam::types::Role>> 
 /// ARNs of the managed policies of a role; `None` when the role is gone.
 async fn attached(aws: &Aws, name: &str) -> Result<Option<Vec<String>>> {
     let policies = aws.iam.list_attached_role_policies().role_name(name).into_paginator().items();
-    let policies = policies.send().collect::<Result<Vec<_>, _>>().await;
+    let policies = policies.send().all().await;
     let policies = policies.doing("list the managed policies of the IAM role");
     let policies = policies.gone_is_fine(&[UNKNOWN])?;
     Ok(policies.map(|all| all.into_iter().filter_map(|policy| policy.policy_arn).collect()))

@@ -13,7 +13,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, internet_gateway, nat_gateway,
     subnet, vpc,
 };
-use crate::aws::{Aws, Cx, Doing, Meaning, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meaning, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// Where the default route leads.
@@ -209,7 +209,7 @@ fn filter(name: &str, value: &str) -> Filter {
 
 async fn read(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<aws_sdk_ec2::types::RouteTable>> {
     let tables = aws.ec2.describe_route_tables().set_filters(Some(filters));
-    let tables = tables.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let tables = tables.into_paginator().items().send().all().await;
     tables.doing("list the route tables")
 }
 

@@ -12,7 +12,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, network_interface, vpc,
     vpc_endpoint,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A security group as AWS returned it.
@@ -140,7 +140,7 @@ pub(super) async fn read(
     filters: Vec<Filter>,
 ) -> Result<Vec<aws_sdk_ec2::types::SecurityGroup>> {
     let groups = aws.ec2.describe_security_groups().set_filters(Some(filters));
-    let groups = groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let groups = groups.into_paginator().items().send().all().await;
     groups.doing("list the security groups")
 }
 

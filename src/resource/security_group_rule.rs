@@ -7,7 +7,9 @@ use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, UserIdGrou
 
 use super::id::{SecurityGroupId, SecurityGroupRuleId};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, security_group};
-use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{
+    AllPages, Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, Tagging, missing,
+};
 use crate::names::{self, NodeName};
 
 /// Who is let in.
@@ -52,7 +54,7 @@ impl Resource for SecurityGroupRule {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let rules = aws.ec2.describe_security_group_rules().filters(filter(scope));
-        let rules = rules.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let rules = rules.into_paginator().items().send().all().await;
         let rules = rules.doing("list the security group rules")?;
         let read = |rule: &aws_sdk_ec2::types::SecurityGroupRule| {
             let owner = scope.owner(rule.tags())?;

@@ -22,7 +22,7 @@ use super::{
     cluster, compare, security_group, subnet, target_group,
 };
 use crate::arn::last_part;
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{NodeName, ServiceName};
 
 mod rollout;
@@ -542,7 +542,7 @@ impl From<&Described> for Output {
 /// The names of the services of a cluster that are not on their way out.
 async fn listed(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
     let all = aws.ecs.list_services().cluster(cluster).into_paginator().items().send();
-    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.all().await;
     let all = all.doing("list the ECS services").gone_is_fine(cluster::GONE)?;
     Ok(all.unwrap_or_default().iter().map(|arn| last_part(arn).to_owned()).collect())
 }

@@ -8,7 +8,7 @@ use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, guard_duty_endpoint,
     network_interface, vpc, vpc_endpoint,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A subnet as AWS returned it.
@@ -54,7 +54,7 @@ impl Resource for Subnet {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let subnets = aws.ec2.describe_subnets().set_filters(Some(scope.ec2_filters()));
-        let subnets = subnets.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let subnets = subnets.into_paginator().items().send().all().await;
         let subnets = subnets.doing("list the subnets")?;
         let read = |subnet: &aws_sdk_ec2::types::Subnet| {
             let owner = scope.owner(subnet.tags())?;

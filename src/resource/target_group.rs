@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use super::id::{TargetGroupArn, VpcId};
 use super::load_balancer::{is_foreign, tags, tags_of};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, vpc};
-use crate::aws::{Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{NodeName, ServiceName};
 
 /// A target group as AWS returned it.
@@ -61,7 +61,7 @@ impl Resource for TargetGroup {
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let listed = aws.elb.describe_target_groups().into_paginator().items().send();
-        let listed = listed.collect::<Result<Vec<_>, _>>().await.doing("list the target groups");
+        let listed = listed.all().await.doing("list the target groups");
         // Some endpoints say that there are none with the code for one that is not there.
         let mut listed = listed.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
         listed.retain(|one| one.target_group_name().is_some_and(|name| name.starts_with(PREFIX)));

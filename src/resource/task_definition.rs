@@ -20,7 +20,7 @@ use super::id::TaskDefinitionArn;
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, log_group, role};
 use crate::arn::Arn;
 use crate::aws::tags::Tagged;
-use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName, ServiceName};
 
 /// The tag that holds the hash of a revision's content.
@@ -382,7 +382,7 @@ pub fn parts(family: &str) -> Option<(&str, &str)> {
 /// The families that are named like ours, also those without an active revision.
 pub async fn families(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
     let all = aws.ecs.list_task_definition_families().family_prefix(prefix(scope));
-    let all = all.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let all = all.into_paginator().items().send().all().await;
     let mut families = all.doing("list the families of task definitions")?;
     families.retain(|family| parts(family).is_some());
     Ok(families)
@@ -415,7 +415,7 @@ async fn revisions(
     // The prefix is a whole family's name here.
     let all = aws.ecs.list_task_definitions().family_prefix(family).status(status);
     let all = all.sort(SortOrder::Desc).into_paginator().items().send();
-    let all = all.collect::<Result<Vec<_>, _>>().await;
+    let all = all.all().await;
     let all = all.doing("list the revisions of the task definition")?;
     let described = stream::iter(all)
         .map(async |revision: String| describe(aws, scope, &revision).await)

@@ -12,7 +12,7 @@ use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare,
     guard_duty_group, network_interface, security_group, vpc_endpoint,
 };
-use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A VPC as AWS returned it.
@@ -196,7 +196,7 @@ pub async fn ours_among(others: &impl Others) -> Result<Vec<(Owner, VpcId)>> {
 
 async fn describe(aws: &Aws, scope: &Scope) -> Result<Vec<aws_sdk_ec2::types::Vpc>> {
     let vpcs = aws.ec2.describe_vpcs().set_filters(Some(scope.ec2_filters()));
-    let vpcs = vpcs.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let vpcs = vpcs.into_paginator().items().send().all().await;
     vpcs.doing("list the VPCs")
 }
 

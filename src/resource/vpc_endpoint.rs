@@ -4,7 +4,7 @@
 use aws_sdk_ec2::types::{Filter, VpcEndpoint};
 
 use super::id::VpcId;
-use crate::aws::{Aws, Doing, Result};
+use crate::aws::{AllPages, Aws, Doing, Result};
 
 /// The endpoints in these VPCs. None where the caller may not look, or nobody offers them.
 pub async fn within(aws: &Aws, vpcs: &[&VpcId]) -> Result<Vec<VpcEndpoint>> {
@@ -14,7 +14,7 @@ pub async fn within(aws: &Aws, vpcs: &[&VpcId]) -> Result<Vec<VpcEndpoint>> {
     let ids = vpcs.iter().map(ToString::to_string).collect();
     let filter = Filter::builder().name("vpc-id").set_values(Some(ids)).build();
     let endpoints = aws.ec2.describe_vpc_endpoints().filters(filter);
-    let endpoints = endpoints.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let endpoints = endpoints.into_paginator().items().send().all().await;
     let mut endpoints = match endpoints.doing("list the VPC endpoints") {
         Err(error) if error.is_not_offered() => {
             tracing::warn!(%error);
