@@ -309,7 +309,7 @@ fn neighbours_stay_as_they_are() {
 /// Things without our tags, with names and places like ours.
 async fn made_by_hand(cloud: &Cloud, stack: &str) {
     use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
-    let config = sdk_config(&cloud, "us-east-1");
+    let config = sdk_config(cloud, "us-east-1");
     let ec2 = aws_sdk_ec2::Client::new(&config);
     // The right stack and node, and no region or another one.
     let tags = |kind: ResourceType, node: &str, region: Option<&str>| {
