@@ -17,8 +17,8 @@ use ecsup::cli::rehearse::{Stage, in_virtual_time};
 use serde_json::{Value, json};
 
 use crate::proofs::{
-    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, on_all_processors, play_until_crash,
-    printed_policy,
+    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, nothing_left, on_all_processors,
+    play_until_crash, printed_policy,
 };
 
 /// Doubts that take more than a few lifecycles to show: each has a test of its own, which sees it matter.
@@ -44,7 +44,7 @@ fn world_of_doubt(doubts: Vec<Doubt>) -> Scenario {
 /// What brings out the doubts about instances. Right after a destroy comes another deploy; then somebody
 /// ends all instances, the network loses its way out, and the group is deleted by hand while a hook holds
 /// its instances. All this a destroy has to clear up.
-async fn a_bad_day(stage: &Stage, flags: &[&str]) -> Result<(), String> {
+pub async fn a_bad_day(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     let cloud = &stage.cloud;
     let before = ids(cloud);
     expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy at once")?;
@@ -54,11 +54,7 @@ async fn a_bad_day(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     cloud.world(lose_the_way_out);
     cloud.world(delete_the_group);
     expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy")?;
-    let left: Vec<_> = ids(cloud).difference(&before).cloned().collect();
-    match left.is_empty() {
-        true => Ok(()),
-        false => Err(format!("left: {left:#?}")),
-    }
+    nothing_left(cloud, &before)
 }
 
 /// The one Auto Scaling group.
@@ -90,7 +86,8 @@ fn end_instances(world: &mut World) {
     }
 }
 
-fn lose_the_way_out(world: &mut World) {
+/// Takes the routes through NAT gateways out of their tables.
+pub fn lose_the_way_out(world: &mut World) {
     let tables = ec2::answer(world, "DescribeRouteTables", &json!({})).expect("it is told");
     for table in tables.list("RouteTables") {
         let leads = |route: &Value| !route.text("NatGatewayId").is_empty();

@@ -4,18 +4,25 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sim::cloud::Cloud;
-use aws_sim::fields::Tags;
+use aws_sim::cloud::{Cloud, Record};
+use aws_sim::fields::{Fields as _, Tags};
 use aws_sim::policy::Policy;
+use aws_sim::refusal::Answer;
 use aws_sim::scenario::Scenario;
 use aws_sim::world::World;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
 use ecsup::resource::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::doubts::lose_the_way_out;
+use crate::proofs::{deploy, destroy, expect, holds, ids, nothing_left};
 
 const WORKER: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
 const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];
+
+/// Answers the calls of one service.
+type Service = fn(&mut World, &str, &Value) -> Answer;
 
 /// After this time AWS shows everywhere what was made.
 const SHOWN: Duration = Duration::from_secs(30);
@@ -61,24 +68,24 @@ fn a_service_goes_without_harm_to_the_cluster_that_stays() {
     });
 }
 
+/// Without a way out, no agent can tell that its tasks have stopped, also not when everything goes.
+pub async fn silent_agents(stage: &Stage, flags: &[&str]) -> Result<(), String> {
+    let cloud = &stage.cloud;
+    let before = ids(cloud);
+    expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
+    cloud.world(lose_the_way_out);
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy")?;
+    nothing_left(cloud, &before)
+}
+
 #[test]
 fn agents_that_report_no_more_are_forgotten_when_everything_goes() {
     in_virtual_time(1, async || {
         let stage = stage(1);
-        done(&stage, &WORKER).await;
-        // Without a way out, no agent can tell that its tasks have stopped.
-        let ec2 = aws_sdk_ec2::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
-        let tables = ec2.describe_route_tables().send().await.unwrap();
-        for table in tables.route_tables() {
-            let to_nat = table.routes().iter().any(|route| route.nat_gateway_id().is_some());
-            if let Some(id) = table.route_table_id().filter(|_| to_nat) {
-                let delete = ec2.delete_route().route_table_id(id);
-                delete.destination_cidr_block("0.0.0.0/0").send().await.unwrap();
-            }
-        }
-        tokio::time::sleep(Duration::from_mins(10)).await;
-        let destroyed = done(&stage, &["destroy", "--yes", "internal-worker"]).await;
-        assert!(destroyed.changes().contains(&"DeregisterContainerInstance"));
+        silent_agents(&stage, &WORKER[2..]).await.unwrap();
+        let forgets = |call: &Record| call.operation == "DeregisterContainerInstance";
+        assert!(stage.cloud.calls().iter().any(forgets));
     });
 }
 
@@ -574,4 +581,136 @@ fn every_node_that_may_lose_its_tags_is_known_by_its_name() {
             }
         });
     }
+}
+
+/// What somebody does with a console, whom AWS allows everything and refuses what it refuses to all.
+fn by_hand(stage: &Stage, service: Service, operation: &str, input: &Value) -> Value {
+    let answer = stage.cloud.world(|world| service(world, operation, input));
+    answer.unwrap_or_else(|refusal| panic!("{operation} by hand: {refusal:?}"))
+}
+
+/// Changes by hand what AWS lets one change of a stack in place.
+async fn change_by_hand(stage: &Stage, flags: &[&str]) {
+    use aws_sim::{autoscaling, ec2, ecs, elb, iam, route53};
+    let stack = flags[1];
+    let id = |kind: &str, node: &str| of_node(stage, kind, node).0;
+    let at = |kind: &str, beginning: &str| {
+        let is_it = |(other, _, tags): &(String, String, Tags)| {
+            other == kind && tags["ecsup:node"].starts_with(beginning)
+        };
+        nodes(stage).into_iter().find(is_it).expect("the node is there").1
+    };
+    let change = |service: Service, operation: &str, input: Value| {
+        by_hand(stage, service, operation, &input);
+    };
+    let anywhere = "0.0.0.0/0";
+
+    // One private subnet gets the public table, the table of the other one leads to where nothing without
+    // a public address gets out.
+    let subnets = ["public-1", "public-2", "private-1", "private-2"];
+    let subnets = subnets.map(|subnet| id("subnet", &format!("subnet/{subnet}")));
+    let of_subnet = json!([{ "Name": "association.subnet-id", "Values": [subnets[2]] }]);
+    let of_subnet = json!({ "Filters": of_subnet });
+    let tables = by_hand(stage, ec2::answer, "DescribeRouteTables", &of_subnet);
+    let mut associations = tables.list("RouteTables")[0].list("Associations").iter();
+    let of_subnet =
+        associations.find(|it| it.text("SubnetId") == subnets[2]).expect("there is one");
+    let input = json!({
+        "AssociationId": of_subnet.text("RouteTableAssociationId"),
+        "RouteTableId": id("route-table", "route-table/public"),
+    });
+    change(ec2::answer, "ReplaceRouteTableAssociation", input);
+    let leads = !flags.contains(&"none");
+    let input = json!({
+        "RouteTableId": id("route-table", "route-table/private-2"),
+        "DestinationCidrBlock": anywhere,
+        "GatewayId": id("internet-gateway", "internet-gateway"),
+    });
+    change(ec2::answer, if leads { "ReplaceRoute" } else { "CreateRoute" }, input);
+    let names = json!({ "VpcId": id("vpc", "vpc"), "EnableDnsHostnames": { "Value": false } });
+    change(ec2::answer, "ModifyVpcAttribute", names);
+
+    let balancer = id("load-balancer", "load-balancer");
+    let groups = json!([id("security-group", "security-group/service")]);
+    let input = json!({ "LoadBalancerArn": balancer, "SecurityGroups": groups });
+    change(elb::answer, "SetSecurityGroups", input);
+    let is_internal = stack == "internal-worker";
+    let others = if is_internal { &subnets[..2] } else { &subnets[2..] };
+    change(elb::answer, "SetSubnets", json!({ "LoadBalancerArn": balancer, "Subnets": others }));
+    let refusal = json!({ "StatusCode": "503" });
+    let refusal = json!([{ "Type": "fixed-response", "FixedResponseConfig": refusal }]);
+    let input = json!({ "ListenerArn": id("listener", "listener/80"), "DefaultActions": refusal });
+    change(elb::answer, "ModifyListener", input);
+    let targets = at("target-group", "target-group/");
+    let input = json!({ "TargetGroupArn": targets, "HealthCheckPath": "/by-hand" });
+    change(elb::answer, "ModifyTargetGroup", input);
+
+    let cluster = format!("cluster-{stack}");
+    let off = json!([{ "name": "containerInsights", "value": "disabled" }]);
+    change(ecs::answer, "UpdateCluster", json!({ "cluster": cluster, "settings": off }));
+    let role = id("role", "role/execution");
+    let role = role.rsplit('/').next().expect("a role has a name");
+    let principal = json!({ "Service": "lambda.amazonaws.com" });
+    let assume = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
+    let trust = json!({ "Version": "2012-10-17", "Statement": [assume] }).to_string();
+    let input = json!({ "RoleName": role, "PolicyDocument": trust });
+    change(iam::answer, "UpdateAssumeRolePolicy", input);
+    let input = json!({ "RoleName": role, "PolicyName": "by-hand", "PolicyDocument": EVERYTHING });
+    change(iam::answer, "PutRolePolicy", input);
+
+    if stack != "fargate-api" {
+        let input = json!({ "AutoScalingGroupName": format!("asg-{stack}"), "MaxSize": 9 });
+        change(autoscaling::answer, "UpdateAutoScalingGroup", input);
+        let scaling = json!({ "managedScaling": { "targetCapacity": 50 } });
+        let input = json!({ "name": format!("cp-{stack}"), "autoScalingGroupProvider": scaling });
+        change(ecs::answer, "UpdateCapacityProvider", input);
+    }
+    if is_internal {
+        let usual = json!({ "Filters": [{ "Name": "is-default", "Values": ["true"] }] });
+        let vpcs = by_hand(stage, ec2::answer, "DescribeVpcs", &usual);
+        let usual = vpcs.list("Vpcs")[0].text("VpcId").to_owned();
+        let zone = id("hosted-zone", "hosted-zone");
+        let with = |vpc: &str| {
+            let vpc = json!({ "VPCRegion": "us-east-1", "VPCId": vpc });
+            json!({ "HostedZoneId": zone, "VPC": vpc })
+        };
+        change(route53::answer, "AssociateVPCWithHostedZone", with(&usual));
+        // Until the zone can be changed again.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        change(route53::answer, "DisassociateVPCFromHostedZone", with(&id("vpc", "vpc")));
+    }
+}
+
+/// Changes by hand what can be changed; a deploy changes it back. Then somebody's own profile holds a role
+/// that a destroy removes, for as long as it takes to look why.
+pub async fn changed_by_hand(stage: &Stage, flags: &[&str]) -> Result<(), String> {
+    use aws_sim::iam;
+    let cloud = &stage.cloud;
+    let before = ids(cloud);
+    expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
+    change_by_hand(stage, flags).await;
+    expect(&stage.play(&deploy(flags)).await, Exit::Done, "the deploy that changes it back")?;
+    holds(cloud, flags).await?;
+
+    let (role, _) = of_node(stage, "role", "role/execution");
+    let profile = json!({ "InstanceProfileName": "by-hand" });
+    let mut member = profile.clone();
+    member["RoleName"] = role.rsplit('/').next().into();
+    by_hand(stage, iam::answer, "CreateInstanceProfile", &profile);
+    tokio::time::sleep(SHOWN).await;
+    by_hand(stage, iam::answer, "AddRoleToInstanceProfile", &member);
+    let looks = |call: &Record| call.operation == "ListInstanceProfilesForRole";
+    let release = async {
+        while !cloud.calls().iter().any(looks) {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        by_hand(stage, iam::answer, "RemoveRoleFromInstanceProfile", &member);
+        by_hand(stage, iam::answer, "DeleteInstanceProfile", &profile);
+    };
+    let words = destroy(flags);
+    let both = async { tokio::join!(stage.play(&words), release) };
+    let ended = tokio::time::timeout(Duration::from_hours(1), both).await;
+    let (destroyed, ()) = ended.map_err(|_| "nobody looks what holds a role")?;
+    expect(&destroyed, Exit::Done, "destroy")?;
+    nothing_left(cloud, &before)
 }

@@ -13,7 +13,10 @@ use ecsup::cli::rehearse::{Stage, in_virtual_time};
 use serde_json::{Value, json};
 
 use crate::goal::Goal;
-use crate::proofs::{STACKS, deploy, destroy, expect, holds, no_defects, on_all_processors};
+use crate::proofs::{
+    STACKS, deploy, destroy, expect, holds, ids, no_defects, nothing_denied, nothing_left,
+    obey_the_printed_policy, on_all_processors,
+};
 
 /// How a change goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub enum Way {
 /// A change of the flags, by name.
 #[derive(Debug)]
 pub struct Change {
-    name: &'static str,
+    pub name: &'static str,
     flags: &'static [&'static str],
     way: Way,
     /// Whether it means something for such a stack.
@@ -169,9 +172,11 @@ async fn ask_each_second(cloud: &Cloud, stack: &str, failed: &mut u32) {
     }
 }
 
-async fn transition(seed: u64, flags: &[&str], change: &Change) -> Result<(), String> {
-    let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
+/// A deploy, a change under the printed policy, a second deploy, a destroy.
+pub async fn transition(stage: &Stage, flags: &[&str], change: &Change) -> Result<(), String> {
     let cloud = &stage.cloud;
+    let before = ids(cloud);
+    obey_the_printed_policy(stage, flags).await;
     let changed = change.of(flags);
     expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
     holds(cloud, flags).await?;
@@ -204,7 +209,9 @@ async fn transition(seed: u64, flags: &[&str], change: &Change) -> Result<(), St
         return Err(format!("the second deploy is not silent: {:?}", again.changes()));
     }
     expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy")?;
-    no_defects(cloud)
+    no_defects(cloud)?;
+    nothing_denied(cloud)?;
+    nothing_left(cloud, &before)
 }
 
 #[test]
@@ -216,7 +223,8 @@ fn every_change_leads_to_what_was_asked_for_and_is_served_meanwhile() {
     let cases: Vec<_> = STACKS.into_iter().flat_map(all).collect();
     let play = |seed: u64| {
         let (flags, change) = cases[usize::try_from(seed).expect("few cases")];
-        in_virtual_time(seed, async || transition(seed, flags, change).await)
+        let stage = || Stage { cloud: Cloud::new(seed, Scenario::default()) };
+        in_virtual_time(seed, async || transition(&stage(), flags, change).await)
             .map_err(|why| format!("{flags:?}, {}: {why}", change.name))
     };
     let failed = on_all_processors(cases.len() as u64, play);
