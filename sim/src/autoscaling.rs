@@ -46,7 +46,7 @@ const DELETE: Delay = ("auto-scaling-group.delete", 30.0..=90.0);
 /// The hook with which ECS drains an instance before it goes.
 const DRAINING_HOOK: &str = "ecs-managed-draining-termination-hook";
 /// With this tag ECS's service-linked role may scale the group.
-const MANAGED: &str = "AmazonECSManaged";
+pub(crate) const MANAGED: &str = "AmazonECSManaged";
 
 /// Everything of Auto Scaling in a region.
 #[derive(Debug, Default)]

@@ -110,7 +110,9 @@ fn gets_out(world: &World, view: &ec2::InstanceView) -> bool {
 /// Whether ECS and the agent of a container instance can talk now.
 pub(super) fn is_reachable(world: &World, instance: &ContainerInstance) -> bool {
     let view = ec2::instance(world, &instance.ec2);
-    view.is_some_and(|view| view.state == "running" && gets_out(world, &view))
+    view.is_some_and(|view| {
+        view.state == "running" && gets_out(world, &view) && has_credentials(world, &view)
+    })
 }
 
 /// Whether ECS takes the agent of a container instance for connected: it takes silence of a minute
@@ -159,7 +161,9 @@ fn of(world: &World, instance: &str) -> Option<ContainerInstance> {
 /// otherwise nobody does.
 pub fn dies(world: &mut World, instance: &str) {
     let Some(it) = of(world, instance) else { return };
-    let reachable = ec2::instance(world, instance).is_some_and(|view| gets_out(world, &view));
+    let view = ec2::instance(world, instance);
+    let reachable =
+        view.is_some_and(|view| gets_out(world, &view) && has_credentials(world, &view));
     if !reachable && world.now.saturating_sub(it.contact) >= SILENCE {
         return;
     }

@@ -3,7 +3,8 @@
 //!
 //! From no instances the metric is pinned, and two are started even for one task. More come when the
 //! first ones have had their warm-up; fewer only after fifteen minutes. A task that is larger than an
-//! instance counts for nothing.
+//! instance counts for nothing. An instance without ECS's tag makes the metric wrong, and its group never
+//! becomes smaller.
 
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ fn look(world: &mut World, cluster: &str, name: &str) {
         if desired > group.desired {
             autoscaling::set_desired(world, &group.name, desired);
         }
-    } else if memory.low >= LOW {
+    } else if memory.low >= LOW && group.instances.iter().all(|it| is_managed(world, it)) {
         // Only what is empty may go, and only now does it lose its protection.
         for member in group.instances.iter().filter(|it| it.protected && provider.protection) {
             if !is_used(world, &member.id) {
@@ -120,6 +121,13 @@ fn protect(
 
 fn is_staying(member: &autoscaling::MemberView) -> bool {
     !member.lifecycle.starts_with("Terminat")
+}
+
+/// Whether an instance was launched when its group had the tag `AmazonECSManaged`
+/// (`docs/aws-facts.md`, "Creating").
+fn is_managed(world: &World, member: &autoscaling::MemberView) -> bool {
+    let instance = ec2::instance(world, &member.id);
+    instance.is_none_or(|it| it.tags.contains_key(autoscaling::MANAGED))
 }
 
 /// Whether tasks are on an instance.

@@ -208,6 +208,33 @@ fn the_scaler_starts_two_instances_from_none_and_the_service_goes_completely() {
 }
 
 #[test]
+fn a_group_with_instances_from_before_its_tag_never_becomes_smaller() {
+    for from_before in [false, true] {
+        let mut world = world();
+        cluster(&mut world);
+        let network = group(&mut world, 0);
+        if from_before {
+            let tag = json!([{
+                "Key": "AmazonECSManaged",
+                "ResourceId": "g",
+                "ResourceType": "auto-scaling-group",
+            }]);
+            let tag = json!({ "Tags": tag });
+            autoscaling::answer(&mut world, "DeleteTags", &tag).expect("a tag");
+        }
+        let scale = json!({ "AutoScalingGroupName": "g", "DesiredCapacity": 3 });
+        autoscaling::answer(&mut world, "SetDesiredCapacity", &scale).expect("it scales");
+        provider(&mut world);
+        register(&mut world);
+        wait(&mut world, 20);
+        ok(&mut world, "CreateService", request(&network, 1));
+        wait(&mut world, 45 * 60);
+        let left = autoscaling::group(&world, "g").expect("g").desired;
+        assert_eq!(left, if from_before { 3 } else { 1 });
+    }
+}
+
+#[test]
 fn an_agent_that_finds_no_cluster_never_joins() {
     let mut world = world();
     group(&mut world, 1);
@@ -242,16 +269,29 @@ fn an_instance_that_is_drained_hands_its_tasks_over_and_goes() {
 
 #[test]
 fn a_service_drains_for_ever_when_agents_have_no_way_out() {
+    drains_for_ever_after(|world| {
+        let tables = ec2::answer(world, "DescribeRouteTables", &json!({})).expect("tables");
+        for table in tables.list("RouteTables") {
+            let route = json!({
+                "RouteTableId": table["RouteTableId"], "DestinationCidrBlock": "0.0.0.0/0",
+            });
+            drop(ec2::answer(world, "DeleteRoute", &route));
+        }
+    });
+}
+
+#[test]
+fn a_service_drains_for_ever_when_agents_have_no_credentials() {
+    drains_for_ever_after(|world| {
+        let held = json!({ "InstanceProfileName": "p", "RoleName": "r" });
+        iam::answer(world, "RemoveRoleFromInstanceProfile", &held).expect("it was in it");
+    });
+}
+
+fn drains_for_ever_after(silences: fn(&mut World)) {
     let mut world = world();
     steady(&mut world, 2);
-    let tables = ec2::answer(&mut world, "DescribeRouteTables", &json!({})).expect("tables");
-    let tables = tables.list("RouteTables").to_vec();
-    for table in tables {
-        let route = json!({
-            "RouteTableId": table["RouteTableId"], "DestinationCidrBlock": "0.0.0.0/0",
-        });
-        drop(ec2::answer(&mut world, "DeleteRoute", &route));
-    }
+    silences(&mut world);
     ok(&mut world, "DeleteService", json!({ "cluster": "c", "service": "web", "force": true }));
     wait(&mut world, 600);
     assert_eq!(look(&mut world)["status"], "DRAINING");
