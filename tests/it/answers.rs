@@ -8,16 +8,17 @@ use aws_sim::cloud::Cloud;
 use aws_sim::doubt::Doubt;
 use aws_sim::ec2::vpc_endpoint::{self, New};
 use aws_sim::faults::Faults;
-use aws_sim::fields::Tags;
+use aws_sim::fields::{Fields as _, Tags};
 use aws_sim::policy::Policy;
 use aws_sim::scenario::{self, Scenario};
 use aws_sim::world::World;
-use aws_sim::{iam, logs};
+use aws_sim::{autoscaling, ecs, iam, logs};
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
+use serde_json::json;
 
 use crate::proofs::{
-    STACKS, deploy, destroy, expect, ids, lifecycle_on, nothing_in_vain, printed_policy,
+    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, nothing_in_vain, printed_policy,
 };
 
 fn slow(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {
@@ -109,6 +110,48 @@ fn a_profile_may_be_seen_before_its_role() {
     expect(&deployed, Exit::Done, "deploy").unwrap();
     let codes = refusals(&deployed, "CreateAutoScalingGroup");
     assert_eq!(codes, BTreeSet::from(["ValidationError".to_owned()]));
+}
+
+/// How many instances the group of a stack has, and how many serve its cluster.
+fn instances(cloud: &Cloud, stack: &str) -> [usize; 2] {
+    cloud.world(|world| {
+        let group = json!({ "AutoScalingGroupNames": [format!("asg-{stack}")] });
+        let group = autoscaling::answer(world, "DescribeAutoScalingGroups", &group);
+        let cluster = json!({ "cluster": format!("cluster-{stack}") });
+        let serving = ecs::answer(world, "ListContainerInstances", &cluster);
+        let [group, serving] = [group, serving].map(|answer| answer.expect("it is told"));
+        let group = &group.list("AutoScalingGroups")[0];
+        [group.list("Instances").len(), serving.list("containerInstanceArns").len()]
+    })
+}
+
+/// An agent that does not find its cluster gives up for good.
+#[test]
+fn no_instance_starts_before_its_cluster_is_active() {
+    in_virtual_time(1, async || {
+        let late = slow(&[("cluster.provision", 150.0..=150.0)]);
+        let stage = Stage { cloud: Cloud::new(1, late) };
+        let flags = [STACKS[0], &["--min-size", "2"]].concat();
+        let deployed = stage.play(&deploy(&flags)).await;
+        expect(&deployed, Exit::Done, "deploy").unwrap();
+        nothing_in_vain(&stage.cloud, &deployed).unwrap();
+        assert_eq!(instances(&stage.cloud, STACKS[0][1]), [2, 2]);
+    });
+}
+
+/// The first instances start while ECS still gives the group its tag.
+#[test]
+fn instances_that_nobody_needs_any_more_go() {
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, Scenario::default()) };
+        let [many, few] = ["8", "1"].map(|count| [STACKS[0], &["--count", count]].concat());
+        expect(&stage.play(&deploy(&many)).await, Exit::Done, "deploy").unwrap();
+        assert_eq!(instances(&stage.cloud, STACKS[0][1]), [3, 3]);
+        expect(&stage.play(&deploy(&few)).await, Exit::Done, "the change").unwrap();
+        tokio::time::sleep(Duration::from_mins(45)).await;
+        assert_eq!(instances(&stage.cloud, STACKS[0][1]), [1, 1]);
+        holds(&stage.cloud, &few).await.unwrap();
+    });
 }
 
 /// Somebody else has just made the roles, and IAM does not list them yet.

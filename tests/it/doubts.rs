@@ -11,14 +11,14 @@ use aws_sim::fields::Fields as _;
 use aws_sim::policy::Policy;
 use aws_sim::scenario::Scenario;
 use aws_sim::world::World;
-use aws_sim::{autoscaling, ec2, ecs};
+use aws_sim::{autoscaling, ec2, ecs, iam};
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
 use serde_json::{Value, json};
 
 use crate::proofs::{
-    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, nothing_left, on_all_processors,
-    play_until_crash, printed_policy,
+    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, nothing_in_vain, nothing_left,
+    on_all_processors, play_until_crash, printed_policy,
 };
 
 /// Doubts that take more than a few lifecycles to show: each has a test of its own, which sees it matter.
@@ -133,7 +133,30 @@ fn an_instance_that_registered_early_does_not_lock_out() {
     }
 }
 
-/// A client that deletes cluster and log group at once, as a destroy does not, leaves a group behind.
+/// Where ECS has not been used yet, it may take no provider for minutes. When an instance that registers meanwhile is
+/// never counted, the first ones have to start when ECS knows whose they are.
+#[test]
+fn the_first_instances_wait_for_the_association() {
+    in_virtual_time(4, async || {
+        let scenario = Scenario {
+            delays: [("iam.linked-role".to_owned(), 180.0..=180.0)].into(),
+            ..world_of_doubt(vec![Doubt::RegisteredBeforeAssociation])
+        };
+        let stage = Stage { cloud: Cloud::new(4, scenario) };
+        for service in ["autoscaling", "elasticloadbalancing"] {
+            let service = format!("{service}.amazonaws.com");
+            stage.cloud.world(|world| iam::make_linked_role(world, &service));
+        }
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        let deployed = stage.play(&deploy(STACKS[0])).await;
+        expect(&deployed, Exit::Done, "deploy").unwrap();
+        nothing_in_vain(&stage.cloud, &deployed).unwrap();
+        holds(&stage.cloud, STACKS[0]).await.unwrap();
+    });
+}
+
+/// A client that deletes cluster and log group at once leaves a group behind. A destroy switches the
+/// metrics off first.
 #[test]
 fn the_last_metrics_may_come_after_their_cluster() {
     for doubts in [vec![], vec![Doubt::InsightsWritesAfterCluster]] {
@@ -150,6 +173,14 @@ fn the_last_metrics_may_come_after_their_cluster() {
             tokio::time::sleep(Duration::from_mins(2)).await;
             let left: Vec<_> = ids(&cloud).difference(&before).cloned().collect();
             assert_eq!(!left.is_empty(), left_behind, "{left:?}");
+        });
+    }
+    for flags in [STACKS[0], STACKS[2], STACKS[5]] {
+        in_virtual_time(5, async || {
+            let scenario = world_of_doubt(vec![Doubt::InsightsWritesAfterCluster]);
+            let stage = Stage { cloud: Cloud::new(5, scenario) };
+            let ended = lifecycle_on(&stage, flags).await;
+            ended.unwrap_or_else(|why| panic!("{flags:?}: {why}"));
         });
     }
 }

@@ -36,4 +36,5 @@ mod snapshots;
 mod stage;
 mod transitions;
 mod waits;
+mod witness;
 mod world;

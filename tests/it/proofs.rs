@@ -21,6 +21,7 @@ use crate::doubts::a_bad_day;
 use crate::goal::{Goal, INHERITING};
 use crate::reconcile::{changed_by_hand, silent_agents};
 use crate::transitions::{CHANGES, transition};
+use crate::witness::Witness;
 
 /// Every pattern, with the variations that make another graph.
 pub const STACKS: [&[&str]; 7] = [
@@ -136,10 +137,21 @@ pub async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     let changed = [flags, &["--image", "public.ecr.aws/docker/library/nginx:1.29"]].concat();
     expect(&stage.play(&deploy(&changed)).await, Exit::Done, "the change")?;
     holds(cloud, &changed).await?;
-    expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy")?;
+    let (words, mut witness) = (destroy(flags), Witness::new(flags[1]));
+    let destroyed = tokio::select! {
+        played = stage.play(&words) => played,
+        never = witness.watches(cloud) => match never {},
+    };
+    expect(&destroyed, Exit::Done, "destroy")?;
     no_defects(cloud)?;
+    witness.agrees_with(&destroyed)?;
+    // What comes after all that made it is gone.
+    tokio::time::sleep(LATE).await;
     nothing_left(cloud, &before)
 }
+
+/// For how long something may still come of what was removed, such as last metrics.
+const LATE: Duration = Duration::from_mins(2);
 
 /// Checks that nothing is there that was not there before.
 pub fn nothing_left(cloud: &Cloud, before: &BTreeSet<String>) -> Result<(), String> {

@@ -226,6 +226,41 @@ fn what_is_there_is_found_on_every_page() {
     }
 }
 
+/// A removal reads every page of revisions: what it leaves for the last looks may be too much for them.
+#[test]
+fn every_revision_goes_however_short_the_pages_are() {
+    in_virtual_time(1, async || {
+        let scenario = Scenario { pages_of_one: true, ..Scenario::default() };
+        let stage = Stage { cloud: Cloud::new(1, scenario) };
+        let before = ids(&stage.cloud);
+        done(&stage, &FARGATE).await;
+        register_often(&stage, 5);
+        done(&stage, &["destroy", "--yes", "fargate-api"]).await;
+        nothing_left(&stage.cloud, &before).unwrap();
+    });
+}
+
+/// A gateway that is going has its address still, and another one that is made with it fails, although
+/// AWS takes the request.
+#[test]
+fn a_gateway_that_was_deleted_is_made_again_when_its_address_is_free() {
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        done(&stage, &FARGATE).await;
+        let (gateway, _) = of_node(&stage, "natgateway", "nat/1");
+        let delete = json!({ "NatGatewayId": gateway });
+        by_hand(&stage, aws_sim::ec2::answer, "DeleteNatGateway", &delete);
+        done(&stage, &FARGATE).await;
+        let filter = json!([{ "Name": "tag:ecsup:node", "Values": ["nat/1"] }]);
+        let filter = json!({ "Filter": filter });
+        let made = by_hand(&stage, aws_sim::ec2::answer, "DescribeNatGateways", &filter);
+        let states = made.list("NatGateways").iter().map(|it| it.text("State"));
+        assert_eq!(states.collect::<BTreeSet<_>>(), BTreeSet::from(["available", "deleted"]));
+        assert_eq!(made.list("NatGateways").len(), 2);
+        holds(&stage.cloud, &FARGATE[2..]).await.unwrap();
+    });
+}
+
 /// What inherits tags from a thing that has them, when it starts.
 const INHERITING: [&str; 7] = [
     "container-instance",

@@ -52,7 +52,7 @@ pub struct Played {
     /// The calls that it made.
     pub calls: Vec<Record>,
     /// From its beginning to the moment from which its events count.
-    looked: Duration,
+    pub looked: Duration,
 }
 
 impl Stage {
