@@ -17,8 +17,8 @@ use ecsup::cli::rehearse::{Stage, in_virtual_time};
 use serde_json::{Value, json};
 
 use crate::proofs::{
-    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, nothing_in_vain, nothing_left,
-    on_all_processors, play_until_crash, printed_policy,
+    STACKS, deploy, destroy, expect, holds, ids, lifecycle, lifecycle_on, nothing_in_vain,
+    nothing_left, on_all_processors, play_until_crash, printed_policy,
 };
 
 /// Doubts that take more than a few lifecycles to show: each has a test of its own, which sees it matter.
@@ -178,8 +178,7 @@ fn the_last_metrics_may_come_after_their_cluster() {
     for flags in [STACKS[0], STACKS[2], STACKS[5]] {
         in_virtual_time(5, async || {
             let scenario = world_of_doubt(vec![Doubt::InsightsWritesAfterCluster]);
-            let stage = Stage { cloud: Cloud::new(5, scenario) };
-            let ended = lifecycle_on(&stage, flags).await;
+            let ended = lifecycle(5, flags, scenario).await;
             ended.unwrap_or_else(|why| panic!("{flags:?}: {why}"));
         });
     }

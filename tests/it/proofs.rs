@@ -116,11 +116,16 @@ pub fn nothing_in_vain(cloud: &Cloud, deployed: &Played) -> Result<(), String> {
     }
 }
 
-/// A deploy, a silent one, a change, a destroy; and nothing is left that was not there before.
-async fn lifecycle(seed: u64, flags: &[&str], scenario: Scenario) -> Result<(), String> {
-    lifecycle_on(&Stage { cloud: Cloud::new(seed, scenario) }, flags).await
+/// A whole life in a world of its own, after which nothing is there either that came late.
+pub async fn lifecycle(seed: u64, flags: &[&str], scenario: Scenario) -> Result<(), String> {
+    let stage = Stage { cloud: Cloud::new(seed, scenario) };
+    let before = ids(&stage.cloud);
+    lifecycle_on(&stage, flags).await?;
+    tokio::time::sleep(LATE).await;
+    nothing_left(&stage.cloud, &before)
 }
 
+/// A deploy, a silent one, a change, a destroy; and nothing is left that was not there before.
 pub async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     let cloud = &stage.cloud;
     let before = ids(cloud);
@@ -145,8 +150,6 @@ pub async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     expect(&destroyed, Exit::Done, "destroy")?;
     no_defects(cloud)?;
     witness.agrees_with(&destroyed)?;
-    // What comes after all that made it is gone.
-    tokio::time::sleep(LATE).await;
     nothing_left(cloud, &before)
 }
 
@@ -546,8 +549,8 @@ async fn a_failed_rollout(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     nothing_left(cloud, &before)
 }
 
-/// Actions that AWS checks with a call for what ecsup never asks for in it, but for which the Service
-/// Authorization Reference names them whatever the call asks.
+/// Actions that no call of ecsup's should take, but that the Service Authorization Reference names as
+/// dependent actions of one that it makes, whatever the call asks for.
 const ONLY_DEPENDENT: [&str; 1] = [
     // Of `CreateLaunchTemplate` and `CreateLaunchTemplateVersion`: a template may name its image by a
     // parameter. Ours names it by its id.
