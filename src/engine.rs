@@ -18,6 +18,7 @@ use crate::names::NodeName;
 
 pub mod converge;
 pub mod doubt;
+pub mod edge;
 pub mod event;
 pub mod forecast;
 pub mod graph;
@@ -26,6 +27,7 @@ pub mod looks;
 pub mod patience;
 pub mod plan;
 pub mod teardown;
+pub mod verdict;
 pub mod walk;
 
 #[cfg(test)]

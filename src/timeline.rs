@@ -14,8 +14,8 @@ mod words;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::engine::edge::Links;
 use crate::engine::event::Event;
-use crate::engine::forecast::Links;
 use crate::names::NodeName;
 
 /// What happened when.

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use anstyle::{AnsiColor, Style};
 use tokio::time::Instant;
 
+use crate::engine::edge::Links;
 use crate::engine::event::Event;
-use crate::engine::forecast::Links;
 
 pub mod live;
 pub mod plain;

@@ -15,7 +15,8 @@ use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::inventory;
 use crate::engine::looks::Looks;
-use crate::engine::plan::{Planned, Verdict};
+use crate::engine::plan::surplus;
+use crate::engine::verdict::{Planned, Verdict};
 use crate::engine::walk::{Report, walk};
 use crate::engine::{Failure, Removal, Run, Stop, forecast, teardown};
 use crate::facts;
@@ -256,7 +257,7 @@ async fn carry_out(prepared: &Prepared, screen: &Screen) -> crate::aws::Result<R
         return Ok(report);
     }
     let things = inventory::of_graph(&fresh_looks(run)).await?;
-    let surplus = inventory::surplus(things, &prepared.stack.graph);
+    let surplus = surplus(things, &prepared.stack.graph);
     Ok(teardown::remove(run, surplus, Removal::OnlyThis).await)
 }
 

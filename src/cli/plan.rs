@@ -9,7 +9,8 @@ use super::{
     Connection, Exit, Global, changes, connect, in_time, patiently, report_refused, run_on,
 };
 use crate::aws::{Cx, Labels};
-use crate::engine::plan::{self, Plan, Planned, Surplus, Verdict};
+use crate::engine::plan::{self, Plan, Surplus};
+use crate::engine::verdict::{Planned, Verdict};
 use crate::engine::{Run, Stop, forecast, inventory};
 use crate::facts::{self, Facts, Problem};
 use crate::lock::{Lock, Seen};

@@ -6,12 +6,13 @@
 //! graph. What AWS waits for by itself is no edge, since ecsup has nothing to do for it: tasks wait
 //! for instances that have registered, and targets for their load balancer. It stands in [`steps`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::edge::{Edge, Grade, Link, Links};
 use super::event::duration;
-use super::graph::{Edge, Grade, Graph, Node};
-use super::plan::{Plan, Verdict};
+use super::graph::{Graph, Node};
+use super::plan::Plan;
+use super::verdict::Verdict;
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::resource::kind::Settles;
@@ -56,21 +57,6 @@ pub struct Expected {
     /// It is usable.
     pub ready: Duration,
 }
-
-/// Something that a node waits for, be it an edge of the graph or AWS's own doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// The other node.
-    pub to: NodeName,
-    /// How far that one has to be.
-    pub grade: Grade,
-    /// How long the node itself typically takes from then on. Of several things that a node waited
-    /// for, the one that held it up is the one for which the sum is latest.
-    pub after: Duration,
-}
-
-/// What each node waits for.
-pub type Links = BTreeMap<NodeName, Vec<Link>>;
 
 /// What is going to be done with a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,33 +14,14 @@ use std::rc::Rc;
 use futures::future::{FutureExt, LocalBoxFuture};
 
 use super::converge::{self, State};
+use super::edge::{Edge, Grade};
 use super::inventory::Users;
-use super::plan::{self, Among, Planned, Verdict};
+use super::verdict::{Among, Planned, Verdict, verdict};
 use super::walk::{Place, Work};
 use super::{Outcome, Run};
 use crate::aws::{Result, Tagging};
 use crate::names::NodeName;
 use crate::resource::{Kind, Wanted};
-
-/// How far the node at the other end of an edge has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    /// Its output is known.
-    Made,
-    /// It is usable.
-    Ready,
-}
-
-/// An edge to an earlier node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edge {
-    /// The index of the earlier node.
-    pub to: usize,
-    /// How far it has to be.
-    pub grade: Grade,
-    /// Whether a value flows along it, or only order.
-    pub carries: bool,
-}
 
 /// A promise of what a node gives, kept once the node is ready.
 pub struct Handle<T> {
@@ -247,8 +228,7 @@ impl<R: Wanted, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
             let edges = self.edges();
             let among = Among { before, edges: &edges, users };
             let needs = self.needs.values();
-            plan::verdict(run, &self.name, &self.resource, needs.as_ref(), &among, &self.state)
-                .await
+            verdict(run, &self.name, &self.resource, needs.as_ref(), &among, &self.state).await
         }
         .boxed_local()
     }

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use futures::future::{FutureExt, LocalBoxFuture, join_all};
 
 use super::converge;
-use super::graph::{Edge, Graph, Node};
+use super::edge::Edge;
 use super::looks::Looks;
 use super::walk::{Place, Work};
 use super::{Outcome, Removal, Run};
@@ -204,22 +204,6 @@ pub(super) async fn of_such(
     let such = kinds.iter().filter(|kind| such(kind.kind()));
     let all = join_all(such.map(|kind| kind.things(looks))).await;
     Ok(all.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-}
-
-/// What is there and is not asked for: its node is not in the graph, or another thing is the node's.
-pub fn surplus(things: Vec<Box<dyn Thing>>, graph: &Graph) -> Vec<Box<dyn Thing>> {
-    let wanted = |thing: &Box<dyn Thing>| {
-        let node = graph.nodes().iter().find(|node| node.name() == thing.name());
-        let is_it = node.is_some_and(|node| !is_second(thing, node));
-        !thing.is_removed() || thing.is_leaving() || is_it
-    };
-    things.into_iter().filter(|thing| !wanted(thing)).collect()
-}
-
-/// Whether a thing has a node's identity, and another one was picked.
-fn is_second(thing: &Box<dyn Thing>, node: &Box<dyn Node>) -> bool {
-    let picked = node.tagging().filter(|_| thing.kind().about().may_be_twice);
-    node.kind() == thing.kind() && picked.is_some_and(|picked| thing.tagging() != Some(picked))
 }
 
 /// Who uses what, by ids, among everything that is there and does not leave.

@@ -1,55 +1,18 @@
-//! What a walk would do: a verdict per node, without changing anything.
+//! What a walk would do: a verdict per node, and what is not asked for any more. Nothing is changed.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
 
 use super::Run;
-use super::converge::{self, State, refusal};
+use super::converge::{self, refusal};
 use super::doubt::{self, Doubtful};
-use super::graph::{Edge, Graph, Node};
+use super::graph::{Graph, Node};
 use super::inventory::{self, AnyKind, Thing, Users};
-use super::teardown;
+use super::verdict::{Planned, Verdict};
 use crate::aws::Result;
 use crate::names::NodeName;
-use crate::resource::{Difference, Kind, Owned, Phase, Remedy, Seen, Wanted};
-
-/// What a walk would do with one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is not there and will be made.
-    Create,
-    /// It is as it should be.
-    Keep,
-    /// It differs and will be changed, or the change is refused.
-    Change(Vec<Difference>),
-    /// It is on its way; says what it waits for.
-    Wait(String),
-    /// It failed; says why.
-    Broken(String),
-    /// It is removed and made again, before anything else is done; says why.
-    Remake(String),
-    /// Something that is not ours has its name.
-    Foreign(String),
-    /// Something may be it, and does not say whose it is.
-    Unsure(Doubtful),
-}
-
-/// One node and what a walk would do with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
-    /// The node.
-    pub name: NodeName,
-    /// The kind of its resource.
-    pub kind: Kind,
-    /// What would be done.
-    pub verdict: Verdict,
-    /// AWS's id or name of what is there; empty when nothing is.
-    id: String,
-    /// Whether its dependents will get another output than the one that is there now.
-    new_output: bool,
-}
+use crate::resource::{Difference, Kind, Remedy};
 
 /// What a walk would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -146,7 +109,7 @@ pub(super) async fn plan_among(
         let (name, kind, id) = (node.name().clone(), node.kind(), node.id());
         nodes.push(Planned { name, kind, verdict, id, new_output });
     }
-    let surplus = inventory::surplus(things, graph);
+    let surplus = surplus(things, graph);
     let removals = surplus.iter().map(|thing| {
         let (name, kind, id) = (thing.name().clone(), thing.kind(), thing.id().to_owned());
         let beside = nodes.iter().find(|planned| planned.name == name);
@@ -154,6 +117,22 @@ pub(super) async fn plan_among(
     });
     let removals = removals.collect();
     Ok(Plan { nodes, removals })
+}
+
+/// What is there and is not asked for: its node is not in the graph, or another thing is the node's.
+pub fn surplus(things: Vec<Box<dyn Thing>>, graph: &Graph) -> Vec<Box<dyn Thing>> {
+    let wanted = |thing: &Box<dyn Thing>| {
+        let node = graph.nodes().iter().find(|node| node.name() == thing.name());
+        let is_it = node.is_some_and(|node| !is_second(thing, node));
+        !thing.is_removed() || thing.is_leaving() || is_it
+    };
+    things.into_iter().filter(|thing| !wanted(thing)).collect()
+}
+
+/// Whether a thing has a node's identity, and another one was picked.
+fn is_second(thing: &Box<dyn Thing>, node: &Box<dyn Node>) -> bool {
+    let picked = node.tagging().filter(|_| thing.kind().about().may_be_twice);
+    node.kind() == thing.kind() && picked.is_some_and(|picked| thing.tagging() != Some(picked))
 }
 
 /// Whether nothing of a node is there.
@@ -182,101 +161,6 @@ async fn doubts(
         }
     }
     Ok(doubtful)
-}
-
-/// Where a node stands among the others of a plan.
-pub(super) struct Among<'a> {
-    /// What would be done with the nodes before.
-    pub(super) before: &'a [Planned],
-    /// What the node waits for.
-    pub(super) edges: &'a [Edge],
-    /// Who uses what.
-    pub(super) users: &'a Users,
-}
-
-impl Among<'_> {
-    /// The nodes that this one takes something from which is going to change.
-    fn follows(&self) -> impl Iterator<Item = &Planned> {
-        let carrying = self.edges.iter().filter(|edge| edge.carries);
-        carrying.map(|edge| &self.before[edge.to]).filter(|planned| planned.new_output)
-    }
-
-    /// Why something of this kind, which uses these ids, cannot stay while others are made anew.
-    fn remade_with(&self, kind: Kind, uses: &[String]) -> Option<String> {
-        let kept = self.follows().find(|it| kind.about().keeps_for_life.contains(&it.kind));
-        let kept =
-            kept.map(|it| format!("it keeps its {} for life, which is made anew", it.kind.words()));
-        kept.or_else(|| {
-            let holds = |it: &&Planned| {
-                let waits = teardown::waits_for(it.kind).any(|(other, _)| other == kind);
-                matches!(it.verdict, Verdict::Remake(_)) && waits && uses.contains(&it.id)
-            };
-            let held = self.before.iter().find(holds)?;
-            Some(format!("it holds {}, which is made anew", held.name))
-        })
-    }
-}
-
-/// The verdict on one node.
-pub(super) async fn verdict<R: Wanted>(
-    run: &Run,
-    node: &NodeName,
-    resource: &R,
-    needs: Option<&R::Needs>,
-    among: &Among<'_>,
-    state: &State<R::Output>,
-) -> Result<Verdict> {
-    let seen = run.looks.list::<R>(None).await?;
-    let own = choose(&seen, node, resource, needs, among.users);
-    let Some((own, Seen::Present(it, phase))) = own.map(|own| (own, &own.seen)) else {
-        let holder = match resource.holder(&run.cx, node).await {
-            Err(error) if error.is_denied() => None,
-            holder => holder?,
-        };
-        if holder.is_none() {
-            state.saw_free();
-        }
-        return Ok(holder.map_or(Verdict::Create, Verdict::Foreign));
-    };
-    state.saw(own, it, phase);
-    let mut differences = needs.map(|needs| resource.drift(it, needs)).unwrap_or_default();
-    if converge::has_to_be_remade(&differences) {
-        return Ok(Verdict::Remake(change(&differences)));
-    }
-    if let Some(why) = among.remade_with(R::KIND, &R::uses(it)) {
-        return Ok(Verdict::Remake(why));
-    }
-    if differences.is_empty() {
-        let follow = |other: &Planned| Difference::update("follows", &other.name, "its new output");
-        differences.extend(among.follows().map(follow));
-    }
-    differences.extend(state.tags_to_put::<R>(run).1);
-    Ok(match phase {
-        _ if !differences.is_empty() => Verdict::Change(differences),
-        Phase::Ready => Verdict::Keep,
-        Phase::Coming(why) => Verdict::Wait(why.clone()),
-        Phase::Broken(why) => Verdict::Broken(why.clone()),
-    })
-}
-
-/// Chooses a node's own among everything listed. Where it is there twice, the one that serves: first that
-/// is not on its way out, then that can be what is wanted, then that more stands on.
-fn choose<'a, R: Wanted>(
-    seen: &'a [Owned<R::Output>],
-    node: &NodeName,
-    resource: &R,
-    needs: Option<&R::Needs>,
-    users: &Users,
-) -> Option<&'a Owned<R::Output>> {
-    let is_misfit = |difference: &Difference| {
-        matches!(difference.remedy, Remedy::Remake | Remedy::Replacement(_))
-    };
-    seen.iter().filter(|own| own.owner.node == *node).min_by_key(|own| {
-        let differences = needs.map(|needs| resource.drift(own.it(), needs)).unwrap_or_default();
-        let misfit = differences.iter().any(is_misfit);
-        let weight = Reverse(users.weight(&own.id));
-        (converge::rank(&own.seen), misfit, weight, differences.len(), &own.id)
-    })
 }
 
 /// A change in words: the fields, what is there and what is wanted.

@@ -7,9 +7,8 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::doubt::{self, Doubtful};
+use super::edge::{Edge, Grade, Link, Links};
 use super::event::{What, duration};
-use super::forecast::{Link, Links};
-use super::graph::{Edge, Grade};
 use super::inventory::{self, AnyKind, Thing};
 use super::looks::Looks;
 use super::walk::{Report, walk};

@@ -7,8 +7,8 @@
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 
+use super::edge::{Edge, Grade};
 use super::event::What;
-use super::graph::{Edge, Grade};
 use super::{Failure, Outcome, Run};
 use crate::names::NodeName;
 

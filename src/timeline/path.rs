@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Ending, Row};
-use crate::engine::forecast::{Link, Links};
+use crate::engine::edge::{Link, Links};
 use crate::names::NodeName;
 
 /// How much later than it is there something may be seen.

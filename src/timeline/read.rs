@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Ending, Row, Wait};
+use crate::engine::edge::Grade;
 use crate::engine::event::{Event, LEAVING, What};
-use crate::engine::graph::Grade;
 
 impl Row {
     pub(super) fn begins(with: &Event) -> Self {

@@ -6,9 +6,8 @@ use serde_json::json;
 
 use super::draw::NARROWEST;
 use super::*;
+use crate::engine::edge::{Grade, Link};
 use crate::engine::event::{LEAVING, What};
-use crate::engine::forecast::Link;
-use crate::engine::graph::Grade;
 
 fn event(seconds: f64, node: &str, what: What) -> Event {
     Event { at: Duration::from_secs_f64(seconds), node: node.into(), what }
