@@ -3,14 +3,17 @@
 
 The models come out of the botocore package, which publishes them under the Apache licence. Only the
 operations below are kept, and of their shapes only what a codec and a check need: members, types, wire
-names, required members, enums, ranges, lengths and patterns. No prose is copied. `unicode.json` says
-what the classes of characters are that patterns name.
+names, required members, enums, ranges, lengths, patterns, and the names of filters. No prose is copied.
+`unicode.json` says what the classes of characters are that patterns name. `managed_policies.json` has the
+names of AWS's managed policies, out of the moto package (Apache licence), which reads them from AWS; and
+the services that these policies let roles be passed to or be linked with.
 
-    python3 -m venv /tmp/models && /tmp/models/bin/pip install botocore==1.43.127
+    python3 -m venv /tmp/models && /tmp/models/bin/pip install botocore==1.43.127 moto==5.2.5
     /tmp/models/bin/python scripts/service_models.py
 """
 
 import gzip
+import importlib.util
 import json
 import pathlib
 import re
@@ -33,21 +36,22 @@ OPERATIONS = {
         DeleteInternetGateway DeleteLaunchTemplate DeleteNatGateway DeleteRoute DeleteRouteTable
         DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DeleteVpcEndpoints
         DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeImages
-        DescribeInstanceTypeOfferings DescribeInstanceTypes DescribeInstances
+        DescribeInstanceStatus DescribeInstanceTypeOfferings DescribeInstanceTypes DescribeInstances
         DescribeInternetGateways DescribeLaunchTemplateVersions DescribeLaunchTemplates
-        DescribeNatGateways DescribeNetworkInterfaces DescribeRouteTables
-        DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeVpcAttribute
+        DescribeNatGateways DescribeNetworkInterfaces DescribeRegions DescribeRouteTables
+        DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
+        DescribeVpcAttribute
         DescribeVpcBlockPublicAccessOptions DescribeVpcEndpoints DescribeVpcs
         DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
         ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
-        RevokeSecurityGroupEgress RevokeSecurityGroupIngress RunInstances TerminateInstances""",
+        RevokeSecurityGroupEgress RevokeSecurityGroupIngress TerminateInstances""",
     "ecs": """CreateCapacityProvider CreateCluster CreateService DeleteCapacityProvider
         DeleteCluster DeleteService DeleteTaskDefinitions DeregisterContainerInstance
         DeregisterTaskDefinition DescribeCapacityProviders DescribeClusters
         DescribeContainerInstances DescribeServices DescribeTaskDefinition DescribeTasks
-        ListAccountSettings ListClusters ListContainerInstances ListServices
+        ListAccountSettings ListClusters ListContainerInstances ListServiceDeployments ListServices
         ListTagsForResource ListTaskDefinitionFamilies ListTaskDefinitions ListTasks
-        PutClusterCapacityProviders RegisterTaskDefinition StopTask TagResource
+        PutClusterCapacityProviders RegisterTaskDefinition RunTask StopTask TagResource
         UntagResource UpdateCapacityProvider UpdateCluster UpdateService""",
     "elbv2": """AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
         DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets
@@ -57,7 +61,7 @@ OPERATIONS = {
         ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups SetSubnets""",
     "iam": """AddRoleToInstanceProfile AttachRolePolicy CreateInstanceProfile CreateRole
         CreateServiceLinkedRole DeleteInstanceProfile DeleteRole DeleteRolePolicy DetachRolePolicy
-        GetInstanceProfile GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfileTags
+        GetInstanceProfile GetPolicy GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfileTags
         ListInstanceProfiles ListInstanceProfilesForRole ListRolePolicies ListRoleTags ListRoles
         PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile
         TagRole UntagRole UpdateAssumeRolePolicy""",
@@ -170,6 +174,45 @@ def reach(shapes, name, kept):
         reach(shapes, ref["shape"], kept)
 
 
+def filters(shapes, name):
+    """The filters that the listing takes: the model names them in its text, and nowhere else.
+
+    `tag:` stands for all `tag:KEY`.
+    """
+    members = shapes[name].get("members", {})
+    text = "".join(members[it].get("documentation", "") for it in ("Filters", "Filter") if it in members)
+    found = set()
+    for item in text.split("<li>")[1:]:
+        first = re.match(r"\s*<p>\s*<code>([^<]+)</code>", item)
+        also = re.search(r"can also (?:use|be) (.*?)(?: as the filter name|\.)", item)
+        names = [first[1]] if first else []
+        names += re.findall(r"<code>([^<]+)</code>", also[1]) if also else []
+        found.update("tag:" if it == "tag" or it.startswith("tag:") else it for it in names)
+    return sorted(found)
+
+
+def managed_policies():
+    """Paths and names of AWS's managed policies, and services that may have roles, as they name them."""
+    spec = importlib.util.find_spec("moto")
+    path = pathlib.Path(spec.origin).parent / "iam" / "aws_managed_policies.py"
+    values = {}
+    exec(path.read_text(), values)  # a module that holds one text
+    policies, services = set(), set()
+    for name, it in json.loads(values["aws_managed_policies_data"]).items():
+        policies.add(it["Path"].lstrip("/") + name)
+        for statement in as_list(it["Document"]["Statement"]):
+            for operator in statement.get("Condition", {}).values():
+                for key, wanted in operator.items():
+                    if key.lower() in ("iam:passedtoservice", "iam:awsservicename"):
+                        services.update(as_list(wanted))
+    whole = re.compile(r"[a-z0-9.-]+\.amazonaws\.com")
+    return {"policies": sorted(policies), "services": sorted(filter(whole.fullmatch, services))}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
 def trimmed(service, names):
     full = model(service)
     metadata, kept = full["metadata"], {}
@@ -183,6 +226,8 @@ def trimmed(service, names):
                 reach(full["shapes"], it[part]["shape"], kept)
         if it.get("input", {}).get("locationName"):
             operation["root"] = it["input"]["locationName"]
+        if service == "ec2" and (known := filters(full["shapes"], it["input"]["shape"])):
+            operation["filters"] = known
         if it.get("output", {}).get("resultWrapper"):
             operation["wrapper"] = it["output"]["resultWrapper"]
         operations[name] = operation
@@ -214,6 +259,8 @@ def main():
     folder.mkdir(exist_ok=True)
     for service, names in OPERATIONS.items():
         write(folder / f"{service}.json", *trimmed(service, names))
+    managed = json.dumps(managed_policies(), indent=1)
+    (folder / "managed_policies.json").write_text(managed + "\n")
     unicode = {"version": unicodedata.unidata_version}
     unicode["categories"] = {name: category(name) for name in CATEGORIES}
     (folder / "unicode.json").write_text(json.dumps(unicode, indent=1) + "\n")

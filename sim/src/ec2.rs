@@ -8,7 +8,7 @@
 //!
 //! | Label | Range | Fact |
 //! |---|---|---|
-//! | `ec2.visible` | 0 to 5 | "What just made is not visible yet" |
+//! | `ec2.visible`, `ec2.lagging` | 0 to 5 | "What just made is not visible yet" |
 //! | `vpc.pending`, `subnet.pending` | 0 to 2 | "States and durations" |
 //! | `nat-gateway.pending` | 60 to 150 | "States and durations" |
 //! | `nat-gateway.learning` | 0 to 4 | "What just made is not visible yet" |
@@ -70,6 +70,8 @@ use table::{Table, find};
 
 /// Until other calls know what was made.
 const VISIBLE: &str = "ec2.visible";
+/// Until listings show that something was changed or deleted.
+const LAGGING: &str = "ec2.lagging";
 /// Until AWS has verified the account, since the world began.
 const VERIFYING: &str = "account.verifying";
 /// Until a VPC is available.

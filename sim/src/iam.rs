@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fields::{Fields, Tags};
+use super::lag::Former;
 use super::refusal::{Answer, Refusal};
 use super::scenario::Scenario;
 use super::world::{ACCOUNT, World};
@@ -32,6 +33,9 @@ type Delay = (&'static str, RangeInclusive<f64>);
 
 /// Until IAM's own calls find a new role or profile: reads after writes are "seen" to miss.
 const VISIBLE: Delay = ("iam.visible", 0.0..=3.0);
+/// Until answers show that a role or a profile was changed or deleted (IAM guide, "Changes that I make
+/// are not always immediately visible").
+const LAGGING: Delay = ("iam.lagging", 0.0..=3.0);
 /// Until `AddRoleToInstanceProfile` finds a new role (API, `NoSuchEntity` "The role with name").
 const ADDABLE: Delay = ("iam.addable", 0.0..=5.0);
 /// Until `GetInstanceProfile` shows an ARN instead of the id (terraform-provider-aws,
@@ -58,6 +62,10 @@ pub struct Iam {
     roles: BTreeMap<String, role::Role>,
     /// By name in lower case.
     profiles: BTreeMap<String, profile::Profile>,
+    /// By name in lower case.
+    former_roles: Former<role::Role>,
+    /// By name in lower case.
+    former_profiles: Former<profile::Profile>,
 }
 
 impl Iam {

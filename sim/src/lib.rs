@@ -16,6 +16,7 @@ pub mod elb;
 pub mod faults;
 pub mod fields;
 pub mod iam;
+pub mod lag;
 pub mod listen;
 pub mod logs;
 pub mod model;

@@ -20,6 +20,9 @@ pub const ACCOUNT: &str = "123456789012";
 /// Seconds since 1970 at which every world begins: 2026-01-01T00:00:00Z.
 pub const EPOCH: u64 = 1_767_225_600;
 
+/// After how long answers show what is there: longer than anything is hidden.
+const CAUGHT_UP: Duration = Duration::from_secs(10);
+
 type Happening = Box<dyn FnOnce(&mut World) + Send>;
 
 /// Everything in one account.
@@ -164,6 +167,16 @@ impl World {
         }
         self.now = self.now.max(now);
         self.enter(&region);
+    }
+
+    /// Looks as AWS shows things when its answers have caught up with what was done, while nothing else
+    /// has happened.
+    pub fn once_caught_up<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let now = self.now;
+        self.now += CAUGHT_UP;
+        let seen = look(self);
+        self.now = now;
+        seen
     }
 
     /// Lets something happen after a while, in this region.

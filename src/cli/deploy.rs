@@ -14,11 +14,10 @@ use super::{
 use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::inventory;
-use crate::engine::looks::Looks;
 use crate::engine::plan::surplus;
 use crate::engine::verdict::{Planned, Verdict};
 use crate::engine::walk::{Report, walk};
-use crate::engine::{Failure, Removal, Run, Stop, forecast, teardown};
+use crate::engine::{Failure, Removal, Stop, forecast, teardown};
 use crate::facts;
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
@@ -256,7 +255,7 @@ async fn carry_out(prepared: &Prepared, screen: &Screen) -> crate::aws::Result<R
     if !report.is_complete() || !run.wait_for_ready || prepared.plan.removals.is_empty() {
         return Ok(report);
     }
-    let things = inventory::of_graph(&fresh_looks(run)).await?;
+    let things = inventory::of_graph(&run.looks.anew()).await?;
     let surplus = surplus(things, &prepared.stack.graph);
     Ok(teardown::remove(run, surplus, Removal::OnlyThis).await)
 }
@@ -270,17 +269,13 @@ async fn remove_for_good(prepared: &Prepared) -> crate::aws::Result<Report> {
         return Ok(Report::default());
     }
     let run = &prepared.run;
-    let mut things = inventory::of_graph(&fresh_looks(run)).await?;
+    let mut things = inventory::of_graph(&run.looks.anew()).await?;
     things.retain(|thing| {
         thing.is_removed() && remade.iter().any(|planned| planned.name == *thing.name())
     });
     let report = teardown::remove(run, things, Removal::OnlyThis).await;
     run.looks.forget();
     Ok(report)
-}
-
-fn fresh_looks(run: &Run) -> Looks {
-    Looks::new(run.cx.aws.clone(), run.looks.scope().clone())
 }
 
 /// Shows what is going to be done; what is kept is only counted.

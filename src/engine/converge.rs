@@ -491,6 +491,11 @@ pub(super) async fn settle<R: Wanted>(
                     let left = describe(&differences);
                     let why = format!("AWS accepted the change and still shows {left}");
                     wait.until_next_attempt(&why).await?;
+                    // What AWS shows may be older than the change.
+                    if wait.since.elapsed() < patience::PROPAGATION {
+                        look_again::<R>(run, place, node, state).await?;
+                        continue;
+                    }
                 }
                 None => accepted = None,
             }
@@ -681,9 +686,6 @@ async fn ask<R: Resource>(
     answer
 }
 
-/// How often a removal that is denied is looked into: a thing may have several parts.
-const LOOKS_WHEN_DENIED: u32 = 2;
-
 /// Asks AWS to remove a thing, as often as it takes until AWS agrees.
 pub(super) async fn ask_to_go<R: Resource>(
     run: &Run,
@@ -694,7 +696,8 @@ pub(super) async fn ask_to_go<R: Resource>(
     let node = &it.owner.node;
     let mut it = it.clone();
     let mut calls = Wait::for_removal(run, place, node, R::KIND);
-    let mut looks_left = LOOKS_WHEN_DENIED;
+    // Since when it has been denied.
+    let mut denied: Option<Instant> = None;
     // When it was last looked what holds it, and what did.
     let (mut looked, mut held) = (Instant::now(), None::<String>);
     run.tell(node, What::Removing);
@@ -705,15 +708,20 @@ pub(super) async fn ask_to_go<R: Resource>(
         match answer {
             Ok(()) => return Ok(()),
             // What is gone has no tags any more by which IAM could allow it. So it goes when it, or a
-            // part of it, was removed by an attempt whose answer was lost, or along with another.
-            Err(error) if error.is_denied() && looks_left > 0 => {
-                looks_left -= 1;
+            // part of it, was removed by an attempt whose answer was lost, or along with another; and
+            // AWS may still show it for a while.
+            Err(error)
+                if error.is_denied()
+                    && denied.get_or_insert_with(Instant::now).elapsed()
+                        < patience::PROPAGATION =>
+            {
                 tracing::debug!(%node, %error, "looking whether it is gone");
                 match again::<R>(run, &it).await {
                     Ok(Some(own)) => it = own,
                     Ok(None) => return Ok(()),
                     Err(_) => return Err(error.into()),
                 }
+                calls.until_next_attempt(&error.cause.to_string()).await?;
             }
             Err(error) => {
                 let is_held =
@@ -761,34 +769,35 @@ pub(super) async fn until_gone<R: Resource>(
     removal: Removal,
 ) -> Outcome {
     let node = it.owner.node.clone();
-    let Some(patience) = R::KIND.about().goes else {
+    let removed = || {
+        run.looks.is_gone(R::KIND, &it.id);
         run.tell(&node, What::Removed);
-        return Ok(());
+        Ok(())
     };
+    let Some(patience) = R::KIND.about().goes else { return removed() };
     let mut wait = Wait::new(run, place, &node, R::KIND, patience);
     let mut calls = Wait::for_calls(run, place, &node, R::KIND);
     let mut asked = Instant::now();
     let mut why = LEAVING.to_owned();
-    let mut it = it.clone();
-    let waiting = run.looks.waits::<R>(it.clone());
+    let mut now = it.clone();
+    let waiting = run.looks.waits::<R>(now.clone());
     loop {
         wait.until_next_look(&why, patience.every).await?;
         match run.looks.poll::<R>(&waiting).await {
             Ok(seen) => {
                 calls = Wait::for_calls(run, place, &node, R::KIND);
                 let Some(own) = seen.iter().find(|other| other.id == it.id) else {
-                    run.tell(&node, What::Removed);
-                    return Ok(());
+                    return removed();
                 };
                 if let Seen::Leaving(_, reason) = &own.seen {
                     why.clone_from(reason);
                 }
-                it = own.clone();
+                now = own.clone();
             }
             Err(error) => calls.after(error).await?,
         }
         if asked.elapsed() >= patience::BLOCKED {
-            match ask::<R>(run, it.it(), removal, wait.since).await {
+            match ask::<R>(run, now.it(), removal, wait.since).await {
                 Ok(()) => {}
                 // Denied may mean that it has just gone: the next look says so.
                 Err(error) if error.is_passing() || error.is_denied() => {

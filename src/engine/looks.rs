@@ -7,7 +7,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,6 +35,10 @@ pub struct Looks {
     moment: Rc<Cell<Moment>>,
     /// Listings that started earlier show what was there before this run removed something.
     fresh_from: Rc<Cell<Moment>>,
+    /// What this run knows to be gone, whatever AWS still shows.
+    gone: Rc<RefCell<BTreeSet<(Kind, String)>>>,
+    /// The kinds of which a listing still showed something that is gone.
+    lagging: Rc<RefCell<BTreeSet<Kind>>>,
     kinds: Rc<RefCell<BTreeMap<Kind, Rc<dyn Any>>>>,
 }
 
@@ -99,7 +103,22 @@ impl<T> Flight<T> {
 impl Looks {
     /// Looks at one scope.
     pub fn new(aws: Aws, scope: Scope) -> Self {
-        Self { aws, scope, moment: Rc::default(), fresh_from: Rc::default(), kinds: Rc::default() }
+        Self {
+            aws,
+            scope,
+            moment: Rc::default(),
+            fresh_from: Rc::default(),
+            gone: Rc::default(),
+            lagging: Rc::default(),
+            kinds: Rc::default(),
+        }
+    }
+
+    /// Looks that have seen nothing yet, and know what is gone.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let gone = Rc::clone(&self.gone);
+        Self { gone, ..Self::new(self.aws.clone(), self.scope.clone()) }
     }
 
     /// What is looked at.
@@ -124,6 +143,19 @@ impl Looks {
         self.fresh_from.set(self.now());
     }
 
+    /// Remembers that AWS has removed a thing. Its listings may still show that one for some seconds; they
+    /// are not believed where an id serves once. A name may be somebody's again.
+    pub fn is_gone(&self, kind: Kind, id: &str) {
+        if kind.may_be_twice() {
+            self.gone.borrow_mut().insert((kind, id.to_owned()));
+        }
+    }
+
+    /// The kinds of which something is still shown although it is gone.
+    pub fn lagging(&self) -> BTreeSet<Kind> {
+        self.lagging.borrow().clone()
+    }
+
     fn of<R: Resource>(&self) -> Rc<OfKind<R::Output>> {
         let mut kinds = self.kinds.borrow_mut();
         let kind = kinds.entry(R::KIND).or_insert_with(|| {
@@ -138,9 +170,20 @@ impl Looks {
 
     fn fly<T: 'static>(
         &self,
+        kind: Kind,
         answer: impl Future<Output = Result<Vec<Owned<T>>>> + 'static,
     ) -> Flight<T> {
-        let answer = async move { answer.await.map(Rc::new) }.boxed_local().shared();
+        let (gone, lagging) = (Rc::clone(&self.gone), Rc::clone(&self.lagging));
+        let answer = async move {
+            let mut seen = answer.await?;
+            let (all, gone) = (seen.len(), gone.borrow());
+            seen.retain(|owned| !gone.contains(&(kind, owned.id.clone())));
+            if seen.len() < all {
+                lagging.borrow_mut().insert(kind);
+            }
+            Ok(Rc::new(seen))
+        };
+        let answer = answer.boxed_local().shared();
         Flight { started: self.now(), at: Instant::now(), answer }
     }
 
@@ -160,7 +203,7 @@ impl Looks {
         let flight = running.unwrap_or_else(|| {
             let looks = self.clone();
             tracing::debug!("list: {}", R::KIND.words());
-            let flight = self.fly(async move {
+            let flight = self.fly(R::KIND, async move {
                 match after {
                     None => R::list_with(&Together(looks)).await,
                     Some(_) => R::list(&looks.aws, &looks.scope).await,
@@ -190,7 +233,8 @@ impl Looks {
             let (aws, scope) = (self.aws.clone(), self.scope.clone());
             let these: Vec<_> = of.waiting.borrow().values().cloned().collect();
             tracing::debug!("look again at {} of: {}", these.len(), R::KIND.words());
-            let flight = self.fly(async move { R::poll(&aws, &scope, &these).await });
+            let poll = async move { R::poll(&aws, &scope, &these).await };
+            let flight = self.fly(R::KIND, poll);
             *of.poll.borrow_mut() = Some(flight.clone());
             flight
         });

@@ -2,18 +2,19 @@
 //!
 //! Ordinary edges are not reversed: they would serialise what AWS lets go at once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::time::Instant;
 
 use super::doubt::{self, Doubtful};
 use super::edge::{Edge, Grade, Link, Links};
 use super::event::{What, duration};
 use super::inventory::{self, AnyKind, Thing};
-use super::looks::Looks;
 use super::walk::{Report, walk};
 use super::{Failure, Removal, Run, patience};
-use crate::aws::{Result, Scope};
+use crate::aws::Result;
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::resource::kind::After;
@@ -110,7 +111,7 @@ pub(super) async fn teardown_among(
     let mut report = Report::default();
     let mut parents: Vec<Doubtful> = Vec::new();
     for round in 0..=AUDITS {
-        let looks = Looks::new(run.cx.aws.clone(), Scope::Stack(run.cx.names.clone()));
+        let looks = run.looks.anew();
         let things = inventory::of(kinds, &looks).await?;
         for item in things.iter().map(item) {
             if !seen.contains(&item) {
@@ -124,6 +125,7 @@ pub(super) async fn teardown_among(
             // Nothing was there to begin with, so nothing was hidden by removing it.
             receipt.audited |= round == 0 && run.go_on().is_ok();
             receipt.removed = seen;
+            until_unseen(run, kinds, looks.lagging()).await?;
             receipt.unsure = doubt::look(&run.cx.aws, &run.cx.names, kinds, |_| true).await?;
             parents.retain(|parent| !receipt.unsure.iter().any(|it| it.id == parent.id));
             receipt.unsure.extend(parents);
@@ -156,10 +158,28 @@ pub(super) async fn teardown_among(
             ),
         };
         run.tell(&audit, What::Waiting(why));
-        let until = tokio::time::Instant::now() + pause;
+        let until = Instant::now() + pause;
         receipt.audited = run.sleep_until(until, &[]).await.is_ok();
     }
     unreachable!("the last audit returns")
+}
+
+/// Waits until AWS shows no more what it has removed: else whoever looks next, such as a deploy of the
+/// same stack, would build upon it.
+async fn until_unseen(run: &Run, kinds: &[Box<dyn AnyKind>], shown: BTreeSet<Kind>) -> Result<()> {
+    let since = Instant::now();
+    let mut shown = shown;
+    while !shown.is_empty() && since.elapsed() < patience::PROPAGATION {
+        let why = "AWS to show no more what it has removed".to_owned();
+        run.tell(&NodeName::from("audit"), What::Waiting(why));
+        if run.sleep_until(Instant::now() + patience::SHOWN_STILL, &[]).await.is_err() {
+            break;
+        }
+        let looks = run.looks.anew();
+        inventory::of_such(kinds, &looks, |kind| shown.contains(&kind)).await?;
+        shown = looks.lagging();
+    }
+    Ok(())
 }
 
 fn item(thing: &Box<dyn Thing>) -> Item {
@@ -191,8 +211,6 @@ async fn why_left(run: &Run, thing: &Box<dyn Thing>, report: &Report) -> String 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     /// Everything that is removed before a kind, directly or not.

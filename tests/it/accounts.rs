@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use aws_sim::cloud::Cloud;
 use aws_sim::scenario::{BOUNDARY, Scenario, named};
+use aws_sim::world::World;
 use aws_sim::{ec2, iam};
 use clap::Parser as _;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
@@ -162,7 +163,7 @@ fn a_zone_that_refuses_is_left_for_another_as_long_as_nothing_stands_in_it() {
     in_virtual_time(1, async || {
         for flags in [API, WORKER, FARGATE] {
             let stage = stage("zone-without-nat");
-            let before = stage.cloud.world(aws_sim::world::World::ids);
+            let before = stage.cloud.world(World::ids);
             let hint = incomplete(&stage, flags).await;
             assert_eq!(
                 hint,
@@ -181,7 +182,7 @@ fn a_zone_that_refuses_is_left_for_another_as_long_as_nothing_stands_in_it() {
             );
             let destroyed = stage.play(&["destroy", "--yes", flags[1]]).await;
             assert_eq!(destroyed.exit, Exit::Done, "{}", destroyed.said());
-            let mut left = stage.cloud.world(aws_sim::world::World::ids);
+            let mut left = stage.cloud.world(World::ids);
             left.retain(|id| !before.contains(id) && !id.contains("/aws-service-role/"));
             assert_eq!(left, BTreeSet::new());
         }
@@ -231,7 +232,8 @@ fn zones_that_are_not_there_are_refused() {
 fn boundaries(stage: &Stage, stack: &str, roles: &[&str]) -> Vec<Option<String>> {
     let boundary = |which: &&str| {
         let name = json!({ "RoleName": format!("role-us-east-1-{stack}-{which}") });
-        let role = stage.cloud.world(|world| iam::answer(world, "GetRole", &name));
+        let look = |world: &mut World| iam::answer(world, "GetRole", &name);
+        let role = stage.cloud.world(|world| world.once_caught_up(look));
         let role = role.expect("the role");
         let boundary = &role["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"];
         boundary.as_str().map(str::to_owned)

@@ -120,6 +120,10 @@ impl Goal {
 
     /// What is wrong with the stack in the world; nothing when it is what was asked for.
     pub fn faults(&self, world: &mut World) -> Vec<String> {
+        world.once_caught_up(|world| self.faults_now(world))
+    }
+
+    fn faults_now(&self, world: &mut World) -> Vec<String> {
         let here = world.region.clone();
         world.enter(&self.region);
         let mut found = Found { goal: self, faults: Vec::new(), world };
@@ -211,7 +215,7 @@ impl Found<'_> {
         self.same(what, holds, true);
     }
 
-    /// What AWS answers now.
+    /// What AWS answers.
     fn ask(&mut self, service: Service, operation: &str, input: Value) -> Value {
         service(self.world, operation, &input).unwrap_or_else(|refusal| {
             self.faults.push(format!("{operation} {input}: {refusal:?}"));

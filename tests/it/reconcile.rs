@@ -24,7 +24,7 @@ const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];
 /// Answers the calls of one service.
 type Service = fn(&mut World, &str, &Value) -> Answer;
 
-/// After this time AWS shows everywhere what was made.
+/// After this time AWS shows everywhere what was made, changed or deleted.
 const SHOWN: Duration = Duration::from_secs(30);
 
 /// All that a person sees of a command, without colours.
@@ -87,6 +87,41 @@ fn agents_that_report_no_more_are_forgotten_when_everything_goes() {
         let forgets = |call: &Record| call.operation == "DeregisterContainerInstance";
         assert!(stage.cloud.calls().iter().any(forgets));
     });
+}
+
+/// The changes of EC2 that AWS accepted more than once.
+fn done_twice(played: &Played) -> Vec<String> {
+    let accepted = played.calls.iter().filter(|it| it.changes() && it.refused.is_none());
+    let of_ec2 = accepted.filter(|it| it.service == "ec2" && it.answer.is_some());
+    let mut seen = BTreeSet::new();
+    let changes = of_ec2.map(|it| format!("{} {}", it.operation, it.input));
+    changes.filter(|change| !seen.insert(change.clone())).collect()
+}
+
+/// What was changed or deleted is shown as it was, for as long as the simulator may.
+#[test]
+fn what_is_still_shown_is_not_changed_again_and_a_deploy_may_follow_a_destroy() {
+    for flags in [WORKER, FARGATE] {
+        let delays = [("ec2.lagging", 5.0..=5.0), ("iam.lagging", 3.0..=3.0)];
+        let delays = delays.map(|(label, range)| (label.to_owned(), range)).into();
+        in_virtual_time(1, async || {
+            let stage = Stage { cloud: Cloud::new(1, Scenario { delays, ..Scenario::default() }) };
+            let deployed = done(&stage, &flags).await;
+            assert_eq!(done_twice(&deployed), [""; 0]);
+            let destroyed = done(&stage, &["destroy", "--yes", flags[3]]).await;
+            // What takes minutes to go is asked to now and then.
+            let mut twice = done_twice(&destroyed);
+            twice.retain(|change| !change.starts_with("DeleteNatGateway"));
+            assert_eq!(twice, [""; 0]);
+            let changes = destroyed.calls.iter().filter(|call| call.changes());
+            let codes = changes.filter_map(|call| call.refused.as_deref());
+            let in_vain: Vec<_> = codes.filter(|code| code.ends_with("NotFound")).collect();
+            assert_eq!(in_vain, [""; 0]);
+            let again = done(&stage, &flags).await;
+            assert!(again.changes().contains(&"CreateVpc"), "{}", again.said());
+            crate::proofs::holds(&stage.cloud, &flags[2..]).await.unwrap();
+        });
+    }
 }
 
 #[test]
@@ -336,6 +371,7 @@ fn a_changed_tag_is_a_change_on_everything_and_no_other_tag_is_touched() {
                 assert_eq!(others(&before), others(&now), "{kind} {id}");
             }
             assert_eq!(of_node(&stage, "vpc", "vpc").1["owner"], "jane");
+            tokio::time::sleep(SHOWN).await;
             for same in [&changed, &flags.to_vec()] {
                 let again = done(&stage, same).await;
                 assert_eq!(again.changes(), [""; 0], "{}", again.said());
@@ -433,6 +469,7 @@ fn of_two_things_of_one_node_the_one_in_use_is_kept() {
             let is_wrong = |code: &&str| !code.ends_with("NotFound");
             let codes = deployed.calls.iter().filter_map(|call| call.refused.as_deref());
             assert_eq!(codes.filter(is_wrong).collect::<Vec<_>>(), [""; 0]);
+            tokio::time::sleep(SHOWN).await;
             let again = done(&stage, &WORKER).await;
             assert_eq!(again.changes(), [""; 0], "{}", again.said());
         });
@@ -559,6 +596,7 @@ fn what_lost_a_part_of_its_identity_stops_a_deploy() {
             let (id, mut lost) = of_node(&stage, kind, node);
             lost.retain(|key, _| ["ecsup:stack", "ecsup:node"].contains(&key.as_str()));
             take_off(&stage, kind, &id, &lost);
+            tokio::time::sleep(SHOWN).await;
 
             let there = stage.cloud.world(World::ids);
             for verb in [&["plan"][..], &["deploy", "--yes"]] {
@@ -582,6 +620,7 @@ fn a_vpc_without_our_tags_is_known_by_what_is_in_it_and_never_destroyed() {
             let (vpc, mut tags) = of_node(&stage, "vpc", "vpc");
             tags.retain(|key, _| all_of_them || ["ecsup:stack", "ecsup:node"].contains(&&**key));
             take_off(&stage, "vpc", &vpc, &tags);
+            tokio::time::sleep(SHOWN).await;
             let refused = stage.play(&FARGATE).await;
             assert_eq!(refused.exit, Exit::Refused, "{}", shown(&refused));
             assert!(shown(&refused).contains(&vpc), "{}", shown(&refused));

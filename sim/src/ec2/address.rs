@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::interface::Interface;
 use super::query::{Filters, lacks, missing, select};
-use super::table::{Entry, Kind, Table, find, make};
+use super::table::{self, Entry, Kind, Table, find, make};
 use super::{Ec2, tag};
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
@@ -145,7 +145,7 @@ pub fn release(world: &mut World, input: &Value) -> Answer {
             }
         });
     }
-    world.ec2.addresses.remove(&id);
+    table::delete::<Address>(world, &id);
     Ok(json!({}))
 }
 
@@ -153,7 +153,7 @@ pub fn release(world: &mut World, input: &Value) -> Answer {
 pub fn describe(world: &World, input: &Value) -> Answer {
     let ips = input.texts("PublicIps");
     for ip in &ips {
-        let mut known = world.ec2.addresses.all().filter(|entry| entry.visible <= world.now);
+        let mut known = world.ec2.addresses.all_shown(world.now);
         if !known.any(|entry| entry.it.address == *ip) {
             let message = format!("Address '{ip}' not found.");
             return Err(Refusal::new("InvalidAddress.NotFound", message));

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::query::invalid;
-use super::table::{Entry, Kind, Table, find, make};
+use super::table::{self, Entry, Kind, Table, find, find_mut, make};
 use super::vpc::{self, Vpc};
 use super::{Ec2, tag};
 use crate::fields::{Fields, tag_list};
@@ -92,9 +92,7 @@ pub fn attach(world: &mut World, input: &Value) -> Answer {
         return Err(invalid(format!("Network {vpc} already has an internet gateway attached")));
     }
     let id = gateway.id.clone();
-    if let Some(gateway) = world.ec2.internet_gateways.get_mut(&id) {
-        gateway.it.vpc = Some(vpc);
-    }
+    find_mut::<InternetGateway>(world, &id)?.it.vpc = Some(vpc);
     Ok(json!({}))
 }
 
@@ -115,9 +113,7 @@ pub fn detach(world: &mut World, input: &Value) -> Answer {
         );
         return Err(Refusal::new("DependencyViolation", message));
     }
-    if let Some(gateway) = world.ec2.internet_gateways.get_mut(&id) {
-        gateway.it.vpc = None;
-    }
+    find_mut::<InternetGateway>(world, &id)?.it.vpc = None;
     Ok(json!({}))
 }
 
@@ -129,6 +125,6 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         let message = format!("The internetGateway '{id}' has dependencies and cannot be deleted.");
         return Err(Refusal::new("DependencyViolation", message));
     }
-    world.ec2.internet_gateways.remove(&id);
+    table::delete::<InternetGateway>(world, &id);
     Ok(json!({}))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::query::{Filters, invalid, lacks, missing, page, select};
-use super::table::{Entry, Kind, Table, find, make, visible};
+use super::table::{self, Entry, Kind, Table, find, find_mut, make, visible};
 use super::{Ec2, tag};
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
@@ -239,7 +239,7 @@ fn write(world: &World, template: &Entry<LaunchTemplate>, version: &Version) -> 
 /// `DescribeLaunchTemplates`.
 pub fn describe(world: &World, input: &Value) -> Answer {
     let (ids, names) = (input.texts("LaunchTemplateIds"), input.texts("LaunchTemplateNames"));
-    let shown = world.ec2.templates.all().filter(|entry| entry.visible <= world.now);
+    let shown = world.ec2.templates.all_shown(world.now);
     let known: Vec<_> = shown.map(|entry| entry.it.name.clone()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
         return Err(unknown_name(unknown));
@@ -288,8 +288,7 @@ pub fn describe_versions(world: &World, input: &Value) -> Answer {
             let message = format!("Version {number} needs a launch template.");
             return Err(Refusal::new("InvalidParameterCombination", message));
         }
-        let shown = world.ec2.templates.all().filter(|entry| entry.visible <= world.now);
-        for template in shown {
+        for template in world.ec2.templates.all_shown(world.now) {
             let versions = wanted.iter().filter_map(|it| template.it.version(world.now, it));
             found.extend(versions.map(|version| (template, version)));
         }
@@ -317,7 +316,7 @@ pub fn describe_versions(world: &World, input: &Value) -> Answer {
 pub fn delete(world: &mut World, input: &Value) -> Answer {
     let template = requested(world, input)?;
     let (id, written) = (template.id.clone(), LaunchTemplate::write(world, template));
-    world.ec2.templates.remove(&id);
+    table::delete::<LaunchTemplate>(world, &id);
     Ok(json!({ "LaunchTemplate": written }))
 }
 
@@ -328,9 +327,7 @@ pub fn modify(world: &mut World, input: &Value) -> Answer {
     if let Some(version) = input.some_text("DefaultVersion") {
         let found = template.it.version(world.now, version);
         let number = found.ok_or_else(|| unknown_version(&id, version))?.number;
-        if let Some(template) = world.ec2.templates.get_mut(&id) {
-            template.it.default = number;
-        }
+        find_mut::<LaunchTemplate>(world, &id)?.it.default = number;
     }
     let written = find::<LaunchTemplate>(world, &id)?;
     Ok(json!({ "LaunchTemplate": LaunchTemplate::write(world, written) }))

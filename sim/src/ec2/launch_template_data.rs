@@ -201,7 +201,9 @@ fn network(
     Ok((groups, public, goes))
 }
 
-fn user_data(data: &Value) -> Result<String, Refusal> {
+/// The user data, decoded: what is none is refused already when a template is made
+/// (`InvalidUserData.Malformed`).
+pub fn user_data(data: &Value) -> Result<String, Refusal> {
     let text = data.text("UserData");
     let decoded = STANDARD.decode(text).map_err(|_| {
         Refusal::new("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")

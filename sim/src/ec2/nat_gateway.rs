@@ -11,7 +11,7 @@ use super::address::Address;
 use super::interface;
 use super::query::{lacks, missing};
 use super::subnet::Subnet;
-use super::table::{Entry, Kind, Table, find, make};
+use super::table::{Entry, Kind, Table, find, find_mut, make};
 use super::{
     DELETING_NAT, Ec2, FAILING_NAT, LEARNING_NAT, NewInterface, PENDING_NAT, REMEMBERED, tag, vpc,
     zone,
@@ -313,10 +313,9 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         State::Pending | State::Available | State::Failed => {}
     }
     let now = world.now;
-    if let Some(gateway) = world.ec2.nat_gateways.get_mut(&id) {
-        gateway.it.state = State::Deleting;
-        gateway.it.deleted = Some(now);
-    }
+    let gateway = find_mut::<NatGateway>(world, &id)?;
+    gateway.it.state = State::Deleting;
+    gateway.it.deleted = Some(now);
     let later = world.dice.delay(DELETING_NAT, &name, 45.0..=120.0);
     let going = id.clone();
     world.after(later, move |world| gone(world, going));

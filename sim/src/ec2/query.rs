@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::table::{Entry, Kind, find};
+use super::table::{self, Entry, Kind};
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -23,9 +23,9 @@ pub fn select<'a, K: Kind>(
     let filters = Filters::read(input, K::FILTERS)?;
     let wanted = input.texts(ids);
     let found: Vec<&Entry<K>> = if wanted.is_empty() {
-        K::table(&world.ec2).all().filter(|entry| entry.visible <= world.now).collect()
+        K::table(&world.ec2).all_shown(world.now).collect()
     } else {
-        wanted.iter().map(|id| find::<K>(world, id)).collect::<Result<_, _>>()?
+        wanted.iter().map(|id| table::shown::<K>(world, id)).collect::<Result<_, _>>()?
     };
     let fits =
         |entry: &&Entry<K>| filters.fit(&entry.tags, |filter| K::field(world, entry, filter));

@@ -8,7 +8,7 @@ use super::internet_gateway::InternetGateway;
 use super::nat_gateway::NatGateway;
 use super::query::{invalid, lacks, missing};
 use super::route_table::{RouteTable, networks};
-use super::table::{Entry, find};
+use super::table::{Entry, find, find_mut};
 use super::vpc::range;
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
@@ -172,9 +172,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("RouteLimitExceeded", message));
     }
     let id = table.id.clone();
-    if let Some(table) = world.ec2.tables.get_mut(&id) {
-        table.it.routes.push(Route { destination, target });
-    }
+    find_mut::<RouteTable>(world, &id)?.it.routes.push(Route { destination, target });
     Ok(json!({ "Return": true }))
 }
 
@@ -185,10 +183,8 @@ pub fn replace(world: &mut World, input: &Value) -> Answer {
     let destination = destination(input)?;
     let target = target(world, input, table)?;
     let id = table.id.clone();
-    let table = world.ec2.tables.get_mut(&id);
-    let route = table.and_then(|table| {
-        table.it.routes.iter_mut().find(|route| route.destination == destination)
-    });
+    let table = find_mut::<RouteTable>(world, &id)?;
+    let route = table.it.routes.iter_mut().find(|route| route.destination == destination);
     match route {
         None => Err(invalid(format!(
             "There is no route defined for '{destination}' in the route table. Use CreateRoute \
@@ -221,9 +217,8 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
             Err(invalid(format!("cannot remove local route {destination} in route table {id}")))
         }
         Some(_) => {
-            if let Some(table) = world.ec2.tables.get_mut(&id) {
-                table.it.routes.retain(|route| route.destination != destination);
-            }
+            let table = find_mut::<RouteTable>(world, &id)?;
+            table.it.routes.retain(|route| route.destination != destination);
             Ok(json!({}))
         }
     }

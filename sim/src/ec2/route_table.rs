@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::query::{invalid, lacks, missing};
 use super::route::{self, Route, Target};
 use super::subnet::Subnet;
-use super::table::{Entry, Kind, Table, find, make, make_visible, visible};
+use super::table::{self, Entry, Kind, Table, find, find_mut, make, make_visible, visible};
 use super::vpc::Vpc;
 use super::{Ec2, tag};
 use crate::fields::{Fields, Tags, tag_list};
@@ -195,7 +195,7 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         let message = format!("The routeTable '{id}' has dependencies and cannot be deleted.");
         return Err(Refusal::new("DependencyViolation", message));
     }
-    world.ec2.tables.remove(&id);
+    table::delete::<RouteTable>(world, &id);
     Ok(json!({}))
 }
 
@@ -230,7 +230,7 @@ fn add(world: &mut World, table: &str, subnet: Option<String>) -> String {
     let place = place.map(|subnet| key(&subnet.tags, &subnet.id)).unwrap_or_default();
     let id = world.id_of("rtbassoc", &format!("{tables} {place}"));
     let visible = visible(world, &format!("{tables} {place}"));
-    if let Some(table) = world.ec2.tables.get_mut(table) {
+    if let Ok(table) = find_mut::<RouteTable>(world, table) {
         table.it.associations.push(Association { id: id.clone(), subnet, visible });
     }
     id
@@ -249,7 +249,7 @@ fn association(world: &World, id: &str) -> Result<(String, Option<String>), Refu
 }
 
 fn remove(world: &mut World, table: &str, id: &str) {
-    if let Some(table) = world.ec2.tables.get_mut(table) {
+    if let Ok(table) = find_mut::<RouteTable>(world, table) {
         table.it.associations.retain(|association| association.id != id);
     }
 }

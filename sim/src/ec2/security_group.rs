@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ip_permission::permissions;
 use super::query::{self, invalid, lacks, missing, page};
 use super::security_group_rule::{Peer, Rule};
-use super::table::{Entry, Kind, Table, find, make, make_visible};
+use super::table::{self, Entry, Kind, Table, find, make, make_visible};
 use super::vpc::Vpc;
 use super::{Ec2, default_vpc, tag};
 use crate::fields::{Fields, Tags, tag_list};
@@ -241,8 +241,11 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         let message = format!("resource {id} has a dependent object");
         return Err(Refusal::new("DependencyViolation", message));
     }
-    ec2.rules.retain(|rule| rule.it.group != id);
-    ec2.groups.remove(&id);
+    let rules = ec2.rules.all().filter(|rule| rule.it.group == id).map(|rule| rule.id.clone());
+    for rule in rules.collect::<Vec<_>>() {
+        table::delete::<Rule>(world, &rule);
+    }
+    table::delete::<SecurityGroup>(world, &id);
     Ok(json!({ "Return": true, "GroupId": id }))
 }
 

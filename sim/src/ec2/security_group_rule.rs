@@ -10,7 +10,7 @@ use super::Ec2;
 use super::ip_permission::wanted;
 use super::query::{invalid, missing};
 use super::security_group::{SecurityGroup, is_plain, rules_of};
-use super::table::{Entry, Kind, Table, find, make};
+use super::table::{self, Entry, Kind, Table, find, make};
 use super::tag;
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
@@ -223,7 +223,7 @@ pub fn revoke(world: &mut World, input: &Value, egress: bool) -> Answer {
         }
     }
     for id in gone.keys() {
-        world.ec2.rules.remove(id);
+        table::delete::<Rule>(world, id);
     }
     let revoked = gone.iter().map(|(id, rule)| {
         let mut value = rule.members(id);

@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::query::{invalid, lacks, missing};
-use super::table::{Entry, Kind, Table, find, find_mut, make};
+use super::table::{self, Entry, Kind, Table, find, find_mut, make};
 use super::vpc::{Vpc, block_mode, range};
 use super::{Ec2, PENDING_SUBNET, tag, zone};
 use crate::fields::{Fields, tag_list};
@@ -256,8 +256,8 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         let message = format!("The subnet '{id}' has dependencies and cannot be deleted.");
         return Err(Refusal::new("DependencyViolation", message));
     }
-    ec2.subnets.remove(&id);
-    for table in ec2.tables.all_mut() {
+    table::delete::<Subnet>(world, &id);
+    for table in world.ec2.tables.all_mut() {
         table.it.associations.retain(|one| one.subnet.as_deref() != Some(&id));
     }
     Ok(json!({}))

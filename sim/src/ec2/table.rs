@@ -1,13 +1,15 @@
 //! What all things of EC2 have in common: an id, tags, a birth, and some seconds in which nobody but
-//! their maker knows them (`docs/aws-facts.md`, "What just made is not visible yet").
+//! their maker knows them (`docs/aws-facts.md`, "What just made is not visible yet"); and after a change
+//! or their end some more, in which answers show them as they were ([`crate::lag`]).
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Ec2;
 use crate::fields::Tags;
+use crate::lag::Former;
 use crate::refusal::Refusal;
 use crate::world::{World, key};
 
@@ -28,53 +30,68 @@ pub struct Entry<T> {
 
 /// All things of one kind, by id.
 #[derive(Debug)]
-pub struct Table<T>(BTreeMap<String, Entry<T>>);
+pub struct Table<T> {
+    all: BTreeMap<String, Entry<T>>,
+    former: Former<Entry<T>>,
+}
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { all: BTreeMap::new(), former: Former::default() }
     }
 }
 
 impl<T> Table<T> {
     /// A thing as it truly is, known to callers or not.
     pub fn get(&self, id: &str) -> Option<&Entry<T>> {
-        self.0.get(id)
+        self.all.get(id)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Entry<T>> {
-        self.0.get_mut(id)
+        self.all.get_mut(id)
     }
 
     /// Adds a thing.
     pub fn put(&mut self, entry: Entry<T>) {
-        self.0.insert(entry.id.clone(), entry);
+        self.all.insert(entry.id.clone(), entry);
     }
 
     /// Takes a thing away.
     pub fn remove(&mut self, id: &str) -> Option<Entry<T>> {
-        self.0.remove(id)
+        self.all.remove(id)
     }
 
     /// Takes away all but what fits.
     pub fn retain(&mut self, mut fits: impl FnMut(&Entry<T>) -> bool) {
-        self.0.retain(|_, entry| fits(entry));
+        self.all.retain(|_, entry| fits(entry));
     }
 
     /// Everything, known to callers or not.
     pub fn all(&self) -> btree_map::Values<'_, String, Entry<T>> {
-        self.0.values()
+        self.all.values()
     }
 
     /// Everything, to be changed.
     pub fn all_mut(&mut self) -> btree_map::ValuesMut<'_, String, Entry<T>> {
-        self.0.values_mut()
+        self.all.values_mut()
+    }
+
+    /// What answers show of a thing: as it was, for a while, and nothing as long as nobody knows it.
+    pub fn shown(&self, now: Duration, id: &str) -> Option<&Entry<T>> {
+        let known = || self.all.get(id).filter(|entry| entry.visible <= now);
+        self.former.shown(now, id).or_else(known)
+    }
+
+    /// Everything that answers show.
+    pub fn all_shown(&self, now: Duration) -> impl Iterator<Item = &Entry<T>> {
+        let ids: BTreeSet<_> = self.all.keys().chain(self.former.keys()).collect();
+        ids.into_iter().filter_map(move |id| self.shown(now, id))
     }
 }
 
 /// A kind of things that calls name by id and describe alike.
-pub trait Kind: Sized + 'static {
+pub trait Kind: Sized + Clone + 'static {
     /// The resource type, as tag specifications say it.
     const TYPE: &'static str;
     /// What ids begin with.
@@ -104,11 +121,29 @@ pub fn find<'a, K: Kind>(world: &'a World, id: &str) -> Result<&'a Entry<K>, Ref
     entry.ok_or_else(|| K::unknown(id))
 }
 
-/// The same, to be changed.
+/// The same, to be changed: answers show it as it was for a while.
 pub fn find_mut<'a, K: Kind>(world: &'a mut World, id: &str) -> Result<&'a mut Entry<K>, Refusal> {
-    let now = world.now;
-    let entry = K::table_mut(&mut world.ec2).get_mut(id).filter(|entry| entry.visible <= now);
-    entry.ok_or_else(|| K::unknown(id))
+    find::<K>(world, id)?;
+    keep_former::<K>(world, id);
+    K::table_mut(&mut world.ec2).get_mut(id).ok_or_else(|| K::unknown(id))
+}
+
+/// Takes a thing away that the caller has deleted: answers show it for a while.
+pub fn delete<K: Kind>(world: &mut World, id: &str) {
+    keep_former::<K>(world, id);
+    K::table_mut(&mut world.ec2).remove(id);
+}
+
+/// Lets answers show a thing as it is now for a while, whatever becomes of it.
+fn keep_former<K: Kind>(world: &mut World, id: &str) {
+    let Some(entry) = K::table(&world.ec2).get(id).cloned() else { return };
+    let until = world.now + world.dice.delay(super::LAGGING, &key(&entry.tags, id), 0.0..=5.0);
+    K::table_mut(&mut world.ec2).former.keep(world.now, id, until, entry);
+}
+
+/// What answers show of a thing that the caller names.
+pub fn shown<'a, K: Kind>(world: &'a World, id: &str) -> Result<&'a Entry<K>, Refusal> {
+    K::table(&world.ec2).shown(world.now, id).ok_or_else(|| K::unknown(id))
 }
 
 /// Makes a thing, which callers know after a while ([`super::VISIBLE`]).

@@ -158,6 +158,7 @@ fn a_nat_gateway_takes_minutes_and_holds_its_address_until_it_is_gone() {
     assert_eq!(rig.code("DeleteSubnet", subnet.clone()), "DependencyViolation");
 
     rig.call("DeleteNatGateway", json!({ "NatGatewayId": nat }));
+    rig.pass(5);
     assert_eq!(rig.gateway_state(&nat), "deleting");
     assert_eq!(rig.code("ReleaseAddress", release.clone()), "AuthFailure");
     rig.pass(120);
@@ -622,4 +623,29 @@ fn an_account_that_is_not_verified_launches_nothing_yet() {
     assert_eq!(run(&mut rig).unwrap_err().code, "PendingVerification");
     rig.pass(600);
     run(&mut rig).unwrap();
+}
+
+#[test]
+fn listings_show_what_was_changed_or_deleted_as_it_was_for_a_moment() {
+    let delays = BTreeMap::from([(LAGGING.to_owned(), 3.0..=3.0)]);
+    let mut rig = Rig::with(Scenario { delays, ..Scenario::default() });
+    let network = rig.network();
+    let subnet = json!({ "SubnetIds": [network.public] });
+    let shown = |rig: &mut Rig| {
+        let answer = rig.ask("DescribeSubnets", subnet.clone()).ok()?;
+        answer["Subnets"][0].flag("MapPublicIpOnLaunch")
+    };
+    let public = json!({ "SubnetId": network.public, "MapPublicIpOnLaunch": { "Value": true } });
+    rig.call("ModifySubnetAttribute", public);
+    assert_eq!(shown(&mut rig), Some(false));
+    rig.pass(3);
+    assert_eq!(shown(&mut rig), Some(true));
+    let delete = json!({ "SubnetId": network.public });
+    rig.call("DeleteSubnet", delete.clone());
+    // It is gone, and only listings do not know that yet.
+    assert_eq!(rig.code("DeleteSubnet", delete), "InvalidSubnetID.NotFound");
+    assert_eq!(shown(&mut rig), Some(true));
+    assert!(!ids(&rig.world).contains(&network.public));
+    rig.pass(3);
+    assert_eq!(shown(&mut rig), None);
 }

@@ -10,7 +10,7 @@ use super::internet_gateway::InternetGateway;
 use super::query::{invalid, lacks, missing};
 use super::route_table::RouteTable;
 use super::security_group::SecurityGroup;
-use super::table::{Entry, Kind, Table, find, find_mut, make};
+use super::table::{self, Entry, Kind, Table, find, find_mut, make};
 use super::{Ec2, PENDING_VPC, security_group, tag};
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
@@ -62,6 +62,8 @@ impl Kind for Vpc {
     const PREFIX: &'static str = "vpc";
     const FILTERS: &'static [&'static str] = &[
         "cidr",
+        "cidr-block",
+        "cidrBlock",
         "cidr-block-association.association-id",
         "cidr-block-association.cidr-block",
         "cidr-block-association.state",
@@ -89,7 +91,9 @@ impl Kind for Vpc {
     fn field(world: &World, entry: &Entry<Self>, filter: &str) -> Vec<String> {
         let vpc = &entry.it;
         vec![match filter {
-            "cidr" | "cidr-block-association.cidr-block" => vpc.cidr.to_string(),
+            "cidr" | "cidr-block" | "cidrBlock" | "cidr-block-association.cidr-block" => {
+                vpc.cidr.to_string()
+            }
             "cidr-block-association.association-id" => vpc.cidr_association.clone(),
             "cidr-block-association.state" => "associated".to_owned(),
             "dhcp-options-id" => DHCP_OPTIONS.to_owned(),
@@ -233,13 +237,13 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
     ec2.rules.retain(|rule| !groups.contains(&rule.it.group));
     SecurityGroup::table_mut(ec2).retain(|group| group.it.vpc != id);
     RouteTable::table_mut(ec2).retain(|table| table.it.vpc != id);
-    ec2.vpcs.remove(&id);
+    table::delete::<Vpc>(world, &id);
     Ok(json!({}))
 }
 
 /// `DescribeVpcAttribute`: one attribute in a call.
 pub fn describe_attribute(world: &World, input: &Value) -> Answer {
-    let entry = find::<Vpc>(world, input.text("VpcId"))?;
+    let entry = table::shown::<Vpc>(world, input.text("VpcId"))?;
     let (name, value) = match input.text("Attribute") {
         "enableDnsSupport" => ("EnableDnsSupport", entry.it.dns_support),
         "enableDnsHostnames" => ("EnableDnsHostnames", entry.it.dns_hostnames),

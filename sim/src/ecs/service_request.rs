@@ -57,6 +57,15 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
     let desired = desired(world, input)?.ok_or_else(|| invalid("Invalid desired count."))?;
     let setup = setup(world, &cluster, input, None)?;
     let (least, most, breaker) = limits(input, None)?;
+    let rebalancing = match input.some_text("availabilityZoneRebalancing") {
+        Some(wanted) => {
+            check_rebalancing(wanted, most)?;
+            wanted
+        }
+        // It is on by default where it can be.
+        None if most <= 100 => "DISABLED",
+        None => "ENABLED",
+    };
     let grace = grace(input, &setup)?.or((!setup.targets.is_empty()).then_some(Duration::ZERO));
     let serial = uuid(world);
     let deployment = rollout::deployment(world, &setup);
@@ -76,7 +85,7 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
         tags,
         managed_tags: input.flag("enableECSManagedTags").unwrap_or(false),
         propagate: input.some_text("propagateTags").map(str::to_owned),
-        rebalancing: input.some_text("availabilityZoneRebalancing").unwrap_or("ENABLED").to_owned(),
+        rebalancing: rebalancing.to_owned(),
         deployments: vec![deployment],
         events: Vec::new(),
         launched: 0,
@@ -136,6 +145,7 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
     if let Some(rebalancing) = input.some_text("availabilityZoneRebalancing") {
         rebalancing.clone_into(&mut it.rebalancing);
     }
+    check_rebalancing(&it.rebalancing, it.most)?;
     if deploys {
         need_linked_role(world)?;
         for deployment in &mut it.deployments {
@@ -159,6 +169,17 @@ fn desired(world: &World, input: &Value) -> Result<Option<usize>, Refusal> {
         Err(_) => Err(invalid("Invalid desired count.")),
     };
     input.number("desiredCount").map(read).transpose()
+}
+
+/// Zone rebalancing starts a task before it stops another (ECS guide, "Balancing an Amazon ECS service
+/// across Availability Zones"); with which words it is refused otherwise is not documented.
+fn check_rebalancing(rebalancing: &str, most: usize) -> Result<(), Refusal> {
+    if rebalancing == "ENABLED" && most <= 100 {
+        return Err(invalid(
+            "Availability Zone rebalancing needs a maximumPercent that is greater than 100.",
+        ));
+    }
+    Ok(())
 }
 
 fn grace(input: &Value, setup: &Setup) -> Result<Option<Duration>, Refusal> {

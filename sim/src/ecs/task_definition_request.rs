@@ -50,6 +50,12 @@ pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answ
     for list in ["volumes", "placementConstraints", "requiresAttributes"] {
         default(&mut content, list, json!([]));
     }
+    for (name, unit) in [("cpu", "vcpu"), ("memory", "gb")] {
+        if let Some(size) = content.some_text(name).and_then(|text| units(text, unit)) {
+            content[name] = size.to_string().into();
+        }
+    }
+    let shares_ports = ["awsvpc", "host"].contains(&content.text("networkMode"));
     if let Some(containers) = content["containerDefinitions"].as_array_mut() {
         for container in containers {
             default(container, "cpu", json!(0));
@@ -57,6 +63,12 @@ pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answ
             let lists =
                 ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"];
             lists.iter().for_each(|list| default(container, list, json!([])));
+            for port in container["portMappings"].as_array_mut().into_iter().flatten() {
+                let own = port["containerPort"].clone();
+                let host = if shares_ports { own } else { json!(0) };
+                default(port, "hostPort", host);
+                default(port, "protocol", json!("tcp"));
+            }
         }
     }
     let revision = Revision {
@@ -85,7 +97,8 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
     if containers.is_empty() {
         return Err(client("Container list cannot be empty."));
     }
-    let mut names = Vec::new();
+    let (mut names, mut ports) = (Vec::new(), Vec::new());
+    let on_fargate = input.texts("requiresCompatibilities").iter().any(|it| it == "FARGATE");
     for container in containers {
         let name = container.text("name");
         if container.text("image").is_empty() {
@@ -116,12 +129,42 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
                      must match.",
                 ));
             }
+            // Tasks with an interface of their own, and of the host's, share one set of ports.
+            let shares = ["awsvpc", "host"].contains(&input.text("networkMode"));
+            let taken = if shares { own } else { fixed };
+            let taken = taken.map(|taken| (taken, port.some_text("protocol").unwrap_or("tcp")));
+            if taken.is_some() && ports.contains(&taken) {
+                return Err(client(
+                    "The same host port and protocol cannot be specified more than once in the port \
+                     mappings of a task definition.",
+                ));
+            }
+            ports.push(taken);
         }
+        check_logging(container.part("logConfiguration"), on_fargate)?;
     }
     if !containers.iter().any(|it| it.flag("essential").unwrap_or(true)) {
         return Err(client("Task definition does not have essential container."));
     }
     Ok(())
+}
+
+/// Checks that the log driver `awslogs` has the options that it does not work without (ECS guide, "Send
+/// Amazon ECS logs to CloudWatch"): on Fargate also a prefix.
+fn check_logging(logging: &Value, on_fargate: bool) -> Result<(), Refusal> {
+    if logging.text("logDriver") != "awslogs" {
+        return Ok(());
+    }
+    let prefix = on_fargate.then_some("awslogs-stream-prefix");
+    let required = ["awslogs-region", "awslogs-group"].into_iter().chain(prefix);
+    let options = logging.part("options");
+    let missing: Vec<_> = required.filter(|name| options.text(name).is_empty()).collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => {
+            Err(client(format!("Log driver awslogs requires options: {}", missing.join(", "))))
+        }
+    }
 }
 
 /// Longest task definition, in bytes of its JSON without blanks (ECS quotas, "Task definition size";

@@ -209,9 +209,11 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let tags = tags::of(input)?;
     let scheme = input.some_text("Scheme").unwrap_or("internet-facing").to_owned();
     let subnets = subnets_of(OPERATION, input)?;
-    let groups: BTreeSet<_> = input.texts("SecurityGroups").into_iter().collect();
+    let mut groups: BTreeSet<_> = input.texts("SecurityGroups").into_iter().collect();
     if groups.is_empty() {
-        return Err(lacks(OPERATION, "the default security group"));
+        // The default one of its VPC (API `CreateLoadBalancer`).
+        let first = subnets.iter().find_map(|id| ec2::subnet(world, id).ok());
+        groups.extend(first.and_then(|it| ec2::default_security_group(world, &it.vpc)));
     }
     let same_name = world.elb.load_balancers.iter().find(|(_, it)| it.name == name);
     if let Some((arn, it)) = same_name {

@@ -56,6 +56,11 @@ fn check_conditions(conditions: &[Value]) -> Result<Vec<Value>, Refusal> {
             "source-ip" => "SourceIpConfig",
             other => return Err(invalid(format!("Condition field '{other}' is not supported"))),
         };
+        if condition.get("Values").is_some() && condition.get(config).is_some() {
+            return Err(invalid(format!(
+                "You cannot specify both 'Values' and '{config}' for a condition"
+            )));
+        }
         let count = condition.list("Values").len() + condition.part(config).list("Values").len();
         if count == 0 {
             return Err(invalid("A condition value must be specified"));

@@ -7,25 +7,40 @@ use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
 use super::{POLICY, role};
 
-/// Those that matter, with the paths that they are often written without.
+/// AWS's own policies that matter here, with the paths that they are often written without (AWS managed
+/// policy reference).
 const KNOWN: &[&str] = &[
-    "service-role/AmazonEC2ContainerServiceforEC2Role",
-    "service-role/AmazonECSTaskExecutionRolePolicy",
-    "service-role/AmazonECSInfrastructureRolePolicyForVolumes",
+    "AdministratorAccess",
+    "AmazonDynamoDBFullAccess",
+    "AmazonDynamoDBReadOnlyAccess",
+    "AmazonEC2ContainerRegistryFullAccess",
+    "AmazonEC2ContainerRegistryPowerUser",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonEC2ReadOnlyAccess",
+    "AmazonECS_FullAccess",
+    "AmazonRDSReadOnlyAccess",
+    "AmazonS3FullAccess",
+    "AmazonS3ReadOnlyAccess",
+    "AmazonSNSFullAccess",
+    "AmazonSQSFullAccess",
     "AmazonSSMManagedInstanceCore",
+    "AmazonSSMReadOnlyAccess",
+    "AWSXRayDaemonWriteAccess",
     "CloudWatchAgentServerPolicy",
-];
-
-/// What the names of AWS's other policies begin with.
-const BEGINNINGS: &[&str] = &[
-    "Amazon",
-    "AWS",
-    "CloudWatch",
-    "Administrator",
-    "PowerUser",
-    "ReadOnly",
-    "ViewOnly",
-    "Security",
+    "CloudWatchFullAccess",
+    "CloudWatchLogsFullAccess",
+    "CloudWatchReadOnlyAccess",
+    "IAMReadOnlyAccess",
+    "PowerUserAccess",
+    "ReadOnlyAccess",
+    "SecretsManagerReadWrite",
+    "SecurityAudit",
+    "job-function/ViewOnlyAccess",
+    "service-role/AmazonEC2ContainerServiceforEC2Role",
+    "service-role/AmazonEC2ContainerServiceEventsRole",
+    "service-role/AmazonECSInfrastructureRolePolicyForVolumes",
+    "service-role/AmazonECSTaskExecutionRolePolicy",
+    "service-role/AWSLambdaBasicExecutionRole",
 ];
 
 /// How many a role may have.
@@ -36,15 +51,10 @@ pub(super) fn name_of(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// Whether AWS has such a policy in this partition. One that is known stands under its own path only.
+/// Whether AWS has such a policy in this partition, under its own path.
 pub(super) fn is_known(partition: &str, arn: &str) -> bool {
     let policy = arn.strip_prefix(&format!("arn:{partition}:iam::aws:policy/"));
-    let Some(policy) = policy else { return false };
-    let name = name_of(policy);
-    match KNOWN.iter().find(|known| name_of(known) == name) {
-        Some(known) => *known == policy,
-        None => BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)),
-    }
+    policy.is_some_and(|policy| KNOWN.contains(&policy))
 }
 
 fn check(arn: &str) -> Result<(), Refusal> {
@@ -88,7 +98,7 @@ pub(super) fn detach_role_policy(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn list_attached_role_policies(world: &mut World, input: &Value) -> Answer {
-    let role = role::find(world, input.text("RoleName"))?;
+    let role = role::shown(world, input.text("RoleName"))?;
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
     let is_below = |arn: &&String| {
         let path = arn.split_once(":policy").map_or("/", |(_, path)| path);

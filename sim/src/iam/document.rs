@@ -141,9 +141,51 @@ fn statements(document: &str) -> Result<Vec<Value>, Refusal> {
     Ok(statements)
 }
 
-/// `ecs-tasks.amazonaws.com`: a name of a service ends like this.
+/// Services that take roles on, as far as they matter here (IAM guide, "AWS services that work with
+/// IAM").
+const SERVICES: &[&str] = &[
+    "application-autoscaling",
+    "autoscaling",
+    "backup",
+    "batch",
+    "cloudformation",
+    "cloudtrail",
+    "codebuild",
+    "codedeploy",
+    "codepipeline",
+    "config",
+    "delivery.logs",
+    "ec2",
+    "ecs",
+    "ecs-tasks",
+    "eks",
+    "elasticloadbalancing",
+    "events",
+    "firehose",
+    "guardduty",
+    "lambda",
+    "logs",
+    "monitoring",
+    "pipes",
+    "rds",
+    "s3",
+    "scheduler",
+    "sns",
+    "sqs",
+    "ssm",
+    "states",
+    "vpc-flow-logs",
+];
+
+/// `ecs-tasks.amazonaws.com`: a service that IAM knows.
 fn is_service(name: &str) -> bool {
-    [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| name.ends_with(end))
+    let short = name.strip_suffix(".cn").unwrap_or(name).strip_suffix(".amazonaws.com");
+    // Some services have principals of their regions: `logs.eu-central-1.amazonaws.com`.
+    let is_known = |short: &str| {
+        let of_region = short.rsplit_once('.').map(|(service, _)| service);
+        SERVICES.contains(&short) || of_region.is_some_and(|service| SERVICES.contains(&service))
+    };
+    short.is_some_and(is_known)
 }
 
 /// A text, or each of a list.

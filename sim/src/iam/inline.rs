@@ -31,7 +31,7 @@ pub(super) fn put_role_policy(world: &mut World, input: &Value) -> Answer {
 
 pub(super) fn get_role_policy(world: &mut World, input: &Value) -> Answer {
     let policy = input.text("PolicyName");
-    let role = role::find(world, input.text("RoleName"))?;
+    let role = role::shown(world, input.text("RoleName"))?;
     let document = role.inline.get(policy).ok_or_else(|| unknown(policy))?;
     Ok(json!({
         "RoleName": role.name,
@@ -41,7 +41,7 @@ pub(super) fn get_role_policy(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn list_role_policies(world: &mut World, input: &Value) -> Answer {
-    let role = role::find(world, input.text("RoleName"))?;
+    let role = role::shown(world, input.text("RoleName"))?;
     let names = role.inline.keys().map(|name| json!(name)).collect();
     super::page(input, "PolicyNames", names)
 }

@@ -4,6 +4,7 @@
 //! role was put in (eksctl#8039). A profile goes only without its role (API
 //! `DeleteInstanceProfile`). `ListInstanceProfiles` shows no tags.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,10 +12,10 @@ use serde_json::{Value, json};
 use super::super::fields::{Fields, Tags, tag_list};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
-use super::{PROFILE, PROFILE_ARN, PROFILE_ROLE, VISIBLE, role, tag};
+use super::{LAGGING, PROFILE, PROFILE_ARN, PROFILE_ROLE, VISIBLE, role, tag};
 
 /// An instance profile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Profile {
     partition: &'static str,
     pub(super) name: String,
@@ -30,7 +31,7 @@ pub(super) struct Profile {
 }
 
 /// The role in a profile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Held {
     /// The role's name in lower case.
     pub(super) role: String,
@@ -70,10 +71,33 @@ pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Profile, Refu
     profile.filter(|it| it.visible_at <= world.now).ok_or_else(|| unknown(name))
 }
 
+/// A profile as answers show it: for a moment as it was before.
+pub(super) fn shown<'a>(world: &'a World, name: &str) -> Result<&'a Profile, Refusal> {
+    let former = world.iam.former_profiles.shown(world.now, &name.to_ascii_lowercase());
+    former.map_or_else(|| find(world, name), Ok)
+}
+
+/// All profiles that answers show.
+fn all_shown(world: &World) -> impl Iterator<Item = &Profile> {
+    let former = world.iam.former_profiles.keys();
+    let names: BTreeSet<_> = world.iam.profiles.keys().chain(former).collect();
+    names.into_iter().filter_map(|name| shown(world, name).ok())
+}
+
+/// Lets answers show a profile as it is now for a moment, whatever becomes of it.
+fn keep_former(world: &mut World, name: &str) -> Result<(), Refusal> {
+    let profile = find(world, name)?.clone();
+    let until = super::until(world, LAGGING, name);
+    let key = name.to_ascii_lowercase();
+    world.iam.former_profiles.keep(world.now, &key, until, profile);
+    Ok(())
+}
+
 /// A profile that IAM's calls find, to change it.
 pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Profile, Refusal> {
+    keep_former(world, name)?;
     let profile = world.iam.profiles.get_mut(&name.to_ascii_lowercase());
-    profile.filter(|it| it.visible_at <= world.now).ok_or_else(|| unknown(name))
+    profile.ok_or_else(|| unknown(name))
 }
 
 fn unknown(name: &str) -> Refusal {
@@ -106,7 +130,7 @@ pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answe
 }
 
 pub(super) fn get_instance_profile(world: &mut World, input: &Value) -> Answer {
-    let profile = find(world, input.text("InstanceProfileName"))?;
+    let profile = shown(world, input.text("InstanceProfileName"))?;
     let mut view = profile.full_view(world);
     if profile.arn_shows_at > world.now {
         view["Arn"] = json!(profile.id);
@@ -116,17 +140,15 @@ pub(super) fn get_instance_profile(world: &mut World, input: &Value) -> Answer {
 
 pub(super) fn list_instance_profiles(world: &mut World, input: &Value) -> Answer {
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
-    let found = |it: &&Profile| it.visible_at <= world.now && it.path.starts_with(prefix);
-    let profiles = world.iam.profiles.values().filter(found).map(|it| it.view(world)).collect();
+    let found = |it: &&Profile| it.path.starts_with(prefix);
+    let profiles = all_shown(world).filter(found).map(|it| it.view(world)).collect();
     super::page(input, "InstanceProfiles", profiles)
 }
 
 pub(super) fn list_instance_profiles_for_role(world: &mut World, input: &Value) -> Answer {
-    let role = role::find(world, input.text("RoleName"))?.name.to_ascii_lowercase();
-    let holds = |it: &&Profile| {
-        it.visible_at <= world.now && it.role.as_ref().is_some_and(|held| held.role == role)
-    };
-    let profiles = world.iam.profiles.values().filter(holds).map(|it| it.view(world)).collect();
+    let role = role::shown(world, input.text("RoleName"))?.name.to_ascii_lowercase();
+    let holds = |it: &&Profile| it.role.as_ref().is_some_and(|held| held.role == role);
+    let profiles = all_shown(world).filter(holds).map(|it| it.view(world)).collect();
     super::page(input, "InstanceProfiles", profiles)
 }
 
@@ -155,11 +177,11 @@ pub(super) fn add_role_to_instance_profile(world: &mut World, input: &Value) -> 
 pub(super) fn remove_role_from_instance_profile(world: &mut World, input: &Value) -> Answer {
     let role = input.text("RoleName");
     let key = role.to_ascii_lowercase();
-    let profile = find_mut(world, input.text("InstanceProfileName"))?;
-    if profile.role.as_ref().is_none_or(|held| held.role != key) {
+    let name = input.text("InstanceProfileName");
+    if find(world, name)?.role.as_ref().is_none_or(|held| held.role != key) {
         return Err(role::unknown(role));
     }
-    profile.role = None;
+    find_mut(world, name)?.role = None;
     Ok(json!({}))
 }
 
@@ -168,6 +190,7 @@ pub(super) fn delete_instance_profile(world: &mut World, input: &Value) -> Answe
     if find(world, name)?.role.is_some() {
         return Err(super::delete_conflict("remove roles from instance profile"));
     }
+    keep_former(world, name)?;
     world.iam.profiles.remove(&name.to_ascii_lowercase());
     Ok(json!({}))
 }

@@ -3,7 +3,7 @@
 //! A role belongs to its name, whatever the path. It goes only when no instance profile holds it and
 //! no policy is left (API `DeleteRole`). `ListRoles` shows neither tags nor boundaries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::super::fields::{Fields, Tags, tag_list};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
-use super::{ADDABLE, ROLE, TRUST, VISIBLE, attached, document, tag};
+use super::{ADDABLE, LAGGING, ROLE, TRUST, VISIBLE, attached, document, tag};
 
 /// A role.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Role {
     pub(super) partition: &'static str,
     pub(super) name: String,
@@ -93,10 +93,26 @@ pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal
     role.filter(|role| role.visible_at <= world.now).ok_or_else(|| unknown(name))
 }
 
+/// A role as answers show it: for a moment as it was before.
+pub(super) fn shown<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
+    let former = world.iam.former_roles.shown(world.now, &name.to_ascii_lowercase());
+    former.map_or_else(|| find(world, name), Ok)
+}
+
+/// Lets answers show a role as it is now for a moment, whatever becomes of it.
+fn keep_former(world: &mut World, name: &str) {
+    let key = name.to_ascii_lowercase();
+    let Some(role) = world.iam.roles.get(&key).cloned() else { return };
+    let until = super::until(world, LAGGING, name);
+    world.iam.former_roles.keep(world.now, &key, until, role);
+}
+
 /// A role that IAM's calls find, to change it. AWS's own are not for users to change.
 pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Role, Refusal> {
+    find(world, name)?;
+    keep_former(world, name);
     let role = world.iam.roles.get_mut(&name.to_ascii_lowercase());
-    let role = role.filter(|role| role.visible_at <= world.now).ok_or_else(|| unknown(name))?;
+    let role = role.ok_or_else(|| unknown(name))?;
     if role.is_linked() {
         let message = format!(
             "Cannot perform the operation on the protected role '{}' - this role is only \
@@ -189,7 +205,7 @@ pub(super) fn put_permissions_boundary(world: &mut World, input: &Value) -> Answ
 }
 
 pub(super) fn get_role(world: &mut World, input: &Value) -> Answer {
-    let role = find(world, input.text("RoleName"))?;
+    let role = shown(world, input.text("RoleName"))?;
     let mut view = role.full_view();
     view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
     view["RoleLastUsed"] = json!({});
@@ -198,13 +214,16 @@ pub(super) fn get_role(world: &mut World, input: &Value) -> Answer {
 
 pub(super) fn list_roles(world: &mut World, input: &Value) -> Answer {
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
-    let found = |role: &&Role| role.visible_at <= world.now && role.path.starts_with(prefix);
+    let found = |role: &&Role| role.path.starts_with(prefix);
     let view = |role: &Role| {
         let mut view = role.view();
         view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
         view
     };
-    let roles = world.iam.roles.values().filter(found).map(view).collect();
+    let names: BTreeSet<_> =
+        world.iam.roles.keys().chain(world.iam.former_roles.keys()).collect();
+    let roles = names.into_iter().filter_map(|name| shown(world, name).ok());
+    let roles = roles.filter(found).map(view).collect();
     super::page(input, "Roles", roles)
 }
 

@@ -72,7 +72,7 @@ pub(super) fn untag_role(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn list_role_tags(world: &mut World, input: &Value) -> Answer {
-    list(&role::find(world, input.text("RoleName"))?.tags, input)
+    list(&role::shown(world, input.text("RoleName"))?.tags, input)
 }
 
 pub(super) fn tag_instance_profile(world: &mut World, input: &Value) -> Answer {
@@ -86,5 +86,5 @@ pub(super) fn untag_instance_profile(world: &mut World, input: &Value) -> Answer
 }
 
 pub(super) fn list_instance_profile_tags(world: &mut World, input: &Value) -> Answer {
-    list(&profile::find(world, input.text("InstanceProfileName"))?.tags, input)
+    list(&profile::shown(world, input.text("InstanceProfileName"))?.tags, input)
 }

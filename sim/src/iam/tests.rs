@@ -12,6 +12,7 @@ const POLICY_ARN: &str = "arn:aws:iam::aws:policy/service-role/AmazonEC2Containe
 fn world() -> World {
     let delays = [
         ("iam.visible", 3.0),
+        ("iam.lagging", 2.0),
         ("iam.addable", 5.0),
         ("iam.profile-arn", 3.0),
         ("iam.role", 10.0),
@@ -245,4 +246,26 @@ fn listings_come_in_pages() {
     let rest = done(&mut world, "ListRoles", rest);
     assert_eq!(rest["Roles"].as_array().unwrap().len(), 1);
     assert_eq!(rest["IsTruncated"], false);
+}
+
+#[test]
+fn a_change_and_an_end_are_seen_a_moment_later() {
+    let mut world = world();
+    role(&mut world);
+    at(&mut world, 5);
+    let name = json!({ "RoleName": "role-demo" });
+    let tag = json!({ "RoleName": "role-demo", "Tags": [{ "Key": "a", "Value": "b" }] });
+    done(&mut world, "TagRole", tag);
+    let tags = |world: &mut World| {
+        let shown = done(world, "ListRoleTags", json!({ "RoleName": "role-demo" }));
+        shown["Tags"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(tags(&mut world), 1);
+    at(&mut world, 7);
+    assert_eq!(tags(&mut world), 2);
+    done(&mut world, "DeleteRole", name.clone());
+    assert_eq!(done(&mut world, "GetRole", name.clone())["Role"]["RoleName"], "role-demo");
+    assert_eq!(refused(&mut world, "DeleteRole", name.clone()).0, "NoSuchEntity");
+    at(&mut world, 9);
+    assert_eq!(refused(&mut world, "GetRole", name).0, "NoSuchEntity");
 }
