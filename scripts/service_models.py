@@ -27,7 +27,7 @@ OPERATIONS = {
     "autoscaling": """CompleteLifecycleAction CreateAutoScalingGroup CreateOrUpdateTags
         DeleteAutoScalingGroup DeleteLifecycleHook DeleteTags DescribeAutoScalingGroups
         DescribeAutoScalingInstances DescribeLifecycleHooks DescribeScalingActivities DescribeTags
-        PutLifecycleHook SetDesiredCapacity SetInstanceProtection
+        PutLifecycleHook RecordLifecycleActionHeartbeat SetDesiredCapacity SetInstanceProtection
         TerminateInstanceInAutoScalingGroup UpdateAutoScalingGroup""",
     "ec2": """AllocateAddress AssociateRouteTable AttachInternetGateway
         AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateInternetGateway
@@ -40,8 +40,7 @@ OPERATIONS = {
         DescribeInternetGateways DescribeLaunchTemplateVersions DescribeLaunchTemplates
         DescribeNatGateways DescribeNetworkInterfaces DescribeRegions DescribeRouteTables
         DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
-        DescribeVpcAttribute
-        DescribeVpcBlockPublicAccessOptions DescribeVpcEndpoints DescribeVpcs
+        DescribeVpcAttribute DescribeVpcBlockPublicAccessOptions DescribeVpcEndpoints DescribeVpcs
         DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
         ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
         RevokeSecurityGroupEgress RevokeSecurityGroupIngress TerminateInstances""",
@@ -64,7 +63,7 @@ OPERATIONS = {
         GetInstanceProfile GetPolicy GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfileTags
         ListInstanceProfiles ListInstanceProfilesForRole ListRolePolicies ListRoleTags ListRoles
         PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile
-        TagRole UntagRole UpdateAssumeRolePolicy""",
+        TagRole UntagInstanceProfile UntagRole UpdateAssumeRolePolicy""",
     "logs": """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups
         DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource PutRetentionPolicy
         TagResource UntagResource""",
@@ -73,7 +72,7 @@ OPERATIONS = {
         ListHostedZones ListHostedZonesByName ListHostedZonesByVPC ListResourceRecordSets
         ListTagsForResource ListTagsForResources""",
     "ssm": """AddTagsToResource DeleteParameter DeleteParameters DescribeParameters GetParameter
-        GetParameters GetParametersByPath ListTagsForResource PutParameter""",
+        GetParameters GetParametersByPath ListTagsForResource PutParameter RemoveTagsFromResource""",
     "sts": "GetCallerIdentity",
 }
 # Values that EC2 answers with although its model does not list them.

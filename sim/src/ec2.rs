@@ -48,6 +48,7 @@ pub mod launch_template_data;
 pub mod nat_gateway;
 pub mod query;
 pub mod reach;
+pub mod region;
 pub mod route;
 pub mod route_table;
 pub mod security_group;
@@ -182,29 +183,45 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
 fn look(world: &World, operation: &str, input: &Value) -> Answer {
     use query::describe;
     match operation {
-        "DescribeVpcs" => describe::<vpc::Vpc>(world, input, "VpcIds", "Vpcs"),
+        "DescribeVpcs" => describe::<vpc::Vpc>(world, operation, input, "VpcIds", "Vpcs"),
         "DescribeVpcAttribute" => vpc::describe_attribute(world, input),
         "DescribeVpcBlockPublicAccessOptions" => Ok(vpc::describe_block_public_access(world)),
-        "DescribeVpcEndpoints" => {
-            describe::<vpc_endpoint::VpcEndpoint>(world, input, "VpcEndpointIds", "VpcEndpoints")
+        "DescribeVpcEndpoints" => describe::<vpc_endpoint::VpcEndpoint>(
+            world,
+            operation,
+            input,
+            "VpcEndpointIds",
+            "VpcEndpoints",
+        ),
+        "DescribeSubnets" => {
+            describe::<subnet::Subnet>(world, operation, input, "SubnetIds", "Subnets")
         }
-        "DescribeSubnets" => describe::<subnet::Subnet>(world, input, "SubnetIds", "Subnets"),
         "DescribeInternetGateways" => describe::<internet_gateway::InternetGateway>(
             world,
+            operation,
             input,
             "InternetGatewayIds",
             "InternetGateways",
         ),
         "DescribeAddresses" => address::describe(world, input),
-        "DescribeNatGateways" => {
-            describe::<nat_gateway::NatGateway>(world, input, "NatGatewayIds", "NatGateways")
-        }
-        "DescribeRouteTables" => {
-            describe::<route_table::RouteTable>(world, input, "RouteTableIds", "RouteTables")
-        }
+        "DescribeNatGateways" => describe::<nat_gateway::NatGateway>(
+            world,
+            operation,
+            input,
+            "NatGatewayIds",
+            "NatGateways",
+        ),
+        "DescribeRouteTables" => describe::<route_table::RouteTable>(
+            world,
+            operation,
+            input,
+            "RouteTableIds",
+            "RouteTables",
+        ),
         "DescribeSecurityGroups" => security_group::describe(world, input),
         "DescribeSecurityGroupRules" => describe::<security_group_rule::Rule>(
             world,
+            operation,
             input,
             "SecurityGroupRuleIds",
             "SecurityGroupRules",
@@ -212,8 +229,10 @@ fn look(world: &World, operation: &str, input: &Value) -> Answer {
         "DescribeLaunchTemplates" => launch_template::describe(world, input),
         "DescribeLaunchTemplateVersions" => launch_template::describe_versions(world, input),
         "DescribeInstances" => instance::describe(world, input),
+        "DescribeInstanceStatus" => instance::describe_status(world, input),
         "DescribeNetworkInterfaces" => describe::<interface::Interface>(
             world,
+            operation,
             input,
             "NetworkInterfaceIds",
             "NetworkInterfaces",
@@ -221,6 +240,8 @@ fn look(world: &World, operation: &str, input: &Value) -> Answer {
         "DescribeInstanceTypes" => instance_type::describe(world, input),
         "DescribeInstanceTypeOfferings" => instance_type::describe_offerings(world, input),
         "DescribeAvailabilityZones" => zone::describe(world, input),
+        "DescribeRegions" => region::describe(world, input),
+        "DescribeTags" => tag::describe(world, input),
         "DescribeImages" => image::describe(input),
         "DescribeAccountAttributes" => Ok(account_attribute::describe(world, input)),
         _ => Err(Refusal::new("SimulatorLacks", operation)),

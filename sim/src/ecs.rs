@@ -54,9 +54,11 @@ mod launch;
 mod lifecycle;
 mod placement;
 mod rollout;
+mod run_task;
 mod scaler;
 mod scheduler;
 mod service;
+mod service_deployment;
 mod service_event;
 mod service_request;
 mod service_revision;
@@ -118,10 +120,12 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
         "CreateService" => service_request::create_service(world, input),
         "UpdateService" => service_request::update_service(world, input),
         "DescribeServices" => service::describe_services(world, input),
+        "ListServiceDeployments" => service_deployment::list_service_deployments(world, input),
         "ListServices" => service::list_services(world, input),
         "DeleteService" => service::delete_service(world, input),
         "ListTasks" => task::list_tasks(world, input),
         "DescribeTasks" => task::describe_tasks(world, input),
+        "RunTask" => run_task::run_task(world, input),
         "StopTask" => task::stop_task(world, input),
         "ListContainerInstances" => container_instance::list_container_instances(world, input),
         "DescribeContainerInstances" => {

@@ -21,6 +21,7 @@ mod attached;
 mod document;
 mod inline;
 mod linked;
+mod managed;
 mod profile;
 mod role;
 mod tag;
@@ -108,6 +109,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
         "DeleteRolePolicy" => inline::delete_role_policy(world, input),
         "AttachRolePolicy" => attached::attach_role_policy(world, input),
         "DetachRolePolicy" => attached::detach_role_policy(world, input),
+        "GetPolicy" => attached::get_policy(world, input),
         "ListAttachedRolePolicies" => attached::list_attached_role_policies(world, input),
         "CreateInstanceProfile" => profile::create_instance_profile(world, input),
         "GetInstanceProfile" => profile::get_instance_profile(world, input),
@@ -173,12 +175,21 @@ pub fn arn_of_profile(world: &World, name: &str) -> Option<String> {
     find_profile(world, name).map(profile::Profile::arn)
 }
 
-/// Whether other services can assume a role yet: it is there, trusts `service`, and has propagated.
+/// Whether other services can assume a role yet, by its ARN: it is there, trusts `service`, and has
+/// propagated.
 pub fn is_assumable(world: &World, role_arn: &str, service: &str) -> bool {
     find_role(world, role_arn).is_some_and(|role| {
         let trust = role.trust_at(world.now);
         trust.is_some_and(|trust| document::trusts(trust, service, &world.region))
     })
+}
+
+/// The ARN of a role of this account that is named by its ARN or, where that is allowed, by its name.
+pub fn arn_of_role(world: &World, name_or_arn: &str) -> String {
+    match name_or_arn.starts_with("arn:") {
+        true => name_or_arn.to_owned(),
+        false => world.iam_arn(&format!("role/{name_or_arn}")),
+    }
 }
 
 /// Whether a managed policy of this name is attached to a role and has propagated.

@@ -57,6 +57,9 @@ pub struct Operation {
     pub root: Option<String>,
     /// The element around an answer's members, in query protocols.
     pub wrapper: Option<String>,
+    /// Of a listing of EC2: its filters; `tag:` stands for all `tag:KEY`.
+    #[serde(default)]
+    pub filters: Vec<String>,
 }
 
 /// A shape.
@@ -209,6 +212,12 @@ static MODELS: LazyLock<BTreeMap<&'static str, Model>> = LazyLock::new(|| {
 /// A service and its key, by the name that requests are signed for.
 pub fn service(name: &str) -> Option<(&'static str, &'static Model)> {
     MODELS.get_key_value(name).map(|(name, model)| (*name, model))
+}
+
+/// All services by the name that requests are signed for.
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static Model)> {
+    MODELS.iter().map(|(name, model)| (*name, model))
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
     match operation {
         "CreateHostedZone" => zone::create(world, input),
         "ListHostedZones" => zone::list(world, input),
+        "ListHostedZonesByName" => zone::list_by_name(world, input),
         "ListHostedZonesByVPC" => zone::list_by_vpc(world, input),
         "GetHostedZone" => zone::get(world, input),
         "DeleteHostedZone" => zone::delete(world, input),

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, any, prop_oneof, proptest};
@@ -86,6 +87,45 @@ fn what_is_lacking_is_said_in_the_protocol_of_whoever_asks() {
     // The older load balancers have the name and operations of the newer ones.
     let classic = "Action=DescribeLoadBalancers&Version=2012-06-01";
     assert!(says(ask("elasticloadbalancing", "", classic), &form).contains(wrapped));
+}
+
+/// The operations that a service's code tells apart.
+fn written(source: &str) -> BTreeSet<&str> {
+    let blocks = source.split("match operation {").skip(1);
+    let lines = blocks.filter_map(|block| block.split("\n    }").next()).flat_map(str::lines);
+    let arms = lines.filter_map(|line| line.trim().split_once(" =>").map(|(names, _)| names));
+    let names = arms.flat_map(|names| names.split(" | "));
+    names.filter_map(|name| name.strip_prefix('"')?.strip_suffix('"')).collect()
+}
+
+/// What a model has is answered, and what is answered a model has: else no client could ask for it.
+#[test]
+fn every_operation_of_a_model_is_answered_and_no_other() {
+    let sources = BTreeMap::from([
+        ("autoscaling", include_str!("../autoscaling.rs")),
+        ("ec2", include_str!("../ec2.rs")),
+        ("ecs", include_str!("../ecs.rs")),
+        ("elasticloadbalancing", include_str!("../elb.rs")),
+        ("iam", include_str!("../iam.rs")),
+        ("logs", include_str!("../logs.rs")),
+        ("route53", include_str!("../route53.rs")),
+        ("ssm", include_str!("../ssm.rs")),
+        ("sts", include_str!("../sts.rs")),
+    ]);
+    for (service, model) in model::all() {
+        let mut world = World::new(1, Scenario::default());
+        let unanswered = |operation: &&String| {
+            let answer = dispatch(&mut world, service, operation, &json!({}));
+            answer.is_err_and(|refusal| refusal.is_lack() && refusal.message == **operation)
+        };
+        let unanswered: Vec<_> = model.operations.keys().filter(unanswered).collect();
+        assert_eq!(unanswered, [""; 0], "{service}");
+        let written = written(sources[service]);
+        assert!(!written.is_empty(), "{service} is not written as this test reads it");
+        let modelled: BTreeSet<_> = model.operations.keys().map(String::as_str).collect();
+        let unreachable: Vec<_> = written.difference(&modelled).collect();
+        assert_eq!(unreachable, [&""; 0], "{service}");
+    }
 }
 
 #[test]

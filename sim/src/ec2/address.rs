@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::interface::Interface;
-use super::query::{Filters, lacks, missing, select};
+use super::query::{lacks, missing, select};
 use super::table::{self, Entry, Kind, Table, find, make};
 use super::{Ec2, tag};
 use crate::fields::{Fields, tag_list};
@@ -159,8 +159,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
             return Err(Refusal::new("InvalidAddress.NotFound", message));
         }
     }
-    Filters::read(input, Address::FILTERS)?;
-    let found = select::<Address>(world, input, "AllocationIds")?.into_iter();
+    let found = select::<Address>(world, "DescribeAddresses", input, "AllocationIds")?.into_iter();
     let found = found.filter(|entry| ips.is_empty() || ips.contains(&entry.it.address));
     Ok(json!({ "Addresses": found.map(|entry| Address::write(world, entry)).collect::<Value>() }))
 }

@@ -126,7 +126,7 @@ pub fn describe(input: &Value) -> Answer {
         "virtualization-type",
     ];
     lacks("DescribeImages", input, &["ExecutableUsers"])?;
-    let filters = Filters::read(input, FILTERS)?;
+    let filters = Filters::read("DescribeImages", input, FILTERS)?;
     let ids = input.texts("ImageIds");
     for id in &ids {
         image(id).ok_or_else(|| unknown(id))?;

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::instance_type::InstanceType;
 use super::interface::{Interface, groups};
-use super::query::{page, select};
-use super::table::{Entry, Kind, Table, find};
+use super::query::{Filters, page, select};
+use super::table::{Entry, Kind, Table, find, shown};
 use super::volume::Volume;
-use super::{Ec2, REMEMBERED, SHUTTING_DOWN, image};
+use super::{Ec2, REMEMBERED, SHUTTING_DOWN, image, zone};
 use crate::ecs::agent;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::iam;
@@ -275,7 +275,7 @@ fn write_interface(world: &World, entry: &Entry<Interface>) -> Value {
 
 /// `DescribeInstances`: a reservation for each.
 pub fn describe(world: &World, input: &Value) -> Answer {
-    let found = select::<Instance>(world, input, "InstanceIds")?.into_iter();
+    let found = select::<Instance>(world, "DescribeInstances", input, "InstanceIds")?.into_iter();
     let found = found.map(|entry| {
         json!({
             "ReservationId": entry.it.reservation,
@@ -285,6 +285,56 @@ pub fn describe(world: &World, input: &Value) -> Answer {
         })
     });
     page(input, "InstanceIds", "Reservations", found.collect())
+}
+
+/// `DescribeInstanceStatus`: of those that run, unless all are asked for. Checks of what runs pass.
+pub fn describe_status(world: &World, input: &Value) -> Answer {
+    const OPERATION: &str = "DescribeInstanceStatus";
+    const FILTERS: &[&str] = &[
+        "availability-zone",
+        "availability-zone-id",
+        "instance-state-code",
+        "instance-state-name",
+        "instance-status.reachability",
+        "instance-status.status",
+        "system-status.reachability",
+        "system-status.status",
+    ];
+    let filters = Filters::read(OPERATION, input, FILTERS)?;
+    let ids = input.texts("InstanceIds");
+    let all = input.flag("IncludeAllInstances") == Some(true);
+    let known: Vec<_> = match ids.is_empty() {
+        true => Instance::table(&world.ec2).all_shown(world.now).collect(),
+        false => ids.iter().map(|id| shown::<Instance>(world, id)).collect::<Result<_, _>>()?,
+    };
+    let runs = |entry: &Entry<Instance>| entry.it.state == State::Running;
+    let status = |entry: &Entry<Instance>| if runs(entry) { "ok" } else { "not-applicable" };
+    let fits = |entry: &&Entry<Instance>| {
+        filters.fit(&entry.tags, |filter| match filter {
+            "availability-zone-id" => vec![zone::id_of(&entry.it.zone)],
+            "instance-status.reachability" | "system-status.reachability" => {
+                runs(entry).then(|| "passed".to_owned()).into_iter().collect()
+            }
+            "instance-status.status" | "system-status.status" => vec![status(entry).to_owned()],
+            same => Instance::field(world, entry, same),
+        })
+    };
+    let row = |entry: &Entry<Instance>| {
+        let mut summary = json!({ "Status": status(entry) });
+        if runs(entry) {
+            summary["Details"] = json!([{ "Name": "reachability", "Status": "passed" }]);
+        }
+        json!({
+            "InstanceId": entry.id,
+            "AvailabilityZone": entry.it.zone,
+            "AvailabilityZoneId": zone::id_of(&entry.it.zone),
+            "InstanceState": entry.it.state.write(),
+            "InstanceStatus": summary.clone(),
+            "SystemStatus": summary,
+        })
+    };
+    let found = known.into_iter().filter(|entry| all || runs(entry)).filter(fits);
+    page(input, "InstanceIds", "InstanceStatuses", found.map(row).collect())
 }
 
 /// `TerminateInstances`: all of them or none.

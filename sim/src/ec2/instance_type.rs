@@ -314,7 +314,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
         "processor-info.supported-architecture",
         "vcpu-info.default-vcpus",
     ];
-    let filters = Filters::read(input, FILTERS)?;
+    let filters = Filters::read("DescribeInstanceTypes", input, FILTERS)?;
     let wanted = input.texts("InstanceTypes");
     let unknown: Vec<_> =
         wanted.iter().filter(|name| named(name).is_none()).map(String::as_str).collect();
@@ -356,7 +356,8 @@ pub fn describe(world: &World, input: &Value) -> Answer {
 
 /// `DescribeInstanceTypeOfferings`: which types are where.
 pub fn describe_offerings(world: &World, input: &Value) -> Answer {
-    let filters = Filters::read(input, &["instance-type", "location"])?;
+    const FILTERS: &[&str] = &["instance-type", "location"];
+    let filters = Filters::read("DescribeInstanceTypeOfferings", input, FILTERS)?;
     if world.scenario.is_thin("offerings") {
         return page(input, "InstanceTypeOfferings", "InstanceTypeOfferings", Vec::new());
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::query::{Filters, invalid, lacks, missing, page, select};
 use super::table::{self, Entry, Kind, Table, find, find_mut, make, visible};
-use super::{Ec2, tag};
+use super::{Ec2, launch_template_data, tag};
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
 use crate::world::{World, key};
@@ -148,8 +148,10 @@ fn requested<'a>(world: &'a World, input: &Value) -> Result<&'a Entry<LaunchTemp
     }
 }
 
-/// What EC2 does check of a template's data: the tags.
+/// What EC2 does check of a template's data: the tags, and that user data is Base64
+/// (ec2-spot-workshops#15).
 fn check(data: &Value) -> Result<(), Refusal> {
+    launch_template_data::user_data(data)?;
     const BORN: &[&str] = &["instance", "volume", "network-interface", "spot-instances-request"];
     for specification in data.list("TagSpecifications") {
         let kind = specification.text("ResourceType");
@@ -244,7 +246,8 @@ pub fn describe(world: &World, input: &Value) -> Answer {
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
         return Err(unknown_name(unknown));
     }
-    let found = select::<LaunchTemplate>(world, input, "LaunchTemplateIds")?;
+    let found =
+        select::<LaunchTemplate>(world, "DescribeLaunchTemplates", input, "LaunchTemplateIds")?;
     let found = found.into_iter().filter(|it| names.is_empty() || names.contains(&it.it.name));
     let found: Vec<_> = found.map(|entry| LaunchTemplate::write(world, entry)).collect();
     let named = if ids.is_empty() { "LaunchTemplateNames" } else { "LaunchTemplateIds" };
@@ -257,7 +260,7 @@ pub fn describe_versions(world: &World, input: &Value) -> Answer {
     const FILTERS: &[&str] =
         &["iam-instance-profile", "image-id", "instance-type", "is-default-version"];
     lacks("DescribeLaunchTemplateVersions", input, &["ResolveAlias"])?;
-    let filters = Filters::read(input, FILTERS)?;
+    let filters = Filters::read("DescribeLaunchTemplateVersions", input, FILTERS)?;
     let wanted = input.texts("Versions");
     let all = input.some_text("LaunchTemplateId").or(input.some_text("LaunchTemplateName"));
     let mut found = Vec::new();

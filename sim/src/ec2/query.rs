@@ -4,12 +4,19 @@ use serde_json::{Map, Value, json};
 
 use super::table::{self, Entry, Kind};
 use crate::fields::{Fields, Tags};
+use crate::model;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
 
 /// Answers a listing of one kind. `ids` is the member with ids, `list` the answer's list.
-pub fn describe<K: Kind>(world: &World, input: &Value, ids: &str, list: &str) -> Answer {
-    let found = select::<K>(world, input, ids)?;
+pub fn describe<K: Kind>(
+    world: &World,
+    operation: &str,
+    input: &Value,
+    ids: &str,
+    list: &str,
+) -> Answer {
+    let found = select::<K>(world, operation, input, ids)?;
     let found: Vec<Value> = found.into_iter().map(|entry| K::write(world, entry)).collect();
     page(input, ids, list, found)
 }
@@ -17,10 +24,11 @@ pub fn describe<K: Kind>(world: &World, input: &Value, ids: &str, list: &str) ->
 /// The things that a listing is about: named by id, which then have to be known, and filtered.
 pub fn select<'a, K: Kind>(
     world: &'a World,
+    operation: &str,
     input: &Value,
     ids: &str,
 ) -> Result<Vec<&'a Entry<K>>, Refusal> {
-    let filters = Filters::read(input, K::FILTERS)?;
+    let filters = Filters::read(operation, input, K::FILTERS)?;
     let wanted = input.texts(ids);
     let found: Vec<&Entry<K>> = if wanted.is_empty() {
         K::table(&world.ec2).all_shown(world.now).collect()
@@ -63,14 +71,17 @@ pub fn page(input: &Value, ids: &str, list: &str, all: Vec<Value>) -> Answer {
 pub struct Filters(Vec<(String, Vec<String>)>);
 
 impl Filters {
-    /// Reads them, and refuses those that the listing does not have.
-    pub fn read(input: &Value, known: &[&str]) -> Result<Self, Refusal> {
+    /// Reads them, and refuses those that the listing does not have; loudly, when AWS has them.
+    pub fn read(operation: &str, input: &Value, known: &[&str]) -> Result<Self, Refusal> {
         // The listing of NAT gateways alone calls them `Filter`.
         let given = input.list("Filters").iter().chain(input.list("Filter"));
         let mut filters = Vec::new();
         for filter in given {
             let name = filter.text("Name");
             let general = if name.starts_with("tag:") { "tag:" } else { name };
+            if !known.contains(&general) && is_documented(operation, general) {
+                return Err(Refusal::lacked(&format!("the filter '{name}' of {operation}")));
+            }
             if !known.contains(&general) {
                 let message = format!("The filter '{name}' is invalid");
                 return Err(Refusal::new("InvalidParameterValue", message));
@@ -91,6 +102,12 @@ impl Filters {
             values.iter().any(|value| wanted.iter().any(|pattern| alike(pattern, value)))
         })
     }
+}
+
+/// Whether AWS documents a filter of a listing.
+fn is_documented(operation: &str, filter: &str) -> bool {
+    let operation = model::service("ec2").and_then(|(_, ec2)| ec2.operations.get(operation));
+    operation.is_some_and(|operation| operation.filters.iter().any(|it| it == filter))
 }
 
 /// Whether a value fits a filter's value, in which `*` stands for any text and `?` for a character.

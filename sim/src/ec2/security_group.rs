@@ -253,7 +253,7 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
 pub fn describe(world: &World, input: &Value) -> Answer {
     let default = default_vpc::of_region(world).map(|vpc| vpc.id.as_str()).unwrap_or_default();
     let names = input.texts("GroupNames");
-    let found = query::select::<SecurityGroup>(world, input, "GroupIds")?;
+    let found = query::select::<SecurityGroup>(world, "DescribeSecurityGroups", input, "GroupIds")?;
     let named =
         |name: &String| found.iter().any(|group| group.it.vpc == default && group.it.name == *name);
     if let Some(name) = names.iter().find(|name| !named(name)) {

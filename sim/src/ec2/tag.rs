@@ -12,7 +12,7 @@ use super::interface::Interface;
 use super::internet_gateway::InternetGateway;
 use super::launch_template::LaunchTemplate;
 use super::nat_gateway::NatGateway;
-use super::query::invalid;
+use super::query::{Filters, invalid, page};
 use super::route_table::RouteTable;
 use super::security_group::SecurityGroup;
 use super::security_group_rule::Rule;
@@ -120,6 +120,35 @@ pub fn delete_tags(world: &mut World, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
+/// `DescribeTags`.
+pub fn describe(world: &World, input: &Value) -> Answer {
+    const FILTERS: &[&str] = &["key", "resource-id", "resource-type", "tag:", "value"];
+    let filters = Filters::read("DescribeTags", input, FILTERS)?;
+    let mut rows = Vec::new();
+    for (kind, id, tags) in shown(world) {
+        for (name, value) in tags {
+            let own = Tags::from([(name.clone(), value.clone())]);
+            let field = |filter: &str| {
+                vec![match filter {
+                    "key" => name.clone(),
+                    "resource-id" => id.to_owned(),
+                    "resource-type" => kind.to_owned(),
+                    _ => value.clone(),
+                }]
+            };
+            if filters.fit(&own, field) {
+                rows.push(json!({
+                    "Key": name,
+                    "Value": value,
+                    "ResourceId": id,
+                    "ResourceType": kind,
+                }));
+            }
+        }
+    }
+    page(input, "", "Tags", rows)
+}
+
 macro_rules! by_prefix {
     ($($kind:ty),* $(,)?) => {
         fn tags_of<'a>(world: &'a World, id: &str) -> Result<&'a Tags, Refusal> {
@@ -136,6 +165,17 @@ macro_rules! by_prefix {
                 return Ok(&mut find_mut::<$kind>(world, id)?.tags);
             })*
             Err(Refusal::new("InvalidID", format!("The ID '{id}' is not valid")))
+        }
+
+        /// Everything that answers show: its type, its id and its tags.
+        fn shown(world: &World) -> Vec<(&str, &str, &Tags)> {
+            let mut rows = Vec::new();
+            $(rows.extend(
+                <$kind>::table(&world.ec2)
+                    .all_shown(world.now)
+                    .map(|entry| (<$kind>::TYPE, entry.id.as_str(), &entry.tags)),
+            );)*
+            rows
         }
 
         /// Everything that exists, known to callers or not: its type, its id and its tags.

@@ -649,3 +649,69 @@ fn listings_show_what_was_changed_or_deleted_as_it_was_for_a_moment() {
     rig.pass(3);
     assert_eq!(shown(&mut rig), None);
 }
+
+#[test]
+fn filters_are_those_of_the_model() {
+    let mut rig = Rig::new();
+    let network = rig.network();
+    let by = |name: &str, value: &str| json!({ "Filters": [{ "Name": name, "Values": [value] }] });
+    for name in ["cidr", "cidr-block", "cidrBlock"] {
+        let found = rig.call("DescribeSubnets", by(name, "10.0.0.0/20"));
+        assert_eq!(found["Subnets"][0]["SubnetId"], network.public, "{name}");
+    }
+    // AWS has the one, and nobody the other.
+    let refused = rig.ask("DescribeSubnets", by("ipv6-native", "false")).unwrap_err();
+    assert!(refused.is_lack(), "{refused}");
+    assert_eq!(rig.code("DescribeSubnets", by("colour", "red")), "InvalidParameterValue");
+}
+
+#[test]
+fn user_data_is_base64() {
+    let mut rig = Rig::new();
+    let data =
+        json!({ "LaunchTemplateName": "lt", "LaunchTemplateData": { "UserData": "#!/bin/sh" } });
+    assert_eq!(rig.code("CreateLaunchTemplate", data), "InvalidUserData.Malformed");
+}
+
+#[test]
+fn people_look_around() {
+    let mut rig = Rig::new();
+    let network = rig.network();
+    let tag = json!({ "Resources": [network.vpc], "Tags": [{ "Key": "team", "Value": "a" }] });
+    rig.call("CreateTags", tag);
+    rig.pass(10);
+    let of = json!({ "Filters": [{ "Name": "resource-id", "Values": [network.vpc] }] });
+    let row = json!({
+        "Key": "team", "Value": "a", "ResourceId": network.vpc, "ResourceType": "vpc",
+    });
+    assert_eq!(rig.call("DescribeTags", of)["Tags"], json!([row]));
+    let other = json!({ "Filters": [{ "Name": "tag:team", "Values": ["b"] }] });
+    assert_eq!(rig.call("DescribeTags", other)["Tags"], json!([]));
+
+    let regions = |answer: &Value| answer.list("Regions").len();
+    let open = regions(&rig.call("DescribeRegions", json!({})));
+    let all = regions(&rig.call("DescribeRegions", json!({ "AllRegions": true })));
+    assert!(open == 17 && all > open, "{open} of {all}");
+    let unknown = json!({ "RegionNames": ["mars-north-1"] });
+    assert_eq!(rig.code("DescribeRegions", unknown), "InvalidParameterValue");
+
+    let template = rig.template(json!({ "ImageId": IMAGE_X86, "InstanceType": "c5.large" }));
+    let (_, public) = (&network.private, network.public);
+    let id = run_instance(&mut rig.world, &template, "1", &public, Tags::new()).unwrap();
+    rig.pass(3);
+    assert_eq!(rig.call("DescribeInstanceStatus", json!({}))["InstanceStatuses"], json!([]));
+    rig.pass(60);
+    let running = rig.call("DescribeInstanceStatus", json!({}))["InstanceStatuses"].clone();
+    assert_eq!(
+        (&running[0]["InstanceId"], &running[0]["SystemStatus"]["Status"]),
+        (&json!(id), &json!("ok"))
+    );
+}
+
+#[test]
+fn regions_have_the_zones_that_they_have() {
+    assert_eq!(zone::names("us-west-1"), ["us-west-1a", "us-west-1c"]);
+    assert_eq!(zone::names("ap-northeast-1").len(), 3);
+    assert!(!zone::names("ap-northeast-1").contains(&"ap-northeast-1b".to_owned()));
+    assert_eq!(zone::names("us-east-1").len(), 6);
+}

@@ -11,9 +11,12 @@ use crate::world::World;
 /// number. In old regions each account has its own letters (AWS, "AZ IDs"); these are somebody's.
 const OWN: &[(&str, &[(char, u8)])] = &[
     ("ap-northeast-1", &[('a', 3), ('c', 1), ('d', 2)]),
+    ("ap-northeast-2", &[('a', 1), ('b', 2), ('c', 3), ('d', 4)]),
     ("ca-central-1", &[('a', 3), ('b', 1), ('d', 2)]),
+    ("cn-north-1", &[('a', 1), ('b', 2), ('d', 4)]),
     ("us-east-1", &[('a', 1), ('b', 2), ('c', 3), ('d', 4), ('e', 5), ('f', 6)]),
-    ("us-west-1", &[('a', 2), ('b', 1), ('c', 3)]),
+    // Of its three zones an account sees two, and these are somebody's.
+    ("us-west-1", &[('a', 3), ('c', 1)]),
     ("us-west-2", &[('a', 1), ('b', 2), ('c', 3), ('d', 4)]),
 ];
 
@@ -30,6 +33,7 @@ pub const FARGATE: &str = "fargate";
 const LACKS: &[(&str, &[&str])] = &[
     ("apne1-az3", &[NAT_GATEWAYS, LOAD_BALANCERS, INSTANCES, FARGATE]),
     ("cac1-az3", &[FARGATE]),
+    ("cnn1-az4", &[FARGATE]),
     ("use1-az3", &[INSTANCES]),
     ("usw1-az2", &[LOAD_BALANCERS, FARGATE]),
 ];
@@ -91,7 +95,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
         "zone-name",
         "zone-type",
     ];
-    let filters = Filters::read(input, FILTERS)?;
+    let filters = Filters::read("DescribeAvailabilityZones", input, FILTERS)?;
     let (named, ids) = (input.texts("ZoneNames"), input.texts("ZoneIds"));
     let zones = names(&world.region);
     if let Some(unknown) = named.iter().find(|name| !zones.contains(name)) {

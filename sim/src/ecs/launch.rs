@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::super::fields::{Fields, Tags};
 use super::super::world::World;
 use super::super::{autoscaling, ec2, iam};
@@ -15,7 +17,7 @@ use super::task::{Status, Task};
 use super::{lifecycle, nth, scheduler, task_definition, uuid_of};
 
 /// When a task that has no place is tried again, where nothing scales for it.
-const PLACE_AGAIN: Duration = Duration::from_secs(15);
+pub(super) const PLACE_AGAIN: Duration = Duration::from_secs(15);
 
 /// Starts the tasks that are missing.
 pub(super) fn launch(world: &mut World, key: &Key) {
@@ -31,13 +33,8 @@ pub(super) fn launch(world: &mut World, key: &Key) {
     let (mut started, mut full) = (Vec::new(), BTreeSet::new());
     let mut spread = placement::spread(world, &key.1);
     for _ in 0..missing {
-        if let Some(role) = unassumable(world, &primary.setup) {
-            let message = format!(
-                "failed to launch a task with (error ECS was unable to assume the role '{role}' \
-                 that was provided for this task. Please verify that the role being passed has the \
-                 proper trust relationship and permissions and that your IAM user has permissions \
-                 to pass this role.)."
-            );
+        if let Some(why) = unassumable(world, &primary.setup) {
+            let message = format!("failed to launch a task with (error {why}.");
             tell_once(world, key, &message);
             scheduler::failed(world, &key.0, &key.1, &primary.id);
             break;
@@ -65,12 +62,17 @@ pub(super) fn launch(world: &mut World, key: &Key) {
     }
 }
 
-/// A role of the tasks that ECS cannot assume.
-fn unassumable(world: &World, setup: &Setup) -> Option<String> {
+/// That ECS cannot assume a role of the tasks, in its words.
+pub(super) fn unassumable(world: &World, setup: &Setup) -> Option<String> {
     let content = &task_definition::get(world, &setup.definition)?.content;
     let roles = ["executionRoleArn", "taskRoleArn"].into_iter();
     let mut roles = roles.filter_map(|name| content.some_text(name)).filter(|it| !it.is_empty());
-    roles.find(|role| !iam::is_assumable(world, role, "ecs-tasks.amazonaws.com")).map(str::to_owned)
+    let role = roles.find(|role| !iam::is_assumable(world, role, "ecs-tasks.amazonaws.com"))?;
+    Some(format!(
+        "ECS was unable to assume the role '{role}' that was provided for this task. Please verify \
+         that the role being passed has the proper trust relationship and permissions and that your \
+         IAM user has permissions to pass this role.)"
+    ))
 }
 
 /// Starts a task; the error says why there is no place for it, where nothing scales for it. The tasks of
@@ -140,7 +142,7 @@ fn start(
     if full.contains(&task.provider) {
         return Ok(id);
     }
-    match find_place(world, &task, service, spread) {
+    match find_place(world, &task, &service.placement, spread) {
         Ok(()) => Ok(id),
         Err(_) if is_scaled(world, &task) => {
             full.insert(task.provider);
@@ -154,14 +156,14 @@ fn start(
 }
 
 /// The provider for the next task: bases first, then by weight.
-fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
+pub(super) fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
     let count = |name: &str| {
         let tasks =
             world.ecs.tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
         let count = tasks.filter(|it| !it.going && it.provider.as_deref() == Some(name)).count();
         i64::try_from(count).unwrap_or(i64::MAX)
     };
-    let share = |item: &&serde_json::Value| {
+    let share = |item: &&Value| {
         let name = item.text("capacityProvider");
         let above = count(name) - item.number("base").unwrap_or(0);
         let weight = item.number("weight").unwrap_or(0);
@@ -171,10 +173,11 @@ fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
     Some(item.text("capacityProvider").to_owned())
 }
 
-fn find_place(
+/// Finds a place for a task, or says why there is none.
+pub(super) fn find_place(
     world: &mut World,
     task: &Task,
-    service: &Service,
+    strategies: &[Value],
     spread: &mut Spread,
 ) -> Result<(), String> {
     if task.fargate {
@@ -196,7 +199,7 @@ fn find_place(
         return Ok(());
     }
     let (instance, subnet) =
-        placement::choose(world, task, &service.placement).map_err(|misfit| words(&misfit))?;
+        placement::choose(world, task, strategies).map_err(|misfit| words(&misfit))?;
     let zone = world.ecs.instances.get(&instance).map(|it| it.zone.clone()).unwrap_or_default();
     lifecycle::place(world, &task.id, Some(&instance), &zone, subnet.as_deref());
     Ok(())
@@ -213,7 +216,7 @@ fn is_out_of_vcpus(world: &World, task: &Task) -> bool {
 }
 
 /// Whether ECS scales a group for a task, which then waits for an instance.
-fn is_scaled(world: &World, task: &Task) -> bool {
+pub(super) fn is_scaled(world: &World, task: &Task) -> bool {
     let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));
     provider.is_some_and(|it| it.scaling.enabled)
 }
@@ -237,7 +240,7 @@ pub(super) fn place_waiting(world: &mut World, key: &Key) {
             continue;
         }
         let task = task.clone();
-        let Err(why) = find_place(world, &task, &service, &mut spread) else { continue };
+        let Err(why) = find_place(world, &task, &service.placement, &mut spread) else { continue };
         hopeless.push(kind);
         // While the group may still grow, ECS says nothing.
         let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));

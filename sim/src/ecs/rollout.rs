@@ -183,7 +183,8 @@ pub(super) fn complete(world: &mut World, key: &Key, seen: &[Seen]) {
         primary.updated = now;
         primary.rolls_back = false;
         primary.failed = 0;
-        service.deployments.retain(|it| it.id == id);
+        let is_past = |it: &mut Deployment| it.id != id;
+        service.past.extend(service.deployments.extract_if(.., is_past));
     }
     let steady = std::mem::replace(&mut service.steady, true);
     if completes {

@@ -60,6 +60,8 @@ pub(super) struct Service {
     pub(super) rebalancing: String,
     /// Its deployments, the primary one first.
     pub(super) deployments: Vec<Deployment>,
+    /// Deployments that others have taken the place of.
+    pub(super) past: Vec<Deployment>,
     /// Its events, oldest first.
     pub(super) events: Vec<Event>,
     /// How many tasks it has started.

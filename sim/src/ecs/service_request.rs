@@ -87,6 +87,7 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
         propagate: input.some_text("propagateTags").map(str::to_owned),
         rebalancing: rebalancing.to_owned(),
         deployments: vec![deployment],
+        past: Vec::new(),
         events: Vec::new(),
         launched: 0,
         next: None,

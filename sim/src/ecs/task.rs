@@ -80,9 +80,9 @@ pub(super) struct Task {
     pub(super) arn: String,
     /// Its cluster.
     pub(super) cluster: String,
-    /// Its service.
+    /// Its service; empty when somebody ran it.
     pub(super) service: String,
-    /// The deployment that started it.
+    /// The deployment that started it, or what `RunTask` was told.
     pub(super) deployment: String,
     /// Its revision.
     pub(super) definition: Key,
@@ -130,6 +130,16 @@ pub(super) struct Task {
     pub(super) reason: Option<String>,
     /// What its containers ended with.
     pub(super) exit: Option<i64>,
+}
+
+impl Task {
+    /// What it is counted with.
+    fn group(&self) -> String {
+        match self.service.as_str() {
+            "" => format!("family:{}", self.definition.0),
+            service => format!("service:{service}"),
+        }
+    }
 }
 
 /// `ListTasks`: those that are to run, or those that are to stop and stopped within an hour.
@@ -198,7 +208,7 @@ pub(super) fn stop_task(world: &mut World, input: &Value) -> Answer {
 }
 
 /// A task as it is answered.
-fn describe(world: &World, task: &Task, tags: bool) -> Value {
+pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
     let definition = task_definition::get(world, &task.definition);
     let definition_arn =
         world.arn("ecs", &format!("task-definition/{}:{}", task.definition.0, task.definition.1));
@@ -207,8 +217,7 @@ fn describe(world: &World, task: &Task, tags: bool) -> Value {
         "taskArn": task.arn,
         "clusterArn": cluster,
         "taskDefinitionArn": definition_arn,
-        "group": format!("service:{}", task.service),
-        "startedBy": task.deployment,
+        "group": task.group(),
         "launchType": if task.fargate { "FARGATE" } else { "EC2" },
         "lastStatus": task.status.name(),
         "desiredStatus": if task.going { "STOPPED" } else { "RUNNING" },
@@ -230,6 +239,7 @@ fn describe(world: &World, task: &Task, tags: bool) -> Value {
         }
     };
     let at = |at: Option<Duration>| at.map(|at| world.timestamp_at(at).into());
+    set("startedBy", (!task.deployment.is_empty()).then(|| task.deployment.as_str().into()));
     set("pullStartedAt", at(task.pulled.0));
     set("pullStoppedAt", at(task.pulled.1));
     set("startedAt", at(task.started));

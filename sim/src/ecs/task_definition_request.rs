@@ -28,15 +28,18 @@ pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answ
     }
     check_size(input)?;
     check_length(input)?;
+    let mut content = input.clone();
     for role in ["executionRoleArn", "taskRoleArn"] {
-        let arn = input.some_text(role).filter(|arn| !arn.is_empty());
-        if arn.is_some_and(|arn| !iam::is_assumable(world, arn, "ecs-tasks.amazonaws.com")) {
+        let Some(given) = input.some_text(role).filter(|given| !given.is_empty()) else { continue };
+        // The short name will do (ECS guide, "Task definition parameters").
+        let arn = iam::arn_of_role(world, given);
+        if !iam::is_assumable(world, &arn, "ecs-tasks.amazonaws.com") {
             return Err(client("Role is not valid"));
         }
+        content[role] = arn.into();
     }
     let number = world.ecs.families.get(&family).map_or(1, |it| it.last + 1);
     let arn = world.arn("ecs", &format!("task-definition/{family}:{number}"));
-    let mut content = input.clone();
     if let Some(content) = content.as_object_mut() {
         content.remove("tags");
     }
@@ -129,15 +132,17 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
                      must match.",
                 ));
             }
-            // Tasks with an interface of their own, and of the host's, share one set of ports.
+            // The containers of a task with an interface of its own, or the host's, share one set of
+            // ports (amazon-ecs-agent#1220).
             let shares = ["awsvpc", "host"].contains(&input.text("networkMode"));
             let taken = if shares { own } else { fixed };
             let taken = taken.map(|taken| (taken, port.some_text("protocol").unwrap_or("tcp")));
             if taken.is_some() && ports.contains(&taken) {
-                return Err(client(
-                    "The same host port and protocol cannot be specified more than once in the port \
-                     mappings of a task definition.",
-                ));
+                let (port, protocol) = taken.unwrap_or_default();
+                let protocol = protocol.to_ascii_uppercase();
+                return Err(client(format!(
+                    "{protocol} host port '{port}' is mapped multiple times in task."
+                )));
             }
             ports.push(taken);
         }
@@ -150,19 +155,19 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
 }
 
 /// Checks that the log driver `awslogs` has the options that it does not work without (ECS guide, "Send
-/// Amazon ECS logs to CloudWatch"): on Fargate also a prefix.
+/// Amazon ECS logs to CloudWatch"): on Fargate also a prefix. The words are those of
+/// terraform-aws-ecs#206, for an option that is empty.
 fn check_logging(logging: &Value, on_fargate: bool) -> Result<(), Refusal> {
     if logging.text("logDriver") != "awslogs" {
         return Ok(());
     }
     let prefix = on_fargate.then_some("awslogs-stream-prefix");
-    let required = ["awslogs-region", "awslogs-group"].into_iter().chain(prefix);
+    let mut required = ["awslogs-group", "awslogs-region"].into_iter().chain(prefix);
     let options = logging.part("options");
-    let missing: Vec<_> = required.filter(|name| options.text(name).is_empty()).collect();
-    match missing.as_slice() {
-        [] => Ok(()),
-        missing => {
-            Err(client(format!("Log driver awslogs requires options: {}", missing.join(", "))))
+    match required.find(|name| options.text(name).is_empty()) {
+        None => Ok(()),
+        Some(name) => {
+            Err(client(format!("Log driver awslogs option '{name}' should not be null or empty.")))
         }
     }
 }

@@ -372,3 +372,141 @@ fn a_task_without_an_address_never_runs() {
     insta::assert_snapshot!(reason, @"Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'SUBNET': InsufficientFreeAddressesInSubnet");
     assert_eq!(look(&mut world)["deployments"][0]["rolloutState"], "FAILED");
 }
+
+#[test]
+fn a_definition_is_checked_and_completed() {
+    let mut world = world();
+    let with = |change: fn(&mut Value)| {
+        let mut wanted = definition("image", "0.25 vCPU", "1 GB");
+        change(&mut wanted);
+        wanted
+    };
+    let made = ok(
+        &mut world,
+        "RegisterTaskDefinition",
+        with(|it| {
+            it["containerDefinitions"][0]["portMappings"] = json!([{ "containerPort": 80 }]);
+        }),
+    );
+    let made = &made["taskDefinition"];
+    assert_eq!((&made["cpu"], &made["memory"]), (&json!("256"), &json!("1024")));
+    let port = json!({ "containerPort": 80, "hostPort": 80, "protocol": "tcp" });
+    assert_eq!(made["containerDefinitions"][0]["portMappings"], json!([port]));
+
+    let twice = with(|it| {
+        let mut second = it["containerDefinitions"][0].clone();
+        second["name"] = "second".into();
+        it["containerDefinitions"].as_array_mut().unwrap().push(second);
+    });
+    let refused = no(&mut world, "RegisterTaskDefinition", twice);
+    assert_eq!(refused, "ClientException: TCP host port '80' is mapped multiple times in task.");
+    // The same port of another protocol is another port.
+    ok(
+        &mut world,
+        "RegisterTaskDefinition",
+        with(|it| {
+            let udp = json!({ "containerPort": 80, "protocol": "udp" });
+            it["containerDefinitions"][0]["portMappings"].as_array_mut().unwrap().push(udp);
+        }),
+    );
+    let log = with(|it| {
+        it["executionRoleArn"] = "execution".into();
+        let options = json!({ "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web" });
+        let logging = json!({ "logDriver": "awslogs", "options": options });
+        it["containerDefinitions"][0]["logConfiguration"] = logging;
+    });
+    let refused = no(&mut world, "RegisterTaskDefinition", log);
+    assert!(refused.starts_with("ClientException: Log driver awslogs option 'awslogs-group'"));
+}
+
+#[test]
+fn a_role_may_be_named_by_its_short_name() {
+    let mut world = world();
+    let trust = json!({ "Statement": [{
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
+    }] });
+    let role = json!({ "RoleName": "short", "AssumeRolePolicyDocument": trust.to_string() });
+    super::super::iam::answer(&mut world, "CreateRole", &role).unwrap();
+    let mut wanted = definition("image", "256", "512");
+    wanted["taskRoleArn"] = "short".into();
+    assert!(no(&mut world, "RegisterTaskDefinition", wanted.clone()).contains("Role is not valid"));
+    wait(&mut world, 30);
+    let made = ok(&mut world, "RegisterTaskDefinition", wanted);
+    assert_eq!(made["taskDefinition"]["taskRoleArn"], "arn:aws:iam::123456789012:role/short");
+}
+
+#[test]
+fn rebalancing_needs_room_for_a_task_more() {
+    let mut world = world();
+    let mut input = service(&mut world, "image");
+    input["serviceName"] = "other".into();
+    input["availabilityZoneRebalancing"] = "ENABLED".into();
+    input["deploymentConfiguration"] = json!({ "maximumPercent": 100, "minimumHealthyPercent": 0 });
+    let refused = no(&mut world, "CreateService", input.clone());
+    assert!(refused.starts_with("InvalidParameterException"), "{refused}");
+    input.as_object_mut().unwrap().remove("availabilityZoneRebalancing");
+    let made = ok(&mut world, "CreateService", input);
+    assert_eq!(made["service"]["availabilityZoneRebalancing"], "DISABLED");
+}
+
+#[test]
+fn a_task_that_somebody_runs_belongs_to_no_service_and_stays_stopped() {
+    let mut world = world();
+    let service = service(&mut world, "image");
+    let run = json!({
+        "cluster": "c",
+        "taskDefinition": "td",
+        "launchType": "FARGATE",
+        "count": 2,
+        "startedBy": "somebody",
+        "networkConfiguration": service["networkConfiguration"],
+    });
+    let ran = ok(&mut world, "RunTask", run.clone());
+    assert_eq!(ran["failures"], json!([]));
+    assert_eq!(ran["tasks"][0]["group"], "family:td");
+    wait(&mut world, 120);
+    assert_eq!(look(&mut world)["runningCount"], 2);
+    let listed = json!({ "cluster": "c", "startedBy": "somebody" });
+    let listed = ok(&mut world, "ListTasks", listed)["taskArns"].clone();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2));
+    let stop = json!({ "cluster": "c", "task": listed[0] });
+    ok(&mut world, "StopTask", stop);
+    wait(&mut world, 120);
+    let tasks = json!({ "cluster": "c", "tasks": listed });
+    let tasks = ok(&mut world, "DescribeTasks", tasks);
+    let status = |at: usize| tasks["tasks"][at]["lastStatus"].clone();
+    assert_eq!([status(0), status(1)].map(|it| it.to_string()).concat(), r#""STOPPED""RUNNING""#);
+    // Many do not find a place on instances that are not there.
+    let mut on_instances = definition("image", "256", "512");
+    on_instances["family"] = "ec2".into();
+    on_instances.as_object_mut().unwrap().remove("requiresCompatibilities");
+    ok(&mut world, "RegisterTaskDefinition", on_instances);
+    let mut run = run;
+    run["taskDefinition"] = "ec2".into();
+    run["launchType"] = "EC2".into();
+    run["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] = "DISABLED".into();
+    let ran = ok(&mut world, "RunTask", run);
+    assert_eq!((&ran["tasks"], ran["failures"].as_array().map(Vec::len)), (&json!([]), Some(2)));
+}
+
+#[test]
+fn deployments_of_a_service_are_remembered_with_what_became_of_them() {
+    let mut world = world();
+    service(&mut world, "image");
+    let statuses = |world: &mut World| {
+        let listed = json!({ "cluster": "c", "service": "web" });
+        let listed = ok(world, "ListServiceDeployments", listed);
+        let listed = listed["serviceDeployments"].as_array().cloned().unwrap_or_default();
+        listed.iter().map(|it| it.text("status").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses(&mut world), ["IN_PROGRESS"]);
+    wait(&mut world, 180);
+    assert_eq!(statuses(&mut world), ["SUCCESSFUL"]);
+    let again = json!({ "cluster": "c", "service": "web", "forceNewDeployment": true });
+    ok(&mut world, "UpdateService", again);
+    assert_eq!(statuses(&mut world), ["IN_PROGRESS", "SUCCESSFUL"]);
+    wait(&mut world, 300);
+    assert_eq!(statuses(&mut world), ["SUCCESSFUL", "SUCCESSFUL"]);
+}

@@ -40,7 +40,8 @@ fn reversed(text: &str) -> String {
     text.chars().rev().collect()
 }
 
-/// Conditions are of known fields and have few values.
+/// Conditions are of known fields and have few values, said in one of two ways
+/// (aws-controllers-k8s/community#2759).
 fn check_conditions(conditions: &[Value]) -> Result<Vec<Value>, Refusal> {
     if conditions.is_empty() {
         return Err(invalid("A condition must be specified"));
@@ -57,8 +58,9 @@ fn check_conditions(conditions: &[Value]) -> Result<Vec<Value>, Refusal> {
             other => return Err(invalid(format!("Condition field '{other}' is not supported"))),
         };
         if condition.get("Values").is_some() && condition.get(config).is_some() {
+            let field = condition.text("Field");
             return Err(invalid(format!(
-                "You cannot specify both 'Values' and '{config}' for a condition"
+                "You cannot provide both Values and '{config}' for a condition of type '{field}'"
             )));
         }
         let count = condition.list("Values").len() + condition.part(config).list("Values").len();

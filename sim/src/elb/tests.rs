@@ -420,3 +420,41 @@ fn listings_have_pages_and_tags_have_limits() {
     let unknown = json!({ "TargetGroupArn": arns[0], "Attributes": key });
     assert_eq!(code(answer(world, "ModifyTargetGroupAttributes", &unknown)), "ValidationError");
 }
+
+#[test]
+fn a_load_balancer_without_groups_gets_the_default_one_of_its_vpc() {
+    let mut world = world();
+    let network = network(&mut world);
+    let gateway = json!({ "Scheme": "internal", "Name": "lb", "Subnets": network.subnets });
+    let made = answer(&mut world, "CreateLoadBalancer", &gateway).unwrap();
+    let default = ec2::default_security_group(&world, &network.vpc).unwrap();
+    assert_eq!(made["LoadBalancers"][0]["SecurityGroups"], json!([default]));
+}
+
+#[test]
+fn the_values_of_a_condition_are_said_once() {
+    let mut world = world();
+    let network = network(&mut world);
+    let (_, target_group, listener) = linked(&mut world, &network);
+    wait(&mut world, 10.0);
+    let rule = |condition: Value| {
+        json!({
+            "ListenerArn": listener,
+            "Priority": 1,
+            "Conditions": [condition],
+            "Actions": [{ "Type": "forward", "TargetGroupArn": target_group }],
+        })
+    };
+    let values = json!(["a.example"]);
+    let both = json!({
+        "Field": "host-header", "Values": values, "HostHeaderConfig": { "Values": values },
+    });
+    let refused = answer(&mut world, "CreateRule", &rule(both)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "ValidationError: You cannot provide both Values and 'HostHeaderConfig' for a condition of \
+         type 'host-header'"
+    );
+    let one = json!({ "Field": "host-header", "HostHeaderConfig": { "Values": values } });
+    answer(&mut world, "CreateRule", &rule(one)).unwrap();
+}

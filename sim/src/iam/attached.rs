@@ -5,43 +5,7 @@ use serde_json::{Value, json};
 use super::super::fields::Fields;
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
-use super::{POLICY, role};
-
-/// AWS's own policies that matter here, with the paths that they are often written without (AWS managed
-/// policy reference).
-const KNOWN: &[&str] = &[
-    "AdministratorAccess",
-    "AmazonDynamoDBFullAccess",
-    "AmazonDynamoDBReadOnlyAccess",
-    "AmazonEC2ContainerRegistryFullAccess",
-    "AmazonEC2ContainerRegistryPowerUser",
-    "AmazonEC2ContainerRegistryReadOnly",
-    "AmazonEC2ReadOnlyAccess",
-    "AmazonECS_FullAccess",
-    "AmazonRDSReadOnlyAccess",
-    "AmazonS3FullAccess",
-    "AmazonS3ReadOnlyAccess",
-    "AmazonSNSFullAccess",
-    "AmazonSQSFullAccess",
-    "AmazonSSMManagedInstanceCore",
-    "AmazonSSMReadOnlyAccess",
-    "AWSXRayDaemonWriteAccess",
-    "CloudWatchAgentServerPolicy",
-    "CloudWatchFullAccess",
-    "CloudWatchLogsFullAccess",
-    "CloudWatchReadOnlyAccess",
-    "IAMReadOnlyAccess",
-    "PowerUserAccess",
-    "ReadOnlyAccess",
-    "SecretsManagerReadWrite",
-    "SecurityAudit",
-    "job-function/ViewOnlyAccess",
-    "service-role/AmazonEC2ContainerServiceforEC2Role",
-    "service-role/AmazonEC2ContainerServiceEventsRole",
-    "service-role/AmazonECSInfrastructureRolePolicyForVolumes",
-    "service-role/AmazonECSTaskExecutionRolePolicy",
-    "service-role/AWSLambdaBasicExecutionRole",
-];
+use super::{POLICY, managed, role};
 
 /// How many a role may have.
 const MOST: usize = 10;
@@ -54,7 +18,7 @@ pub(super) fn name_of(arn: &str) -> &str {
 /// Whether AWS has such a policy in this partition, under its own path.
 pub(super) fn is_known(partition: &str, arn: &str) -> bool {
     let policy = arn.strip_prefix(&format!("arn:{partition}:iam::aws:policy/"));
-    policy.is_some_and(|policy| KNOWN.contains(&policy))
+    policy.is_some_and(managed::has_policy)
 }
 
 fn check(arn: &str) -> Result<(), Refusal> {
@@ -107,4 +71,23 @@ pub(super) fn list_attached_role_policies(world: &mut World, input: &Value) -> A
     let view = |arn: &String| json!({ "PolicyName": name_of(arn), "PolicyArn": arn });
     let policies = role.attached.keys().filter(is_below).map(view).collect();
     super::page(input, "AttachedPolicies", policies)
+}
+
+/// `GetPolicy`, of what the simulator knows of a policy.
+pub(super) fn get_policy(world: &mut World, input: &Value) -> Answer {
+    let arn = input.text("PolicyArn");
+    check(arn)?;
+    if !is_known(world.partition(), arn) && world.scenario.boundary.as_deref() != Some(arn) {
+        return Err(super::no_such_entity(format!("Policy {arn} was not found.")));
+    }
+    let path = arn.split_once(":policy").map_or("/", |(_, path)| path);
+    let path = path.rsplit_once('/').map_or("/", |(before, _)| before);
+    let roles = world.iam.roles.values();
+    Ok(json!({ "Policy": {
+        "PolicyName": name_of(arn),
+        "Arn": arn,
+        "Path": format!("{path}/"),
+        "AttachmentCount": roles.filter(|role| role.attached.contains_key(arn)).count(),
+        "IsAttachable": path != "/aws-service-role",
+    } }))
 }

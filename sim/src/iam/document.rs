@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::fields::Fields;
 use super::super::refusal::Refusal;
 use super::super::world::ACCOUNT;
+use super::managed;
 
 /// How many characters a trust policy may have, white space apart.
 const MOST_OF_TRUST: usize = 2048;
@@ -46,7 +47,7 @@ pub(super) fn check_trust(document: &str) -> Result<(), Refusal> {
             return Err(malformed("AssumeRole policy may only specify STS AssumeRole actions."));
         }
         let services = some_or_many(statement.part("Principal").part("Service"));
-        if let Some(service) = services.iter().find(|service| !is_service(service)) {
+        if let Some(service) = services.iter().find(|service| !managed::has_service(service)) {
             let message = format!("Invalid principal in policy: \"SERVICE\":\"{service}\"");
             return Err(malformed(&message));
         }
@@ -139,53 +140,6 @@ fn statements(document: &str) -> Result<Vec<Value>, Refusal> {
         }
     }
     Ok(statements)
-}
-
-/// Services that take roles on, as far as they matter here (IAM guide, "AWS services that work with
-/// IAM").
-const SERVICES: &[&str] = &[
-    "application-autoscaling",
-    "autoscaling",
-    "backup",
-    "batch",
-    "cloudformation",
-    "cloudtrail",
-    "codebuild",
-    "codedeploy",
-    "codepipeline",
-    "config",
-    "delivery.logs",
-    "ec2",
-    "ecs",
-    "ecs-tasks",
-    "eks",
-    "elasticloadbalancing",
-    "events",
-    "firehose",
-    "guardduty",
-    "lambda",
-    "logs",
-    "monitoring",
-    "pipes",
-    "rds",
-    "s3",
-    "scheduler",
-    "sns",
-    "sqs",
-    "ssm",
-    "states",
-    "vpc-flow-logs",
-];
-
-/// `ecs-tasks.amazonaws.com`: a service that IAM knows.
-fn is_service(name: &str) -> bool {
-    let short = name.strip_suffix(".cn").unwrap_or(name).strip_suffix(".amazonaws.com");
-    // Some services have principals of their regions: `logs.eu-central-1.amazonaws.com`.
-    let is_known = |short: &str| {
-        let of_region = short.rsplit_once('.').map(|(service, _)| service);
-        SERVICES.contains(&short) || of_region.is_some_and(|service| SERVICES.contains(&service))
-    };
-    short.is_some_and(is_known)
 }
 
 /// A text, or each of a list.

@@ -220,8 +220,7 @@ pub(super) fn list_roles(world: &mut World, input: &Value) -> Answer {
         view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
         view
     };
-    let names: BTreeSet<_> =
-        world.iam.roles.keys().chain(world.iam.former_roles.keys()).collect();
+    let names: BTreeSet<_> = world.iam.roles.keys().chain(world.iam.former_roles.keys()).collect();
     let roles = names.into_iter().filter_map(|name| shown(world, name).ok());
     let roles = roles.filter(found).map(view).collect();
     super::page(input, "Roles", roles)

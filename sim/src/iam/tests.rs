@@ -129,6 +129,10 @@ fn malformed_policies_are_refused() {
             r#"{"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole"}]}"#,
             "Missing required field Principal",
         ),
+        (
+            r#"{"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"tagging.amazonaws.com"}}]}"#,
+            "Invalid principal in policy: \"SERVICE\":\"tagging.amazonaws.com\"",
+        ),
     ] {
         let input = json!({ "RoleName": "r", "AssumeRolePolicyDocument": document });
         let refusal = refused(&mut world, "CreateRole", input);
@@ -169,9 +173,15 @@ fn an_attached_policy_counts_later_and_must_be_one_of_aws() {
     let arn = role(&mut world);
     at(&mut world, 5);
     let policy = |arn: &str| json!({ "RoleName": "role-demo", "PolicyArn": arn });
-    let wrong = "arn:aws:iam::aws:policy/AmazonEC2ContainerServiceforEC2Role";
-    assert_eq!(refused(&mut world, "AttachRolePolicy", policy(wrong)).0, "NoSuchEntity");
+    // Without its path, and one that sounds well.
+    for wrong in ["AmazonEC2ContainerServiceforEC2Role", "AmazonEverythingFullAccess"] {
+        let wrong = format!("arn:aws:iam::aws:policy/{wrong}");
+        assert_eq!(refused(&mut world, "AttachRolePolicy", policy(&wrong)).0, "NoSuchEntity");
+        assert_eq!(refused(&mut world, "GetPolicy", policy(&wrong)).0, "NoSuchEntity");
+    }
     done(&mut world, "AttachRolePolicy", policy(POLICY_ARN));
+    let known = done(&mut world, "GetPolicy", policy(POLICY_ARN))["Policy"].clone();
+    assert_eq!((&known["Path"], &known["AttachmentCount"]), (&json!("/service-role/"), &json!(1)));
     assert!(!has_policy(&world, &arn, "AmazonEC2ContainerServiceforEC2Role"));
     at(&mut world, 15);
     assert!(has_policy(&world, &arn, "AmazonEC2ContainerServiceforEC2Role"));
@@ -263,9 +273,25 @@ fn a_change_and_an_end_are_seen_a_moment_later() {
     assert_eq!(tags(&mut world), 1);
     at(&mut world, 7);
     assert_eq!(tags(&mut world), 2);
+    let profile = json!({ "InstanceProfileName": "p", "RoleName": "role-demo" });
+    done(&mut world, "CreateInstanceProfile", json!({ "InstanceProfileName": "p" }));
+    at(&mut world, 12);
+    done(&mut world, "AddRoleToInstanceProfile", profile.clone());
+    let holds = |world: &mut World| {
+        let shown = done(world, "GetInstanceProfile", json!({ "InstanceProfileName": "p" }));
+        shown["InstanceProfile"]["Roles"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(holds(&mut world), 0);
+    // It is in there all the same.
+    let conflict = refused(&mut world, "AddRoleToInstanceProfile", profile.clone());
+    assert_eq!(conflict.0, "LimitExceeded");
+    at(&mut world, 14);
+    assert_eq!(holds(&mut world), 1);
+    done(&mut world, "RemoveRoleFromInstanceProfile", profile);
+    at(&mut world, 20);
     done(&mut world, "DeleteRole", name.clone());
     assert_eq!(done(&mut world, "GetRole", name.clone())["Role"]["RoleName"], "role-demo");
     assert_eq!(refused(&mut world, "DeleteRole", name.clone()).0, "NoSuchEntity");
-    at(&mut world, 9);
+    at(&mut world, 22);
     assert_eq!(refused(&mut world, "GetRole", name).0, "NoSuchEntity");
 }

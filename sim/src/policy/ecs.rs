@@ -32,7 +32,11 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
             }
             let roles = ["executionRoleArn", "taskRoleArn"];
             let roles = roles.iter().filter_map(|member| input.some_text(member));
-            all.extend(roles.map(|arn| pass(role(arn), "ecs-tasks.amazonaws.com")));
+            let arn = |it: &str| match it.starts_with("arn:") {
+                true => it.to_owned(),
+                false => call.view.iam_arn(&format!("role/{it}")),
+            };
+            all.extend(roles.map(|it| pass(role(&arn(it)), "ecs-tasks.amazonaws.com")));
             all
         }
         "CreateCapacityProvider" => {
@@ -60,6 +64,10 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
             let all = input.texts("taskDefinitions");
             let revision = |it: &String| format!("task-definition/{}", short(it));
             vec![call.own(all.iter().map(|it| call.existing(&revision(it))))]
+        }
+        "RunTask" => {
+            let definition = format!("task-definition/{}", short(input.text("taskDefinition")));
+            vec![call.own([call.existing(&definition)])]
         }
         "TagResource" => {
             let tagged = call.existing_arn(input.text("resourceArn"));

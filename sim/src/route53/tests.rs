@@ -172,6 +172,15 @@ fn listings_have_pages() {
     let names = [&page, &next].map(|page| page.list("HostedZones")[0].text("Name").to_owned());
     assert!(names.contains(&"demo.internal.".to_owned()) && names.contains(&"example.com.".into()));
 
+    // By name, from the last part to the first: `com` before `internal`.
+    let page = answer(world, "ListHostedZonesByName", &json!({ "MaxItems": "1" })).unwrap();
+    assert_eq!(page.list("HostedZones")[0].text("Name"), "example.com.");
+    assert_eq!(page.text("NextDNSName"), "demo.internal.");
+    let next = json!({ "DNSName": "demo.internal", "HostedZoneId": page.text("NextHostedZoneId") });
+    let next = answer(world, "ListHostedZonesByName", &next).unwrap();
+    assert_eq!(next.list("HostedZones").len(), 1);
+    assert_eq!(next.list("HostedZones")[0].text("Name"), "demo.internal.");
+
     for host in ["b", "*"] {
         let set = values(&format!("{host}.demo.internal"), "A", &["10.0.0.1"]);
         ask(world, "ChangeResourceRecordSets", &change(&first, "CREATE", &set)).unwrap();

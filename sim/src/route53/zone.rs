@@ -229,6 +229,40 @@ pub(super) fn list(world: &World, input: &Value) -> Answer {
     Ok(answer)
 }
 
+/// `ListHostedZonesByName`: in the order of their names, read from the last part to the first.
+pub(super) fn list_by_name(world: &World, input: &Value) -> Answer {
+    let size = page_size(input, PAGE)?;
+    let reversed = |name: &str| name.rsplit('.').map(str::to_owned).collect::<Vec<_>>();
+    let name = input.some_text("DNSName").map(name::normal).transpose().map_err(invalid_input)?;
+    let id = input.some_text("HostedZoneId");
+    if id.is_some() && name.is_none() {
+        return Err(invalid_input("A hosted zone's ID needs its DNS name"));
+    }
+    let from = name.as_deref().map(|name| (reversed(name), bare(id.unwrap_or_default())));
+    let zones = world.route53.zones.iter();
+    let mut zones: Vec<_> = zones.map(|(id, it)| ((reversed(&it.name), id.as_str()), it)).collect();
+    zones.retain(|(at, _)| from.as_ref().is_none_or(|from| at >= from));
+    zones.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut zones = zones.into_iter();
+    let page: Value = zones.by_ref().take(size).map(|((_, id), it)| it.described(id)).collect();
+    let next = zones.next();
+    let mut answer = json!({
+        "HostedZones": page,
+        "IsTruncated": next.is_some(),
+        "MaxItems": size.to_string(),
+    });
+    for (member, said) in [("DNSName", name.as_deref()), ("HostedZoneId", id)] {
+        if let Some(said) = said {
+            answer[member] = said.into();
+        }
+    }
+    if let Some(((_, id), zone)) = next {
+        answer["NextDNSName"] = zone.name.clone().into();
+        answer["NextHostedZoneId"] = id.into();
+    }
+    Ok(answer)
+}
+
 /// `ListHostedZonesByVPC`.
 pub(super) fn list_by_vpc(world: &mut World, input: &Value) -> Answer {
     let size = page_size(input, PAGE)?;

@@ -1,0 +1,119 @@
+//! `RunTask`: tasks that no service looks after. They find their places and live as others do, and when
+//! one stops, nothing starts another.
+
+use serde_json::{Value, json};
+
+use super::super::fields::{Fields, Tags};
+use super::super::refusal::Answer;
+use super::super::world::World;
+use super::service_revision::{Setup, setup};
+use super::task::{self, Status, Task};
+use super::{client, cluster, failure, invalid, lacks, launch, nth, placement, task_definition};
+use super::{uuid, wanted_tags};
+
+/// Tasks of one call (API `RunTask`).
+const MOST: i64 = 10;
+
+/// `RunTask`.
+pub(super) fn run_task(world: &mut World, input: &Value) -> Answer {
+    let lacking =
+        ["overrides", "placementConstraints", "group", "referenceId", "volumeConfigurations"];
+    lacks(input, "RunTask", &lacking)?;
+    let cluster = cluster::of(world, input)?;
+    let count = input.number("count").unwrap_or(1);
+    if !(1..=MOST).contains(&count) {
+        return Err(invalid(format!("count must be between 1 and {MOST}.")));
+    }
+    let mut tags = wanted_tags(input)?;
+    let setup = setup(world, &cluster, input, None)?;
+    if let Some(why) = launch::unassumable(world, &setup) {
+        return Err(client(why));
+    }
+    if input.some_text("propagateTags") == Some("TASK_DEFINITION") {
+        let revision = task_definition::get(world, &setup.definition);
+        let inherited = revision.map(|it| it.tags.clone()).unwrap_or_default();
+        // What is said of the task itself counts.
+        tags = inherited.into_iter().chain(tags).collect();
+    }
+    if input.flag("enableECSManagedTags") == Some(true) {
+        tags.insert("aws:ecs:clusterName".to_owned(), cluster.clone());
+    }
+    let (mut tasks, mut failures) = (Vec::new(), Vec::new());
+    for ordinal in 0..count {
+        let task = provisioned(world, &cluster, &setup, &tags, input.text("startedBy"), ordinal);
+        let id = task.id.clone();
+        world.ecs.tasks.insert(id.clone(), task.clone());
+        match place(world, &task, input.list("placementStrategy")) {
+            Ok(()) => {}
+            Err(_) if launch::is_scaled(world, &task) => wait_for_place(world, id.clone()),
+            Err(why) => {
+                world.ecs.tasks.remove(&id);
+                failures.push(failure(task.arn, &why));
+            }
+        }
+        tasks.extend(world.ecs.tasks.get(&id).map(|it| task::describe(world, it, true)));
+    }
+    Ok(json!({ "tasks": tasks, "failures": failures }))
+}
+
+/// A task that has no place yet.
+fn provisioned(
+    world: &mut World,
+    cluster: &str,
+    setup: &Setup,
+    tags: &Tags,
+    started_by: &str,
+    ordinal: i64,
+) -> Task {
+    let size = task_definition::get(world, &setup.definition).map(task_definition::Revision::size);
+    let (cpu, memory) = size.unwrap_or_default();
+    let id = world.hex(32);
+    let attachment = uuid(world);
+    Task {
+        arn: world.arn("ecs", &format!("task/{cluster}/{id}")),
+        id,
+        key: nth(&format!("{cluster}/{} {started_by}", setup.definition.0), ordinal),
+        cluster: cluster.to_owned(),
+        service: String::new(),
+        deployment: started_by.to_owned(),
+        definition: setup.definition.clone(),
+        fargate: setup.is_fargate(),
+        provider: launch::provider(world, &(cluster.to_owned(), String::new()), setup),
+        cpu,
+        memory,
+        network: setup.network.clone(),
+        targets: Vec::new(),
+        tags: tags.clone(),
+        instance: None,
+        place: None,
+        interface: None,
+        address: None,
+        attachment: world.arn("ecs", &format!("attachment/{attachment}")),
+        status: Status::Provisioning,
+        going: false,
+        created: world.now,
+        pulled: (None, None),
+        started: None,
+        stopping: None,
+        stopped: None,
+        code: None,
+        reason: None,
+        exit: None,
+    }
+}
+
+fn place(world: &mut World, task: &Task, strategies: &[Value]) -> Result<(), String> {
+    let mut spread = placement::spread(world, &task.service);
+    launch::find_place(world, task, strategies, &mut spread)
+}
+
+/// Tries again and again while ECS scales the group of the task's provider.
+fn wait_for_place(world: &mut World, id: String) {
+    world.after(launch::PLACE_AGAIN, move |world| {
+        let waiting = world.ecs.tasks.get(&id).filter(|it| !it.going && it.place.is_none());
+        let Some(task) = waiting.cloned() else { return };
+        if place(world, &task, &[]).is_err() {
+            wait_for_place(world, id);
+        }
+    });
+}
