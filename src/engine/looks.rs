@@ -146,9 +146,14 @@ impl Looks {
     /// Remembers that AWS has removed a thing. Its listings may still show that one for some seconds; they
     /// are not believed where an id serves once. A name may be somebody's again.
     pub fn is_gone(&self, kind: Kind, id: &str) {
-        if kind.may_be_twice() {
+        if kind.about().may_be_twice {
             self.gone.borrow_mut().insert((kind, id.to_owned()));
         }
+    }
+
+    /// Believes AWS again where it shows something that this run has removed: it does so for too long.
+    pub fn forget_gone(&self) {
+        self.gone.borrow_mut().clear();
     }
 
     /// The kinds of which something is still shown although it is gone.

@@ -112,7 +112,11 @@ pub(super) async fn teardown_among(
     let mut parents: Vec<Doubtful> = Vec::new();
     for round in 0..=AUDITS {
         let looks = run.looks.anew();
-        let things = inventory::of(kinds, &looks).await?;
+        let mut things = inventory::of(kinds, &looks).await?;
+        if things.is_empty() && !until_unseen(run, kinds, looks.lagging()).await? {
+            run.looks.forget_gone();
+            things = inventory::of(kinds, &run.looks.anew()).await?;
+        }
         for item in things.iter().map(item) {
             if !seen.contains(&item) {
                 seen.push(item);
@@ -125,7 +129,6 @@ pub(super) async fn teardown_among(
             // Nothing was there to begin with, so nothing was hidden by removing it.
             receipt.audited |= round == 0 && run.go_on().is_ok();
             receipt.removed = seen;
-            until_unseen(run, kinds, looks.lagging()).await?;
             receipt.unsure = doubt::look(&run.cx.aws, &run.cx.names, kinds, |_| true).await?;
             parents.retain(|parent| !receipt.unsure.iter().any(|it| it.id == parent.id));
             receipt.unsure.extend(parents);
@@ -164,11 +167,15 @@ pub(super) async fn teardown_among(
     unreachable!("the last audit returns")
 }
 
-/// Waits until AWS shows no more what it has removed: else whoever looks next, such as a deploy of the
-/// same stack, would build upon it.
-async fn until_unseen(run: &Run, kinds: &[Box<dyn AnyKind>], shown: BTreeSet<Kind>) -> Result<()> {
+/// Waits until AWS shows no more what it has removed, else whoever looks next, such as a deploy of the
+/// same stack, would build upon it. Says whether it came to that: what is shown for longer than AWS may
+/// lag is there.
+async fn until_unseen(
+    run: &Run,
+    kinds: &[Box<dyn AnyKind>],
+    mut shown: BTreeSet<Kind>,
+) -> Result<bool> {
     let since = Instant::now();
-    let mut shown = shown;
     while !shown.is_empty() && since.elapsed() < patience::PROPAGATION {
         let why = "AWS to show no more what it has removed".to_owned();
         run.tell(&NodeName::from("audit"), What::Waiting(why));
@@ -179,7 +186,7 @@ async fn until_unseen(run: &Run, kinds: &[Box<dyn AnyKind>], shown: BTreeSet<Kin
         inventory::of_such(kinds, &looks, |kind| shown.contains(&kind)).await?;
         shown = looks.lagging();
     }
-    Ok(())
+    Ok(shown.is_empty())
 }
 
 fn item(thing: &Box<dyn Thing>) -> Item {

@@ -1102,6 +1102,18 @@ async fn what_is_left_is_reported_with_its_reason() {
     assert_eq!(read(&receipt), (vec!["gone"], left));
 }
 
+/// What AWS still shows some seconds after it has removed it is gone; what it shows for longer is not,
+/// whatever it answered.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_aws_accepts_and_does_not_make_is_told() {
+    begin();
+    Subnet::was_there("a");
+    rule("a", |rule| rule.always = Some(Answer::Deaf));
+    let (receipt, ..) = teardown().await;
+    assert_eq!(read(&receipt), (vec![], vec![("a", "it appeared again")]));
+    assert!(at("delete a").len() > 1, "it is asked for again");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stopped_teardown_has_not_looked_again() {
     begin();

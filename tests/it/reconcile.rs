@@ -285,6 +285,8 @@ fn a_gateway_that_was_deleted_is_made_again_when_its_address_is_free() {
         let (gateway, _) = of_node(&stage, "natgateway", "nat/1");
         let delete = json!({ "NatGatewayId": gateway });
         by_hand(&stage, aws_sim::ec2::answer, "DeleteNatGateway", &delete);
+        // Until then it may be listed as available.
+        tokio::time::sleep(Duration::from_secs(10)).await;
         done(&stage, &FARGATE).await;
         let filter = json!([{ "Name": "tag:ecsup:node", "Values": ["nat/1"] }]);
         let filter = json!({ "Filter": filter });
