@@ -260,14 +260,23 @@ impl<'a> Wait<'a> {
     async fn until_next_look(&mut self, why: &str, every: Duration) -> Outcome {
         let early = self.patience.early();
         let mut beginning = early.into_iter().chain([self.patience.first]);
-        let (due, every) = match beginning.nth(self.pauses as usize) {
-            Some(after) => (self.since + after, Duration::from_secs(1)),
-            None => (Instant::now() + every / 2, every),
+        let due = match beginning.nth(self.pauses as usize) {
+            Some(after) => self.on_the_grid(self.since + after, Duration::from_secs(1)),
+            None => self.soon_on_the_grid(every),
         };
+        self.sleep(due, why).await
+    }
+
+    /// The next moment on the common grid, so much later at the least that a look is worth it.
+    fn soon_on_the_grid(&self, every: Duration) -> Instant {
+        self.on_the_grid(Instant::now() + every / 2, every)
+    }
+
+    /// A moment, put off to the common grid.
+    fn on_the_grid(&self, due: Instant, every: Duration) -> Instant {
         let offset = due.saturating_duration_since(self.run.started).as_millis();
         let steps = offset.div_ceil(every.as_millis().max(1));
-        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-        self.sleep(self.run.started + every.saturating_mul(steps), why).await
+        self.run.started + every.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
     }
 
     /// Sleeps until the next attempt is due.
@@ -490,7 +499,7 @@ pub(super) async fn settle<R: Wanted>(
                 Some((_, wait)) => {
                     let left = describe(&differences);
                     let why = format!("AWS accepted the change and still shows {left}");
-                    wait.until_next_attempt(&why).await?;
+                    wait.sleep(wait.soon_on_the_grid(patience::SHOWN_STILL), &why).await?;
                     // What AWS shows may be older than the change.
                     if wait.since.elapsed() < patience::PROPAGATION {
                         look_again::<R>(run, place, node, state).await?;

@@ -14,8 +14,8 @@ pub const LOST: Duration = Duration::from_secs(30);
 /// How long AWS may hide what was just made. A last look comes later than this.
 pub const PROPAGATION: Duration = Duration::from_secs(15);
 
-/// Between two looks whether AWS still shows what it has removed.
-pub const SHOWN_STILL: Duration = Duration::from_secs(2);
+/// Between two looks whether AWS still shows what it has changed or removed.
+pub const SHOWN_STILL: Duration = Duration::from_secs(3);
 
 /// After how long of refusals the blockers of a removal are looked up.
 pub const BLOCKED: Duration = Duration::from_secs(30);

@@ -65,6 +65,17 @@ impl Resource for Subnet {
         Ok(subnets.iter().filter_map(read).collect())
     }
 
+    async fn poll(aws: &Aws, scope: &Scope, _: &[Owned<Output>]) -> Result<Vec<Owned<Output>>> {
+        let mut seen = Self::list(aws, scope).await?;
+        // What was set while it was coming may be shown as it was before.
+        for own in &mut seen {
+            if let Seen::Present(it, _) = &mut own.seen {
+                it.public_addresses = None;
+            }
+        }
+        Ok(seen)
+    }
+
     fn uses(it: &Output) -> Vec<String> {
         vec![it.vpc.to_string()]
     }

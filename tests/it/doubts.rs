@@ -22,13 +22,15 @@ use crate::proofs::{
 };
 
 /// Doubts that take more than a few lifecycles to show: each has a test of its own, which sees it matter.
-const SHOWN_ELSEWHERE: [Doubt; 6] = [
+const SHOWN_ELSEWHERE: [Doubt; 7] = [
     // `a_cluster_that_appears_meanwhile_is_not_taken_over`
     Doubt::CreateClusterComparesTags,
     // `the_last_metrics_may_come_after_their_cluster`: a destroy is long enough to meet them.
     Doubt::InsightsWritesAfterCluster,
     // `answers::a_service_role_that_is_there_is_fine_in_every_wording`
     Doubt::LinkedRoleTakenOtherwise,
+    // `lock::tests::no_two_work_at_once_whatever_listings_show`
+    Doubt::ListingShowsEarlierVersions,
     // `an_instance_that_registered_early_does_not_lock_out`
     Doubt::RegisteredBeforeAssociation,
     // `a_registration_may_be_checked_for_no_resource`

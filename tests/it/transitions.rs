@@ -166,7 +166,8 @@ fn routes_lead(world: &mut World) -> bool {
 async fn ask_each_second(cloud: &Cloud, stack: &str, failed: &mut u32) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if !cloud.world(|world| serves(world, stack) && routes_lead(world)) {
+        let leads = |world: &mut World| world.once_caught_up(routes_lead);
+        if !cloud.world(|world| serves(world, stack) && leads(world)) {
             *failed += 1;
         }
     }
