@@ -35,7 +35,7 @@ impl Witness {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let nodes = cloud.world(|world| self.nodes(world));
-            self.there.push((cloud.now() - began, nodes));
+            self.there.push((cloud.now().saturating_sub(began), nodes));
             cloud.world(|world| self.look_at_tasks(world));
         }
     }

@@ -151,8 +151,8 @@ fn requested<'a>(world: &'a World, input: &Value) -> Result<&'a Entry<LaunchTemp
 /// What EC2 does check of a template's data: the tags, and that user data is Base64
 /// (ec2-spot-workshops#15).
 fn check(data: &Value) -> Result<(), Refusal> {
-    launch_template_data::user_data(data)?;
     const BORN: &[&str] = &["instance", "volume", "network-interface", "spot-instances-request"];
+    launch_template_data::user_data(data)?;
     for specification in data.list("TagSpecifications") {
         let kind = specification.text("ResourceType");
         if !BORN.contains(&kind) {
