@@ -24,10 +24,19 @@ async fn serving<T: Send + 'static>(
     cloud: &Cloud,
     client: impl FnOnce(SocketAddr) -> T + Send + 'static,
 ) -> T {
+    serving_who_came_before(cloud, |address| address, client).await
+}
+
+/// Serves a cloud to a client who does something before anybody listens, and so before any time passes.
+async fn serving_who_came_before<C: Send + 'static, T: Send + 'static>(
+    cloud: &Cloud,
+    before: impl FnOnce(SocketAddr) -> C,
+    client: impl FnOnce(C) -> T + Send + 'static,
+) -> T {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("a bound socket has an address");
+    let came = before(listener.local_addr().expect("a bound socket has an address"));
     let (done, ended) = oneshot::channel();
-    let client = std::thread::spawn(move || drop(done.send(client(address))));
+    let client = std::thread::spawn(move || drop(done.send(client(came))));
     let result = tokio::select! {
         result = ended => result,
         never = listen(cloud, &listener) => match never {},
@@ -131,14 +140,15 @@ fn a_client_that_has_no_more_to_say_is_answered() {
 #[test]
 fn whoever_falls_silent_is_hung_up_on() {
     let answers = in_virtual_time(1, async || {
-        let client = |address| {
+        let send = |address| {
             ["", &head(5)[..40], &(head(5) + "Act")].map(|begun| {
                 let mut stream = connect(address);
                 stream.write_all(begun.as_bytes()).unwrap();
-                rest(&mut stream)
+                stream
             })
         };
-        serving(&Cloud::new(1, Scenario::default()), client).await
+        let read = |streams: [TcpStream; 3]| streams.map(|mut stream| rest(&mut stream));
+        serving_who_came_before(&Cloud::new(1, Scenario::default()), send, read).await
     });
     assert_eq!(answers[0], "");
     assert!(!answers[1].contains(" 200 "), "{answers:?}");
