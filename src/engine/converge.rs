@@ -779,7 +779,7 @@ pub(super) async fn until_gone<R: Resource>(
 ) -> Outcome {
     let node = it.owner.node.clone();
     let removed = || {
-        run.looks.is_gone(R::KIND, &it.id);
+        run.looks.note_gone(R::KIND, &it.id);
         run.tell(&node, What::Removed);
         Ok(())
     };
@@ -788,8 +788,8 @@ pub(super) async fn until_gone<R: Resource>(
     let mut calls = Wait::for_calls(run, place, &node, R::KIND);
     let mut asked = Instant::now();
     let mut why = LEAVING.to_owned();
-    let mut now = it.clone();
-    let waiting = run.looks.waits::<R>(now.clone());
+    let mut latest = it.clone();
+    let waiting = run.looks.waits::<R>(latest.clone());
     loop {
         wait.until_next_look(&why, patience.every).await?;
         match run.looks.poll::<R>(&waiting).await {
@@ -801,12 +801,12 @@ pub(super) async fn until_gone<R: Resource>(
                 if let Seen::Leaving(_, reason) = &own.seen {
                     why.clone_from(reason);
                 }
-                now = own.clone();
+                latest = own.clone();
             }
             Err(error) => calls.after(error).await?,
         }
         if asked.elapsed() >= patience::BLOCKED {
-            match ask::<R>(run, now.it(), removal, wait.since).await {
+            match ask::<R>(run, latest.it(), removal, wait.since).await {
                 Ok(()) => {}
                 // Denied may mean that it has just gone: the next look says so.
                 Err(error) if error.is_passing() || error.is_denied() => {

@@ -145,7 +145,7 @@ impl Looks {
 
     /// Remembers that AWS has removed a thing. Its listings may still show that one for some seconds; they
     /// are not believed where an id serves once. A name may be somebody's again.
-    pub fn is_gone(&self, kind: Kind, id: &str) {
+    pub fn note_gone(&self, kind: Kind, id: &str) {
         if kind.about().may_be_twice {
             self.gone.borrow_mut().insert((kind, id.to_owned()));
         }

@@ -135,8 +135,8 @@ fn an_instance_that_registered_early_does_not_lock_out() {
     }
 }
 
-/// Where ECS has not been used yet, it may take no provider for minutes. When an instance that registers meanwhile is
-/// never counted, the first ones have to start when ECS knows whose they are.
+/// Where ECS has not been used yet, it may take no provider for minutes. When an instance that registers
+/// meanwhile is never counted, the first ones have to start when ECS knows whose they are.
 #[test]
 fn the_first_instances_wait_for_the_association() {
     in_virtual_time(4, async || {

@@ -122,21 +122,9 @@ fn start(
         network: setup.network.clone(),
         targets: setup.targets.clone(),
         tags,
-        instance: None,
-        place: None,
-        interface: None,
-        address: None,
         attachment,
-        status: Status::Provisioning,
-        going: false,
         created: world.now,
-        pulled: (None, None),
-        started: None,
-        stopping: None,
-        stopped: None,
-        code: None,
-        reason: None,
-        exit: None,
+        ..Task::default()
     };
     world.ecs.tasks.insert(id.clone(), task.clone());
     if full.contains(&task.provider) {

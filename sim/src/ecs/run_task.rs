@@ -7,7 +7,7 @@ use super::super::fields::{Fields, Tags};
 use super::super::refusal::Answer;
 use super::super::world::World;
 use super::service_revision::{Setup, setup};
-use super::task::{self, Status, Task};
+use super::task::{self, Task};
 use super::{client, cluster, failure, invalid, lacks, launch, nth, placement, task_definition};
 use super::{uuid, wanted_tags};
 
@@ -74,7 +74,6 @@ fn provisioned(
         id,
         key: nth(&format!("{cluster}/{} {started_by}", setup.definition.0), ordinal),
         cluster: cluster.to_owned(),
-        service: String::new(),
         deployment: started_by.to_owned(),
         definition: setup.definition.clone(),
         fargate: setup.is_fargate(),
@@ -82,23 +81,10 @@ fn provisioned(
         cpu,
         memory,
         network: setup.network.clone(),
-        targets: Vec::new(),
         tags: tags.clone(),
-        instance: None,
-        place: None,
-        interface: None,
-        address: None,
         attachment: world.arn("ecs", &format!("attachment/{attachment}")),
-        status: Status::Provisioning,
-        going: false,
         created: world.now,
-        pulled: (None, None),
-        started: None,
-        stopping: None,
-        stopped: None,
-        code: None,
-        reason: None,
-        exit: None,
+        ..Task::default()
     }
 }
 

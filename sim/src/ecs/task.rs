@@ -12,9 +12,10 @@ use super::task_definition::{self, Key};
 use super::{cluster, failure, includes, invalid, lacks, lifecycle, page, short};
 
 /// Where a task is in its life. It only ever moves on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
     /// Waits for a place, or for its network interface.
+    #[default]
     Provisioning,
     /// Its image is pulled.
     Pending,
@@ -69,8 +70,8 @@ pub(super) struct Network {
     pub(super) public: Option<bool>,
 }
 
-/// A task.
-#[derive(Debug, Clone)]
+/// A task. By default it waits for a place, and nothing has happened to it yet.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Task {
     /// Its id.
     pub(super) id: String,

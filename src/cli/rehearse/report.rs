@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sim::scenario::{self, NAMED};
 use serde_json::{Value, json};
 
 use super::super::Exit;
@@ -9,7 +10,6 @@ use super::{Act, OnTheWay, Played, RehearseArgs};
 use crate::engine::event::duration;
 use crate::spec::Spec;
 use crate::ui::Screen;
-use aws_sim::scenario::{self, NAMED};
 
 /// Columns of a timeline.
 const WIDTH: usize = 100;
