@@ -2,31 +2,30 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::Instant;
 
-use crate::aws::config::{self, Destination};
-use crate::aws::{Aws, Error};
+use crate::aws::Cx;
+use crate::engine::event::Event;
 use crate::engine::{Run, Stop};
-use crate::facts::{self, Caller, Problem};
 use crate::names::NodeName;
 use crate::resource::Kind;
-use crate::spec::SpecError;
 use crate::ui::{Color, Screen};
+use error::CommandError;
 
 pub mod completions;
+mod connection;
 pub mod deploy;
 pub mod destroy;
+mod drive;
+pub mod error;
 mod existing;
 mod hint;
 pub mod list;
@@ -150,6 +149,11 @@ impl Command {
             Self::Completions(_) => "completions",
         }
     }
+
+    /// Whether it changes something in AWS.
+    fn changes(&self) -> bool {
+        matches!(self, Self::Deploy(_) | Self::Destroy(_) | Self::Unlock(_))
+    }
 }
 
 /// Flags that every command takes.
@@ -223,7 +227,21 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 /// A command that may take longer than this may take for ever; clocks count no further than they do.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-/// How a command ended. The numbers are in `--help`.
+/// How a command ended that did what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It is done.
+    Done,
+    /// It was asked to say whether something would change, and something would.
+    ChangesPending,
+    /// It has played a command, which ended like this.
+    Played(Exit),
+}
+
+/// How a command ended.
+pub type Outcome = Result<Done, CommandError>;
+
+/// The exit codes. Their numbers are in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done.
@@ -240,6 +258,16 @@ pub enum Exit {
     DestroyIncomplete,
     /// The user stopped it.
     Interrupted,
+}
+
+impl From<Done> for Exit {
+    fn from(done: Done) -> Self {
+        match done {
+            Done::Done => Self::Done,
+            Done::ChangesPending => Self::ChangesPending,
+            Done::Played(exit) => exit,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -262,34 +290,33 @@ pub async fn run(cli: Cli) -> ExitCode {
     run_on_screen(&cli, &screen).await.into()
 }
 
-/// Runs a command on a screen.
+/// Runs a command on a screen, and tells what went wrong if anything did.
 pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
-    screen.shows(cli.command.name());
-    match &cli.command {
-        Command::Deploy(args) => Box::pin(deploy::deploy(args, &cli.global, screen)).await,
-        Command::Plan(args) => Box::pin(plan::plan(args, &cli.global, screen)).await,
-        Command::Destroy(args) => Box::pin(destroy::destroy(args, &cli.global, screen)).await,
+    let Cli { command, global } = cli;
+    let outcome = match command {
+        Command::Deploy(args) => Box::pin(deploy::deploy(args, global, screen)).await,
+        Command::Plan(args) => Box::pin(plan::plan(args, global, screen)).await,
+        Command::Destroy(args) => Box::pin(destroy::destroy(args, global, screen)).await,
         #[cfg(feature = "rehearse")]
-        Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, &cli.global, screen)).await,
-        Command::List => Box::pin(list::list(&cli.global, screen)).await,
-        Command::Permissions(args) => permissions::permissions(args, &cli.global, screen),
-        Command::Unlock(args) => Box::pin(unlock::unlock(args, &cli.global, screen)).await,
-        Command::Completions(args) => completions::completions(args, screen),
+        Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, global, screen)).await,
+        Command::List => Box::pin(list::list(global, screen)).await,
+        Command::Permissions(args) => permissions::permissions(args, global, screen),
+        Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
+        Command::Completions(args) => Ok(completions::completions(args, screen)),
+    };
+    match outcome {
+        Ok(done) => done.into(),
+        Err(error) => {
+            error.tell(command.name(), command.changes(), screen);
+            error.kind().into()
+        }
     }
-}
-
-/// A connection to AWS, or to what stands in for it.
-pub(crate) struct Connection {
-    pub(crate) aws: Aws,
-    pub(crate) region: String,
-    pub(crate) endpoint: Option<String>,
-    clock: SharedTimeSource,
 }
 
 /// How many resources these are, in words, as every command counts them: what the stack's graph names
 /// and AWS has as a thing of its own. Several revisions or instances of one node are one, and a group's
 /// instances come and go with it.
-pub(crate) fn resources<'a>(things: impl Iterator<Item = (&'a NodeName, Kind)>) -> String {
+fn resources<'a>(things: impl Iterator<Item = (&'a NodeName, Kind)>) -> String {
     let counted = things.filter(|(_, kind)| kind.is_counted()).map(|(name, _)| name);
     match counted.collect::<BTreeSet<_>>().len() {
         1 => "1 resource".to_owned(),
@@ -297,266 +324,17 @@ pub(crate) fn resources<'a>(things: impl Iterator<Item = (&'a NodeName, Kind)>) 
     }
 }
 
-/// How long nothing may come back until it is said what is waited for.
-const SILENCE: Duration = Duration::from_secs(1);
-
-/// Waits for what somebody else has to answer, and says so when that takes a while.
-pub(crate) async fn patiently<T>(screen: &Screen, whom: &str, look: impl Future<Output = T>) -> T {
-    let mut look = pin!(look);
-    if let Ok(answer) = timeout(SILENCE, look.as_mut()).await {
-        return answer;
-    }
-    screen.note(&format!("waiting for {whom}"));
-    look.await
-}
-
 impl Global {
     /// Until when a command has time that begins now.
-    pub(crate) fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
 }
 
-/// What comes before anything is changed: it is given up when the time is up.
-pub(crate) async fn in_time<T>(
-    deadline: Instant,
-    screen: &Screen,
-    look: impl Future<Output = Result<T, Exit>>,
-) -> Result<T, Exit> {
-    timeout_at(deadline, look).await.unwrap_or_else(|_| {
-        screen.error("its time was up before anything was changed");
-        screen.hint("run the same command again, with a longer --timeout if AWS is only slow");
-        Err(Exit::Failed)
-    })
-}
-
-/// Finds region and credentials, or says what is missing.
-pub(crate) async fn connect(global: &Global, screen: &Screen) -> Result<Connection, Exit> {
-    if let Some(config) = &global.instead_of_aws {
-        return Ok(Connection::new(config, Some("simulated".to_owned())));
-    }
-    let destination = Destination {
-        region: global.region.clone(),
-        profile: global.profile.clone(),
-        endpoint_url: global.endpoint_url.clone(),
-    };
-    let config = patiently(screen, "credentials", config::load(&destination)).await;
-    let config = config.map_err(|problem| {
-        screen.error(&problem.to_string());
-        problem.hint().into_iter().for_each(|hint| screen.hint(hint));
-        if problem.is_refusal() { Exit::Refused } else { Exit::Failed }
-    })?;
-    Ok(Connection::new(&config, config.endpoint_url().map(str::to_owned)))
-}
-
-impl Connection {
-    fn new(config: &SdkConfig, endpoint: Option<String>) -> Self {
-        Self {
-            aws: Aws::new(config),
-            region: config.region().map(ToString::to_string).unwrap_or_default(),
-            endpoint,
-            clock: config.time_source().unwrap_or_default(),
-        }
-    }
-
-    /// Says whose account is about to be worked on, which is the expensive thing to get wrong.
-    pub(crate) fn header(&self, caller: &Caller) -> String {
-        let Caller { account, arn, .. } = caller;
-        let endpoint = match &self.endpoint {
-            Some(url) => format!("\nendpoint {url} (not AWS)"),
-            None => String::new(),
-        };
-        format!("account {account}, region {}, as {arn}{endpoint}", self.region)
-    }
-
-    /// What time it is there, in seconds since 1970.
-    pub(crate) fn now(&self) -> i64 {
-        let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        since_1970.as_secs().try_into().unwrap_or_default()
-    }
-
-    /// Whom the calls go to.
-    pub(crate) fn whom(&self) -> String {
-        match &self.endpoint {
-            Some(url) => url.clone(),
-            None => format!("AWS in {}", self.region),
-        }
-    }
-
-    /// Asks who is calling: the first call of every command.
-    pub(crate) async fn caller(&self, screen: &Screen) -> Result<Caller, Exit> {
-        let whom = format!("{} to answer (who is calling)", self.whom());
-        let caller = patiently(screen, &whom, facts::caller(&self.aws)).await;
-        caller.map_err(|error| self.report_error(&error, screen))
-    }
-
-    /// Says why a call failed that a command cannot do without.
-    pub(crate) fn report_error(&self, error: &Error, screen: &Screen) -> Exit {
-        screen.error(&format!("failed to {error}"));
-        if let Some(advice) = hint::for_error(error, &self.whom()) {
-            screen.hint(&advice);
-        }
-        Exit::Failed
-    }
-
-    /// Says why no graph can be drawn.
-    pub(crate) fn report_problem(&self, problem: &Problem, screen: &Screen) -> Exit {
-        match problem {
-            Problem::Aws(error) => self.report_error(error, screen),
-            Problem::Refused(errors) => report_refused(errors, screen),
-        }
-    }
-}
-
-/// Whether the command changes something in AWS, so that it is worth saying when it has not.
-pub(crate) fn changes(screen: &Screen) -> bool {
-    ["deploy", "destroy", "unlock"].contains(&screen.command())
-}
-
-/// Says what is wrong with what was asked for, all of it at once.
-pub(crate) fn report_refused(errors: &[SpecError], screen: &Screen) -> Exit {
-    for error in errors {
-        screen.error(&error.to_string());
-    }
-    let command = screen.command();
-    let unchanged = if changes(screen) { "nothing was changed; " } else { "" };
-    screen.hint(&format!("{unchanged}`ecsup {command} --help` lists what each flag takes"));
-    Exit::Refused
-}
-
-/// Says what befell each of these, in one line for all that met the same: AWS writes another request id
-/// into each refusal, and into some an encoded message.
-pub(crate) fn say_once<N: Display, W: Display>(
-    failures: impl Iterator<Item = (N, W)>,
-    screen: &Screen,
-) {
-    let mut said: Vec<(String, String, Vec<String>)> = Vec::new();
-    for (node, why) in failures {
-        let (node, why) = (node.to_string(), why.to_string());
-        let key = without_ids(&why);
-        match said.iter_mut().find(|(other, ..)| *other == key) {
-            Some((_, _, nodes)) => nodes.push(node),
-            None => said.push((key, why, vec![node])),
-        }
-    }
-    for (_, why, nodes) in said {
-        screen.detail(&format!("{}: {why}", nodes.join(", ")));
-    }
-}
-
-/// A refusal without what no two have in common.
-fn without_ids(why: &str) -> String {
-    let why = why.split(". Encoded authorization failure message:").next().unwrap_or_default();
-    let mut parts = why.split(" (request ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
-}
-
-/// How a piece of work ended that may be interrupted.
-pub(crate) enum Ended<T> {
-    /// By itself, or after it was asked to stop.
-    With(T, Reason),
-    /// It did not: somebody left at once, or nothing came back.
-    Left(Reason),
-}
-
-/// Why a piece of work ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// It was done.
-    Done,
-    /// The user asked it to stop.
-    Interrupted,
-    /// The time was up.
-    TimedOut,
-}
-
-/// Between two signs of life where there is no live display.
-const HEARTBEAT: Duration = Duration::from_secs(30);
-
-/// How long work that was asked to stop may take: one attempt at a call, and a little more.
-const GRACE: Duration = Duration::from_secs(25);
-
-/// Lets a piece of work run to its end. The first Ctrl-C, or the deadline, asks it to stop; a second
-/// Ctrl-C leaves at once, and so does who has not stopped a while after the deadline. All are safe: the
-/// next run finds what is there.
-pub(crate) async fn drive<T>(
-    work: impl Future<Output = T>,
-    stop: &Rc<Stop>,
-    deadline: Instant,
-    screen: &Screen,
-) -> Ended<T> {
-    let mut reason = Reason::Done;
-    let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-    let mut interrupts = Interrupts::new();
-    let (mut work, mut up) = (pin!(work), pin!(sleep_until(deadline)));
-    let mut over = pin!(sleep_until(deadline + GRACE));
-    loop {
-        tokio::select! {
-            result = &mut work => return Ended::With(result, reason),
-            () = interrupts.next() => if reason == Reason::Interrupted { return Ended::Left(reason) } else {
-                reason = Reason::Interrupted;
-                screen.note("stopping: calls in flight are finished (Ctrl-C again leaves at once)");
-                stop.ask();
-            },
-            () = &mut up, if reason == Reason::Done => {
-                reason = Reason::TimedOut;
-                screen.note("the time is up: calls in flight are finished");
-                stop.ask();
-            }
-            () = &mut over => {
-                screen.note("calls in flight have no answer: they are left alone");
-                return Ended::Left(reason);
-            }
-            _ = heartbeat.tick() => screen.heartbeat(),
-        }
-    }
-}
-
-/// Ctrl-C, and the signal with which CI systems end a job.
-struct Interrupts {
-    #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
-    #[cfg(unix)]
-    interrupt: Option<tokio::signal::unix::Signal>,
-}
-
-impl Interrupts {
-    fn new() -> Self {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            Self {
-                terminate: signal(SignalKind::terminate()).ok(),
-                interrupt: signal(SignalKind::interrupt()).ok(),
-            }
-        }
-        #[cfg(not(unix))]
-        Self {}
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        if let (Some(terminate), Some(interrupt)) = (&mut self.terminate, &mut self.interrupt) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            return;
-        }
-        let _asked = tokio::signal::ctrl_c().await;
-    }
-}
-
-/// Tells the screen what a run does.
-pub(crate) fn listener(screen: &Screen) -> impl Fn(&crate::engine::event::Event) + 'static {
-    let screen = screen.clone();
-    move |event| screen.event(event)
-}
-
 /// A run that reports to the screen.
-pub(crate) fn run_on(screen: &Screen, cx: Rc<crate::aws::Cx>, stop: &Rc<Stop>) -> Run {
-    Run::fresh(cx, Rc::clone(stop), listener(screen))
+fn run_on(screen: &Screen, cx: Rc<Cx>, stop: &Rc<Stop>) -> Run {
+    let screen = screen.clone();
+    Run::fresh(cx, Rc::clone(stop), move |event: &Event| screen.event(event))
 }
 
 #[cfg(test)]
@@ -569,27 +347,6 @@ mod tests {
         let exit = rehearse::in_virtual_time(1, async || run_on_screen(&cli, &screen).await);
         assert_eq!(exit, Exit::Refused);
         screen.recorded().lines.pop().unwrap()
-    }
-
-    #[test]
-    fn the_same_refusal_is_said_once() {
-        let screen = Screen::recording();
-        let refused = |id: &str, code: &str| {
-            format!(
-                "failed to create the rule: UnauthorizedOperation: not authorized{code} (request {id})"
-            )
-        };
-        let encoded = ". Encoded authorization failure message: ";
-        let failures = [
-            ("rule/1", refused("1a", &format!("{encoded}xyz"))),
-            ("rule/2", refused("2b", &format!("{encoded}uvw"))),
-            ("vpc", "failed to create the VPC: VpcLimitExceeded: no (request 3c)".to_owned()),
-        ];
-        say_once(failures.iter().map(|(node, why)| (node, why)), &screen);
-        let lines = screen.recorded().lines;
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].starts_with("  rule/1, rule/2: failed to create the rule"), "{lines:?}");
-        assert!(lines[1].contains("(request 3c)"), "{lines:?}");
     }
 
     /// Flags that no variable of the environment can give; the README says so.

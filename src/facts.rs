@@ -3,10 +3,8 @@
 //! A look-up that an endpoint does not offer, or that the caller may not make, gives a warning and
 //! never a refusal: it only means that AWS will say later what ecsup could have said now.
 
-use std::collections::BTreeSet;
-
 use crate::arn::Arn;
-use crate::aws::{AllPages, Aws, Doing, Error, Result};
+use crate::aws::{Aws, Doing, Error, Result};
 use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::launch_template::LaunchTemplate;
@@ -67,11 +65,6 @@ impl From<SpecError> for Problem {
         Self::Refused(vec![error])
     }
 }
-
-/// The services that work on our behalf through a role of their own. AWS makes these roles at the
-/// first use, at times too late for that very use (`docs/aws-facts.md`).
-pub const SERVICE_ROLES: [&str; 3] =
-    ["ecs.amazonaws.com", "autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com"];
 
 /// Who calls. The first call of every command.
 pub async fn caller(aws: &Aws) -> Result<Caller> {
@@ -218,40 +211,6 @@ pub async fn deployment(looks: &Looks, spec: &Spec) -> Result<Option<String>> {
     Ok(ours.and_then(|it| it.it().deployment.as_ref()).map(|it| it.id.clone()))
 }
 
-/// Makes the service-linked roles that the account lacks: a prerequisite of a first deploy. They stay
-/// when the stack goes, since they belong to the account. Returns what could not be looked up.
-pub async fn make_service_roles(aws: &Aws, scales: bool) -> Result<Option<String>> {
-    let missing = match missing_service_roles(aws, scales).await {
-        Ok(missing) => missing,
-        Err(error) if error.is_not_offered() => {
-            return Ok(Some(unknown("check the service-linked roles", &error)));
-        }
-        Err(error) => return Err(error),
-    };
-    for service in missing {
-        let made = aws.iam.create_service_linked_role().aws_service_name(service).send().await;
-        match made.doing(format!("create the service-linked role of {service}")) {
-            Ok(_) => {}
-            // Somebody else was faster: AWS itself makes them on first use.
-            Err(error) if is_there_already(&error) => {}
-            // AWS makes them itself on first use, if a little late.
-            Err(error) if error.is_denied() => {
-                return Ok(Some(format!("failed to {error}")));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a service-linked role could not be made because it is there, or is being made. AWS says so
-/// with `InvalidInput` ("has been taken in this account"); it is the same in other words.
-fn is_there_already(error: &Error) -> bool {
-    let said = error.cause.to_string();
-    matches!(error.code(), Some("InvalidInput" | "EntityAlreadyExists" | "ConcurrentModification"))
-        || ["has been taken", "already exists"].iter().any(|words| said.contains(words))
-}
-
 fn unknown(what: &str, error: &Error) -> String {
     format!("could not {what}: {}", error.cause)
 }
@@ -268,15 +227,4 @@ async fn optional<A, T, E>(
         Some(of) => look(of).await.map(Some),
         None => Ok(None),
     }
-}
-
-/// Which of [`SERVICE_ROLES`] are not there. AWS lets anybody list roles below a path.
-async fn missing_service_roles(aws: &Aws, scales: bool) -> Result<Vec<&'static str>> {
-    let roles = aws.iam.list_roles().path_prefix("/aws-service-role/").into_paginator();
-    let roles = roles.items().send().all().await;
-    let roles = roles.doing("list the service-linked roles")?;
-    let paths: BTreeSet<_> = roles.iter().map(|role| role.path().to_owned()).collect();
-    let needed =
-        SERVICE_ROLES.into_iter().filter(|service| scales || !service.starts_with("autoscaling"));
-    Ok(needed.filter(|service| !paths.contains(&format!("/aws-service-role/{service}/"))).collect())
 }

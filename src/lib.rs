@@ -7,12 +7,13 @@
 //!                                               └─► events ─► ui
 //! ```
 //!
-//! * [`cli`]: one file per command.
+//! * [`cli`]: one file per command. [`deploy`]: what a deploy is, apart from how it is talked about.
 //! * [`spec`]: what was asked for, checked. [`facts`]: what has to be looked up before a graph.
 //! * [`pattern`]: functions from a spec to a graph. [`names`], [`arn`], [`capacity`]: pure
 //!   arithmetic for it.
 //! * [`engine`]: decides what runs when, and waits. [`resource`]: one file per kind of AWS resource.
-//! * [`permissions`]: what the caller has to be allowed.
+//! * [`permissions`]: what the caller has to be allowed. [`service_roles`]: what AWS's own services
+//!   have to be.
 //! * [`lock`]: keeps two runs from working on one stack at once.
 //! * [`aws`]: clients, what an error means, and what is ours. [`ui`]: what a person sees.
 //! * [`timeline`]: what a run did when, from its events, for a rehearsal.
@@ -23,6 +24,7 @@ pub mod arn;
 pub mod aws;
 pub mod capacity;
 pub mod cli;
+pub mod deploy;
 pub mod engine;
 pub mod facts;
 pub mod lock;
@@ -30,6 +32,7 @@ pub mod names;
 pub mod pattern;
 pub mod permissions;
 pub mod resource;
+pub mod service_roles;
 pub mod spec;
 #[cfg(feature = "rehearse")]
 pub mod timeline;

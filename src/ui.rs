@@ -2,7 +2,7 @@
 //!
 //! The engine never prints: it tells [`Event`]s, and [`plain`] or [`live`] shows them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
 use std::rc::Rc;
@@ -83,8 +83,6 @@ pub struct Recording {
 #[derive(Clone)]
 pub struct Screen {
     progress: Rc<RefCell<Progress>>,
-    /// The name of the command that is shown.
-    command: Rc<Cell<&'static str>>,
     /// What a played person answers, in place of the one at the terminal.
     answers: Option<Rc<RefCell<VecDeque<String>>>>,
 }
@@ -116,8 +114,7 @@ impl Screen {
     }
 
     fn of(progress: Progress) -> Self {
-        let (progress, command) = (Rc::new(RefCell::new(progress)), Rc::new(Cell::new("")));
-        Self { progress, command, answers: None }
+        Self { progress: Rc::new(RefCell::new(progress)), answers: None }
     }
 
     /// Shows nothing and keeps everything. There is nobody to ask.
@@ -130,16 +127,6 @@ impl Screen {
         let answers = answers.iter().map(|answer| (*answer).to_owned()).collect();
         let answers = Some(Rc::new(RefCell::new(answers)));
         Self { answers, ..Self::of(Progress::Recorded(Recording::default())) }
-    }
-
-    /// Learns which command it shows.
-    pub fn shows(&self, command: &'static str) {
-        self.command.set(command);
-    }
-
-    /// The name of the command that it shows, which hints tell to type again.
-    pub fn command(&self) -> &'static str {
-        self.command.get()
     }
 
     /// What was kept, when this keeps anything.

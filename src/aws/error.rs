@@ -18,6 +18,7 @@ pub struct Error {
     /// What was attempted, such as "create the load balancer".
     pub attempt: String,
     /// What came back.
+    #[source]
     pub cause: Cause,
     /// What that means for whoever decides what to do next.
     pub meaning: Meaning,

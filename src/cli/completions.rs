@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory as _};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, Exit};
+use super::{Cli, Done};
 use crate::ui::Screen;
 
 /// What `ecsup completions` takes.
@@ -15,9 +15,9 @@ pub struct CompletionsArgs {
 }
 
 /// Runs the command.
-pub fn completions(args: &CompletionsArgs, screen: &Screen) -> Exit {
+pub fn completions(args: &CompletionsArgs, screen: &Screen) -> Done {
     let mut script = Vec::new();
     generate(args.shell, &mut Cli::command(), "ecsup", &mut script);
     screen.out(String::from_utf8_lossy(&script).trim_end());
-    Exit::Done
+    Done::Done
 }

@@ -7,11 +7,12 @@ use clap::Args;
 use futures::future::try_join;
 use tokio::time::Instant;
 
+use super::connection::{Connection, in_time, patiently};
+use super::drive::{Ended, Reason, drive};
+use super::error::{CommandError, ErrorKind, once_each};
 use super::existing::{self, Existing};
 use super::locked::{Command, LockArgs, let_appear, release};
-use super::{
-    Ended, Exit, Global, Reason, drive, hint, in_time, patiently, resources, run_on, say_once,
-};
+use super::{Done, Global, Outcome, hint, resources, run_on};
 use crate::aws::Scope;
 use crate::engine::Stop;
 use crate::engine::doubt::{self, Doubtful};
@@ -47,60 +48,60 @@ pub struct DestroyArgs {
     pub lock: LockArgs,
 }
 
-/// Why the command cannot be run like this, where nobody can be asked.
-fn refusal(args: &DestroyArgs, screen: &Screen) -> Option<Exit> {
-    let why = screen.why_not_ask().filter(|_| !args.dry_run)?;
+/// Refuses to run like this where nobody can be asked.
+fn check_asking(args: &DestroyArgs, screen: &Screen) -> Result<(), CommandError> {
+    let Some(why) = screen.why_not_ask().filter(|_| !args.dry_run) else { return Ok(()) };
     if args.stack.is_none() {
-        screen.error(&format!("destroy picks no stack by itself, and {why}"));
-        screen.hint(
-            "name the stack: `ecsup destroy STACK --yes`; `ecsup list` names those there are",
-        );
-        return Some(Exit::Refused);
+        let why = format!("destroy picks no stack by itself, and {why}");
+        let hint =
+            "name the stack: `ecsup destroy STACK --yes`; `ecsup list` names those there are";
+        return Err(CommandError::refused(why).hint(hint));
     }
     if args.yes {
-        return None;
+        return Ok(());
     }
-    screen.error(&format!("destroy asks for the stack's name, and {why}"));
-    screen.hint(
-        "say --yes to go ahead without being asked, or --dry-run to see what it would remove",
-    );
-    Some(Exit::Refused)
+    let why = format!("destroy asks for the stack's name, and {why}");
+    let hint =
+        "say --yes to go ahead without being asked, or --dry-run to see what it would remove";
+    Err(CommandError::refused(why).hint(hint))
+}
+
+/// How the part of a destroy that removes something ended.
+struct Worked {
+    /// What was removed and what is left; nothing when it was dropped on the way.
+    done: Option<crate::aws::Result<(Receipt, Report)>>,
+    /// Why the lock was lost, if it was.
+    lost: Option<&'static str>,
 }
 
 /// Runs the command.
-pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Exit {
+pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Outcome {
     let deadline = global.deadline();
-    let given = match existing::named(args.stack.as_deref(), screen) {
-        Ok(given) => given,
-        Err(exit) => return exit,
-    };
-    if let Some(exit) = refusal(args, screen) {
-        return exit;
-    }
+    let given = existing::named(args.stack.as_deref())?;
+    check_asking(args, screen)?;
     let looked = Instant::now();
-    let found = in_time(deadline, screen, async {
-        let existing = existing::find(given, "destroy", global, screen).await?;
+    let found = in_time(deadline, async {
+        let Some(existing) = existing::find(given, "destroy", global, screen).await? else {
+            return Ok(None);
+        };
         let Existing { connection, cx, lock, .. } = &existing;
         let looks = Looks::new(connection.aws.clone(), Scope::Stack(cx.names.clone()));
         let whom = format!("{} to list what is there", connection.whom());
         let look = patiently(screen, &whom, try_join(inventory(&looks), lock.look())).await;
-        let (mut things, seen) = look.map_err(|error| connection.report_error(&error, screen))?;
+        let (mut things, seen) = look.map_err(|error| connection.failed(error))?;
         things.sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
         screen.note(&existing.title());
         if !things.is_empty() || seen.is_some() {
-            return Ok((existing, things, seen));
+            return Ok(Some((existing, things, seen)));
         }
         let unsure = doubt::look_for_all(&connection.aws, &cx.names).await;
-        let unsure = unsure.map_err(|error| connection.report_error(&error, screen))?;
-        Err(match unsure.is_empty() {
-            true => existing.nothing_there(screen).await,
-            false => report_unsure(&existing.stack, &unsure, screen),
-        })
+        let unsure = unsure.map_err(|error| connection.failed(error))?;
+        match unsure.is_empty() {
+            true => existing.nothing_there(screen).await.map(|_| None),
+            false => Err(of_unsure(&existing.stack, &unsure)),
+        }
     });
-    let (existing, things, seen) = match found.await {
-        Ok(found) => found,
-        Err(exit) => return exit,
-    };
+    let Some((existing, things, seen)) = found.await? else { return Ok(Done::Done) };
     let Existing { connection, cx, stack, lock, .. } = existing;
     if let Some(seen) = seen.as_ref().filter(|seen| seen.is_held()) {
         screen.note(&format!("locked by {}; there may be more than can be seen", seen.holder()));
@@ -115,15 +116,14 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
             ));
         }
         screen.note(&format!("{} would be removed; nothing was changed", count(&things)));
-        return Exit::Done;
+        return Ok(Done::Done);
     }
     screen.note(&contents(&things));
     // What was not named is offered, whatever else was said.
     let is_asked = !args.yes || args.stack.is_none();
     let question = format!("Type the stack's name, {stack}, to remove all of it: ");
     if is_asked && !screen.ask(&question, |answer| answer == stack.as_str()) {
-        screen.note("nothing was changed");
-        return Exit::Refused;
+        return Err(CommandError::declined());
     }
 
     let stop = Rc::new(Stop::default());
@@ -132,35 +132,27 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ex
         let things = things.iter().map(|thing| (thing.name().clone(), thing.kind()));
         teardown::links(&things.collect::<Vec<_>>())
     });
-    let command = Command { connection: &connection, run: &run, stop: &stop, screen, looked };
-    let work = under_lock(&lock, &command, args);
+    let command = Command { connection: &connection, run: &run, stop: &stop, looked };
+    let work = under_lock(&lock, &command, args, screen);
     let ended = drive(work, &stop, deadline, screen).await;
     screen.finish();
-    match ended {
-        Ended::With(Err(Exit::Refused), Reason::Interrupted) => Exit::Interrupted,
-        Ended::With(Err(exit), _) => exit,
-        Ended::With(Ok(Ok((receipt, report))), reason) => {
-            if is_clean(&receipt) && !receipt.unsure.is_empty() {
-                return report_unsure(&stack, &receipt.unsure, screen);
-            }
-            if is_clean(&receipt) {
-                print_receipt(&stack, &receipt, &duration(run.elapsed()), screen);
-                return Exit::Done;
-            }
-            incomplete(&stack, &receipt, &report, reason, screen)
+    let (worked, reason) = match ended {
+        Ended::With(Ok(worked), reason) => (worked, reason),
+        Ended::With(Err(error), Reason::Interrupted) if error.kind() == ErrorKind::Refused => {
+            return Err(error.interrupted());
         }
-        Ended::With(Ok(Err(error)), _) => {
-            connection.report_error(&error, screen);
-            screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
-            Exit::DestroyIncomplete
-        }
-        Ended::Left(reason) => {
-            screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
-            match reason {
-                Reason::TimedOut | Reason::Done => Exit::DestroyIncomplete,
-                Reason::Interrupted => Exit::Interrupted,
+        Ended::With(Err(error), _) => return Err(error),
+        Ended::Left(reason) => (Worked { done: None, lost: None }, reason),
+    };
+    match worked.done {
+        Some(Ok((receipt, _))) if is_clean(&receipt) => {
+            if !receipt.unsure.is_empty() {
+                return Err(of_unsure(&stack, &receipt.unsure));
             }
+            print_receipt(&stack, &receipt, &duration(run.elapsed()), screen);
+            Ok(Done::Done)
         }
+        done => Err(incomplete(&stack, &connection, Worked { done, ..worked }, reason)),
     }
 }
 
@@ -169,29 +161,24 @@ async fn under_lock(
     lock: &Lock,
     command: &Command<'_>,
     args: &DestroyArgs,
-) -> Result<crate::aws::Result<(Receipt, Report)>, Exit> {
-    let Command { run, stop, screen, .. } = command;
+    screen: &Screen,
+) -> Result<Worked, CommandError> {
+    let Command { run, stop, .. } = command;
     let taken = command.take(lock, &args.lock).await?;
     let held = &taken.held;
-    let torn_down = held
+    let done = held
         .keep(stop, async {
             // What is hidden could not be removed, and would hold what can be seen.
             let_appear(&taken, run, stop).await;
             teardown(run, taken.is_first).await
         })
         .await;
-    let Some(torn_down) = torn_down else {
-        release(held, run, screen).await;
-        return Err(Exit::DestroyIncomplete);
-    };
-    match torn_down {
-        Ok(done) if is_clean(&done.0) && !held.is_superseded() => {
-            Ok(held.remove().await.map(|()| done))
+    match done {
+        Some(Ok(done)) if is_clean(&done.0) && !held.is_superseded() => {
+            let removed = held.remove().await;
+            Ok(Worked { done: Some(removed.map(|()| done)), lost: None })
         }
-        torn_down => {
-            release(held, run, screen).await;
-            Ok(torn_down)
-        }
+        done => Ok(Worked { done, lost: release(held, run, screen).await }),
     }
 }
 
@@ -245,45 +232,61 @@ fn print_receipt(stack: &StackName, receipt: &Receipt, took: &str, screen: &Scre
     ));
 }
 
-/// Says what may be the stack's and was left alone.
-fn report_unsure(stack: &StackName, unsure: &[Doubtful], screen: &Screen) -> Exit {
-    screen.error(&format!(
-        "destroy of `{stack}` is incomplete: what may be the stack's own does not say so, and is left alone"
-    ));
-    for it in unsure {
-        screen.detail(&format!("{} {}: {}", it.kind.words(), it.id, it.why));
-    }
-    screen.hint(&format!(
-        "put the tags back and run `ecsup destroy {stack}` again; or remove it, or give it another Name"
-    ));
-    Exit::DestroyIncomplete
+/// What may be the stack's and was left alone.
+fn of_unsure(stack: &StackName, unsure: &[Doubtful]) -> CommandError {
+    let details = unsure.iter().map(|it| format!("{} {}: {}", it.kind.words(), it.id, it.why));
+    CommandError::new(ErrorKind::DestroyIncomplete)
+        .problem(format!(
+            "destroy of `{stack}` is incomplete: what may be the stack's own does not say so, and is left alone"
+        ))
+        .details(details)
+        .hint(format!(
+            "put the tags back and run `ecsup destroy {stack}` again; or remove it, or give it another Name"
+        ))
 }
 
+/// What is left, what holds it, and what to type next.
 fn incomplete(
     stack: &StackName,
-    receipt: &Receipt,
-    report: &Report,
+    connection: &Connection,
+    Worked { done, lost }: Worked,
     reason: Reason,
-    screen: &Screen,
-) -> Exit {
+) -> CommandError {
+    let kind = match reason {
+        Reason::Interrupted => ErrorKind::Interrupted,
+        Reason::Done | Reason::TimedOut => ErrorKind::DestroyIncomplete,
+    };
+    let again = format!("run `ecsup destroy {stack}` again; it continues from here");
+    let (receipt, report) = match done {
+        Some(Ok(done)) => done,
+        Some(Err(error)) => return connection.failed_in(kind, error).hint(again),
+        None => {
+            let error = lost.into_iter().fold(CommandError::new(kind), CommandError::problem);
+            return error.hint(again);
+        }
+    };
     let why = match reason {
         Reason::Done => format!("left: {}", count_items(receipt.left.iter().map(|(item, _)| item))),
         Reason::Interrupted => "it was interrupted".to_owned(),
         Reason::TimedOut => "its time was up".to_owned(),
     };
-    screen.error(&format!("destroy of `{stack}` is incomplete: {why}"));
     let left = receipt.left.iter();
-    say_once(left.map(|(item, holder)| (format!("{} ({})", item.name, item.id), holder)), screen);
+    let left =
+        once_each(left.map(|(item, holder)| (format!("{} ({})", item.name, item.id), holder)));
     let is_left = |node: &NodeName| receipt.left.iter().any(|(item, _)| item.name == *node);
     let failed: Vec<_> = report.failed.iter().filter(|(node, _)| !is_left(node)).collect();
-    say_once(failed.iter().map(|(node, failure)| (node, failure)), screen);
-    let why = receipt.left.iter().map(|(_, holder)| holder.clone());
-    let why = why.chain(report.failed.iter().map(|(_, failure)| failure.to_string()));
-    let hints: BTreeSet<_> = why.filter_map(|why| hint::for_removal(&why)).collect();
-    hints.into_iter().for_each(|hint| screen.hint(hint));
-    screen.hint(&format!("run `ecsup destroy {stack}` again; it continues from here"));
-    match reason {
-        Reason::Interrupted => Exit::Interrupted,
-        Reason::Done | Reason::TimedOut => Exit::DestroyIncomplete,
+    let failed = once_each(failed.iter().map(|(node, failure)| (node, failure)));
+    let why_left = receipt.left.iter().map(|(_, holder)| holder.clone());
+    let whys = why_left.chain(report.failed.iter().map(|(_, failure)| failure.to_string()));
+    let hints: BTreeSet<_> = whys.filter_map(|why| hint::for_removal(&why)).collect();
+    let error = lost
+        .into_iter()
+        .fold(CommandError::new(kind), CommandError::problem)
+        .problem(format!("destroy of `{stack}` is incomplete: {why}"))
+        .details(left.into_iter().chain(failed));
+    let error = hints.into_iter().fold(error, CommandError::hint).hint(again);
+    match report.failed.into_iter().next() {
+        Some((_, failure)) => error.caused_by(failure),
+        None => error,
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::connection::{Connection, connect};
+use super::error::CommandError;
 use super::list::{self, Found};
-use super::{Connection, Exit, Global, connect};
+use super::{Done, Global, Outcome};
 use crate::aws::{Cx, Labels};
 use crate::facts::Caller;
 use crate::lock::Lock;
-use crate::names::{Names, StackName};
+use crate::names::{NameError, Names, StackName};
 use crate::ui::Screen;
 
 /// A stack that a command is about to look at.
@@ -22,32 +24,35 @@ pub(super) struct Existing {
 }
 
 /// The stack's name, if one was given: where it is typed, or as `ECSUP_STACK`.
-pub(super) fn named(given: Option<&str>, screen: &Screen) -> Result<Option<StackName>, Exit> {
-    given.map(str::parse).transpose().map_err(|error| {
-        screen.error(&format!("{error}"));
-        screen.hint("nothing was changed; `ecsup list` names the stacks that there are");
-        Exit::Refused
+pub(super) fn named(given: Option<&str>) -> Result<Option<StackName>, CommandError> {
+    given.map(str::parse).transpose().map_err(|error: NameError| {
+        CommandError::refused(error).hint("`ecsup list` names the stacks that there are")
     })
 }
 
-/// Finds region, credentials and caller, and the only stack there is when none was given.
+/// Finds region, credentials and caller, and the only stack there is when none was given. Nothing when
+/// there is none, which is said.
 pub(super) async fn find(
     given: Option<StackName>,
     verb: &'static str,
     global: &Global,
     screen: &Screen,
-) -> Result<Existing, Exit> {
+) -> Result<Option<Existing>, CommandError> {
     let connection = connect(global, screen).await?;
     let caller = connection.caller(screen).await?;
     let stack = match given {
-        Some(stack) => stack,
+        Some(stack) => Some(stack),
         None => only_stack(&connection, verb, screen).await?,
+    };
+    let Some(stack) = stack else {
+        screen.note(&format!("nothing to do: there is no stack in {}", connection.region));
+        return Ok(None);
     };
     let names = Names::new(stack.clone(), &connection.region);
     let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
     let cx = Rc::new(Cx { aws: connection.aws.clone(), names, labels });
     let lock = Lock::new(&cx, &caller.arn, verb);
-    Ok(Existing { connection, cx, stack, lock, verb, caller })
+    Ok(Some(Existing { connection, cx, stack, lock, verb, caller }))
 }
 
 impl Existing {
@@ -58,7 +63,7 @@ impl Existing {
 
     /// Says that there is nothing of the stack, and what there is instead. That is fine, since a
     /// removal can be repeated; but not when the name looks like a slip.
-    pub(super) async fn nothing_there(&self, screen: &Screen) -> Exit {
+    pub(super) async fn nothing_there(&self, screen: &Screen) -> Outcome {
         let Self { connection, stack, verb, .. } = self;
         let region = &connection.region;
         let nothing = format!("nothing to do: there is no stack `{stack}` in {region}");
@@ -68,16 +73,13 @@ impl Existing {
             Err(error) => {
                 screen.note(&nothing);
                 screen.note(&format!("which others there are is not known: failed to {error}"));
-                return Exit::Done;
+                return Ok(Done::Done);
             }
         };
         if let Some(near) = others.iter().find(|other| is_near(stack.as_str(), other)) {
-            screen
-                .error(&format!("there is no stack `{stack}` in {region}, but there is `{near}`"));
-            screen.hint(&format!(
-                "nothing was changed: if you mean that one, run `ecsup {verb} {near}`"
-            ));
-            return Exit::Refused;
+            let why = format!("there is no stack `{stack}` in {region}, but there is `{near}`");
+            let hint = format!("if you mean that one, run `ecsup {verb} {near}`");
+            return Err(CommandError::refused(why).hint(hint));
         }
         let others: Vec<_> = others.iter().map(|other| format!("`{other}`")).collect();
         let instead = match others.is_empty() {
@@ -85,7 +87,7 @@ impl Existing {
             false => format!("only {}", others.join(", ")),
         };
         screen.note(&format!("{nothing}, {instead}"));
-        Exit::Done
+        Ok(Done::Done)
     }
 }
 
@@ -98,30 +100,26 @@ fn is_near(one: &str, other: &str) -> bool {
     apart <= most && digits(one) == digits(other)
 }
 
-/// The only stack there is, or a list to choose from. A stack of which nothing can be seen but its
-/// lock is one, too.
+/// The only stack there is, if there is one; of several, a list to choose from is shown. A stack of
+/// which nothing can be seen but its lock is one, too.
 async fn only_stack(
     connection: &Connection,
     verb: &str,
     screen: &Screen,
-) -> Result<StackName, Exit> {
+) -> Result<Option<StackName>, CommandError> {
     let stacks = list::stacks(connection).await;
-    let stacks = stacks.map_err(|error| connection.report_error(&error, screen))?;
+    let stacks = stacks.map_err(|error| connection.failed(error))?;
     let mut names = stacks.keys();
     match (names.next(), names.next()) {
-        (None, _) => {
-            screen.note(&format!("nothing to do: there is no stack in {}", connection.region));
-            Err(Exit::Done)
+        (None, _) => Ok(None),
+        (Some(only), None) => {
+            only.parse().map(Some).map_err(|error: NameError| CommandError::refused(error))
         }
-        (Some(only), None) => only.parse().map_err(|error| {
-            screen.error(&format!("{error}"));
-            Exit::Refused
-        }),
         _ => {
-            screen.error(&format!("there are several stacks: name the one to {verb}"));
             let now = connection.now();
             stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found, now)));
-            Err(Exit::Refused)
+            let why = format!("there are several stacks: name the one to {verb}");
+            Err(CommandError::refused(why))
         }
     }
 }

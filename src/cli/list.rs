@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join;
 
-use super::{Connection, Exit, Global, connect, in_time, patiently, resources};
+use super::connection::{Connection, connect, in_time, patiently};
+use super::{Done, Global, Outcome, resources};
 use crate::aws::{Result, Scope};
 use crate::engine::event::duration;
 use crate::engine::inventory;
@@ -20,7 +21,7 @@ use crate::ui::Screen;
 
 /// What was found of one stack.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(super) struct Found {
     /// The pattern, when one of its things says it.
     pattern: Option<String>,
     /// What there is.
@@ -39,7 +40,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// One line of the list, and another one when somebody works on the stack.
-    pub(crate) fn line(name: &str, found: &Self, now: i64) -> String {
+    pub(super) fn line(name: &str, found: &Self, now: i64) -> String {
         let pattern = found.pattern.as_deref().unwrap_or("unknown");
         let age = found.deployed.map(|since| duration_since(since, now));
         let age =
@@ -80,31 +81,28 @@ fn duration_since(since: i64, now: i64) -> String {
 }
 
 /// Runs the command.
-pub async fn list(global: &Global, screen: &Screen) -> Exit {
-    let listed = in_time(global.deadline(), screen, async {
+pub async fn list(global: &Global, screen: &Screen) -> Outcome {
+    let listed = in_time(global.deadline(), async {
         let connection = connect(global, screen).await?;
         let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
         let look = try_join(facts::caller(&connection.aws), stacks(&connection));
         let look = patiently(screen, &whom, look).await;
-        let (caller, stacks) = look.map_err(|error| connection.report_error(&error, screen))?;
+        let (caller, stacks) = look.map_err(|error| connection.failed(error))?;
         Ok((connection, caller, stacks))
     });
-    let (connection, caller, stacks) = match listed.await {
-        Ok(listed) => listed,
-        Err(exit) => return exit,
-    };
+    let (connection, caller, stacks) = listed.await?;
     screen.note(&connection.header(&caller));
     let now = connection.now();
     stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found, now)));
     if stacks.is_empty() {
         screen.note(&format!("no stacks in {}", connection.region));
     }
-    Exit::Done
+    Ok(Done::Done)
 }
 
 /// The stacks of the region, by name; one of which nothing can be seen but its lock is one, too. All
 /// that is shown comes out of the listings by which the things are found.
-pub(crate) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, Found>> {
+pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, Found>> {
     let looks = Looks::new(connection.aws.clone(), Scope::Region(connection.region.clone()));
     let (things, locks, services, definitions, balancers) = futures::try_join!(
         inventory::of_graph(&looks),

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use clap::Args;
 use tokio::time::Instant;
 
-use super::{Connection, Exit};
+use super::connection::Connection;
+use super::error::CommandError;
 use crate::engine::event::What;
 use crate::engine::patience::PROPAGATION;
 use crate::engine::{Run, Stop};
@@ -27,7 +28,6 @@ pub(super) struct Command<'a> {
     pub(super) connection: &'a Connection,
     pub(super) run: &'a Run,
     pub(super) stop: &'a Stop,
-    pub(super) screen: &'a Screen,
     /// When it began to look at the stack.
     pub(super) looked: Instant,
 }
@@ -38,8 +38,8 @@ fn node() -> NodeName {
 
 impl Command<'_> {
     /// Takes the lock, or says why it cannot be had.
-    pub(super) async fn take(&self, lock: &Lock, args: &LockArgs) -> Result<Taken, Exit> {
-        let Self { run, screen, stop, .. } = self;
+    pub(super) async fn take(&self, lock: &Lock, args: &LockArgs) -> Result<Taken, CommandError> {
+        let Self { run, stop, .. } = self;
         let wait_for_live = args.wait_for_lock;
         let told = RefCell::new(String::new());
         let tell = |why: &str| {
@@ -58,22 +58,14 @@ impl Command<'_> {
             }
             Ok(Taking::HeldBy(seen)) => {
                 let stack = run.cx.names.stack();
-                screen.error(&format!("stack `{stack}` is locked by {}", seen.until_when()));
-                screen.hint(&format!(
-                    "nothing was changed: say --wait-for-lock to wait for it, or make it stop with \
-                     `ecsup unlock {stack}`"
-                ));
-                Err(Exit::Refused)
+                let why = format!("stack `{stack}` is locked by {}", seen.until_when());
+                Err(CommandError::refused(why).hint(format!(
+                    "say --wait-for-lock to wait for it, or make it stop with `ecsup unlock {stack}`"
+                )))
             }
-            Ok(Taking::Stopped) => {
-                screen.error("stopped while waiting for the lock: nothing was changed");
-                Err(Exit::Refused)
-            }
-            Err(error) => {
-                let exit = self.connection.report_error(&error, screen);
-                screen.hint("nothing was changed: whatever changes a stack takes its lock first");
-                Err(exit)
-            }
+            Ok(Taking::Stopped) => Err(CommandError::refused("stopped while waiting for the lock")),
+            // Whatever changes a stack takes its lock first.
+            Err(error) => Err(self.connection.failed(error).unchanged()),
         }
     }
 }
@@ -89,20 +81,20 @@ pub(super) async fn let_appear(taken: &Taken, run: &Run, stop: &Stop) {
     }
 }
 
-/// Lets others have the lock, or says why it was lost.
-pub(super) async fn release(held: &Held, run: &Run, screen: &Screen) {
+/// Lets others have the lock. Returns why it was lost, if it was.
+pub(super) async fn release(held: &Held, run: &Run, screen: &Screen) -> Option<&'static str> {
     // What was dropped did not say when it changed something last.
     let hides = if held.is_unheard() { PROPAGATION } else { run.hides() };
-    let released = held.release(hides).await;
-    if held.is_superseded() {
-        screen
-            .error("another run took the lock over, or somebody unlocked it, so this run stopped");
-    } else if held.is_unheard() {
-        screen.error(
-            "AWS did not hear this run's signs of life, so it stopped before another run may begin",
-        );
-    }
-    if let Err(error) = released {
+    if let Err(error) = held.release(hides).await {
         screen.warning(&format!("failed to {error}: the lock is free by itself within seconds"));
+    }
+    if held.is_superseded() {
+        Some("another run took the lock over, or somebody unlocked it, so this run stopped")
+    } else if held.is_unheard() {
+        Some(
+            "AWS did not hear this run's signs of life, so it stopped before another run may begin",
+        )
+    } else {
+        None
     }
 }

@@ -3,7 +3,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Global, report_refused};
+use super::error::CommandError;
+use super::{Done, Global, Outcome};
 use crate::names::{StackName, is_region};
 use crate::permissions::{self, Bounds, MANAGED_POLICY_LIMIT, Part, ROLE_POLICIES_LIMIT};
 use crate::spec::{self, Pattern, SpecError};
@@ -43,11 +44,8 @@ pub enum Output {
 }
 
 /// Runs the command.
-pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> Exit {
-    let bounds = match bounds(args, global) {
-        Ok(bounds) => bounds,
-        Err(errors) => return report_refused(&errors, screen),
-    };
+pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> Outcome {
+    let bounds = bounds(args, global).map_err(CommandError::usage)?;
     let patterns = args.pattern.map_or_else(|| Pattern::value_variants().to_vec(), |it| vec![it]);
     let parts = args.part.map_or_else(|| Part::ALL.to_vec(), |it| vec![it]);
     match args.output {
@@ -73,7 +71,7 @@ pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> 
             }
         }
     }
-    Exit::Done
+    Ok(Done::Done)
 }
 
 /// The bounds that the flags draw. A region of the environment is none: what is printed here is often

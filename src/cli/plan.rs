@@ -3,19 +3,16 @@
 use std::rc::Rc;
 
 use clap::Args;
-use futures::{TryFutureExt as _, future};
 
-use super::{
-    Connection, Exit, Global, changes, connect, in_time, patiently, report_refused, run_on,
-};
-use crate::aws::{Cx, Labels};
+use super::connection::{Connection, connect, in_time, patiently};
+use super::error::{CommandError, ErrorKind};
+use super::{Done, Global, Outcome, run_on};
+use crate::deploy::{self, Prepared};
+use crate::engine::Stop;
 use crate::engine::plan::{self, Plan, Surplus};
 use crate::engine::verdict::{Planned, Verdict};
-use crate::engine::{Run, Stop, forecast, inventory};
-use crate::facts::{self, Facts, Problem};
 use crate::lock::{Lock, Seen};
-use crate::names::{Names, NodeName};
-use crate::pattern::{self, Stack};
+use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::spec::{Capacity, Nat, ServiceFlags, Spec};
 use crate::ui::{Screen, Tone};
@@ -35,43 +32,27 @@ pub struct PlanArgs {
 
 /// How a stack is deployed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
+pub(super) struct How {
     /// Whether the deploy ends when everything is ready, or already when everything is made.
-    pub(crate) waits_for_ready: bool,
+    pub(super) waits_for_ready: bool,
     /// Whether the service gets a new deployment although nothing has changed.
-    pub(crate) forced: bool,
-}
-
-/// Everything that is known before anything is done.
-pub(crate) struct Prepared {
-    pub(crate) connection: Connection,
-    pub(crate) spec: Spec,
-    pub(crate) facts: Facts,
-    pub(crate) stack: Stack,
-    pub(crate) run: Run,
-    pub(crate) plan: Plan,
-    pub(crate) refusals: Vec<(NodeName, String)>,
+    pub(super) forced: bool,
 }
 
 /// Runs the command.
-pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
+pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome {
     let stop = Rc::new(Stop::default());
     let how = How { waits_for_ready: true, forced: false };
-    let spec = match Spec::from_flags(&args.flags) {
-        Ok(spec) => spec,
-        Err(errors) => return report_refused(&errors, screen),
-    };
+    let spec = Spec::from_flags(&args.flags).map_err(CommandError::usage)?;
     let look = async {
-        let prepared = prepare(spec, global, screen, &stop, how).await?;
+        let connection = connect(global, screen).await?;
+        let prepared = prepare(spec, &connection, screen, &stop, how).await?;
         let arn = &prepared.facts.caller.arn;
         let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;
-        Ok((prepared, seen))
+        Ok((connection, prepared, seen))
     };
-    let (prepared, seen) = match in_time(global.deadline(), screen, look).await {
-        Ok(looked) => looked,
-        Err(exit) => return exit,
-    };
-    screen.note(&title(&prepared));
+    let (connection, prepared, seen) = in_time(global.deadline(), look).await?;
+    screen.note(&title(&prepared, &connection));
     match seen {
         Ok(seen) => {
             if let Some(seen) = seen.filter(Seen::is_held) {
@@ -90,89 +71,40 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Exit {
         screen.out(&line);
     }
     screen.out(&counts(&prepared.plan));
-    if report_refusals(&prepared, screen) {
-        return Exit::Refused;
-    }
+    check_refusals(&prepared)?;
     if let Some(line) = prepared.forecast() {
         screen.out(&line);
     } else if prepared.is_settled() {
         note_about_tag(&prepared, screen);
     }
-    match prepared.is_settled() {
-        false if args.exit_code => Exit::ChangesPending,
-        _ => Exit::Done,
-    }
+    Ok(match prepared.is_settled() {
+        false if args.exit_code => Done::ChangesPending,
+        _ => Done::Done,
+    })
 }
 
-/// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once.
-pub(crate) async fn prepare(
+/// Prepares a deploy, and says meanwhile what is waited for and then what to be aware of.
+pub(super) async fn prepare(
     spec: Spec,
-    global: &Global,
+    connection: &Connection,
     screen: &Screen,
     stop: &Rc<Stop>,
     how: How,
-) -> Result<Prepared, Exit> {
-    let connection = connect(global, screen).await?;
-    let names = Names::new(spec.stack.clone(), &connection.region);
-    let labels = Labels { pattern: spec.pattern.to_string(), user: spec.tags.clone() };
-    let cx = Rc::new(Cx { aws: connection.aws.clone(), names: names.clone(), labels });
-    let mut run = run_on(screen, cx, stop);
+) -> Result<Prepared, CommandError> {
+    let mut run = run_on(screen, deploy::context(&connection.aws, &connection.region, &spec), stop);
     run.wait_for_ready = how.waits_for_ready;
-
-    let things = inventory::of_graph(&run.looks).map_err(Problem::from);
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
-    let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
-    let (mut facts, things) = patiently(screen, &whom, gathered)
-        .await
-        .map_err(|problem| connection.report_problem(&problem, screen))?;
-    let mut refusals = Vec::new();
-    let of_other = |thing: &&Box<dyn inventory::Thing>| {
-        thing.owner().pattern.as_ref().is_some_and(|pattern| *pattern != spec.pattern.to_string())
-    };
-    if let Some(thing) = things.iter().find(of_other) {
-        let made_from = thing.owner().pattern.clone().unwrap_or_default();
-        let why = format!(
-            "stack `{}` was made from pattern `{made_from}`: a stack keeps its pattern, so deploy another one or destroy this one first",
-            spec.stack
-        );
-        refusals.push((NodeName::from("--pattern"), why));
-    }
-    if how.forced {
-        let superseded = facts::deployment(&run.looks, &spec).await;
-        facts.superseded = superseded.map_err(|error| connection.report_error(&error, screen))?;
-    }
-    let stack = pattern::stack(&spec, &names, &facts);
-    let plan = plan::plan(&run, &stack.graph)
-        .await
-        .map_err(|error| connection.report_error(&error, screen))?;
-    refusals.extend(plan.refusals());
-    for warning in facts.warnings.iter().cloned().chain(warning_about_nat(&spec)) {
+    let prepared = patiently(screen, &whom, deploy::prepare(spec, run, how.forced)).await;
+    let prepared = prepared.map_err(|problem| connection.no_graph(problem))?;
+    let warnings = prepared.facts.warnings.iter().cloned();
+    for warning in warnings.chain(warning_about_nat(&prepared.spec)) {
         screen.warning(&warning);
     }
-    Ok(Prepared { connection, spec, facts, stack, run, plan, refusals })
-}
-
-impl Prepared {
-    /// Whether there is nothing to do.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.plan.is_settled()
-    }
-
-    /// How long it should take, unless there is nothing to make, to change or to wait for.
-    pub(crate) fn forecast(&self) -> Option<String> {
-        let line = forecast::forecast(&self.stack.graph, &self.plan).line()?;
-        let removals = match self.plan.removals.len() {
-            0 => String::new(),
-            count => format!(", and then {count} to remove"),
-        };
-        Some(format!(
-            "{line}{removals} (typical AWS durations, see docs/aws-facts.md; `ecsup rehearse` plays it)"
-        ))
-    }
+    Ok(prepared)
 }
 
 /// Says of a stack that is as it should be what cannot be seen: where the tag of its image points now.
-pub(crate) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
+pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
     let image = &prepared.spec.service.image;
     if image.can_move() {
         screen.note(&format!(
@@ -190,24 +122,22 @@ fn warning_about_nat(spec: &Spec) -> Option<String> {
 }
 
 /// What is planned, and where.
-pub(crate) fn title(prepared: &Prepared) -> String {
-    let Prepared { spec, connection, facts, .. } = prepared;
+pub(super) fn title(prepared: &Prepared, connection: &Connection) -> String {
+    let Prepared { spec, facts, .. } = prepared;
     format!("stack {} (pattern {})\n{}", spec.stack, spec.pattern, connection.header(&facts.caller))
 }
 
 /// Says why the plan cannot be carried out, if it cannot.
-pub(crate) fn report_refusals(prepared: &Prepared, screen: &Screen) -> bool {
-    for (node, why) in &prepared.refusals {
-        screen.error(&format!("{node}: {why}"));
+pub(super) fn check_refusals(prepared: &Prepared) -> Result<(), CommandError> {
+    let refusals = prepared.refusals.iter().map(|(node, why)| format!("{node}: {why}"));
+    match prepared.refusals.is_empty() {
+        true => Ok(()),
+        false => Err(refusals.fold(CommandError::new(ErrorKind::Refused), CommandError::problem)),
     }
-    if !prepared.refusals.is_empty() && changes(screen) {
-        screen.hint("nothing was changed");
-    }
-    !prepared.refusals.is_empty()
 }
 
 /// A node and its verdict in one line.
-pub(crate) fn node_line(planned: &Planned) -> String {
+pub(super) fn node_line(planned: &Planned) -> String {
     let (tone, word, detail) = match &planned.verdict {
         Verdict::Create => (Tone::Good, "create", String::new()),
         Verdict::Keep => (Tone::Plain, "keep", String::new()),
@@ -222,7 +152,7 @@ pub(crate) fn node_line(planned: &Planned) -> String {
 }
 
 /// Something that is not asked for, in one line.
-pub(crate) fn removal_line(Surplus { name, kind, id, beside }: &Surplus) -> String {
+pub(super) fn removal_line(Surplus { name, kind, id, beside }: &Surplus) -> String {
     let why = match beside {
         Some(kept) => format!("{id} is a second one: {kept} is the one in use"),
         None => format!("{id} is not asked for any more"),
@@ -237,7 +167,7 @@ fn line(tone: Tone, word: &str, name: &NodeName, kind: Kind, detail: &str) -> St
 }
 
 /// How much there is to do.
-pub(crate) fn counts(plan: &Plan) -> String {
+pub(super) fn counts(plan: &Plan) -> String {
     let create = plan.count_resources(|verdict| *verdict == Verdict::Create);
     let keep = plan.count_resources(|verdict| *verdict == Verdict::Keep);
     let change = plan.count_resources(|verdict| matches!(verdict, Verdict::Change(_)));

@@ -16,8 +16,10 @@ use tokio::net::TcpListener;
 
 use super::deploy::DeployArgs;
 use super::destroy::DestroyArgs;
+use super::drive::Interrupts;
+use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
-use super::{Cli, Command, Exit, Global, Interrupts, report_refused};
+use super::{Cli, Command, Done, Exit, Global, Outcome};
 use crate::engine::event::duration;
 use crate::spec::{Capacity, EnvValue, Nat, ServiceFlags, Spec, SpecError};
 use crate::ui::Screen;
@@ -163,21 +165,19 @@ struct Act {
 }
 
 /// Runs the command, on a clock that has stood still from the beginning: see [`in_virtual_time`].
-pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Exit {
+pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Outcome {
     let alone = args.listen.is_some() && args.flags.pattern.is_none();
     let spec = match Spec::from_flags(&args.flags) {
         Ok(spec) => Some(spec),
         Err(_) if alone => None,
-        Err(errors) => return report_refused(&errors, screen),
+        Err(errors) => return Err(CommandError::usage(errors)),
     };
     let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
     if let Some(error) = spec.as_ref().and_then(|spec| why_not_played(world, spec)) {
-        return report_refused(&[error], screen);
+        return Err(CommandError::usage([error]));
     }
-    let policy = match args.policy.as_deref().map(read_policy).transpose() {
-        Ok(policy) => policy,
-        Err(error) => return report_refused(&[error], screen),
-    };
+    let policy = args.policy.as_deref().map(read_policy).transpose();
+    let policy = policy.map_err(|error| CommandError::usage([error]))?;
     fastrand::seed(args.seed);
     let stage = Stage { cloud: Cloud::new(args.seed, world.scenario()) };
     stage.cloud.set_faults(args.faults.faults());
@@ -185,7 +185,7 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
     match (args.listen, spec) {
         (Some(address), spec) => serve(&stage, address, spec.is_some(), args, global, screen).await,
         (None, Some(spec)) => play_all(&stage, &spec, args, global, screen).await,
-        (None, None) => Exit::Refused,
+        (None, None) => Ok(Done::Done),
     }
 }
 
@@ -196,7 +196,7 @@ async fn play_all(
     args: &RehearseArgs,
     global: &Global,
     screen: &Screen,
-) -> Exit {
+) -> Outcome {
     let cloud = &stage.cloud;
     let before = cloud.world(World::ids);
     let mut acts: Vec<Act> = Vec::new();
@@ -233,7 +233,7 @@ async fn play_all(
         }
     }
     let ends = acts.iter().filter(|act| act.died.is_none()).map(|act| act.played.exit);
-    ends.into_iter().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)
+    Ok(Done::Played(ends.into_iter().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)))
 }
 
 /// A deploy as a user would type it.
@@ -269,14 +269,11 @@ async fn serve(
     args: &RehearseArgs,
     global: &Global,
     screen: &Screen,
-) -> Exit {
-    let listener = match TcpListener::bind(address).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            screen.error(&format!("failed to listen on {address}: {error}"));
-            return Exit::Failed;
-        }
-    };
+) -> Outcome {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let what = format!("failed to listen on {address}: {error}");
+        CommandError::new(ErrorKind::Unexpected).problem(what).caused_by(error)
+    })?;
     let address = listener.local_addr().unwrap_or(address);
     if with_stack {
         let played = stage.run(deploy(args, global, |_| {})).await;
@@ -299,7 +296,7 @@ async fn serve(
     );
     tokio::select! {
         never = listen(&stage.cloud, &listener) => match never {},
-        () = interrupts.next() => Exit::Done,
+        () = interrupts.next() => Ok(Done::Done),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use clap::Args;
 
+use super::connection::in_time;
+use super::error::CommandError;
 use super::existing::{self, Existing};
-use super::{Exit, Global, in_time};
+use super::{Done, Global, Outcome};
 use crate::ui::Screen;
 
 /// What `ecsup unlock` takes.
@@ -19,53 +21,46 @@ pub struct UnlockArgs {
 }
 
 /// Runs the command.
-pub async fn unlock(args: &UnlockArgs, global: &Global, screen: &Screen) -> Exit {
-    let given = match existing::named(args.stack.as_deref(), screen) {
-        Ok(given) => given,
-        Err(exit) => return exit,
-    };
+pub async fn unlock(args: &UnlockArgs, global: &Global, screen: &Screen) -> Outcome {
+    let given = existing::named(args.stack.as_deref())?;
     let is_asked = !args.yes || given.is_none();
     if let Some(why) = screen.why_not_ask().filter(|_| is_asked) {
-        screen.error(&format!("unlock asks before it takes a lock away, and {why}"));
-        screen.hint("name the stack and say --yes to go ahead: `ecsup unlock STACK --yes`");
-        return Exit::Refused;
+        let why = format!("unlock asks before it takes a lock away, and {why}");
+        let hint = "name the stack and say --yes to go ahead: `ecsup unlock STACK --yes`";
+        return Err(CommandError::refused(why).hint(hint));
     }
-    in_time(global.deadline(), screen, async {
-        let existing = existing::find(given, "unlock", global, screen).await?;
+    in_time(global.deadline(), async {
+        let Some(existing) = existing::find(given, "unlock", global, screen).await? else {
+            return Ok(Done::Done);
+        };
         screen.note(&existing.title());
-        Ok(take_away(&existing, is_asked, screen).await)
+        take_away(&existing, is_asked, screen).await
     })
     .await
-    .unwrap_or_else(|exit| exit)
 }
 
 /// Takes the lock away, when somebody holds it and the user agrees.
-async fn take_away(existing: &Existing, is_asked: bool, screen: &Screen) -> Exit {
+async fn take_away(existing: &Existing, is_asked: bool, screen: &Screen) -> Outcome {
     let Existing { connection, stack, lock, .. } = existing;
-    let seen = match lock.look().await {
-        Ok(seen) => seen,
-        Err(error) => return connection.report_error(&error, screen),
-    };
+    let seen = lock.look().await.map_err(|error| connection.failed(error))?;
     let Some(seen) = seen else { return existing.nothing_there(screen).await };
     if !seen.is_held() {
         screen.note(&format!("nothing to do: nobody holds the lock of stack `{stack}`"));
-        return Exit::Done;
+        return Ok(Done::Done);
     }
     screen.note(&format!("locked by {}", seen.until_when()));
     let question = format!("If that run is alive, it will stop. Unlock {stack}? [y/N] ");
     if is_asked && !screen.ask(&question, |answer| matches!(answer, "y" | "Y" | "yes")) {
-        screen.note("nothing was changed");
-        return Exit::Refused;
+        return Err(CommandError::declined());
     }
     match lock.unlock(&seen).await {
         Ok(true) => {
             screen.out(&format!("stack `{stack}` is unlocked"));
-            Exit::Done
+            Ok(Done::Done)
         }
         Ok(false) => {
-            screen.error("another run has taken the lock meanwhile: it keeps it");
-            Exit::Refused
+            Err(CommandError::refused("another run has taken the lock meanwhile: it keeps it"))
         }
-        Err(error) => connection.report_error(&error, screen),
+        Err(error) => Err(connection.failed(error)),
     }
 }

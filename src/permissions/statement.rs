@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::Part;
 use super::bounds::{Bounds, condition};
-use crate::facts::SERVICE_ROLES;
 use crate::names::partition;
 use crate::resource::{guard_duty_endpoint, role};
+use crate::service_roles;
 
 /// The statements of the policy, in order. Each is one set of resources and one condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,7 +170,7 @@ impl Sid {
                 condition("StringEquals", "iam:PassedToService", json!(services))
             }
             Sid::ServiceRoles => {
-                let services = SERVICE_ROLES.iter();
+                let services = service_roles::SERVICES.iter();
                 let services: Vec<_> = services
                     .filter(|service| on_instances || !service.starts_with("autoscaling"))
                     .collect();

@@ -16,18 +16,20 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("facts", &["arn", "aws", "capacity", "engine", "resource", "spec"]),
     ("lock", &["aws", "engine", "names"]),
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
+    ("service_roles", &["aws"]),
+    ("deploy", &["aws", "engine", "facts", "names", "pattern", "service_roles", "spec"]),
     ("timeline", &["engine", "names"]),
-    ("permissions", &["facts", "names", "resource", "spec"]),
+    ("permissions", &["names", "resource", "service_roles", "spec"]),
     ("ui", &["engine", "names"]),
     (
         "cli",
         &[
             "aws",
+            "deploy",
             "engine",
             "facts",
             "lock",
             "names",
-            "pattern",
             "permissions",
             "resource",
             "spec",
@@ -56,7 +58,7 @@ const ENGINE: &[(&str, &[&str])] = &[
 ];
 
 /// Who calls AWS, and therefore knows its SDK.
-const CALL_AWS: &[&str] = &["aws", "facts", "lock", "resource"];
+const CALL_AWS: &[&str] = &["aws", "facts", "lock", "resource", "service_roles"];
 
 /// No code may behave differently for one of these.
 const EMULATORS: &[&str] = &["moto", "ministack", "localstack"];

@@ -34,7 +34,7 @@ fn destroy_picks_no_stack_by_itself() {
         let alone = stage.play(&["destroy", "--yes"]).await;
         insta::assert_snapshot!(alone.said(), @r"
         error: destroy picks no stack by itself, and there is no terminal to ask on
-        hint: name the stack: `ecsup destroy STACK --yes`; `ecsup list` names those there are
+        hint: nothing was changed; name the stack: `ecsup destroy STACK --yes`; `ecsup list` names those there are
         ");
         assert_eq!((alone.exit, alone.calls.len()), (Exit::Refused, 0));
         // At a terminal it is offered; --yes was not said of it.

@@ -155,7 +155,7 @@ fn no_terminal() {
 
     --- stderr
     error: deploy asks before it changes something, and there is no terminal to ask on
-    hint: say --yes to go ahead without being asked, or use `ecsup plan`
+    hint: nothing was changed; say --yes to go ahead without being asked, or use `ecsup plan`
     ");
     insta::assert_snapshot!(shown(&alone(&["destroy", "demo"])), @r"
     `ecsup destroy demo` ended with exit status: 2
@@ -163,7 +163,7 @@ fn no_terminal() {
 
     --- stderr
     error: destroy asks for the stack's name, and there is no terminal to ask on
-    hint: say --yes to go ahead without being asked, or --dry-run to see what it would remove
+    hint: nothing was changed; say --yes to go ahead without being asked, or --dry-run to see what it would remove
     ");
 }
 

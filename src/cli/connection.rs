@@ -1,0 +1,139 @@
+//! The way to AWS, or to what stands in for it, and how long a command waits for it.
+
+use std::pin::pin;
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_smithy_async::time::SharedTimeSource;
+use aws_types::SdkConfig;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::{CommandError, ErrorKind};
+use super::{Global, hint};
+use crate::aws::config::{self, Destination, NoDestination};
+use crate::aws::{Aws, Error};
+use crate::facts::{self, Caller, Problem};
+use crate::ui::Screen;
+
+/// A connection to AWS, or to what stands in for it.
+pub(super) struct Connection {
+    pub(super) aws: Aws,
+    pub(super) region: String,
+    endpoint: Option<String>,
+    clock: SharedTimeSource,
+}
+
+/// Finds region and credentials, or says what is missing.
+pub(super) async fn connect(global: &Global, screen: &Screen) -> Result<Connection, CommandError> {
+    if let Some(config) = &global.instead_of_aws {
+        return Ok(Connection::new(config, Some("simulated".to_owned())));
+    }
+    let destination = Destination {
+        region: global.region.clone(),
+        profile: global.profile.clone(),
+        endpoint_url: global.endpoint_url.clone(),
+    };
+    let config = patiently(screen, "credentials", config::load(&destination)).await?;
+    Ok(Connection::new(&config, config.endpoint_url().map(str::to_owned)))
+}
+
+impl From<NoDestination> for CommandError {
+    fn from(problem: NoDestination) -> Self {
+        let kind = if problem.is_refusal() { ErrorKind::Refused } else { ErrorKind::Unexpected };
+        let error = Self::new(kind).problem(&problem);
+        let error = match problem.hint() {
+            Some(hint) => error.hint(hint),
+            None => error,
+        };
+        error.caused_by(problem)
+    }
+}
+
+impl Connection {
+    fn new(config: &SdkConfig, endpoint: Option<String>) -> Self {
+        Self {
+            aws: Aws::new(config),
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+            endpoint,
+            clock: config.time_source().unwrap_or_default(),
+        }
+    }
+
+    /// Says whose account is about to be worked on, which is the expensive thing to get wrong.
+    pub(super) fn header(&self, caller: &Caller) -> String {
+        let Caller { account, arn, .. } = caller;
+        let endpoint = match &self.endpoint {
+            Some(url) => format!("\nendpoint {url} (not AWS)"),
+            None => String::new(),
+        };
+        format!("account {account}, region {}, as {arn}{endpoint}", self.region)
+    }
+
+    /// What time it is there, in seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        since_1970.as_secs().try_into().unwrap_or_default()
+    }
+
+    /// Whom the calls go to.
+    pub(super) fn whom(&self) -> String {
+        match &self.endpoint {
+            Some(url) => url.clone(),
+            None => format!("AWS in {}", self.region),
+        }
+    }
+
+    /// Asks who is calling: the first call of every command.
+    pub(super) async fn caller(&self, screen: &Screen) -> Result<Caller, CommandError> {
+        let whom = format!("{} to answer (who is calling)", self.whom());
+        let caller = patiently(screen, &whom, facts::caller(&self.aws)).await;
+        caller.map_err(|error| self.failed(error))
+    }
+
+    /// A call failed that a command cannot do without.
+    pub(super) fn failed(&self, error: Error) -> CommandError {
+        self.failed_in(ErrorKind::Unexpected, error)
+    }
+
+    /// A call failed, and that is how the command ends.
+    pub(super) fn failed_in(&self, kind: ErrorKind, error: Error) -> CommandError {
+        let told = CommandError::new(kind).problem(format!("failed to {error}"));
+        let told = match hint::for_error(&error, &self.whom()) {
+            Some(hint) => told.hint(hint),
+            None => told,
+        };
+        told.caused_by(error)
+    }
+
+    /// No graph can be drawn.
+    pub(super) fn no_graph(&self, problem: Problem) -> CommandError {
+        match problem {
+            Problem::Aws(error) => self.failed(error),
+            Problem::Refused(errors) => CommandError::usage(errors),
+        }
+    }
+}
+
+/// How long nothing may come back until it is said what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Waits for what somebody else has to answer, and says so when that takes a while.
+pub(super) async fn patiently<T>(screen: &Screen, whom: &str, look: impl Future<Output = T>) -> T {
+    let mut look = pin!(look);
+    if let Ok(answer) = timeout(SILENCE, look.as_mut()).await {
+        return answer;
+    }
+    screen.note(&format!("waiting for {whom}"));
+    look.await
+}
+
+/// What comes before anything is changed: it is given up when the time is up.
+pub(super) async fn in_time<T>(
+    deadline: Instant,
+    look: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    timeout_at(deadline, look).await.unwrap_or_else(|_| {
+        Err(CommandError::new(ErrorKind::Unexpected)
+            .problem("its time was up before anything was changed")
+            .hint("run the same command again, with a longer --timeout if AWS is only slow"))
+    })
+}

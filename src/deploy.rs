@@ -1,0 +1,127 @@
+//! What a deploy is, apart from how it is talked about: it looks at everything, draws the graph and plans
+//! it ([`prepare`]), and when that is agreed to, makes, changes and removes ([`carry_out`]).
+
+use std::rc::Rc;
+
+use futures::{TryFutureExt as _, future};
+
+use crate::aws::{Aws, Cx, Labels, Result};
+use crate::engine::inventory::{self, Thing};
+use crate::engine::plan::{self, Plan, surplus};
+use crate::engine::verdict::{Planned, Verdict};
+use crate::engine::walk::{Report, walk};
+use crate::engine::{Removal, Run, forecast, teardown};
+use crate::facts::{self, Facts, Problem};
+use crate::names::{Names, NodeName};
+use crate::pattern::{self, Stack};
+use crate::service_roles;
+use crate::spec::{Capacity, Spec};
+
+/// What resources of a stack that is going to be deployed act with.
+pub fn context(aws: &Aws, region: &str, spec: &Spec) -> Rc<Cx> {
+    let names = Names::new(spec.stack.clone(), region);
+    let labels = Labels { pattern: spec.pattern.to_string(), user: spec.tags.clone() };
+    Rc::new(Cx { aws: aws.clone(), names, labels })
+}
+
+/// Everything that is known before anything is done.
+pub struct Prepared {
+    /// What is asked for.
+    pub spec: Spec,
+    /// What had to be looked up.
+    pub facts: Facts,
+    /// What is wanted.
+    pub stack: Stack,
+    /// What looked, and what will work.
+    pub run: Run,
+    /// What there is to do.
+    pub plan: Plan,
+    /// Why the plan cannot be carried out: what it is about, and the reason.
+    pub refusals: Vec<(NodeName, String)>,
+}
+
+/// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once. A
+/// `forced` deploy replaces the service's tasks although nothing else has changed.
+pub async fn prepare(spec: Spec, run: Run, forced: bool) -> Result<Prepared, Problem> {
+    let things = inventory::of_graph(&run.looks).map_err(Problem::from);
+    let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
+    let (mut facts, things) = gathered.await?;
+    if forced {
+        facts.superseded = facts::deployment(&run.looks, &spec).await?;
+    }
+    let stack = pattern::stack(&spec, &run.cx.names, &facts);
+    let plan = plan::plan(&run, &stack.graph).await?;
+    let mut refusals: Vec<_> = other_pattern(&spec, &things).into_iter().collect();
+    refusals.extend(plan.refusals());
+    Ok(Prepared { spec, facts, stack, run, plan, refusals })
+}
+
+/// Refuses to make another pattern of a stack.
+fn other_pattern(spec: &Spec, things: &[Box<dyn Thing>]) -> Option<(NodeName, String)> {
+    let wanted = spec.pattern.to_string();
+    let mut made_from = things.iter().filter_map(|thing| thing.owner().pattern.as_ref());
+    let other = made_from.find(|pattern| **pattern != wanted)?;
+    let why = format!(
+        "stack `{}` was made from pattern `{other}`: a stack keeps its pattern, so deploy another one or destroy this one first",
+        spec.stack
+    );
+    Some((NodeName::from("--pattern"), why))
+}
+
+impl Prepared {
+    /// Whether there is nothing to do.
+    pub fn is_settled(&self) -> bool {
+        self.plan.is_settled()
+    }
+
+    /// How long it should take, unless there is nothing to make, to change or to wait for.
+    pub fn forecast(&self) -> Option<String> {
+        let line = forecast::forecast(&self.stack.graph, &self.plan).line()?;
+        let removals = match self.plan.removals.len() {
+            0 => String::new(),
+            count => format!(", and then {count} to remove"),
+        };
+        Some(format!(
+            "{line}{removals} (typical AWS durations, see docs/aws-facts.md; `ecsup rehearse` plays it)"
+        ))
+    }
+}
+
+/// Makes and changes everything, then removes what is not asked for any more. What does not stand in the
+/// way is told to `warn`.
+pub async fn carry_out(prepared: &Prepared, warn: impl Fn(&str)) -> Result<Report> {
+    let run = &prepared.run;
+    let scales = matches!(prepared.spec.capacity, Capacity::Instances(_));
+    if let Some(warning) = service_roles::make(&run.cx.aws, scales).await? {
+        warn(&warning);
+    }
+    let report = remove_for_good(prepared).await?;
+    if !report.is_complete() {
+        return Ok(report);
+    }
+    let report = walk(run, prepared.stack.graph.nodes()).await;
+    if !report.is_complete() || !run.wait_for_ready || prepared.plan.removals.is_empty() {
+        return Ok(report);
+    }
+    let things = inventory::of_graph(&run.looks.anew()).await?;
+    let surplus = surplus(things, &prepared.stack.graph);
+    Ok(teardown::remove(run, surplus, Removal::OnlyThis).await)
+}
+
+/// Removes what is going to be made again, and what holds that, in the order of a teardown. The walk then
+/// finds it absent.
+async fn remove_for_good(prepared: &Prepared) -> Result<Report> {
+    let is_remade = |planned: &&Planned| matches!(planned.verdict, Verdict::Remake(_));
+    let remade: Vec<_> = prepared.plan.nodes.iter().filter(is_remade).collect();
+    if remade.is_empty() {
+        return Ok(Report::default());
+    }
+    let run = &prepared.run;
+    let mut things = inventory::of_graph(&run.looks.anew()).await?;
+    things.retain(|thing| {
+        thing.is_removed() && remade.iter().any(|planned| planned.name == *thing.name())
+    });
+    let report = teardown::remove(run, things, Removal::OnlyThis).await;
+    run.looks.forget();
+    Ok(report)
+}
