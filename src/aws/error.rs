@@ -267,6 +267,15 @@ pub fn missing(attempt: &str, field: &str) -> Error {
     Error::other(attempt, format!("AWS's answer has no `{field}`"))
 }
 
+/// A refusal without what no two have in common: AWS's ids of requests, and what it encodes for
+/// `DecodeAuthorizationMessage`.
+pub fn without_requests(why: &str) -> String {
+    let why = why.split(". Encoded authorization failure message:").next().unwrap_or_default();
+    let mut parts = why.split(" (request ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 
 use super::Exit;
+use crate::aws::error::without_requests;
 use crate::spec::SpecError;
 use crate::ui::Screen;
 
@@ -154,21 +155,13 @@ pub(super) fn once_each<N: Display, W: Display>(
     let mut said: Vec<(String, String, Vec<String>)> = Vec::new();
     for (node, why) in failures {
         let (node, why) = (node.to_string(), why.to_string());
-        let key = without_ids(&why);
+        let key = without_requests(&why);
         match said.iter_mut().find(|(other, ..)| *other == key) {
             Some((_, _, nodes)) => nodes.push(node),
             None => said.push((key, why, vec![node])),
         }
     }
     said.iter().map(|(_, why, nodes)| format!("{}: {why}", nodes.join(", "))).collect()
-}
-
-/// A refusal without what no two have in common.
-fn without_ids(why: &str) -> String {
-    let why = why.split(". Encoded authorization failure message:").next().unwrap_or_default();
-    let mut parts = why.split(" (request ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
 }
 
 #[cfg(test)]

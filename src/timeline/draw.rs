@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 
 use super::scale::Scale;
-use super::words::{cut, fill, middle, without_requests};
+use super::words::{cut, fill, middle};
 use super::{Ending, Row, Timeline, Wait};
+use crate::aws::error::without_requests;
 use crate::engine::event::duration;
 use crate::names::NodeName;
 
@@ -37,18 +38,18 @@ impl Timeline {
         }
         if !self.critical_path.is_empty() {
             let path = list("critical path:", &self.critical_path, " →");
-            fill(path.iter().map(String::as_str), width, &mut lines);
+            fill(&path.join(" "), width, &mut lines);
         }
         for row in &self.rows {
             if let Ending::Failed(why) = &row.ending {
                 let name = middle(row.node.as_str(), LONGEST_NAME);
                 let text = format!("✗ {name}: {}", without_requests(why));
-                fill(text.split_whitespace(), width, &mut lines);
+                fill(&text, width, &mut lines);
             }
         }
         for (why, nodes) in self.not_started() {
             let nodes = list(&format!("{}:", without_requests(why)), nodes, ",");
-            fill(nodes.iter().map(String::as_str), width, &mut lines);
+            fill(&nodes.join(" "), width, &mut lines);
         }
         let waits = self.longest_waits();
         if !waits.is_empty() {

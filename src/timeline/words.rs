@@ -1,5 +1,9 @@
 //! Texts that have to fit into lines.
 
+use std::borrow::Cow;
+
+use textwrap::{Options, WordSplitter, WrapAlgorithm, wrap};
+
 /// What all lines of a text but its first one begin with.
 const INDENT: &str = "    ";
 
@@ -25,37 +29,15 @@ pub(super) fn middle(text: &str, width: usize) -> String {
     head.chain(['…']).chain(tail).collect()
 }
 
-/// Writes words into lines of a width. A word that has no room in any line is split.
-pub(super) fn fill<'a>(
-    words: impl Iterator<Item = &'a str>,
-    width: usize,
-    lines: &mut Vec<String>,
-) {
-    let room = width - INDENT.len();
-    let mut line = String::new();
-    for word in words {
-        let letters: Vec<char> = word.chars().map(printable).collect();
-        for part in letters.chunks(room) {
-            let length = line.chars().count();
-            if length > 0 && length + 1 + part.len() > width {
-                lines.push(std::mem::replace(&mut line, INDENT.to_owned()));
-            } else if length > 0 {
-                line.push(' ');
-            }
-            line.extend(part);
-        }
-    }
-    lines.push(line);
-}
-
-/// A reason without AWS's ids of requests, which say nothing about it.
-pub(super) fn without_requests(why: &str) -> String {
-    let mut parts = why.split(" (request ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| match part.split_once(')') {
-        Some((_, rest)) => text + rest,
-        None => text,
-    })
+/// Writes the words of a text into lines of a width. A word that has no room in any line is split.
+pub(super) fn fill(text: &str, width: usize, lines: &mut Vec<String>) {
+    let text: String = text.chars().map(printable).collect();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let options = Options::new(width)
+        .subsequent_indent(INDENT)
+        .wrap_algorithm(WrapAlgorithm::FirstFit)
+        .word_splitter(WordSplitter::NoHyphenation);
+    lines.extend(wrap(&text, options).into_iter().map(Cow::into_owned));
 }
 
 fn printable(letter: char) -> char {

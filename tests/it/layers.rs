@@ -18,7 +18,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
     ("service_roles", &["aws"]),
     ("deploy", &["aws", "engine", "facts", "names", "pattern", "service_roles", "spec"]),
-    ("timeline", &["engine", "names"]),
+    ("timeline", &["aws", "engine", "names"]),
     ("permissions", &["names", "resource", "service_roles", "spec"]),
     ("ui", &["engine", "names"]),
     (
