@@ -30,6 +30,7 @@ mod existing;
 mod hint;
 pub mod list;
 mod locked;
+pub mod man_pages;
 pub mod permissions;
 pub mod plan;
 #[cfg(feature = "rehearse")]
@@ -96,6 +97,11 @@ pub enum Command {
     /// Such as `ecsup completions bash > ~/.local/share/bash-completion/completions/ecsup`.
     #[command(after_help = EXIT_CODES)]
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages of ecsup and its commands into a folder
+    ///
+    /// Such as `ecsup man-pages ~/.local/share/man/man1`; `man ecsup-deploy` then shows one of them.
+    #[command(after_help = EXIT_CODES)]
+    ManPages(man_pages::ManPagesArgs),
 }
 
 /// Flags that every command takes by form, and that mean nothing to these: they are refused where
@@ -104,6 +110,7 @@ const MEANINGLESS: &[(&str, &[&str])] = &[
     ("rehearse", &["profile", "endpoint_url"]),
     ("permissions", &["profile", "endpoint_url", "timeout"]),
     ("completions", &["region", "profile", "endpoint_url", "timeout"]),
+    ("man-pages", &["region", "profile", "endpoint_url", "timeout"]),
 ];
 
 impl Cli {
@@ -147,6 +154,7 @@ impl Command {
             Self::Permissions(_) => "permissions",
             Self::Unlock(_) => "unlock",
             Self::Completions(_) => "completions",
+            Self::ManPages(_) => "man-pages",
         }
     }
 
@@ -303,6 +311,7 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Permissions(args) => permissions::permissions(args, global, screen),
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
         Command::Completions(args) => Ok(completions::completions(args, screen)),
+        Command::ManPages(args) => man_pages::man_pages(args, screen),
     };
     match outcome {
         Ok(done) => done.into(),

@@ -77,6 +77,24 @@ fn a_shell_completes_commands_and_values() {
     assert_eq!(completed(&["deploy", "--pattern", "pub"]), "public-api");
 }
 
+/// Every command has its page, and each flag stands in it.
+#[test]
+fn manual_pages_are_written_into_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = folder.path().to_str().expect("a path");
+    run(&["man-pages", name], |_| {}, AT_ONCE).expect_code(exit::DONE);
+    let page = |command: &str| {
+        let page = folder.path().join(format!("ecsup{command}.1"));
+        std::fs::read_to_string(&page).unwrap_or_else(|why| panic!("{}: {why}", page.display()))
+    };
+    assert!(page("").contains("ecsup\\-destroy(1)"), "{}", page(""));
+    assert!(page("-deploy").contains("\\-\\-health\\-path"), "{}", page("-deploy"));
+    assert!(page("-man-pages").contains("Exit codes"), "{}", page("-man-pages"));
+    let nowhere = format!("{name}/nowhere");
+    let outcome = run(&["man-pages", &nowhere], |_| {}, AT_ONCE).expect_code(exit::FAILED);
+    assert!(outcome.stderr.contains(&nowhere), "{}", outcome.report());
+}
+
 #[test]
 fn without_a_terminal_nothing_is_assumed() {
     for line in [&["deploy", "--pattern", "fargate-api"][..], &["destroy", "demo"]] {
@@ -217,7 +235,7 @@ fn what_the_sdk_knows_is_accepted_and_empty_counts_as_unset() {
                 nowhere(command);
                 command.env("AWS_DEFAULT_REGION", "us-east-1").env(variable, value);
             };
-            let outcome = in_words(run(&["list"], set, AT_ONCE)).expect_code(1);
+            let outcome = in_words(run(&["list"], set, AT_ONCE)).expect_code(exit::FAILED);
             let reached = outcome.stderr.contains("failed to ask AWS who is calling");
             assert!(reached, "{variable}={value}: {}", outcome.report());
         }
@@ -347,7 +365,7 @@ fn an_endpoint_that_never_answers_is_named_soon() {
     for line in lines {
         // A second after the command has begun to ask; the rest is for a machine that is busy.
         let line = [line, &["--timeout", "5s"]].concat();
-        let outcome = in_words(run(&line, set, AT_ONCE)).expect_code(1);
+        let outcome = in_words(run(&line, set, AT_ONCE)).expect_code(exit::FAILED);
         let waits = format!("waiting for http://{address} to answer (who is calling");
         for word in [waits.as_str(), "its time was up"] {
             assert!(outcome.stderr.contains(word), "{word}: {}", outcome.report());

@@ -30,6 +30,7 @@ pub const DEADLINE: Duration = Duration::from_mins(4);
 /// The exit codes that the command promises.
 pub mod exit {
     pub const DONE: i32 = 0;
+    pub const FAILED: i32 = 1;
     pub const USAGE: i32 = 2;
     pub const CHANGES_PENDING: i32 = 3;
 }
