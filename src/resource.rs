@@ -14,6 +14,7 @@ pub mod auto_scaling_group;
 pub mod capacity_provider;
 pub mod capacity_provider_association;
 pub mod cluster;
+pub mod difference;
 pub mod elastic_ip;
 pub mod guard_duty_endpoint;
 pub mod guard_duty_group;
@@ -43,6 +44,7 @@ pub mod vpc;
 pub mod vpc_endpoint;
 pub mod warm_start;
 
+pub use difference::{Difference, Remedy, Whole, compare};
 pub use kind::Kind;
 
 /// One kind of AWS resource: how it is found and removed. That needs no spec, and is all there is to
@@ -122,8 +124,11 @@ pub trait Resource: 'static {
 /// resources arrives as [`Wanted::Needs`].
 #[expect(async_fn_in_trait, reason = "everything runs on one thread, so no future has to be Send")]
 pub trait Wanted: Resource {
-    /// Values taken from other resources, already known: `VpcId`, `(VpcId, Vec<SubnetId>)`, `()`.
+    /// Values taken from other resources, already known: an output, two of them, or a struct of more.
     type Needs;
+    /// What can be changed of it in place: one variant for each call that does it. [`Whole`] where one
+    /// call says everything, [`Infallible`](std::convert::Infallible) where nothing can be changed.
+    type Change: Copy + PartialEq + Debug + 'static;
     /// Whether an update yields another output (a new revision or version), which dependents must take over.
     const UPDATE_REPLACES: bool = false;
     /// Whether a broken one never heals, and is removed and made again.
@@ -144,21 +149,20 @@ pub trait Wanted: Resource {
     ) -> Result<Made<Self::Output>>;
 
     /// How what was seen differs from what is wanted. An absent field is unknown and no difference.
-    fn drift(&self, _it: &Self::Output, _needs: &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, _it: &Self::Output, _needs: &Self::Needs) -> Vec<Difference<Self::Change>> {
         Vec::new()
     }
 
-    /// Removes these differences; safe to repeat. Called only with differences of [`Remedy::Update`].
+    /// Makes these changes, each of which [`drift`](Self::drift) has found to be needed and which come
+    /// once; safe to repeat.
     async fn update(
         &self,
-        _cx: &Cx,
-        _node: &NodeName,
+        cx: &Cx,
+        node: &NodeName,
         it: &Self::Output,
-        _needs: &Self::Needs,
-        _differences: &[Difference],
-    ) -> Result<Made<Self::Output>> {
-        Ok(Made::Ready(it.clone()))
-    }
+        needs: &Self::Needs,
+        changes: &[Self::Change],
+    ) -> Result<Made<Self::Output>>;
 
     /// Whether looking at it less often costs nothing while it comes. `awaited` says whether something
     /// is held up until it is ready.
@@ -233,72 +237,6 @@ pub enum Made<T> {
     Coming(T, String),
     /// AWS returned nothing usable: the next look supplies the output.
     Asked(String),
-}
-
-/// One way in which what is there differs from what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The property, as AWS names it.
-    pub field: String,
-    /// What is there.
-    pub is: String,
-    /// What is wanted.
-    pub wanted: String,
-    /// How it is brought about.
-    pub remedy: Remedy,
-}
-
-/// How a difference is removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
-    /// AWS changes it in place.
-    Update,
-    /// It takes a replacement, which ecsup refuses; says why.
-    Replacement(String),
-    /// It is of no use any more, and the engine removes it and makes it again.
-    Remake,
-    /// The engine tags it.
-    Tag,
-}
-
-impl Difference {
-    /// A difference that AWS can remove in place.
-    pub fn update(field: &str, is: impl ToString, wanted: impl ToString) -> Self {
-        Self {
-            field: field.into(),
-            is: is.to_string(),
-            wanted: wanted.to_string(),
-            remedy: Remedy::Update,
-        }
-    }
-
-    /// A difference that takes a replacement.
-    pub fn replacement(field: &str, is: impl ToString, wanted: impl ToString, why: &str) -> Self {
-        Self { remedy: Remedy::Replacement(why.into()), ..Self::update(field, is, wanted) }
-    }
-
-    /// A tag of the user's that is not there, or has another value.
-    pub fn tag(key: &str, is: Option<&str>, wanted: &str) -> Self {
-        let field = format!("tag {key}");
-        Self { remedy: Remedy::Tag, ..Self::update(&field, is.unwrap_or("none"), wanted) }
-    }
-
-    /// Makes a difference because of which the thing is removed and made again.
-    pub fn remake(field: &str, is: impl ToString, wanted: impl ToString) -> Self {
-        Self { remedy: Remedy::Remake, ..Self::update(field, is, wanted) }
-    }
-}
-
-/// Adds a difference when a known value is not the wanted one; an unknown value is no difference.
-pub fn compare<T: PartialEq + Debug>(
-    differences: &mut Vec<Difference>,
-    field: &str,
-    is: Option<&T>,
-    wanted: &T,
-) {
-    if let Some(is) = is.filter(|is| *is != wanted) {
-        differences.push(Difference::update(field, format!("{is:?}"), format!("{wanted:?}")));
-    }
 }
 
 /// The error of a delete that has nothing of its own to call.

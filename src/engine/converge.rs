@@ -17,8 +17,9 @@ use super::walk::Place;
 use super::{Failure, Outcome, Removal, Run};
 use crate::aws::{Error, Meaning, Owner, Tagging};
 use crate::names::NodeName;
+use crate::resource::difference::{changes, describe, has_to_be_remade, refusal};
 use crate::resource::kind::{Again, NOT_YET, Patience};
-use crate::resource::{Difference, Kind, Made, Owned, Phase, Remedy, Resource, Seen, Wanted};
+use crate::resource::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted};
 
 /// What is known of one node during a run.
 pub(super) struct State<T> {
@@ -470,7 +471,8 @@ pub(super) async fn settle<R: Wanted>(
             return Err(in_full::<R>(run, stopped, state).await);
         }
         let it = state.it();
-        let differences = resource.drift(&it, &needs());
+        let drift = resource.drift(&it, &needs());
+        let differences: Vec<_> = drift.iter().map(Difference::in_words).collect();
         if let Some(refusal) = refusal(&differences) {
             return Err(Failure::Refused(refusal));
         }
@@ -519,7 +521,7 @@ pub(super) async fn settle<R: Wanted>(
                 calls.until_next_attempt("AWS to show it everywhere").await?;
                 run.go_on()?;
             }
-            let made = match resource.update(&run.cx, node, &it, &needs(), &differences).await {
+            let made = match resource.update(&run.cx, node, &it, &needs(), &changes(&drift)).await {
                 Ok(made) => made,
                 Err(error) => {
                     // A change that AWS refuses for now has not been tried in vain.
@@ -825,29 +827,4 @@ fn owned<T: Clone>(run: &Run, node: &NodeName, state: &State<T>) -> Owned<T> {
     let owner = Owner { stack, node: node.clone(), pattern: None, tags: None };
     let phase = state.phase.borrow().clone();
     Owned { owner, id: state.id.borrow().clone(), seen: Seen::Present(state.it(), phase) }
-}
-
-/// Why a change is refused, when one of the differences takes a replacement.
-pub(super) fn refusal(differences: &[Difference]) -> Option<String> {
-    differences.iter().find_map(|difference| match &difference.remedy {
-        Remedy::Replacement(why) => Some(format!(
-            "{} is `{}` and `{}` was asked for: {why}",
-            difference.field, difference.is, difference.wanted
-        )),
-        Remedy::Update | Remedy::Remake | Remedy::Tag => None,
-    })
-}
-
-/// Whether it takes another one to remove these differences, and nothing speaks against that.
-pub(super) fn has_to_be_remade(differences: &[Difference]) -> bool {
-    let remake = |difference: &Difference| difference.remedy == Remedy::Remake;
-    refusal(differences).is_none() && differences.iter().any(remake)
-}
-
-/// Differences in one line.
-pub(super) fn describe(differences: &[Difference]) -> String {
-    let one = |difference: &Difference| {
-        format!("{}: {} (wanted {})", difference.field, difference.is, difference.wanted)
-    };
-    differences.iter().map(one).collect::<Vec<_>>().join(", ")
 }

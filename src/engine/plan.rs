@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 
 use super::Run;
-use super::converge::{self, refusal};
 use super::doubt::{self, Doubtful};
 use super::graph::{Graph, Node};
 use super::inventory::{self, AnyKind, Thing, Users};
 use super::verdict::{Planned, Verdict};
 use crate::aws::Result;
 use crate::names::NodeName;
+use crate::resource::difference::{describe, refusal};
 use crate::resource::{Difference, Kind, Remedy};
 
 /// What a walk would do.
@@ -165,5 +165,5 @@ async fn doubts(
 
 /// A change in words: the fields, what is there and what is wanted.
 pub fn change(differences: &[Difference]) -> String {
-    converge::describe(differences)
+    describe(differences)
 }

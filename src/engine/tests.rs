@@ -24,7 +24,9 @@ use super::{Failure, Run, Stop};
 use crate::aws::error::{Cause, Error, Meaning};
 use crate::aws::{Aws, Cx, Labels, Owner, Result, Scope};
 use crate::names::{Names, NodeName};
-use crate::resource::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare};
+use crate::resource::{
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare,
+};
 
 // ---- the world
 
@@ -355,6 +357,7 @@ impl<const K: usize> Resource for Fake<K> {
 
 impl<const K: usize> Wanted for Fake<K> {
     type Needs = Vec<Out>;
+    type Change = Whole;
     const UPDATE_REPLACES: bool = matches!(KINDS[K], Kind::TaskDefinition);
     const REMADE_WHEN_BROKEN: bool = matches!(KINDS[K], Kind::NatGateway);
 
@@ -388,10 +391,10 @@ impl<const K: usize> Wanted for Fake<K> {
         })
     }
 
-    fn drift(&self, it: &Out, needs: &Vec<Out>) -> Vec<Difference> {
+    fn drift(&self, it: &Out, needs: &Vec<Out>) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
-        compare(&mut differences, "value", it.value.as_ref(), &self.value.to_owned());
-        compare(&mut differences, "uses", it.uses.as_ref(), &ids(needs));
+        compare(&mut differences, Whole, "value", it.value.as_ref(), &self.value.to_owned());
+        compare(&mut differences, Whole, "uses", it.uses.as_ref(), &ids(needs));
         if self.fixed && !differences.is_empty() {
             return vec![Difference::replacement("value", "old", "new", "AWS cannot change it")];
         }
@@ -404,7 +407,7 @@ impl<const K: usize> Wanted for Fake<K> {
         node: &NodeName,
         it: &Out,
         needs: &Vec<Out>,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Out>> {
         let node = node.as_str();
         let answer = world(|world| {
@@ -965,9 +968,10 @@ async fn a_plan_says_what_a_walk_would_do() {
     graph.add("fixed", Fake::<0> { value: "new", fixed: true }, nothing());
     let plan = plan(&graph).await;
 
-    let change = || Verdict::Change(vec![Difference::update("value", "\"old\"", "\"new\"")]);
-    let follow =
-        |other: &str| Verdict::Change(vec![Difference::update("follows", other, "its new output")]);
+    let change = || Verdict::Change(vec![Difference::update((), "value", "\"old\"", "\"new\"")]);
+    let follow = |other: &str| {
+        Verdict::Change(vec![Difference::update((), "follows", other, "its new output")])
+    };
     let fixed = Difference::replacement("value", "old", "new", "AWS cannot change it");
     let expected = [
         ("created", Verdict::Create),

@@ -9,6 +9,7 @@ use super::edge::Edge;
 use super::inventory::Users;
 use crate::aws::Result;
 use crate::names::NodeName;
+use crate::resource::difference::{describe, has_to_be_remade};
 use crate::resource::{Difference, Kind, Owned, Phase, Remedy, Seen, Wanted};
 
 /// What a walk would do with one node.
@@ -102,15 +103,17 @@ pub(super) async fn verdict<R: Wanted>(
         return Ok(holder.map_or(Verdict::Create, Verdict::Foreign));
     };
     state.saw(own, it, phase);
-    let mut differences = needs.map(|needs| resource.drift(it, needs)).unwrap_or_default();
-    if converge::has_to_be_remade(&differences) {
-        return Ok(Verdict::Remake(converge::describe(&differences)));
+    let drift = needs.map(|needs| resource.drift(it, needs)).unwrap_or_default();
+    if has_to_be_remade(&drift) {
+        return Ok(Verdict::Remake(describe(&drift)));
     }
     if let Some(why) = among.remade_with(R::KIND, &R::uses(it)) {
         return Ok(Verdict::Remake(why));
     }
+    let mut differences: Vec<_> = drift.iter().map(Difference::in_words).collect();
     if differences.is_empty() {
-        let follow = |other: &Planned| Difference::update("follows", &other.name, "its new output");
+        let follow =
+            |other: &Planned| Difference::update((), "follows", &other.name, "its new output");
         differences.extend(among.follows().map(follow));
     }
     differences.extend(state.tags_to_put::<R>(run).1);
@@ -131,7 +134,7 @@ fn choose<'a, R: Wanted>(
     needs: Option<&R::Needs>,
     users: &Users,
 ) -> Option<&'a Owned<R::Output>> {
-    let is_misfit = |difference: &Difference| {
+    let is_misfit = |difference: &Difference<R::Change>| {
         matches!(difference.remedy, Remedy::Remake | Remedy::Replacement(_))
     };
     seen.iter().filter(|own| own.owner.node == *node).min_by_key(|own| {

@@ -1,7 +1,7 @@
 //! What tasks run on: a cluster, and on EC2 a group of instances that ECS scales.
 
 use super::network::Network;
-use crate::engine::graph::{Graph, Handle};
+use crate::engine::graph::{Graph, Handle, Needs as _};
 use crate::facts::Facts;
 use crate::names::Names;
 use crate::resource::auto_scaling_group::AutoScalingGroup;
@@ -10,7 +10,7 @@ use crate::resource::capacity_provider::CapacityProvider;
 use crate::resource::capacity_provider_association::{self, CapacityProviderAssociation};
 use crate::resource::cluster::{self, Cluster};
 use crate::resource::instance_profile::InstanceProfile;
-use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::launch_template::{self, LaunchTemplate};
 use crate::resource::log_group::LogGroup;
 use crate::resource::role::{self, Role};
 use crate::resource::security_group::SecurityGroup;
@@ -68,7 +68,10 @@ pub fn instances(
         public_address: spec.network.nat == Nat::None,
         tags: spec.tags.clone(),
     };
-    let template = graph.add("launch-template", template, (profile, group, cluster.made()));
+    let needs = (profile, group, cluster.made());
+    let needs =
+        needs.map(|(profile, group, cluster)| launch_template::Needs { profile, group, cluster });
+    let template = graph.add("launch-template", template, needs);
     let subnets = network.with_way_out(spec.network.nat).to_vec();
     let group = AutoScalingGroup { min_size: wanted.min_size, max_size: wanted.max_size };
     // An agent that starts before its cluster is there exits for good, and a group with a minimum

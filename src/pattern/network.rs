@@ -1,6 +1,6 @@
 //! The network: a VPC over two zones, a public and a private subnet in each.
 
-use crate::engine::graph::{Graph, Handle, MadeHandle, Needs as _};
+use crate::engine::graph::{Graph, Handle, MadeHandle, Needs};
 use crate::facts::Facts;
 use crate::resource::elastic_ip::ElasticIp;
 use crate::resource::internet_gateway::InternetGateway;
@@ -63,11 +63,9 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
     let public = subnets("public", &wanted.public, true);
     let private = subnets("private", &wanted.private, false);
 
-    let made =
-        |subnets: &[Handle<subnet::Output>]| subnets.iter().map(Handle::made).collect::<Vec<_>>();
     let to_internet = internet_gateway.clone().map(|gateway| Target::InternetGateway(gateway.id));
-    let to_internet =
-        graph.add("route-table/public", RouteTable, (vpc.made(), to_internet, made(&public)));
+    let needs = needs_of_table(&vpc, to_internet, &public);
+    let to_internet = graph.add("route-table/public", RouteTable, needs);
 
     let gateways = match wanted.nat {
         Nat::PerZone => 2,
@@ -85,14 +83,14 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
     let private_tables: Vec<_> = (0..private.len())
         .map(|index| {
             let name = format!("route-table/private-{}", index + 1);
-            let subnets = vec![private[index].made()];
+            let subnets = &private[index..=index];
             // A route may lead to a gateway that is still pending.
             if let Some(nat) = nat_gateways.get(index).or(nat_gateways.first()) {
                 let target = nat.made().map(|nat| Target::NatGateway(nat.id));
-                graph.add(name, RouteTable, (vpc.made(), target, subnets))
+                graph.add(name, RouteTable, needs_of_table(&vpc, target, subnets))
             } else {
                 let nowhere = ().map(|()| Target::Nowhere);
-                graph.add(name, RouteTable, (vpc.made(), nowhere, subnets))
+                graph.add(name, RouteTable, needs_of_table(&vpc, nowhere, subnets))
             }
         })
         .collect();
@@ -101,4 +99,18 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
         Nat::None => vec![to_internet],
     };
     Network { vpc, internet_gateway, public, private, ways_out, nat_gateways }
+}
+
+/// What a route table takes from others: the VPC and the subnets as soon as they are made.
+fn needs_of_table(
+    vpc: &Handle<vpc::Output>,
+    target: impl Needs<Values = Target>,
+    subnets: &[Handle<subnet::Output>],
+) -> impl Needs<Values = route_table::Needs> {
+    let subnets: Vec<_> = subnets.iter().map(Handle::made).collect();
+    (vpc.made(), target, subnets).map(|(vpc, target, subnets)| route_table::Needs {
+        vpc,
+        target,
+        subnets,
+    })
 }

@@ -13,7 +13,7 @@ use crate::resource::record::{self, Record};
 use crate::resource::role::{self, Role};
 use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
-use crate::resource::service::Service;
+use crate::resource::service::{self, Service};
 use crate::resource::task_definition::{Compatibility, TaskDefinition};
 use crate::spec::{Nat, Spec};
 
@@ -91,13 +91,13 @@ pub fn service(graph: &mut Graph, spec: &Spec, names: &Names, blocks: &Blocks<'_
     };
     let subnets =
         if on_fargate { network.with_way_out(spec.network.nat) } else { &network.private };
-    let needs = (
-        (*cluster).clone(),
-        task_definition,
-        ingress.target_group.made(),
-        (subnets.to_vec(), group.made()),
-        pool.map(|pool| pool.provider.clone()),
-    );
+    let place = (subnets.to_vec(), group.made());
+    let provider = pool.map(|pool| pool.provider.clone());
+    let needs = ((*cluster).clone(), task_definition, ingress.target_group.made(), place, provider);
+    let needs = needs.map(|(cluster, task_definition, target_group, place, provider)| {
+        let (subnets, group) = place;
+        service::Needs { cluster, task_definition, target_group, subnets, group, provider }
+    });
     let name = format!("service/{}", wanted.name);
     // CreateService refuses a target group without a listener and a provider that the cluster does
     // not know. Tasks on instances start when instances have found their way out; on Fargate

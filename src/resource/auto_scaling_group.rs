@@ -13,7 +13,7 @@ use aws_sdk_autoscaling::types::{
 };
 
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, instance_profile,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare, instance_profile,
     launch_template, subnet,
 };
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
@@ -149,6 +149,7 @@ impl Resource for AutoScalingGroup {
 
 impl Wanted for AutoScalingGroup {
     type Needs = Needs;
+    type Change = Whole;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.auto_scaling_group();
@@ -188,16 +189,16 @@ impl Wanted for AutoScalingGroup {
         Ok(Made::Asked("the new Auto Scaling group to be listed".into()))
     }
 
-    fn drift(&self, it: &Output, (template, subnets): &Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (template, subnets): &Needs) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         let version = template.version.to_string();
         let all = &mut differences;
-        compare(all, "MinSize", it.min_size.as_ref(), &count(self.min_size));
-        compare(all, "MaxSize", it.max_size.as_ref(), &count(self.max_size));
-        compare(all, "LaunchTemplateId", it.template.as_ref(), &template.id.to_string());
-        compare(all, "LaunchTemplate.Version", it.template_version.as_ref(), &version);
-        compare(all, "VPCZoneIdentifier", it.subnets.as_ref(), &zone_identifier(subnets));
-        compare(all, "NewInstancesProtectedFromScaleIn", it.protected.as_ref(), &true);
+        compare(all, Whole, "MinSize", it.min_size.as_ref(), &count(self.min_size));
+        compare(all, Whole, "MaxSize", it.max_size.as_ref(), &count(self.max_size));
+        compare(all, Whole, "LaunchTemplateId", it.template.as_ref(), &template.id.to_string());
+        compare(all, Whole, "LaunchTemplate.Version", it.template_version.as_ref(), &version);
+        compare(all, Whole, "VPCZoneIdentifier", it.subnets.as_ref(), &zone_identifier(subnets));
+        compare(all, Whole, "NewInstancesProtectedFromScaleIn", it.protected.as_ref(), &true);
         differences
     }
 
@@ -207,7 +208,7 @@ impl Wanted for AutoScalingGroup {
         _node: &NodeName,
         it: &Output,
         (template, subnets): &Needs,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         let subnets = zone_identifier(subnets);
         let update = cx.aws.autoscaling.update_auto_scaling_group();

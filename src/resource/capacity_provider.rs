@@ -13,8 +13,8 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, auto_scaling_group, cluster,
-    compare,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, auto_scaling_group,
+    cluster, compare,
 };
 use crate::aws::error::Cause;
 use crate::aws::{Aws, Cx, Doing, Error, Meaning, Meanings, Result, Scope, Tagging, missing};
@@ -114,6 +114,7 @@ impl Resource for CapacityProvider {
 
 impl Wanted for CapacityProvider {
     type Needs = auto_scaling_group::Output;
+    type Change = Whole;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
@@ -169,7 +170,7 @@ impl Wanted for CapacityProvider {
         Ok(made(provider))
     }
 
-    fn drift(&self, it: &Output, group: &auto_scaling_group::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, group: &auto_scaling_group::Output) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         // The group may also be read as a name, which says nothing about which group of that name.
         let is = it.group.as_ref().filter(|is| is.starts_with("arn:") && **is != group.arn);
@@ -179,15 +180,15 @@ impl Wanted for CapacityProvider {
         }
         let enabled = ENABLED.to_owned();
         let mut on = |field, is: &Option<String>| {
-            compare(&mut differences, field, is.as_ref(), &enabled);
+            compare(&mut differences, Whole, field, is.as_ref(), &enabled);
         };
         on("managedScaling", &it.scaling);
         on("managedTerminationProtection", &it.termination_protection);
         on("managedDraining", &it.draining);
         let target = it.target_capacity.as_ref();
-        compare(&mut differences, "targetCapacity", target, &TARGET_CAPACITY);
-        compare(&mut differences, "instanceWarmupPeriod", it.warmup.as_ref(), &WARMUP);
-        compare(&mut differences, "scalingStepSizes", it.steps.as_ref(), &STEPS);
+        compare(&mut differences, Whole, "targetCapacity", target, &TARGET_CAPACITY);
+        compare(&mut differences, Whole, "instanceWarmupPeriod", it.warmup.as_ref(), &WARMUP);
+        compare(&mut differences, Whole, "scalingStepSizes", it.steps.as_ref(), &STEPS);
         differences
     }
 
@@ -197,7 +198,7 @@ impl Wanted for CapacityProvider {
         _node: &NodeName,
         it: &Output,
         _group: &auto_scaling_group::Output,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         const DOING: &str = "change the capacity provider";
         let provider = AutoScalingGroupProviderUpdate::builder()

@@ -9,7 +9,7 @@ use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
 use super::cluster::{self, Attachments, Cluster};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, capacity_provider,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, capacity_provider,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
@@ -65,6 +65,7 @@ impl Resource for CapacityProviderAssociation {
 
 impl Wanted for CapacityProviderAssociation {
     type Needs = (cluster::Output, capacity_provider::Output);
+    type Change = Whole;
 
     async fn create(
         &self,
@@ -75,16 +76,16 @@ impl Wanted for CapacityProviderAssociation {
         put(cx, &cluster.name, &provider.name, Vec::new()).await
     }
 
-    fn drift(&self, it: &Output, (_, provider): &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (_, provider): &Self::Needs) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         // Others in the list are somebody's own wish.
         if !it.providers.contains(&provider.name) {
             let is = it.providers.join(", ");
-            differences.push(Difference::update("capacityProviders", is, &provider.name));
+            differences.push(Difference::update(Whole, "capacityProviders", is, &provider.name));
         }
         if let Some(why) = &it.failed {
             let is = format!("UPDATE_FAILED ({why})");
-            differences.push(Difference::update("attachmentsStatus", is, "UPDATE_COMPLETE"));
+            differences.push(Difference::update(Whole, "attachmentsStatus", is, "UPDATE_COMPLETE"));
         }
         differences
     }
@@ -95,7 +96,7 @@ impl Wanted for CapacityProviderAssociation {
         _node: &NodeName,
         it: &Output,
         (cluster, provider): &Self::Needs,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         put(cx, &cluster.name, &provider.name, it.providers.clone()).await
     }

@@ -12,7 +12,7 @@ use aws_sdk_ecs::types::{
 };
 use futures::future::try_join_all;
 
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare};
 use crate::arn::last_part;
 use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
@@ -140,6 +140,7 @@ impl Resource for Cluster {
 
 impl Wanted for Cluster {
     type Needs = ();
+    type Change = Whole;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
@@ -172,11 +173,11 @@ impl Wanted for Cluster {
         })
     }
 
-    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         // Enhanced observability is the same and more, and somebody's own wish.
         let is = it.insights.as_ref().filter(|is| *is != ENHANCED_INSIGHTS);
-        compare(&mut differences, "containerInsights", is, &INSIGHTS.to_owned());
+        compare(&mut differences, Whole, "containerInsights", is, &INSIGHTS.to_owned());
         differences
     }
 
@@ -186,7 +187,7 @@ impl Wanted for Cluster {
         _node: &NodeName,
         it: &Output,
         (): &(),
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         set_insights(&cx.aws, &it.name, INSIGHTS).await?;
         Ok(Made::Ready(Output { insights: Some(INSIGHTS.into()), ..it.clone() }))

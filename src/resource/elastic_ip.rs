@@ -3,6 +3,8 @@
 //! Five per region are all that an account has at first, so a lost answer must not leak one: it is
 //! tagged from birth and found again by its tags.
 
+use std::convert::Infallible;
+
 use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 
 use super::id::AllocationId;
@@ -75,6 +77,7 @@ impl Resource for ElasticIp {
 
 impl Wanted for ElasticIp {
     type Needs = ();
+    type Change = Infallible;
 
     async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
         const DOING: &str = "allocate the elastic IP address";
@@ -90,5 +93,17 @@ impl Wanted for ElasticIp {
         let id = allocated.allocation_id().ok_or_else(|| missing(DOING, "allocationId"))?;
         let address = allocated.public_ip().map(str::to_owned);
         Ok(Made::Ready(Output { id: AllocationId::from(id), address }))
+    }
+
+    /// Nothing of it can be changed.
+    async fn update(
+        &self,
+        _cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        (): &(),
+        _: &[Infallible],
+    ) -> Result<Made<Output>> {
+        Ok(Made::Ready(it.clone()))
     }
 }

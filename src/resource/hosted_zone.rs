@@ -39,6 +39,15 @@ pub struct HostedZone {
     pub name: String,
 }
 
+/// What can be changed of a hosted zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It answers in the VPC as well.
+    Vpc,
+    /// It carries the stack's tags.
+    Tags,
+}
+
 impl Resource for HostedZone {
     type Output = Output;
     const KIND: Kind = Kind::HostedZone;
@@ -96,6 +105,7 @@ impl Resource for HostedZone {
 
 impl Wanted for HostedZone {
     type Needs = vpc::Output;
+    type Change = Change;
 
     async fn create(&self, cx: &Cx, _node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the private hosted zone";
@@ -126,7 +136,7 @@ impl Wanted for HostedZone {
         }))
     }
 
-    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference<Change>> {
         let mut differences = Vec::new();
         if !it.name.eq_ignore_ascii_case(&self.name) {
             let why = "a hosted zone keeps its name for life: destroy the stack, or deploy \
@@ -135,10 +145,10 @@ impl Wanted for HostedZone {
         }
         if let Some(vpcs) = it.vpcs.as_ref().filter(|vpcs| !vpcs.contains(&vpc.id)) {
             let is: Vec<_> = vpcs.iter().map(VpcId::as_str).collect();
-            differences.push(Difference::update("VPCs", is.join(", "), &vpc.id));
+            differences.push(Difference::update(Change::Vpc, "VPCs", is.join(", "), &vpc.id));
         }
         if it.tagged == Some(false) {
-            differences.push(Difference::update("Tags", "incomplete", "the stack's"));
+            differences.push(Difference::update(Change::Tags, "Tags", "incomplete", "the stack's"));
         }
         differences
     }
@@ -149,25 +159,29 @@ impl Wanted for HostedZone {
         node: &NodeName,
         it: &Output,
         vpc: &vpc::Output,
-        differences: &[Difference],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
-        let mut vpcs = it.vpcs.clone();
-        for difference in differences {
-            if difference.field == "VPCs" {
-                let associate = cx.aws.route53.associate_vpc_with_hosted_zone();
-                let associate = associate.hosted_zone_id(it.id.as_str());
-                let associate = associate.vpc(in_region(cx, &vpc.id)).send().await;
-                associate
-                    .doing("associate the VPC with the private hosted zone")
-                    .wait_on(&["InvalidVPCId", UNKNOWN_ZONE])?;
-                vpcs.get_or_insert_default().push(vpc.id.clone());
-            } else {
-                let zone = Tagging::HostedZone(it.id.to_string());
-                let tags: Vec<_> = cx.tags(node).into_iter().take(zone.room()).collect();
-                zone.put(&cx.aws, &tags).await.wait_on(&[UNKNOWN_ZONE])?;
+        let mut it = it.clone();
+        for change in changes {
+            match change {
+                Change::Vpc => {
+                    let associate = cx.aws.route53.associate_vpc_with_hosted_zone();
+                    let associate = associate.hosted_zone_id(it.id.as_str());
+                    let associate = associate.vpc(in_region(cx, &vpc.id)).send().await;
+                    associate
+                        .doing("associate the VPC with the private hosted zone")
+                        .wait_on(&["InvalidVPCId", UNKNOWN_ZONE])?;
+                    it.vpcs.get_or_insert_default().push(vpc.id.clone());
+                }
+                Change::Tags => {
+                    let zone = Tagging::HostedZone(it.id.to_string());
+                    let tags: Vec<_> = cx.tags(node).into_iter().take(zone.room()).collect();
+                    zone.put(&cx.aws, &tags).await.wait_on(&[UNKNOWN_ZONE])?;
+                    it.tagged = Some(true);
+                }
             }
         }
-        Ok(Made::Ready(Output { vpcs, tagged: Some(true), ..it.clone() }))
+        Ok(Made::Ready(it))
     }
 }
 

@@ -5,7 +5,7 @@
 use futures::future::try_join_all;
 
 use super::role::{self, BUSY, UNKNOWN};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole};
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
@@ -83,6 +83,7 @@ impl Resource for InstanceProfile {
 
 impl Wanted for InstanceProfile {
     type Needs = role::Output;
+    type Change = Whole;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.instance_profile();
@@ -110,11 +111,11 @@ impl Wanted for InstanceProfile {
         Ok(Made::Ready(Output::from(profile)))
     }
 
-    fn drift(&self, it: &Output, role: &role::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, role: &role::Output) -> Vec<Difference<Whole>> {
         if it.roles.contains(&role.name) {
             return Vec::new();
         }
-        vec![Difference::update("Roles", it.roles.join(", "), &role.name)]
+        vec![Difference::update(Whole, "Roles", it.roles.join(", "), &role.name)]
     }
 
     async fn update(
@@ -123,7 +124,7 @@ impl Wanted for InstanceProfile {
         _node: &NodeName,
         it: &Output,
         role: &role::Output,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         for other in &it.roles {
             take_out(&cx.aws, &it.name, other).await?;

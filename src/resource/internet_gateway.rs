@@ -7,7 +7,9 @@
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, ResourceType};
 
 use super::id::{InternetGatewayId, VpcId};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, network_interface, vpc};
+use super::{
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, network_interface, vpc,
+};
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
@@ -90,6 +92,7 @@ impl Resource for InternetGateway {
 
 impl Wanted for InternetGateway {
     type Needs = vpc::Output;
+    type Change = Whole;
 
     async fn create(&self, cx: &Cx, node: &NodeName, _vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the internet gateway";
@@ -107,7 +110,7 @@ impl Wanted for InternetGateway {
         Ok(Made::Ready(Output::from(gateway)))
     }
 
-    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference<Whole>> {
         const FIELD: &str = "VpcId";
         match &it.attached_to {
             Some(attached_to) if *attached_to == vpc.id => Vec::new(),
@@ -115,7 +118,7 @@ impl Wanted for InternetGateway {
                 let why = "somebody attached it to another VPC: detach it there";
                 vec![Difference::replacement(FIELD, other, &vpc.id, why)]
             }
-            None => vec![Difference::update(FIELD, "none", &vpc.id)],
+            None => vec![Difference::update(Whole, FIELD, "none", &vpc.id)],
         }
     }
 
@@ -125,7 +128,7 @@ impl Wanted for InternetGateway {
         _node: &NodeName,
         it: &Output,
         vpc: &vpc::Output,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         let attach = cx.aws.ec2.attach_internet_gateway().internet_gateway_id(it.id.as_str());
         let attach = attach.vpc_id(vpc.id.as_str()).send().await;

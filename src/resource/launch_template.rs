@@ -22,8 +22,8 @@ use futures::future::try_join_all;
 
 use super::id::LaunchTemplateId;
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, cluster, compare, instance,
-    instance_profile, security_group,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, cluster, compare,
+    instance, instance_profile, security_group,
 };
 use crate::aws::tags::all;
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
@@ -108,7 +108,16 @@ const UNKNOWN: &[&str] = &[
 /// The root device of the AMIs in use.
 const ROOT_DEVICE: &str = "/dev/xvda";
 
-type Needs = (instance_profile::Output, security_group::Output, cluster::Output);
+/// What a launch template takes from others.
+#[derive(Debug)]
+pub struct Needs {
+    /// What hands the instances their role.
+    pub profile: instance_profile::Output,
+    /// Their security group.
+    pub group: security_group::Output,
+    /// The cluster that they join.
+    pub cluster: cluster::Output,
+}
 
 impl Resource for LaunchTemplate {
     type Output = Output;
@@ -150,6 +159,7 @@ impl Resource for LaunchTemplate {
 
 impl Wanted for LaunchTemplate {
     type Needs = Needs;
+    type Change = Whole;
     const UPDATE_REPLACES: bool = true;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
@@ -190,17 +200,17 @@ impl Wanted for LaunchTemplate {
         }))
     }
 
-    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         let Some(is) = &it.data else { return differences };
         let wanted = self.wanted(needs);
         if self.replace_image {
-            compare(&mut differences, "ImageId", is.image.as_ref(), &self.image);
+            compare(&mut differences, Whole, "ImageId", is.image.as_ref(), &self.image);
         }
         macro_rules! differ {
             ($($field:ident: $name:literal),* $(,)?) => {
                 $(if let Some(wanted) = &wanted.$field {
-                    compare(&mut differences, $name, is.$field.as_ref(), wanted);
+                    compare(&mut differences, Whole, $name, is.$field.as_ref(), wanted);
                 })*
             };
         }
@@ -222,12 +232,12 @@ impl Wanted for LaunchTemplate {
             if is != Some(value) {
                 let field = format!("TagSpecifications {key}");
                 let is = is.map_or("none", String::as_str);
-                differences.push(Difference::update(&field, is, value));
+                differences.push(Difference::update(Whole, &field, is, value));
             }
         }
         if is.user_data.is_some() && is.user_data != wanted.user_data {
             let joins = "the script with which an instance joins the cluster";
-            differences.push(Difference::update("UserData", "changed", joins));
+            differences.push(Difference::update(Whole, "UserData", "changed", joins));
         }
         differences
     }
@@ -238,7 +248,7 @@ impl Wanted for LaunchTemplate {
         _node: &NodeName,
         it: &Output,
         needs: &Needs,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         const DOING: &str = "create a new version of the launch template";
         let kept = it.data.as_ref().and_then(|data| data.image.clone());
@@ -256,7 +266,7 @@ impl Wanted for LaunchTemplate {
 
 impl LaunchTemplate {
     /// All but the image.
-    fn wanted(&self, (profile, group, cluster): &Needs) -> Data {
+    fn wanted(&self, Needs { profile, group, cluster }: &Needs) -> Data {
         Data {
             image: None,
             instance_type: Some(self.instance_type.clone()),
@@ -389,15 +399,18 @@ mod tests {
     use super::*;
 
     fn needs() -> Needs {
-        (
-            instance_profile::Output {
+        Needs {
+            profile: instance_profile::Output {
                 name: "profile-demo".into(),
                 arn: String::new(),
                 roles: Vec::new(),
             },
-            security_group::Output { id: SecurityGroupId::from("sg-1"), vpc: VpcId::from("vpc-1") },
-            cluster::Output { name: "cluster-demo".into(), ..cluster::Output::default() },
-        )
+            group: security_group::Output {
+                id: SecurityGroupId::from("sg-1"),
+                vpc: VpcId::from("vpc-1"),
+            },
+            cluster: cluster::Output { name: "cluster-demo".into(), ..cluster::Output::default() },
+        }
     }
 
     fn wanted() -> LaunchTemplate {
@@ -414,7 +427,7 @@ mod tests {
         Output { id: LaunchTemplateId::from("lt-1"), version: 1, data: Some(data) }
     }
 
-    fn fields(differences: &[Difference]) -> Vec<&str> {
+    fn fields(differences: &[Difference<Whole>]) -> Vec<&str> {
         differences.iter().map(|difference| difference.field.as_str()).collect()
     }
 

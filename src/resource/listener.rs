@@ -12,8 +12,8 @@ use futures::future::try_join_all;
 use super::id::{ListenerArn, LoadBalancerArn, TargetGroupArn};
 use super::load_balancer::{LoadBalancer, tags, tags_of};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare, load_balancer,
-    target_group,
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, compare,
+    load_balancer, target_group,
 };
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -97,6 +97,7 @@ impl Resource for Listener {
 
 impl Wanted for Listener {
     type Needs = (load_balancer::Output, target_group::Output);
+    type Change = Whole;
 
     async fn create(
         &self,
@@ -124,17 +125,21 @@ impl Wanted for Listener {
         Ok(Made::Ready(Output::from(described)))
     }
 
-    fn drift(&self, it: &Output, (load_balancer, target_group): &Self::Needs) -> Vec<Difference> {
+    fn drift(
+        &self,
+        it: &Output,
+        (load_balancer, target_group): &Self::Needs,
+    ) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         if let Some(is) = it.load_balancer.as_ref().filter(|is| **is != load_balancer.arn) {
             differences.push(Difference::remake("LoadBalancerArn", is, &load_balancer.arn));
         }
-        compare(&mut differences, "Port", it.port.as_ref(), &self.port);
+        compare(&mut differences, Whole, "Port", it.port.as_ref(), &self.port);
         let wanted = std::slice::from_ref(&target_group.arn);
         if let Some(is) = it.forwards_to.as_deref().filter(|is| *is != wanted) {
             let is: Vec<_> = is.iter().map(TargetGroupArn::as_str).collect();
             let is = if is.is_empty() { "none".to_owned() } else { is.join(", ") };
-            differences.push(Difference::update("TargetGroups", is, &target_group.arn));
+            differences.push(Difference::update(Whole, "TargetGroups", is, &target_group.arn));
         }
         differences
     }
@@ -145,7 +150,7 @@ impl Wanted for Listener {
         _node: &NodeName,
         it: &Output,
         (_, target_group): &Self::Needs,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         let modify = cx.aws.elb.modify_listener().listener_arn(it.arn.as_str());
         let modify = modify.port(i32::from(self.port));

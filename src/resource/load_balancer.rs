@@ -50,6 +50,17 @@ pub struct LoadBalancer {
     pub internal: bool,
 }
 
+/// What can be changed of a load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Its subnets.
+    Subnets,
+    /// Its security groups.
+    SecurityGroups,
+    /// After how long an idle connection ends.
+    IdleTimeout,
+}
+
 /// What ELB answers about a load balancer that is not there.
 pub const UNKNOWN: &str = "LoadBalancerNotFound";
 
@@ -121,6 +132,7 @@ impl Resource for LoadBalancer {
 
 impl Wanted for LoadBalancer {
     type Needs = (Vec<subnet::Output>, security_group::Output);
+    type Change = Change;
     const REMADE_WHEN_BROKEN: bool = true;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
@@ -165,7 +177,7 @@ impl Wanted for LoadBalancer {
         Ok(Output { idle_timeout, ..Output::from(described) }.made())
     }
 
-    fn drift(&self, it: &Output, (subnets, group): &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (subnets, group): &Self::Needs) -> Vec<Difference<Change>> {
         let mut differences = Vec::new();
         let scheme = self.scheme();
         if let Some(is) = it.scheme.as_deref().filter(|is| *is != scheme.as_str()) {
@@ -174,11 +186,12 @@ impl Wanted for LoadBalancer {
             differences.push(Difference::replacement("Scheme", is, scheme.as_str(), why));
         }
         let subnets = sorted(subnets.iter().map(|subnet| subnet.id.to_string()));
-        compare(&mut differences, "Subnets", it.subnets.as_ref(), &subnets);
+        compare(&mut differences, Change::Subnets, "Subnets", it.subnets.as_ref(), &subnets);
         let groups = vec![group.id.to_string()];
-        compare(&mut differences, "SecurityGroups", it.security_groups.as_ref(), &groups);
-        let idle_timeout = it.idle_timeout.as_deref();
-        compare(&mut differences, IDLE_TIMEOUT, idle_timeout.as_ref(), &IDLE_TIMEOUT_WANTED);
+        let is = it.security_groups.as_ref();
+        compare(&mut differences, Change::SecurityGroups, "SecurityGroups", is, &groups);
+        let (is, wanted) = (it.idle_timeout.as_deref(), &IDLE_TIMEOUT_WANTED);
+        compare(&mut differences, Change::IdleTimeout, IDLE_TIMEOUT, is.as_ref(), wanted);
         differences
     }
 
@@ -188,38 +201,38 @@ impl Wanted for LoadBalancer {
         _node: &NodeName,
         it: &Output,
         (subnets, group): &Self::Needs,
-        differences: &[Difference],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
         let (elb, arn) = (&cx.aws.elb, it.arn.as_str());
-        let subnets = sorted(subnets.iter().map(|subnet| subnet.id.to_string()));
-        for difference in differences {
-            let attempt = format!("set {} on the load balancer", difference.field);
-            match difference.field.as_str() {
-                "Subnets" => {
+        let mut updated = it.clone();
+        for change in changes {
+            match change {
+                Change::Subnets => {
+                    let subnets = sorted(subnets.iter().map(|subnet| subnet.id.to_string()));
                     let set = elb.set_subnets().load_balancer_arn(arn);
                     let set = set.set_subnets(Some(subnets.clone())).send().await;
-                    set.doing(attempt).wait_on(NOT_YET).wait_on(&[UNKNOWN])?;
+                    let set = set.doing("set Subnets on the load balancer");
+                    set.wait_on(NOT_YET).wait_on(&[UNKNOWN])?;
+                    updated.subnets = Some(subnets);
                 }
-                "SecurityGroups" => {
+                Change::SecurityGroups => {
                     let set = elb.set_security_groups().load_balancer_arn(arn);
                     let set = set.security_groups(group.id.as_str()).send().await;
-                    set.doing(attempt).wait_on(NOT_YET).wait_on(&[UNKNOWN])?;
+                    let set = set.doing("set SecurityGroups on the load balancer");
+                    set.wait_on(NOT_YET).wait_on(&[UNKNOWN])?;
+                    updated.security_groups = Some(vec![group.id.to_string()]);
                 }
-                _ => {
+                Change::IdleTimeout => {
                     let timeout = LoadBalancerAttribute::builder().key(IDLE_TIMEOUT);
                     let timeout = timeout.value(IDLE_TIMEOUT_WANTED).build();
                     let set = elb.modify_load_balancer_attributes().load_balancer_arn(arn);
                     let set = set.attributes(timeout).send().await;
-                    set.doing(attempt).wait_on(&[UNKNOWN])?;
+                    let set = set.doing(format!("set {IDLE_TIMEOUT} on the load balancer"));
+                    set.wait_on(&[UNKNOWN])?;
+                    updated.idle_timeout = Some(IDLE_TIMEOUT_WANTED.into());
                 }
             }
         }
-        let updated = Output {
-            subnets: Some(subnets),
-            security_groups: Some(vec![group.id.to_string()]),
-            idle_timeout: Some(IDLE_TIMEOUT_WANTED.into()),
-            ..it.clone()
-        };
         Ok(updated.made())
     }
 }

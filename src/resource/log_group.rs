@@ -36,6 +36,15 @@ pub struct LogGroup {
     pub retention_days: i32,
 }
 
+/// What can be changed of a log group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// How long events are kept.
+    Retention,
+    /// It is adopted: it carries this stack's tags.
+    Tags,
+}
+
 const UNKNOWN: &str = "ResourceNotFoundException";
 /// What `CloudWatch` Logs answers while another change of the same group is under way.
 const BUSY: &str = "OperationAbortedException";
@@ -82,6 +91,7 @@ impl Resource for LogGroup {
 
 impl Wanted for LogGroup {
     type Needs = ();
+    type Change = Change;
 
     async fn holder(&self, cx: &Cx, node: &NodeName) -> Result<Option<String>> {
         let Some((_, tags)) = self.look_up(cx).await? else { return Ok(None) };
@@ -125,12 +135,13 @@ impl Wanted for LogGroup {
         }
     }
 
-    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference<Change>> {
         let mut differences = Vec::new();
         let days = it.retention_days.as_ref();
-        compare(&mut differences, "RetentionInDays", days, &self.retention_days);
+        compare(&mut differences, Change::Retention, "RetentionInDays", days, &self.retention_days);
         if it.adoption.is_some() {
-            differences.push(Difference::update("Tags", "none", "those of this stack"));
+            let wanted = "those of this stack";
+            differences.push(Difference::update(Change::Tags, "Tags", "none", wanted));
         }
         differences
     }
@@ -141,19 +152,29 @@ impl Wanted for LogGroup {
         node: &NodeName,
         it: &Output,
         (): &(),
-        _differences: &[Difference],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
         const DOING: &str = "set the retention of the log group";
         // CloudWatch Logs may not know yet what it has just made.
         const NOT_YET: &[&str] = &[UNKNOWN, BUSY];
-        let put = cx.aws.logs.put_retention_policy().log_group_name(&it.name);
-        let put = put.retention_in_days(self.retention_days).send().await;
-        put.doing(DOING).wait_on(NOT_YET)?;
-        if let (Some(_), Some(arn)) = (&it.adoption, &it.arn) {
-            adopt(&cx.aws, arn, cx.tags(node).into_iter().collect()).await?;
+        let mut it = it.clone();
+        for change in changes {
+            match change {
+                Change::Retention => {
+                    let put = cx.aws.logs.put_retention_policy().log_group_name(&it.name);
+                    let put = put.retention_in_days(self.retention_days).send().await;
+                    put.doing(DOING).wait_on(NOT_YET)?;
+                    it.retention_days = Some(self.retention_days);
+                }
+                Change::Tags => {
+                    if let Some(arn) = &it.arn {
+                        adopt(&cx.aws, arn, cx.tags(node).into_iter().collect()).await?;
+                    }
+                    it.adoption = None;
+                }
+            }
         }
-        let retention_days = Some(self.retention_days);
-        Ok(Made::Ready(Output { retention_days, adoption: None, ..it.clone() }))
+        Ok(Made::Ready(it))
     }
 }
 
@@ -294,6 +315,9 @@ mod tests {
             Output::from(&group.set_retention_in_days(days).build())
         };
         assert_eq!(wanted.drift(&it(Some(30)), &()), []);
-        assert_eq!(wanted.drift(&it(None), &()), [Difference::update("RetentionInDays", 0, 30)]);
+        assert_eq!(
+            wanted.drift(&it(None), &()),
+            [Difference::update(Change::Retention, "RetentionInDays", 0, 30)]
+        );
     }
 }

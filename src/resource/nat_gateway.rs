@@ -4,6 +4,8 @@
 //! a VPC without internet gateway, shows only later, in the state `failed`, which never heals. A
 //! failed or deleted one stays in the listing for an hour.
 
+use std::convert::Infallible;
+
 use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
 use super::id::{NatGatewayId, SubnetId};
@@ -65,6 +67,7 @@ impl Resource for NatGateway {
 
 impl Wanted for NatGateway {
     type Needs = (elastic_ip::Output, subnet::Output);
+    type Change = Infallible;
     const REMADE_WHEN_BROKEN: bool = true;
 
     async fn create(
@@ -96,10 +99,22 @@ impl Wanted for NatGateway {
         })
     }
 
-    fn drift(&self, it: &Output, (_, subnet): &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (_, subnet): &Self::Needs) -> Vec<Difference<Infallible>> {
         // A NAT gateway keeps its subnet for life.
         let other = it.subnet.as_ref().filter(|is| **is != subnet.id);
         other.map(|is| Difference::remake("SubnetId", is, &subnet.id)).into_iter().collect()
+    }
+
+    /// Nothing of it can be changed.
+    async fn update(
+        &self,
+        _cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        _needs: &Self::Needs,
+        _: &[Infallible],
+    ) -> Result<Made<Output>> {
+        Ok(Made::Ready(it.clone()))
     }
 
     fn unhurried(_it: &Output, awaited: bool) -> bool {

@@ -12,7 +12,9 @@ use aws_smithy_types::error::operation::BuildError;
 use super::hosted_zone::{self, HostedZone};
 use super::id::HostedZoneId;
 use super::record_set::{UNKNOWN_ZONE, all, plain};
-use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, load_balancer};
+use super::{
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, load_balancer,
+};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
 use crate::names::{Names, NodeName};
 
@@ -95,6 +97,7 @@ impl Resource for Record {
 
 impl Wanted for Record {
     type Needs = (hosted_zone::Output, load_balancer::Output);
+    type Change = Whole;
 
     async fn create(
         &self,
@@ -108,15 +111,15 @@ impl Wanted for Record {
         Ok(Made::Ready(it))
     }
 
-    fn drift(&self, it: &Output, (_, load_balancer): &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (_, load_balancer): &Self::Needs) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         let wanted = &load_balancer.dns_name;
         if let Some(is) = it.target.as_ref().filter(|is| bare(is) != bare(wanted)) {
-            differences.push(Difference::update("AliasTarget.DNSName", is, wanted));
+            differences.push(Difference::update(Whole, "AliasTarget.DNSName", is, wanted));
         }
         let wanted = &load_balancer.zone_id;
         if let Some(is) = it.target_zone.as_ref().filter(|is| *is != wanted) {
-            differences.push(Difference::update("AliasTarget.HostedZoneId", is, wanted));
+            differences.push(Difference::update(Whole, "AliasTarget.HostedZoneId", is, wanted));
         }
         differences
     }
@@ -127,7 +130,7 @@ impl Wanted for Record {
         _node: &NodeName,
         _it: &Output,
         (zone, load_balancer): &Self::Needs,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         let it = self.pointing_at(zone, load_balancer);
         change(&cx.aws, ChangeAction::Upsert, &it, "change the DNS record").await?;

@@ -42,6 +42,17 @@ pub struct Role {
     pub boundary: Option<String>,
 }
 
+/// What can be changed of a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Who may take it on.
+    Trust,
+    /// The managed policy is attached as well.
+    Policy,
+    /// What bounds it.
+    Boundary,
+}
+
 /// What IAM answers when it does not know a role, a profile or a policy of a role.
 pub const UNKNOWN: &str = "NoSuchEntity";
 /// What IAM answers while another change of the same thing is under way.
@@ -102,6 +113,7 @@ impl Resource for Role {
 
 impl Wanted for Role {
     type Needs = ();
+    type Change = Change;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.role(self.which);
@@ -138,18 +150,19 @@ impl Wanted for Role {
         }))
     }
 
-    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference<Change>> {
         let mut differences = Vec::new();
         if let Some(trust) = it.trust.as_ref().filter(|trust| !is_same_json(trust, &self.trust)) {
-            differences.push(Difference::update(TRUST, trust, &self.trust));
+            differences.push(Difference::update(Change::Trust, TRUST, trust, &self.trust));
         }
         // Policies that somebody else attached are theirs to keep.
         if let Some(policies) = it.policies.as_ref().filter(|all| !all.contains(&self.policy)) {
-            differences.push(Difference::update(POLICY, policies.join(", "), &self.policy));
+            let is = policies.join(", ");
+            differences.push(Difference::update(Change::Policy, POLICY, is, &self.policy));
         }
         if let Some(wanted) = self.boundary.as_ref().filter(|_| it.boundary != self.boundary) {
             let is = it.boundary.as_deref().unwrap_or("none");
-            differences.push(Difference::update(BOUNDARY, is, wanted));
+            differences.push(Difference::update(Change::Boundary, BOUNDARY, is, wanted));
         }
         differences
     }
@@ -160,26 +173,26 @@ impl Wanted for Role {
         _node: &NodeName,
         it: &Output,
         (): &(),
-        differences: &[Difference],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
         // IAM may not know yet what it has just made. A policy that it does not know is fatal.
         const NOT_YET: &[&str] = &["NoSuchEntity: role with name", BUSY];
         let mut it = it.clone();
-        for difference in differences {
-            match difference.field.as_str() {
-                TRUST => {
+        for change in changes {
+            match change {
+                Change::Trust => {
                     let update = cx.aws.iam.update_assume_role_policy().role_name(&it.name);
                     let update = update.policy_document(&self.trust).send().await;
                     update.doing("set the trust policy of the IAM role").wait_on(NOT_YET)?;
                     it.trust = Some(self.trust.clone());
                 }
-                BOUNDARY => {
+                Change::Boundary => {
                     let put = cx.aws.iam.put_role_permissions_boundary().role_name(&it.name);
                     let put = put.set_permissions_boundary(self.boundary.clone()).send().await;
                     put.doing("set the permissions boundary of the IAM role").wait_on(NOT_YET)?;
                     it.boundary.clone_from(&self.boundary);
                 }
-                _ => {
+                Change::Policy => {
                     let attach = cx.aws.iam.attach_role_policy().role_name(&it.name);
                     let attach = attach.policy_arn(&self.policy).send().await;
                     attach.doing("attach the managed policy to the IAM role").wait_on(NOT_YET)?;

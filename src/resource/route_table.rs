@@ -44,9 +44,29 @@ pub struct Output {
     pub main: bool,
 }
 
+/// What a route table takes from others.
+#[derive(Debug)]
+pub struct Needs {
+    /// The VPC that it belongs to.
+    pub vpc: vpc::Output,
+    /// Where its default route leads.
+    pub target: Target,
+    /// The subnets that use it.
+    pub subnets: Vec<subnet::Output>,
+}
+
 /// The route table that is wanted.
 #[derive(Debug)]
 pub struct RouteTable;
+
+/// What can be changed of a route table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Where its default route leads.
+    DefaultRoute,
+    /// Subnets that use it.
+    Associations,
+}
 
 /// What EC2 answers as long as it does not know a table that was just made, in both spellings.
 pub const UNKNOWN: &[&str] = &["InvalidRouteTableID.NotFound", "InvalidRouteTableId.NotFound"];
@@ -115,15 +135,12 @@ impl Resource for RouteTable {
 }
 
 impl Wanted for RouteTable {
-    type Needs = (vpc::Output, Target, Vec<subnet::Output>);
+    type Needs = Needs;
+    type Change = Change;
 
-    async fn create(
-        &self,
-        cx: &Cx,
-        node: &NodeName,
-        (vpc, ..): &Self::Needs,
-    ) -> Result<Made<Output>> {
+    async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
         const DOING: &str = "create the route table";
+        let vpc = &needs.vpc;
         let created = cx
             .aws
             // Retries are safe: the SDK sends a client token.
@@ -140,7 +157,8 @@ impl Wanted for RouteTable {
         Ok(Made::Ready(Output { vpc: vpc.id.clone(), ..Output::from(table) }))
     }
 
-    fn drift(&self, it: &Output, (vpc, target, subnets): &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Change>> {
+        let Needs { vpc, target, subnets } = needs;
         let mut differences = Vec::new();
         if it.vpc != vpc.id {
             // A route table keeps its VPC for life.
@@ -160,12 +178,15 @@ impl Wanted for RouteTable {
                            or deploy another one";
                 differences.push(Difference::replacement(DEFAULT_ROUTE, is, target, why));
             }
-            (Some(is), ..) => differences.push(Difference::update(DEFAULT_ROUTE, is, target)),
+            (Some(is), ..) => {
+                let change = Change::DefaultRoute;
+                differences.push(Difference::update(change, DEFAULT_ROUTE, is, target));
+            }
         }
         if subnets.iter().any(|subnet| !it.serves(&subnet.id)) {
             let is = joined(it.associations.iter().map(|(subnet, _)| subnet));
             let wanted = joined(subnets.iter().map(|subnet| &subnet.id));
-            differences.push(Difference::update(ASSOCIATIONS, is, wanted));
+            differences.push(Difference::update(Change::Associations, ASSOCIATIONS, is, wanted));
         }
         differences
     }
@@ -175,18 +196,25 @@ impl Wanted for RouteTable {
         cx: &Cx,
         _node: &NodeName,
         it: &Output,
-        (_, target, subnets): &Self::Needs,
-        differences: &[Difference],
+        Needs { target, subnets, .. }: &Needs,
+        changes: &[Change],
     ) -> Result<Made<Output>> {
         let mut now = it.clone();
-        // First, because only the route can be refused for long, and all of this is then repeated.
-        if differences.iter().any(|difference| difference.field == DEFAULT_ROUTE) {
-            lead(&cx.aws, it, target).await?;
-            now = Output { default_route: Some(target.clone()), stray: None, ..now };
-        }
-        for subnet in subnets.iter().filter(|subnet| !it.serves(&subnet.id)) {
-            let association = associate(&cx.aws, &it.id, &subnet.id).await?;
-            now.associations.push((subnet.id.clone(), association));
+        for change in changes {
+            match change {
+                // It comes first: only the route can be refused for long, and all of this is then
+                // repeated.
+                Change::DefaultRoute => {
+                    lead(&cx.aws, it, target).await?;
+                    now = Output { default_route: Some(target.clone()), stray: None, ..now };
+                }
+                Change::Associations => {
+                    for subnet in subnets.iter().filter(|subnet| !it.serves(&subnet.id)) {
+                        let association = associate(&cx.aws, &it.id, &subnet.id).await?;
+                        now.associations.push((subnet.id.clone(), association));
+                    }
+                }
+            }
         }
         Ok(Made::Ready(now))
     }
@@ -370,7 +398,7 @@ impl std::fmt::Display for Target {
 mod tests {
     use super::*;
 
-    fn needs(target: Target) -> (vpc::Output, Target, Vec<subnet::Output>) {
+    fn needs(target: Target) -> Needs {
         let vpc = vpc::Output {
             id: "vpc-1".into(),
             cidr: None,
@@ -388,7 +416,7 @@ mod tests {
             zone_id: None,
             state: None,
         };
-        (vpc, target, vec![subnet])
+        Needs { vpc, target, subnets: vec![subnet] }
     }
 
     fn table(route: Option<Route>, associations: Vec<RouteTableAssociation>) -> Output {

@@ -5,6 +5,8 @@
 //! as the name's holder. EC2 refuses to delete a group as long as an interface uses it or a rule of
 //! another group names it.
 
+use std::convert::Infallible;
+
 use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::id::{SecurityGroupId, VpcId};
@@ -77,6 +79,7 @@ impl Resource for SecurityGroup {
 
 impl Wanted for SecurityGroup {
     type Needs = vpc::Output;
+    type Change = Infallible;
 
     async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the security group";
@@ -97,10 +100,22 @@ impl Wanted for SecurityGroup {
         Ok(Made::Ready(Output { id: SecurityGroupId::from(id), vpc: vpc.id.clone() }))
     }
 
-    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference<Infallible>> {
         // A security group keeps its VPC for life.
         let other = (it.vpc != vpc.id).then(|| Difference::remake("VpcId", &it.vpc, &vpc.id));
         other.into_iter().collect()
+    }
+
+    /// Nothing of it can be changed.
+    async fn update(
+        &self,
+        _cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        _vpc: &vpc::Output,
+        _: &[Infallible],
+    ) -> Result<Made<Output>> {
+        Ok(Made::Ready(it.clone()))
     }
 }
 

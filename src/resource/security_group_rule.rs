@@ -3,6 +3,8 @@
 //! Rules have ids and tags of their own since 2021. EC2 still refuses a second rule like one that
 //! is there, whoever made that.
 
+use std::convert::Infallible;
+
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, UserIdGroupPair};
 
 use super::id::{SecurityGroupId, SecurityGroupRuleId};
@@ -94,6 +96,7 @@ impl Resource for SecurityGroupRule {
 
 impl Wanted for SecurityGroupRule {
     type Needs = (security_group::Output, Source);
+    type Change = Infallible;
 
     async fn create(
         &self,
@@ -127,7 +130,7 @@ impl Wanted for SecurityGroupRule {
         }))
     }
 
-    fn drift(&self, it: &Output, (group, source): &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (group, source): &Self::Needs) -> Vec<Difference<Infallible>> {
         let mut differences = Vec::new();
         let mut differs = |field: &str, is: String, wanted: String| {
             if is != wanted {
@@ -153,6 +156,18 @@ impl Wanted for SecurityGroupRule {
             differences.push(Difference::remake("GroupId", &it.group, &group.id));
         }
         differences
+    }
+
+    /// Nothing of it can be changed.
+    async fn update(
+        &self,
+        _cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        _needs: &Self::Needs,
+        _: &[Infallible],
+    ) -> Result<Made<Output>> {
+        Ok(Made::Ready(it.clone()))
     }
 }
 

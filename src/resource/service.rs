@@ -32,14 +32,21 @@ use rollout::{Rollout, judge};
 use shortage::Shortage;
 
 /// What a service takes from others.
-pub type Needs = (
-    cluster::Output,
-    task_definition::Output,
-    target_group::Output,
-    (Vec<subnet::Output>, security_group::Output),
-    // Without one it runs on Fargate.
-    Option<capacity_provider::Output>,
-);
+#[derive(Debug)]
+pub struct Needs {
+    /// The cluster that it belongs to.
+    pub cluster: cluster::Output,
+    /// What its tasks run.
+    pub task_definition: task_definition::Output,
+    /// Where its tasks register.
+    pub target_group: target_group::Output,
+    /// The subnets of its tasks.
+    pub subnets: Vec<subnet::Output>,
+    /// The security group of its tasks.
+    pub group: security_group::Output,
+    /// What starts its instances. Without one it runs on Fargate.
+    pub provider: Option<capacity_provider::Output>,
+}
 
 /// A service as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +120,31 @@ pub struct Service {
     pub public_address: bool,
     /// A deployment after which there has to be another, although nothing else differs.
     pub superseded: Option<String>,
+}
+
+/// What can be changed of a service: mostly a part of one `UpdateService`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// What its tasks run.
+    TaskDefinition,
+    /// How many tasks.
+    DesiredCount,
+    /// Where its tasks register.
+    LoadBalancers,
+    /// Where its tasks are in the network.
+    Network,
+    /// How long health checks do not count.
+    GracePeriod,
+    /// How a deployment goes, and what ends it.
+    Deployments,
+    /// How tasks are spread over instances.
+    Placement,
+    /// What its tasks run on.
+    Capacity,
+    /// Another deployment, although nothing else need differ.
+    NewDeployment,
+    /// Other instances in the place of those that get no tasks.
+    IdleInstances,
 }
 
 /// Targets sit in `initial` while a new load balancer is provisioned: with less grace, ECS would
@@ -261,6 +293,7 @@ impl Resource for Service {
 
 impl Wanted for Service {
     type Needs = Needs;
+    type Change = Change;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
@@ -274,7 +307,7 @@ impl Wanted for Service {
 
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
         const DOING: &str = "create the ECS service";
-        let (cluster, task_definition, target_group, _, provider) = needs;
+        let Needs { cluster, task_definition, target_group, provider, .. } = needs;
         let create = cx
             .aws
             .ecs_once
@@ -314,77 +347,68 @@ impl Wanted for Service {
         Ok(made(created.service().ok_or_else(|| missing(DOING, "service"))?))
     }
 
-    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference> {
-        let (_, task_definition, target_group, _, provider) = needs;
+    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Change>> {
+        let Needs { task_definition, target_group, provider, .. } = needs;
         let mut differences = Vec::new();
-        // AWS has a launch type or a strategy. Some endpoints say both, and then the strategy counts; an
-        // empty one says nothing, since some drop it.
-        let providers = it.providers.as_ref().filter(|providers| !providers.is_empty());
-        let strategy = providers.map(|providers| providers.join(", "));
-        match (provider, strategy, it.launch_type.as_deref()) {
-            (Some(provider), Some(is), _) if is == provider.name => {}
-            (Some(provider), Some(is), _) => {
-                let field = "capacityProviderStrategy";
-                differences.push(Difference::update(field, is, &provider.name));
-            }
-            (Some(provider), None, Some("FARGATE")) => {
-                differences.push(replacement("FARGATE", &provider.name));
-            }
-            (None, Some(is), _) if is != "FARGATE" => differences.push(replacement(&is, "FARGATE")),
-            (None, None, Some("EC2")) => differences.push(replacement("EC2", "FARGATE")),
-            _ => {}
-        }
-        let mut differs = |field: &str, is: Option<String>, wanted: String| {
+        differences.extend(capacity(it, provider.as_ref()));
+        let mut differs = |change: Change, field: &str, is: Option<String>, wanted: String| {
             if let Some(is) = is.filter(|is| *is != wanted) {
-                differences.push(Difference::update(field, is, wanted));
+                differences.push(Difference::update(change, field, is, wanted));
             }
         };
         let revision = |arn: &str| last_part(arn).to_owned();
         let is = it.task_definition.as_deref().map(revision);
-        differs("taskDefinition", is, revision(task_definition.arn.as_str()));
+        let wanted = revision(task_definition.arn.as_str());
+        differs(Change::TaskDefinition, "taskDefinition", is, wanted);
         let targets = it.targets.as_ref().map(|targets| {
             let targets = targets.iter().map(|(group, port)| target(group, *port));
             targets.collect::<Vec<_>>().join(", ")
         });
         let wanted = target(target_group.arn.as_str(), i32::from(self.port));
-        differs("loadBalancers", targets, wanted);
+        differs(Change::LoadBalancers, "loadBalancers", targets, wanted);
         let wanted = self.network(needs);
         // Where tasks cannot have public addresses, AWS may say so or say nothing.
         let network = it.network.clone().map(|it| match (it.public, wanted.public) {
             (Some(_), Some(_)) => it,
             _ => Network { public: wanted.public, ..it },
         });
-        differs("networkConfiguration", network.as_ref().map(words), words(&wanted));
+        let is = network.as_ref().map(words);
+        differs(Change::Network, "networkConfiguration", is, words(&wanted));
         if provider.is_some() {
             let placement = it.placement.as_ref().filter(|placement| !placement.is_empty());
             let is = placement.map(|placement| placement.join(", ").to_ascii_lowercase());
-            differs("placementStrategy", is, order(&self::placement()).join(", "));
+            let wanted = order(&self::placement()).join(", ");
+            differs(Change::Placement, "placementStrategy", is, wanted);
         }
-        compare(&mut differences, "desiredCount", it.desired_count.as_ref(), &self.count());
-        let grace = it.grace_period.as_ref();
-        compare(&mut differences, "healthCheckGracePeriodSeconds", grace, &GRACE_PERIOD);
-        let percents = it.percents.as_ref();
-        compare(&mut differences, "deploymentConfiguration", percents, &PERCENTS);
-        let breaker = it.circuit_breaker.as_ref();
-        compare(&mut differences, "deploymentCircuitBreaker", breaker, &[true, true]);
+        let all = &mut differences;
+        let (count, grace) = (it.desired_count.as_ref(), it.grace_period.as_ref());
+        compare(all, Change::DesiredCount, "desiredCount", count, &self.count());
+        compare(all, Change::GracePeriod, "healthCheckGracePeriodSeconds", grace, &GRACE_PERIOD);
+        let (percents, breaker) = (it.percents.as_ref(), it.circuit_breaker.as_ref());
+        compare(all, Change::Deployments, "deploymentConfiguration", percents, &PERCENTS);
+        compare(all, Change::Deployments, "deploymentCircuitBreaker", breaker, &[true, true]);
         // ECS counts an instance for the provider that the cluster had when it registered.
         if let (Some(provider), [_, ..]) = (provider, it.shortage.idle()) {
             let field = "capacityProviderName of idle instances";
-            differences.push(Difference::update(field, "none", &provider.name));
+            differences.push(Difference::update(
+                Change::IdleInstances,
+                field,
+                "none",
+                &provider.name,
+            ));
         }
         // A forced deploy is over when another deployment has come after the one that was there.
         let forced = self.superseded.as_ref();
         if let Some(id) = it.deployment.as_ref().map(|it| &it.id).filter(|id| forced == Some(id)) {
-            differences.push(Difference::update("deployment", id, "a new one, by --force"));
+            let wanted = "a new one, by --force";
+            differences.push(Difference::update(Change::NewDeployment, "deployment", id, wanted));
         }
         // A deployment that failed stays as it is until somebody asks for another. Where something
         // else changes, that does.
         if let Some(why) = it.failed.as_ref().filter(|_| differences.is_empty()) {
-            differences.push(Difference::update(
-                "deployment",
-                format!("failed: {why}"),
-                "a new one",
-            ));
+            let is = format!("failed: {why}");
+            let change = Change::NewDeployment;
+            differences.push(Difference::update(change, "deployment", is, "a new one"));
         }
         differences
     }
@@ -395,46 +419,35 @@ impl Wanted for Service {
         _node: &NodeName,
         it: &Output,
         needs: &Needs,
-        differences: &[Difference],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
         const DOING: &str = "update the ECS service";
-        let (_, task_definition, target_group, _, provider) = needs;
-        // Only what differs: ECS may start a deployment for a field that is merely said again.
-        let differs = |field: &str| differences.iter().any(|it| it.field == field);
-        if !it.shortage.idle().is_empty() {
-            for instance in it.shortage.idle() {
-                Instance::delete(&cx.aws, instance).await?;
-            }
-            let it = Output { shortage: it.shortage.clone().with_idle_ended(), ..it.clone() };
-            return Ok(Made::Coming(it, REPLACING.into()));
-        }
-        let forced = differs("deployment") || differs("capacityProviderStrategy");
+        let Needs { task_definition, target_group, provider, .. } = needs;
         // Each forced call starts a deployment: one whose answer is lost is looked up.
+        let forced = changes.iter().any(|change| change.forces());
         let ecs = if forced { &cx.aws.ecs_once } else { &cx.aws.ecs };
         let mut update = ecs.update_service().cluster(&it.cluster).service(&it.name);
-        if differs("taskDefinition") {
-            update = update.task_definition(task_definition.arn.as_str());
-        }
-        if differs("desiredCount") {
-            update = update.desired_count(self.count());
-        }
-        if differs("loadBalancers") {
-            update = update.load_balancers(self.load_balancer(target_group));
-        }
-        if differs("networkConfiguration") {
-            update = update.network_configuration(self.network_configuration(needs, DOING)?);
-        }
-        if differs("healthCheckGracePeriodSeconds") {
-            update = update.health_check_grace_period_seconds(GRACE_PERIOD);
-        }
-        if differs("deploymentConfiguration") || differs("deploymentCircuitBreaker") {
-            update = update.deployment_configuration(deployment_configuration());
-        }
-        if differs("placementStrategy") {
-            update = update.set_placement_strategy(Some(placement()));
-        }
-        if let Some(provider) = provider.as_ref().filter(|_| differs("capacityProviderStrategy")) {
-            update = update.capacity_provider_strategy(strategy(provider, DOING)?);
+        // Only what differs: ECS may start a deployment for a field that is merely said again.
+        for change in changes {
+            update = match change {
+                Change::TaskDefinition => update.task_definition(task_definition.arn.as_str()),
+                Change::DesiredCount => update.desired_count(self.count()),
+                Change::LoadBalancers => update.load_balancers(self.load_balancer(target_group)),
+                Change::Network => {
+                    update.network_configuration(self.network_configuration(needs, DOING)?)
+                }
+                Change::GracePeriod => update.health_check_grace_period_seconds(GRACE_PERIOD),
+                Change::Deployments => update.deployment_configuration(deployment_configuration()),
+                Change::Placement => update.set_placement_strategy(Some(placement())),
+                Change::Capacity => match provider {
+                    Some(provider) => update.capacity_provider_strategy(strategy(provider, DOING)?),
+                    None => update,
+                },
+                // The call is forced.
+                Change::NewDeployment => update,
+                // First of all, and the rest when they are gone: nothing was asked yet.
+                Change::IdleInstances => return end_idle_instances(cx, it).await,
+            };
         }
         if forced || it.failed.is_some() {
             update = update.force_new_deployment(true);
@@ -455,6 +468,32 @@ impl Wanted for Service {
     }
 }
 
+impl Change {
+    /// Whether ECS makes this change only with a deployment that is asked for besides.
+    fn forces(self) -> bool {
+        match self {
+            Change::NewDeployment | Change::Capacity => true,
+            Change::TaskDefinition
+            | Change::DesiredCount
+            | Change::LoadBalancers
+            | Change::Network
+            | Change::GracePeriod
+            | Change::Deployments
+            | Change::Placement
+            | Change::IdleInstances => false,
+        }
+    }
+}
+
+/// Ends the instances that get no tasks; their group starts others.
+async fn end_idle_instances(cx: &Cx, it: &Output) -> Result<Made<Output>> {
+    for instance in it.shortage.idle() {
+        Instance::delete(&cx.aws, instance).await?;
+    }
+    let it = Output { shortage: it.shortage.clone().with_idle_ended(), ..it.clone() };
+    Ok(Made::Coming(it, REPLACING.into()))
+}
+
 impl Service {
     fn count(&self) -> i32 {
         i32::try_from(self.count).unwrap_or(i32::MAX)
@@ -468,7 +507,7 @@ impl Service {
             .build()
     }
 
-    fn network(&self, (_, _, _, (subnets, group), provider): &Needs) -> Network {
+    fn network(&self, Needs { subnets, group, provider, .. }: &Needs) -> Network {
         let mut subnets: Vec<_> = subnets.iter().map(|subnet| subnet.id.to_string()).collect();
         subnets.sort();
         Network {
@@ -604,7 +643,28 @@ fn made(service: &Described) -> Made<Output> {
     }
 }
 
-fn replacement(is: &str, wanted: &str) -> Difference {
+/// How what a service runs on differs. AWS has a launch type or a strategy. Some endpoints say both, and
+/// then the strategy counts; an empty one says nothing, since some drop it.
+fn capacity(
+    it: &Output,
+    provider: Option<&capacity_provider::Output>,
+) -> Option<Difference<Change>> {
+    let providers = it.providers.as_ref().filter(|providers| !providers.is_empty());
+    let strategy = providers.map(|providers| providers.join(", "));
+    match (provider, strategy, it.launch_type.as_deref()) {
+        (Some(provider), Some(is), _) if is == provider.name => None,
+        (Some(provider), Some(is), _) => {
+            let field = "capacityProviderStrategy";
+            Some(Difference::update(Change::Capacity, field, is, &provider.name))
+        }
+        (Some(provider), None, Some("FARGATE")) => Some(replacement("FARGATE", &provider.name)),
+        (None, Some(is), _) if is != "FARGATE" => Some(replacement(&is, "FARGATE")),
+        (None, None, Some("EC2")) => Some(replacement("EC2", "FARGATE")),
+        _ => None,
+    }
+}
+
+fn replacement(is: &str, wanted: &str) -> Difference<Change> {
     let why = "a service does not move between instances and Fargate: destroy the stack, or deploy \
                another one";
     Difference::replacement("launchType", is, wanted, why)
@@ -679,7 +739,8 @@ mod tests {
 
     fn needs(on_instances: bool) -> Needs {
         let cluster = cluster::Output { name: "cluster-demo".into(), ..cluster::Output::default() };
-        let revision = task_definition::Output { arn: REVISION.into(), hash: None, content: None };
+        let task_definition =
+            task_definition::Output { arn: REVISION.into(), hash: None, content: None };
         let target_group = target_group::Output {
             arn: "tg".into(),
             vpc: None,
@@ -709,8 +770,14 @@ mod tests {
             warmup: None,
             steps: None,
         };
-        let place = (vec![subnet("subnet-b"), subnet("subnet-a")], group);
-        (cluster, revision, target_group, place, on_instances.then_some(provider))
+        Needs {
+            cluster,
+            task_definition,
+            target_group,
+            subnets: vec![subnet("subnet-b"), subnet("subnet-a")],
+            group,
+            provider: on_instances.then_some(provider),
+        }
     }
 
     /// A service as AWS answers right after it was made.
@@ -719,10 +786,10 @@ mod tests {
             .task_definition(REVISION)
             .desired_count(2)
             .network_configuration(wanted().network_configuration(needs, "").unwrap())
-            .load_balancers(wanted().load_balancer(&needs.2))
+            .load_balancers(wanted().load_balancer(&needs.target_group))
             .health_check_grace_period_seconds(GRACE_PERIOD)
             .deployment_configuration(deployment_configuration());
-        match &needs.4 {
+        match &needs.provider {
             Some(provider) => service
                 .capacity_provider_strategy(strategy(provider, "").unwrap())
                 .set_placement_strategy(Some(placement()))

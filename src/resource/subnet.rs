@@ -5,8 +5,8 @@ use ipnet::Ipv4Net;
 
 use super::id::{SubnetId, VpcId};
 use super::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, guard_duty_endpoint,
-    network_interface, vpc, vpc_endpoint,
+    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare,
+    guard_duty_endpoint, network_interface, vpc, vpc_endpoint,
 };
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -111,6 +111,7 @@ impl Resource for Subnet {
 
 impl Wanted for Subnet {
     type Needs = vpc::Output;
+    type Change = Whole;
 
     async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the subnet";
@@ -132,7 +133,7 @@ impl Wanted for Subnet {
         Ok(Output { public_addresses: Some(false), ..Output::from(subnet) }.made())
     }
 
-    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference<Whole>> {
         let mut differences = Vec::new();
         if it.vpc != vpc.id {
             differences.push(Difference::remake("VpcId", &it.vpc, &vpc.id));
@@ -155,7 +156,7 @@ impl Wanted for Subnet {
             None => {}
         }
         let public = it.public_addresses.as_ref();
-        compare(&mut differences, "MapPublicIpOnLaunch", public, &self.public_addresses);
+        compare(&mut differences, Whole, "MapPublicIpOnLaunch", public, &self.public_addresses);
         differences
     }
 
@@ -165,7 +166,7 @@ impl Wanted for Subnet {
         _node: &NodeName,
         it: &Output,
         _vpc: &vpc::Output,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         let value = AttributeBooleanValue::builder().value(self.public_addresses).build();
         let modify = cx.aws.ec2.modify_subnet_attribute().subnet_id(it.id.as_str());

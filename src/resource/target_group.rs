@@ -41,6 +41,15 @@ pub struct TargetGroup {
     pub health_path: String,
 }
 
+/// What can be changed of a target group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// How healthy targets are told.
+    HealthCheck,
+    /// How long a target may go on that is taken out.
+    DeregistrationDelay,
+}
+
 /// What ELB answers about a target group that is not there.
 pub const UNKNOWN: &str = "TargetGroupNotFound";
 
@@ -116,6 +125,7 @@ impl Resource for TargetGroup {
 
 impl Wanted for TargetGroup {
     type Needs = vpc::Output;
+    type Change = Change;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let name = cx.names.target_group(&self.service);
@@ -162,7 +172,7 @@ impl Wanted for TargetGroup {
         Ok(Made::Ready(Output { deregistration_delay, ..Output::from(described) }))
     }
 
-    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference<Change>> {
         let mut differences = Vec::new();
         if let Some(is) = it.vpc.as_ref().filter(|is| **is != vpc.id) {
             let why = "a target group keeps its VPC for life: destroy the stack, or deploy \
@@ -170,11 +180,12 @@ impl Wanted for TargetGroup {
             differences.push(Difference::replacement("VpcId", is, &vpc.id, why));
         }
         let path = it.health_path.as_ref();
-        compare(&mut differences, "HealthCheckPath", path, &self.health_path);
-        compare(&mut differences, "HealthCheck", it.health_check.as_ref(), &HEALTH_CHECK);
-        let delay = it.deregistration_delay.as_deref();
+        compare(&mut differences, Change::HealthCheck, "HealthCheckPath", path, &self.health_path);
+        let check = it.health_check.as_ref();
+        compare(&mut differences, Change::HealthCheck, "HealthCheck", check, &HEALTH_CHECK);
+        let (delay, change) = (it.deregistration_delay.as_deref(), Change::DeregistrationDelay);
         let wanted = &DEREGISTRATION_DELAY_WANTED;
-        compare(&mut differences, DEREGISTRATION_DELAY, delay.as_ref(), wanted);
+        compare(&mut differences, change, DEREGISTRATION_DELAY, delay.as_ref(), wanted);
         differences
     }
 
@@ -184,34 +195,36 @@ impl Wanted for TargetGroup {
         _node: &NodeName,
         it: &Output,
         _vpc: &vpc::Output,
-        differences: &[Difference],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
-        let differs = |what: &str| differences.iter().any(|one| one.field.starts_with(what));
-        if differs("HealthCheck") {
-            let [interval, timeout, healthy, unhealthy] = HEALTH_CHECK;
-            let modify = cx
-                .aws
-                .elb
-                .modify_target_group()
-                .target_group_arn(it.arn.as_str())
-                .health_check_protocol(ProtocolEnum::Http)
-                .health_check_path(&self.health_path)
-                .health_check_interval_seconds(interval)
-                .health_check_timeout_seconds(timeout)
-                .healthy_threshold_count(healthy)
-                .unhealthy_threshold_count(unhealthy);
-            let modify = modify.send().await;
-            modify.doing("set the health check of the target group").wait_on(&[UNKNOWN])?;
+        let mut it = it.clone();
+        for change in changes {
+            match change {
+                Change::HealthCheck => {
+                    let [interval, timeout, healthy, unhealthy] = HEALTH_CHECK;
+                    let modify = cx
+                        .aws
+                        .elb
+                        .modify_target_group()
+                        .target_group_arn(it.arn.as_str())
+                        .health_check_protocol(ProtocolEnum::Http)
+                        .health_check_path(&self.health_path)
+                        .health_check_interval_seconds(interval)
+                        .health_check_timeout_seconds(timeout)
+                        .healthy_threshold_count(healthy)
+                        .unhealthy_threshold_count(unhealthy);
+                    let modify = modify.send().await;
+                    modify.doing("set the health check of the target group").wait_on(&[UNKNOWN])?;
+                    it.health_path = Some(self.health_path.clone());
+                    it.health_check = Some(HEALTH_CHECK);
+                }
+                Change::DeregistrationDelay => {
+                    set_delay(&cx.aws, &it.arn).await.wait_on(&[UNKNOWN])?;
+                    it.deregistration_delay = Some(DEREGISTRATION_DELAY_WANTED.into());
+                }
+            }
         }
-        if differs(DEREGISTRATION_DELAY) {
-            set_delay(&cx.aws, &it.arn).await.wait_on(&[UNKNOWN])?;
-        }
-        Ok(Made::Ready(Output {
-            health_path: Some(self.health_path.clone()),
-            health_check: Some(HEALTH_CHECK),
-            deregistration_delay: Some(DEREGISTRATION_DELAY_WANTED.into()),
-            ..it.clone()
-        }))
+        Ok(Made::Ready(it))
     }
 }
 
@@ -255,6 +268,7 @@ async fn set_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::difference::changes;
     use super::*;
 
     #[test]
@@ -281,11 +295,12 @@ mod tests {
             .build();
         let it = Output::from(&described);
         let it = Output { deregistration_delay: Some("300".into()), ..it };
-        let fields = |it: &Output| -> Vec<String> {
-            wanted.drift(it, &vpc).into_iter().map(|one| one.field).collect()
-        };
-        assert_eq!(fields(&it), ["HealthCheckPath", "HealthCheck", DEREGISTRATION_DELAY]);
+        let drift = wanted.drift(&it, &vpc);
+        let fields: Vec<_> = drift.iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(fields, ["HealthCheckPath", "HealthCheck", DEREGISTRATION_DELAY]);
+        // One call sets all of the health check.
+        assert_eq!(changes(&drift), [Change::HealthCheck, Change::DeregistrationDelay]);
         let unknown = Output::from(&Description::builder().build());
-        assert_eq!(fields(&unknown), Vec::<String>::new());
+        assert_eq!(wanted.drift(&unknown, &vpc), []);
     }
 }

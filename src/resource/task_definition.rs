@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::id::TaskDefinitionArn;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, log_group, role};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, log_group, role};
 use crate::arn::Arn;
 use crate::aws::tags::Tagged;
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
@@ -140,6 +140,7 @@ impl Resource for TaskDefinition {
 
 impl Wanted for TaskDefinition {
     type Needs = (role::Output, log_group::Output);
+    type Change = Whole;
     const UPDATE_REPLACES: bool = true;
 
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Self::Needs) -> Result<Made<Output>> {
@@ -171,7 +172,7 @@ impl Wanted for TaskDefinition {
         Ok(Made::Ready(Output { arn, hash: Some(hash), content: Some(self.content()) }))
     }
 
-    fn drift(&self, it: &Output, needs: &Self::Needs) -> Vec<Difference> {
+    fn drift(&self, it: &Output, needs: &Self::Needs) -> Vec<Difference<Whole>> {
         let wanted = self.hash(needs);
         let Some(hash) = it.hash.as_ref().filter(|hash| **hash != wanted) else {
             return Vec::new();
@@ -179,7 +180,7 @@ impl Wanted for TaskDefinition {
         let changes = it.content.as_ref().map(|is| changes(is, &self.content()));
         match changes {
             Some(changes) if !changes.is_empty() => changes,
-            _ => vec![Difference::update("content", hash, wanted)],
+            _ => vec![Difference::update(Whole, "content", hash, wanted)],
         }
     }
 
@@ -189,7 +190,7 @@ impl Wanted for TaskDefinition {
         node: &NodeName,
         _it: &Output,
         needs: &Self::Needs,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         self.create(cx, node, needs).await
     }
@@ -322,7 +323,7 @@ fn registered(it: &Described) -> Value {
 }
 
 /// What changes from one content to another, field by field; values of the environment stay unsaid.
-fn changes(is: &Content, wanted: &Content) -> Vec<Difference> {
+fn changes(is: &Content, wanted: &Content) -> Vec<Difference<Whole>> {
     let mut changes = Vec::new();
     let fields = [
         ("image", &is.image, &wanted.image),
@@ -332,7 +333,7 @@ fn changes(is: &Content, wanted: &Content) -> Vec<Difference> {
     ];
     for (field, is, wanted) in fields {
         if is != wanted {
-            changes.push(Difference::update(field, is, wanted));
+            changes.push(Difference::update(Whole, field, is, wanted));
         }
     }
     let names: BTreeSet<_> = is.environment.keys().chain(wanted.environment.keys()).collect();
@@ -344,7 +345,7 @@ fn changes(is: &Content, wanted: &Content) -> Vec<Difference> {
             (Some(is), Some(wanted)) if is != wanted => ("set", "set to another value"),
             _ => continue,
         };
-        changes.push(Difference::update(&format!("environment {name}"), words.0, words.1));
+        changes.push(Difference::update(Whole, &format!("environment {name}"), words.0, words.1));
     }
     changes
 }

@@ -61,6 +61,15 @@ pub struct Vpc {
     pub cidr: Ipv4Net,
 }
 
+/// What can be changed of a VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Its resolver answers.
+    DnsSupport,
+    /// Instances get names.
+    DnsHostnames,
+}
+
 /// What EC2 answers as long as it does not know a VPC that was just made.
 pub const UNKNOWN: &str = "InvalidVpcID.NotFound";
 
@@ -121,6 +130,7 @@ impl Resource for Vpc {
 
 impl Wanted for Vpc {
     type Needs = ();
+    type Change = Change;
 
     async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
         const DOING: &str = "create the VPC";
@@ -145,14 +155,15 @@ impl Wanted for Vpc {
         }))
     }
 
-    fn drift(&self, it: &Output, (): &()) -> Vec<Difference> {
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference<Change>> {
         let mut differences = Vec::new();
         if let Some(cidr) = it.cidr.as_ref().filter(|cidr| **cidr != self.cidr.to_string()) {
             let why = "a VPC keeps its range for life: destroy the stack, or deploy another one";
             differences.push(Difference::replacement("CidrBlock", cidr, self.cidr, why));
         }
-        compare(&mut differences, "EnableDnsSupport", it.dns_support.as_ref(), &true);
-        compare(&mut differences, "EnableDnsHostnames", it.dns_hostnames.as_ref(), &true);
+        let (support, hostnames) = (it.dns_support.as_ref(), it.dns_hostnames.as_ref());
+        compare(&mut differences, Change::DnsSupport, "EnableDnsSupport", support, &true);
+        compare(&mut differences, Change::DnsHostnames, "EnableDnsHostnames", hostnames, &true);
         differences
     }
 
@@ -162,20 +173,27 @@ impl Wanted for Vpc {
         _node: &NodeName,
         it: &Output,
         (): &(),
-        differences: &[Difference],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
         let on = || AttributeBooleanValue::builder().value(true).build();
-        for difference in differences {
+        let mut it = it.clone();
+        for change in changes {
             // One attribute per call, says ModifyVpcAttribute.
             let modify = cx.aws.ec2.modify_vpc_attribute().vpc_id(it.id.as_str());
-            let modify = match difference.field.as_str() {
-                "EnableDnsSupport" => modify.enable_dns_support(on()),
-                _ => modify.enable_dns_hostnames(on()),
+            let (modify, doing, set) = match change {
+                Change::DnsSupport => {
+                    let modify = modify.enable_dns_support(on());
+                    (modify, "set EnableDnsSupport on the VPC", &mut it.dns_support)
+                }
+                Change::DnsHostnames => {
+                    let modify = modify.enable_dns_hostnames(on());
+                    (modify, "set EnableDnsHostnames on the VPC", &mut it.dns_hostnames)
+                }
             };
-            let attempt = format!("set {} on the VPC", difference.field);
-            modify.send().await.doing(attempt).wait_on(&[UNKNOWN])?;
+            modify.send().await.doing(doing).wait_on(&[UNKNOWN])?;
+            *set = Some(true);
         }
-        Ok(Made::Ready(Output { dns_support: Some(true), dns_hostnames: Some(true), ..it.clone() }))
+        Ok(Made::Ready(it))
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::auto_scaling_group::{AutoScalingGroup, BUSY};
 use super::{
-    Difference, Kind, Made, Others, Owned, Resource, Seen, Wanted, auto_scaling_group, goes_with,
+    Difference, Kind, Made, Others, Owned, Resource, Seen, Wanted, Whole, auto_scaling_group,
+    goes_with,
 };
 use crate::aws::{Aws, Cx, Doing, Meanings, Owner, Result, Scope};
 use crate::names::NodeName;
@@ -50,6 +51,7 @@ impl Resource for WarmStart {
 
 impl Wanted for WarmStart {
     type Needs = auto_scaling_group::Output;
+    type Change = Whole;
 
     async fn create(
         &self,
@@ -60,14 +62,14 @@ impl Wanted for WarmStart {
         let it = Output::from(group);
         match self.drift(&it, group).as_slice() {
             [] => Ok(Made::Ready(it)),
-            differences => self.update(cx, node, &it, group, differences).await,
+            _ => self.update(cx, node, &it, group, &[Whole]).await,
         }
     }
 
-    fn drift(&self, it: &Output, _group: &auto_scaling_group::Output) -> Vec<Difference> {
+    fn drift(&self, it: &Output, _group: &auto_scaling_group::Output) -> Vec<Difference<Whole>> {
         match it.desired {
             Some(0) if self.instances > 0 => {
-                vec![Difference::update("DesiredCapacity", 0, self.instances)]
+                vec![Difference::update(Whole, "DesiredCapacity", 0, self.instances)]
             }
             _ => Vec::new(),
         }
@@ -79,7 +81,7 @@ impl Wanted for WarmStart {
         _node: &NodeName,
         it: &Output,
         _group: &auto_scaling_group::Output,
-        _differences: &[Difference],
+        _: &[Whole],
     ) -> Result<Made<Output>> {
         let desired = i32::try_from(self.instances).unwrap_or(i32::MAX);
         let set = cx.aws.autoscaling.set_desired_capacity().auto_scaling_group_name(&it.group);

@@ -53,7 +53,7 @@ const ENGINE: &[(&str, &[&str])] = &[
     ("teardown", &["event", "patience", "edge", "looks", "walk", "inventory", "doubt"]),
     ("verdict", &["edge", "converge", "inventory", "doubt"]),
     ("graph", &["edge", "walk", "converge", "inventory", "verdict"]),
-    ("plan", &["converge", "inventory", "doubt", "verdict", "graph"]),
+    ("plan", &["inventory", "doubt", "verdict", "graph"]),
     ("forecast", &["event", "edge", "verdict", "graph", "plan"]),
 ];
 
