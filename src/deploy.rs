@@ -118,9 +118,7 @@ async fn remove_for_good(prepared: &Prepared) -> Result<Report> {
     }
     let run = &prepared.run;
     let mut things = inventory::of_graph(&run.looks.anew()).await?;
-    things.retain(|thing| {
-        thing.is_removed() && remade.iter().any(|planned| planned.name == *thing.name())
-    });
+    things.retain(|thing| remade.iter().any(|planned| planned.name == *thing.name()));
     let report = teardown::remove(run, things, Removal::OnlyThis).await;
     run.looks.forget();
     Ok(report)

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::aws::{Aws, Cx, Error, Owner, Result, Scope, Tagging};
+use crate::aws::{Aws, Cx, Owner, Result, Scope, Tagging};
 use crate::names::NodeName;
 
 pub mod auto_scaling_group;
@@ -57,8 +57,6 @@ pub trait Resource: 'static {
     type Output: Clone + Debug + 'static;
     /// The kind.
     const KIND: Kind;
-    /// What it disappears with, when it is not removed on its own.
-    const GOES_WITH: Option<Kind> = None;
     /// Lists every resource of this kind within the scope. It needs no spec: it starts from the
     /// stack's identity, may follow ids that it found itself, and checks every owner on the client.
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Self::Output>>>;
@@ -177,6 +175,25 @@ pub trait Wanted: Resource {
     }
 }
 
+/// Something that is done once to a thing that is there. To AWS it is nothing of its own: there is
+/// nothing to list, and nothing to remove.
+#[expect(async_fn_in_trait, reason = "everything runs on one thread, so no future has to be Send")]
+pub trait Action: 'static {
+    /// What it is done to.
+    type Target: Resource;
+    /// The kind.
+    const KIND: Kind;
+
+    /// What is to be done, judging by the target as it was last seen; `None` when nothing is.
+    fn due(&self, it: &TargetOf<Self>) -> Option<Difference>;
+
+    /// Does it; safe to repeat.
+    async fn act(&self, cx: &Cx, it: &TargetOf<Self>) -> Result<()>;
+}
+
+/// A thing that an action is done to.
+pub type TargetOf<A> = <<A as Action>::Target as Resource>::Output;
+
 /// The listings of other kinds, within a look at everything.
 pub trait Others {
     /// The clients.
@@ -237,12 +254,4 @@ pub enum Made<T> {
     Coming(T, String),
     /// AWS returned nothing usable: the next look supplies the output.
     Asked(String),
-}
-
-/// The error of a delete that has nothing of its own to call.
-pub fn goes_with(kind: Kind, other: Kind) -> Error {
-    Error::other(
-        format!("remove the {}", kind.words()),
-        format!("it goes with the {}", other.words()),
-    )
 }

@@ -13,15 +13,15 @@ use std::rc::Rc;
 
 use futures::future::{FutureExt, LocalBoxFuture};
 
-use super::converge::{self, State};
+use super::converge::{Deed, Done, State, Subject};
 use super::edge::{Edge, Grade};
 use super::inventory::Users;
-use super::verdict::{Among, Planned, Verdict, verdict};
+use super::verdict::{Among, Planned, Verdict, verdict, verdict_on_action};
 use super::walk::{Place, Work};
 use super::{Outcome, Run};
 use crate::aws::{Result, Tagging};
 use crate::names::NodeName;
-use crate::resource::{Kind, Wanted};
+use crate::resource::{Action, Kind, TargetOf, Wanted};
 
 /// A promise of what a node gives, kept once the node is ready.
 pub struct Handle<T> {
@@ -144,6 +144,14 @@ tuple_needs!(A 0, B 1, C 2);
 tuple_needs!(A 0, B 1, C 2, D 3);
 tuple_needs!(A 0, B 1, C 2, D 3, E 4);
 
+/// The same edges, along which no value flows.
+fn order(after: &impl Needs) -> Vec<Edge> {
+    let mut order = Vec::new();
+    after.edges(&mut order);
+    order.iter_mut().for_each(|edge| edge.carries = false);
+    order
+}
+
 /// A node with its types erased.
 pub trait Node: Work {
     /// The kind of its resource.
@@ -158,13 +166,21 @@ pub trait Node: Work {
         users: &'a Users,
     ) -> LocalBoxFuture<'a, Result<Verdict>>;
     /// AWS's id of the thing that is the node's, as far as one was found.
-    fn id(&self) -> String;
+    fn id(&self) -> String {
+        String::new()
+    }
     /// What the thing that is the node's is named by to be tagged, once there is one.
-    fn tagging(&self) -> Option<Tagging>;
+    fn tagging(&self) -> Option<Tagging> {
+        None
+    }
     /// Whether its update gives dependents another output.
-    fn update_replaces(&self) -> bool;
+    fn update_replaces(&self) -> bool {
+        false
+    }
     /// Whether a broken one is made again, which gives dependents another output.
-    fn remade_when_broken(&self) -> bool;
+    fn remade_when_broken(&self) -> bool {
+        false
+    }
 }
 
 struct Typed<R: Wanted, N> {
@@ -173,6 +189,23 @@ struct Typed<R: Wanted, N> {
     needs: N,
     order: Vec<Edge>,
     state: State<R::Output>,
+}
+
+/// What a node needs, once it is started.
+fn known<N: Needs>(needs: &N) -> N::Values {
+    needs.values().expect("the walk starts a node when its needs are known")
+}
+
+impl<R: Wanted, N> Typed<R, N> {
+    fn subject<'a>(
+        &'a self,
+        run: &'a Run,
+        place: &'a Place,
+        needs: &'a dyn Fn() -> R::Needs,
+    ) -> Subject<'a, R> {
+        let Self { name: node, resource, state, .. } = self;
+        Subject { run, place, node, resource, needs, state }
+    }
 }
 
 impl<R: Wanted, N: Needs<Values = R::Needs>> Work for Typed<R, N> {
@@ -187,21 +220,12 @@ impl<R: Wanted, N: Needs<Values = R::Needs>> Work for Typed<R, N> {
     }
 
     fn first<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
-        let needs =
-            || self.needs.values().expect("the walk starts a node when its needs are known");
-        async move {
-            converge::make(run, place, &self.name, &self.resource, &needs, &self.state, None).await
-        }
-        .boxed_local()
+        async move { self.subject(run, place, &|| known(&self.needs)).make(None).await }
+            .boxed_local()
     }
 
     fn second<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
-        let needs =
-            || self.needs.values().expect("the walk starts a node when its needs are known");
-        async move {
-            converge::settle(run, place, &self.name, &self.resource, &needs, &self.state).await
-        }
-        .boxed_local()
+        async move { self.subject(run, place, &|| known(&self.needs)).settle().await }.boxed_local()
     }
 
     fn was_remade(&self) -> bool {
@@ -250,6 +274,67 @@ impl<R: Wanted, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
     }
 }
 
+/// An action as a node.
+struct Acting<A, N> {
+    name: NodeName,
+    action: A,
+    target: N,
+    order: Vec<Edge>,
+    done: Done,
+}
+
+impl<A: Action, N: Needs<Values = TargetOf<A>>> Acting<A, N> {
+    fn deed<'a>(&'a self, run: &'a Run, place: &'a Place) -> Deed<'a, A> {
+        let (node, action, done) = (&self.name, &self.action, &self.done);
+        Deed { run, place, node, action, target: known(&self.target), done }
+    }
+}
+
+impl<A: Action, N: Needs<Values = TargetOf<A>>> Work for Acting<A, N> {
+    fn name(&self) -> &NodeName {
+        &self.name
+    }
+
+    fn edges(&self) -> Vec<Edge> {
+        let mut edges = self.order.clone();
+        self.target.edges(&mut edges);
+        edges
+    }
+
+    fn first<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
+        async move { self.deed(run, place).act().await }.boxed_local()
+    }
+
+    fn second<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
+        async move { self.deed(run, place).arrive().await }.boxed_local()
+    }
+}
+
+impl<A: Action, N: Needs<Values = TargetOf<A>>> Node for Acting<A, N> {
+    fn kind(&self) -> Kind {
+        A::KIND
+    }
+
+    /// What it is done to is another node's to look at.
+    fn look<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, Result<()>> {
+        async { Ok(()) }.boxed_local()
+    }
+
+    fn plan<'a>(
+        &'a self,
+        _run: &'a Run,
+        before: &'a [Planned],
+        users: &'a Users,
+    ) -> LocalBoxFuture<'a, Result<Verdict>> {
+        let target = self.target.values();
+        self.done.saw(target.is_some());
+        let edges = self.edges();
+        let among = Among { before, edges: &edges, users };
+        let verdict = verdict_on_action(&self.action, target.as_ref(), &among);
+        async { Ok(verdict) }.boxed_local()
+    }
+}
+
 /// The wanted stack.
 #[derive(Default)]
 pub struct Graph {
@@ -280,16 +365,34 @@ impl Graph {
         needs: N,
         after: &impl Needs,
     ) -> Handle<R::Output> {
-        let mut order = Vec::new();
-        after.edges(&mut order);
-        order.iter_mut().for_each(|edge| edge.carries = false);
-        let name = name.into();
-        let taken = self.nodes.iter().any(|node| *node.name() == name);
-        assert!(!taken, "two nodes of a graph are called {name}");
-        let state = State::default();
+        let (name, order, state) = (self.new_name(name), order(after), State::default());
         let handle = Handle { to: self.nodes.len(), output: state.output() };
         self.nodes.push(Box::new(Typed { name, resource, needs, order, state }));
         handle
+    }
+
+    /// Adds what is done once to a thing, and nothing depends on. It also waits for others from which it
+    /// takes no value.
+    ///
+    /// # Panics
+    ///
+    /// When a node of that name is there already, as [`add_after`](Self::add_after) does.
+    pub fn act<A: Action, N: Needs<Values = TargetOf<A>>>(
+        &mut self,
+        name: impl Into<NodeName>,
+        action: A,
+        target: N,
+        after: &impl Needs,
+    ) {
+        let (name, order, done) = (self.new_name(name), order(after), Done::default());
+        self.nodes.push(Box::new(Acting { name, action, target, order, done }));
+    }
+
+    fn new_name(&self, name: impl Into<NodeName>) -> NodeName {
+        let name = name.into();
+        let taken = self.nodes.iter().any(|node| *node.name() == name);
+        assert!(!taken, "two nodes of a graph are called {name}");
+        name
     }
 
     /// The nodes, in the order in which they were added: every edge points to an earlier one.

@@ -20,8 +20,6 @@ use crate::resource::{Kind, Owned, Phase, Resource, Seen};
 pub trait Thing: Work {
     /// The kind.
     fn kind(&self) -> Kind;
-    /// Whether it is removed on its own.
-    fn is_removed(&self) -> bool;
     /// Whose it is.
     fn owner(&self) -> &Owner;
     /// AWS's id or name.
@@ -71,10 +69,6 @@ impl<R: Resource> Thing for Found<R> {
         R::KIND
     }
 
-    fn is_removed(&self) -> bool {
-        R::GOES_WITH.is_none()
-    }
-
     fn owner(&self) -> &Owner {
         &self.owned.owner
     }
@@ -117,8 +111,6 @@ impl<R: Resource> Thing for Found<R> {
 pub(super) trait AnyKind {
     /// The kind.
     fn kind(&self) -> Kind;
-    /// Whether it is removed on its own.
-    fn is_removed(&self) -> bool;
     /// Lists it.
     fn things<'a>(&'a self, looks: &'a Looks) -> LocalBoxFuture<'a, Result<Vec<Box<dyn Thing>>>>;
 }
@@ -135,10 +127,6 @@ impl<R: Resource> AnyKind for Of<R> {
         R::KIND
     }
 
-    fn is_removed(&self) -> bool {
-        R::GOES_WITH.is_none()
-    }
-
     fn things<'a>(&'a self, looks: &'a Looks) -> LocalBoxFuture<'a, Result<Vec<Box<dyn Thing>>>> {
         async move {
             let seen = looks.list::<R>(None).await?;
@@ -152,18 +140,13 @@ impl<R: Resource> AnyKind for Of<R> {
     }
 }
 
-/// Every kind that is removed on its own: what a destroy and its audit look at.
-pub(super) fn kinds() -> Vec<Box<dyn AnyKind>> {
-    all_kinds().into_iter().filter(|kind| kind.is_removed()).collect()
-}
-
 /// Every kind that a graph can hold.
 pub(super) fn graph_kinds() -> Vec<Box<dyn AnyKind>> {
-    all_kinds().into_iter().filter(|kind| kind.kind().is_asked_for()).collect()
+    kinds().into_iter().filter(|kind| kind.kind().is_asked_for()).collect()
 }
 
-/// Every kind there is.
-fn all_kinds() -> Vec<Box<dyn AnyKind>> {
+/// Every kind of which there are things: what a destroy and its audit look at.
+pub(super) fn kinds() -> Vec<Box<dyn AnyKind>> {
     struct All(Vec<Box<dyn AnyKind>>);
     impl ForEachKind for All {
         fn visit<R: Resource>(&mut self) {
@@ -185,7 +168,7 @@ pub async fn of_graph(looks: &Looks) -> Result<Vec<Box<dyn Thing>>> {
     of(&graph_kinds(), looks).await
 }
 
-/// Lists all kinds that are removed on their own at once.
+/// Lists all kinds at once.
 pub async fn inventory(looks: &Looks) -> Result<Vec<Box<dyn Thing>>> {
     of(&kinds(), looks).await
 }

@@ -124,7 +124,7 @@ pub fn surplus(things: Vec<Box<dyn Thing>>, graph: &Graph) -> Vec<Box<dyn Thing>
     let wanted = |thing: &Box<dyn Thing>| {
         let node = graph.nodes().iter().find(|node| node.name() == thing.name());
         let is_it = node.is_some_and(|node| !is_second(thing, node));
-        !thing.is_removed() || thing.is_leaving() || is_it
+        thing.is_leaving() || is_it
     };
     things.into_iter().filter(|thing| !wanted(thing)).collect()
 }
@@ -135,9 +135,9 @@ fn is_second(thing: &Box<dyn Thing>, node: &Box<dyn Node>) -> bool {
     node.kind() == thing.kind() && picked.is_some_and(|picked| thing.tagging() != Some(picked))
 }
 
-/// Whether nothing of a node is there.
+/// Whether nothing of a node is there, although there should be something.
 fn is_absent(node: &Box<dyn Node>, things: &[Box<dyn Thing>]) -> bool {
-    !things.iter().any(|thing| thing.name() == node.name())
+    node.kind().is_asked_for() && !things.iter().any(|thing| thing.name() == node.name())
 }
 
 /// What may be an absent node of a stack that is there.

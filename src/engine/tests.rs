@@ -22,10 +22,10 @@ use super::verdict::Verdict;
 use super::walk::{Report, walk};
 use super::{Failure, Run, Stop};
 use crate::aws::error::{Cause, Error, Meaning};
-use crate::aws::{Aws, Cx, Labels, Owner, Result, Scope};
+use crate::aws::{Aws, Cx, Labels, Owner, Result, Scope, Tagging};
 use crate::names::{Names, NodeName};
 use crate::resource::{
-    Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare,
+    Action, Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare,
 };
 
 // ---- the world
@@ -333,6 +333,11 @@ impl<const K: usize> Resource for Fake<K> {
         Ok(seen.into_iter().filter(wanted).collect())
     }
 
+    fn tagging(it: &Out) -> Option<Tagging> {
+        // What an action is done to is told by this.
+        matches!(KINDS[K], Kind::AutoScalingGroup).then(|| Tagging::AutoScaling(it.id.clone()))
+    }
+
     async fn delete(_aws: &Aws, it: &Out) -> Result<()> {
         let node = it.id.split('#').next().expect("an id begins with its node");
         let answer = world(|world| {
@@ -432,6 +437,40 @@ impl<const K: usize> Wanted for Fake<K> {
             None => Made::Asked("it was asked for".into()),
         })
     }
+}
+
+/// An action that raises a group, once.
+struct Raise;
+
+impl Action for Raise {
+    type Target = Group;
+    const KIND: Kind = Kind::WarmStart;
+
+    fn due(&self, it: &Out) -> Option<Difference> {
+        let is_low = it.value.as_deref() == Some("low");
+        is_low.then(|| Difference::update((), "value", "low", "high"))
+    }
+
+    async fn act(&self, _cx: &Cx, it: &Out) -> Result<()> {
+        let answer = world(|world| {
+            world.ask("raise".into());
+            world.answer("raise")
+        });
+        say(answer, || {
+            world(|world| {
+                let group = world.things.iter_mut().find(|there| there.out.id == it.id);
+                group.expect("it is there").out.value = Some("high".into());
+            });
+        })
+    }
+}
+
+/// A group, and the action on it.
+fn raised(value: &'static str) -> Graph {
+    let mut graph = Graph::default();
+    let group = graph.add("group", a::<7>(value), nothing());
+    graph.act("warm", Raise, group, &());
+    graph
 }
 
 /// What a node waits for: some until they are ready, others until they are made.
@@ -925,6 +964,67 @@ async fn a_failed_call_fails_at_once() {
     answers("a", &[Answer::Denied]);
     assert_eq!(fail_one::<0>("x").await.to_string(), "failed to ask: denied");
     assert_eq!(now(), 0);
+}
+
+// ---- actions
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_done_once_to_what_is_there() {
+    begin();
+    rule("group", |rule| rule.ready_after = 10);
+    let (report, scene) = deploy(&raised("low")).await;
+    assert!(report.is_complete());
+    assert_eq!((at("raise"), there("group")[0].value.as_deref()), (vec![10], Some("high")));
+    assert_eq!(scene.told("warm"), [What::Creating, What::Created, What::Ready]);
+
+    asked();
+    let (_, scene) = deploy(&raised("high")).await;
+    assert_eq!(scene.told("warm"), [What::Found { id: "group#1".into() }]);
+    assert_eq!(asked(), ["list AutoScalingGroup"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_asked_for_until_it_is_done() {
+    begin();
+    answers("raise", &[Answer::NotYet, Answer::Throttled]);
+    let (report, _) = deploy(&raised("low")).await;
+    assert!(report.is_complete());
+    assert_eq!((at("raise"), at("list AutoScalingGroup")), (vec![0, 1, 3], vec![0]));
+
+    // After a lost answer it looks.
+    begin();
+    answers("raise", &[Answer::LostDone]);
+    let (report, scene) = deploy(&raised("low")).await;
+    assert!(report.is_complete());
+    assert_eq!((at("raise"), at("list AutoScalingGroup")), (vec![0], vec![0, 1]));
+    assert_eq!(scene.told("warm")[2..], [What::Created, What::Ready]);
+
+    begin();
+    answers("raise", &[Answer::Denied]);
+    let (report, _) = deploy(&raised("low")).await;
+    assert_eq!(names(&report.failed), ["warm"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_planned_by_what_it_is_done_to() {
+    let verdict = async || {
+        let scene = scene(true);
+        let graph = raised("low");
+        let plan = plan_among(&scene.run, &graph, &kinds()).await.unwrap();
+        assert!(walk(&scene.run, graph.nodes()).await.is_complete());
+        (plan.nodes[1].verdict.clone(), scene.told("warm")[0].clone())
+    };
+    begin();
+    assert_eq!(verdict().await, (Verdict::Create, What::Creating));
+    // Somebody lowered it, or an earlier run was stopped before.
+    world(|world| world.things[0].out.value = Some("low".into()));
+    let change = Verdict::Change(vec![Difference::update((), "value", "low", "high")]);
+    assert_eq!(verdict().await, (change, What::Changing(vec!["value".into()])));
+
+    begin();
+    let graph = raised("high");
+    deploy(&graph).await;
+    assert!(plan(&raised("high")).await.is_settled());
 }
 
 // ---- plan

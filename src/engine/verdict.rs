@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 
 use super::Run;
-use super::converge::{self, State};
+use super::converge::{State, rank};
 use super::doubt::Doubtful;
 use super::edge::Edge;
 use super::inventory::Users;
 use crate::aws::Result;
 use crate::names::NodeName;
 use crate::resource::difference::{describe, has_to_be_remade};
-use crate::resource::{Difference, Kind, Owned, Phase, Remedy, Seen, Wanted};
+use crate::resource::{Action, Difference, Kind, Owned, Phase, Remedy, Seen, TargetOf, Wanted};
 
 /// What a walk would do with one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,11 @@ impl Among<'_> {
         carrying.map(|edge| &self.before[edge.to]).filter(|planned| planned.new_output)
     }
 
+    /// What it takes over from them.
+    fn follow(&self) -> impl Iterator<Item = Difference> {
+        self.follows().map(|it| Difference::update((), "follows", &it.name, "its new output"))
+    }
+
     /// Why something of this kind, which uses these ids, cannot stay while others are made anew.
     fn remade_with(&self, kind: Kind, uses: &[String]) -> Option<String> {
         let kept = self.follows().find(|it| kind.about().keeps_for_life.contains(&it.kind));
@@ -102,7 +107,7 @@ pub(super) async fn verdict<R: Wanted>(
         }
         return Ok(holder.map_or(Verdict::Create, Verdict::Foreign));
     };
-    state.saw(own, it, phase);
+    state.saw(own);
     let drift = needs.map(|needs| resource.drift(it, needs)).unwrap_or_default();
     if has_to_be_remade(&drift) {
         return Ok(Verdict::Remake(describe(&drift)));
@@ -112,9 +117,7 @@ pub(super) async fn verdict<R: Wanted>(
     }
     let mut differences: Vec<_> = drift.iter().map(Difference::in_words).collect();
     if differences.is_empty() {
-        let follow =
-            |other: &Planned| Difference::update((), "follows", &other.name, "its new output");
-        differences.extend(among.follows().map(follow));
+        differences.extend(among.follow());
     }
     differences.extend(state.tags_to_put::<R>(run).1);
     Ok(match phase {
@@ -123,6 +126,23 @@ pub(super) async fn verdict<R: Wanted>(
         Phase::Coming(why) => Verdict::Wait(why.clone()),
         Phase::Broken(why) => Verdict::Broken(why.clone()),
     })
+}
+
+/// The verdict on an action; `target` is what it is done to, as far as that is there.
+pub(super) fn verdict_on_action<A: Action>(
+    action: &A,
+    target: Option<&TargetOf<A>>,
+    among: &Among<'_>,
+) -> Verdict {
+    let Some(target) = target else { return Verdict::Create };
+    let mut differences: Vec<_> = action.due(target).into_iter().collect();
+    if differences.is_empty() {
+        differences.extend(among.follow());
+    }
+    match differences.is_empty() {
+        true => Verdict::Keep,
+        false => Verdict::Change(differences),
+    }
 }
 
 /// Chooses a node's own among everything listed. Where it is there twice, the one that serves: first that
@@ -141,6 +161,6 @@ fn choose<'a, R: Wanted>(
         let differences = needs.map(|needs| resource.drift(own.it(), needs)).unwrap_or_default();
         let misfit = differences.iter().any(is_misfit);
         let weight = Reverse(users.weight(&own.id));
-        (converge::rank(&own.seen), misfit, weight, differences.len(), &own.id)
+        (rank(&own.seen), misfit, weight, differences.len(), &own.id)
     })
 }

@@ -14,7 +14,7 @@ use crate::resource::launch_template::{self, LaunchTemplate};
 use crate::resource::log_group::LogGroup;
 use crate::resource::role::{self, Role};
 use crate::resource::security_group::SecurityGroup;
-use crate::resource::warm_start::{self, WarmStart};
+use crate::resource::warm_start::WarmStart;
 use crate::spec::{Ami, Instances, Nat, Spec};
 
 /// Container Insights keeps its events only for a short time: they cost, and go with the cluster.
@@ -92,6 +92,6 @@ pub fn instances(
     // The instances start when ECS has been told whose they are, not when it is done with it: the
     // association takes seconds and an instance a minute.
     let warm = WarmStart { instances: facts.first_instances };
-    graph.add_after(warm_start::NODE, warm, group, &association.made());
+    graph.act("capacity/warm", warm, group, &association.made());
     Pool { provider, association }
 }

@@ -45,8 +45,8 @@ pub struct About {
 pub enum Standing {
     /// A node of a graph asks for it.
     OfItsOwn,
-    /// A node of a graph asks for it, and it is only a property of another thing.
-    OfAnother,
+    /// A node of a graph asks for it, and it is done to another thing: an [`Action`](super::Action).
+    Done,
     /// Its group makes it, and takes it down.
     OfItsGroup,
     /// Another service of AWS puts it there.
@@ -139,14 +139,31 @@ pub const NOT_YET: Duration = Duration::from_mins(10);
 /// aws-load-balancer-controller#208).
 const HELD_BY_INTERFACES: Duration = Duration::from_mins(30);
 
-/// Something to do for every kind, with its type.
+/// What is known of an action: nothing of it is there, comes or goes.
+const ACTION: About = About {
+    words: "",
+    standing: Standing::Done,
+    known_by: None,
+    may_be_twice: false,
+    keeps_for_life: &[],
+    has_id_of_ec2: false,
+    comes: SOON,
+    settles: Settles::AtOnce,
+    again: Again::Usually,
+    goes_after: &[],
+    held_for: NOT_YET,
+    goes: None,
+    leaves: AT_ONCE,
+};
+
+/// Something to do for every kind of which there are things, with its type.
 pub trait ForEachKind {
     /// Does it for one.
     fn visit<R: Resource>(&mut self);
 }
 
 macro_rules! kinds {
-    ($($kind:ident = $resource:ty { $($about:tt)* })*) => {
+    ($($kind:ident $(= $resource:ty)? { $($about:tt)* })*) => {
         /// Every kind of resource that ecsup knows, in the order in which an inventory prints them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(
@@ -170,14 +187,14 @@ macro_rules! kinds {
             }
         }
 
-        $(const _: () = assert!(
+        $($(const _: () = assert!(
             matches!(<$resource as Resource>::KIND, Kind::$kind),
             concat!("the file of ", stringify!($kind), " says that it is of another kind"),
-        );)*
+        );)?)*
 
-        /// Does something for every kind, in the same order.
+        /// Does something for every kind of which there are things, in the same order.
         pub fn for_each_kind(visitor: &mut impl ForEachKind) {
-            $(visitor.visit::<$resource>();)*
+            $($(visitor.visit::<$resource>();)?)*
         }
     };
 }
@@ -474,20 +491,9 @@ kinds! {
         goes: Some(patience(1, 3, 20)),
         leaves: AT_ONCE,
     }
-    WarmStart = super::warm_start::WarmStart {
+    WarmStart {
         words: "first instances",
-        standing: Standing::OfAnother,
-        known_by: None,
-        may_be_twice: false,
-        keeps_for_life: &[],
-        has_id_of_ec2: false,
-        comes: SOON,
-        settles: Settles::AtOnce,
-        again: Again::Usually,
-        goes_after: &[],
-        held_for: NOT_YET,
-        goes: None,
-        leaves: AT_ONCE,
+        ..ACTION
     }
     TaskDefinition = super::task_definition::TaskDefinition {
         words: "task definition",
@@ -635,13 +641,13 @@ impl Kind {
         self.about().words
     }
 
-    /// Whether a graph can ask for it.
+    /// Whether a graph can ask for a thing of it.
     pub fn is_asked_for(self) -> bool {
-        matches!(self.about().standing, Standing::OfItsOwn | Standing::OfAnother)
+        self.about().standing == Standing::OfItsOwn
     }
 
-    /// Whether it counts when resources are counted. First instances are a number that their group
-    /// has for a while, and instances come and go with it.
+    /// Whether it counts when resources are counted. An action is no resource, and instances come and go
+    /// with their group.
     pub fn is_counted(self) -> bool {
         matches!(self.about().standing, Standing::OfItsOwn | Standing::Planted)
     }

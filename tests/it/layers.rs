@@ -40,14 +40,21 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("main", &["cli", "ui"]),
 ];
 
-/// What each part of the engine may know of the others, each only of what is named before it.
+/// What each part of the engine may know of the others, each only of what is named before it. The parts
+/// of `converge` stand before it.
 const ENGINE: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("patience", &[]),
     ("edge", &[]),
     ("looks", &[]),
     ("walk", &["event", "edge"]),
-    ("converge", &["event", "patience", "looks", "walk"]),
+    ("state", &["event", "patience", "looks"]),
+    ("wait", &["event", "walk"]),
+    ("remove", &["event", "patience", "walk", "wait"]),
+    ("make", &["event", "patience", "looks", "wait", "remove"]),
+    ("settle", &["event", "patience", "wait", "remove"]),
+    ("act", &["event", "looks", "walk", "wait"]),
+    ("converge", &["looks", "walk", "state", "wait", "remove", "make", "settle", "act"]),
     ("inventory", &["edge", "looks", "walk", "converge"]),
     ("doubt", &["looks", "inventory"]),
     ("teardown", &["event", "patience", "edge", "looks", "walk", "inventory", "doubt"]),
@@ -144,7 +151,7 @@ fn the_engine_has_no_circles() {
     let mut wrong = vec![];
     let parts = sources()
         .into_iter()
-        .filter(|it| it.path.parent().is_some_and(|it| it.ends_with("src/engine")));
+        .filter(|it| it.module == "engine" && !it.path.ends_with("src/engine.rs"));
     for source in parts.filter(|it| !it.path.ends_with("tests.rs")) {
         let name = source.path.file_stem().expect("a file").to_string_lossy().into_owned();
         let place = ENGINE.iter().position(|(part, _)| *part == name);
@@ -153,7 +160,9 @@ fn the_engine_has_no_circles() {
         let before = |other: &&str| ENGINE[..place].iter().any(|(part, _)| part == other);
         assert!(may.iter().all(before), "{name} may know only what is before it");
         for (place, line) in source.code() {
-            let Some((_, rest)) = line.split_once("super::") else { continue };
+            let split = |prefix| line.split_once(prefix);
+            let named = split("crate::engine::").or_else(|| split("super::"));
+            let Some((_, rest)) = named else { continue };
             // Whatever a list in braces names counts; one over several lines is refused.
             let whole = !rest.starts_with('{') || rest.ends_with(';');
             let words = rest.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');

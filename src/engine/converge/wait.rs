@@ -1,0 +1,117 @@
+//! A wait of one node: its rhythm, its deadline, and the reason that was last told.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::aws::Error;
+use crate::engine::event::What;
+use crate::engine::walk::Place;
+use crate::engine::{Failure, Outcome, Run};
+use crate::names::NodeName;
+use crate::resource::Kind;
+use crate::resource::kind::{NOT_YET, Patience};
+
+/// A wait of one node: its rhythm, its deadline, and the reason that was last told.
+pub(super) struct Wait<'a> {
+    run: &'a Run,
+    place: &'a Place,
+    node: &'a NodeName,
+    pub(super) patience: Patience,
+    pub(super) since: Instant,
+    pauses: u32,
+    kind: Kind,
+    told: Option<String>,
+}
+
+impl<'a> Wait<'a> {
+    pub(super) fn new(
+        run: &'a Run,
+        place: &'a Place,
+        node: &'a NodeName,
+        kind: Kind,
+        patience: Patience,
+    ) -> Self {
+        Self { run, place, node, kind, patience, since: Instant::now(), pauses: 0, told: None }
+    }
+
+    /// For calls that are asked again after a refusal.
+    pub(super) fn for_calls(
+        run: &'a Run,
+        place: &'a Place,
+        node: &'a NodeName,
+        kind: Kind,
+    ) -> Self {
+        let every = kind.about().again.before(1);
+        let patience = Patience { first: every, every, deadline: NOT_YET };
+        Self::new(run, place, node, kind, patience)
+    }
+
+    /// For a removal that is asked for again after a refusal.
+    pub(super) fn for_removal(
+        run: &'a Run,
+        place: &'a Place,
+        node: &'a NodeName,
+        kind: Kind,
+    ) -> Self {
+        let calls = Self::for_calls(run, place, node, kind);
+        let patience = Patience { deadline: kind.about().held_for, ..calls.patience };
+        Self { patience, ..calls }
+    }
+
+    fn tell(&mut self, why: &str) {
+        if self.told.as_deref() != Some(why) {
+            self.told = Some(why.to_owned());
+            self.run.tell(self.node, What::Waiting(why.to_owned()));
+        }
+    }
+
+    pub(super) async fn sleep(&mut self, until: Instant, why: &str) -> Outcome {
+        if self.since.elapsed() >= self.patience.deadline {
+            return Err(Failure::TimedOut { after: self.since.elapsed(), last: why.to_owned() });
+        }
+        self.pauses += 1;
+        self.tell(why);
+        self.run.sleep_until(until, &self.place.upstream).await
+    }
+
+    /// Sleeps until the next look is due. The early and the first one come on a whole second, the others
+    /// fall on a common grid, so that nodes of one kind share them. A look that takes its time does not
+    /// cost the next place on the grid.
+    pub(super) async fn until_next_look(&mut self, why: &str, every: Duration) -> Outcome {
+        let early = self.patience.early();
+        let mut beginning = early.into_iter().chain([self.patience.first]);
+        let due = match beginning.nth(self.pauses as usize) {
+            Some(after) => self.on_the_grid(self.since + after, Duration::from_secs(1)),
+            None => self.soon_on_the_grid(every),
+        };
+        self.sleep(due, why).await
+    }
+
+    /// The next moment on the common grid, so much later at the least that a look is worth it.
+    pub(super) fn soon_on_the_grid(&self, every: Duration) -> Instant {
+        self.on_the_grid(Instant::now() + every / 2, every)
+    }
+
+    /// A moment, put off to the common grid.
+    fn on_the_grid(&self, due: Instant, every: Duration) -> Instant {
+        let offset = due.saturating_duration_since(self.run.started).as_millis();
+        let steps = offset.div_ceil(every.as_millis().max(1));
+        self.run.started + every.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+    }
+
+    /// Sleeps until the next attempt is due.
+    pub(super) async fn until_next_attempt(&mut self, why: &str) -> Outcome {
+        let due = Instant::now() + self.kind.about().again.before(self.pauses + 1);
+        self.sleep(due, why).await
+    }
+
+    /// Passes an error on, or sleeps when asking again may help.
+    pub(super) async fn after(&mut self, error: Error) -> Outcome {
+        if !error.is_passing() {
+            return Err(error.into());
+        }
+        tracing::debug!(node = %self.node, %error, "again");
+        self.until_next_attempt(&error.cause.to_string()).await
+    }
+}
