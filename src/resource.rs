@@ -1,6 +1,6 @@
 //! What a resource is: it lists, creates, updates and deletes, and leaves waiting to the engine.
 //!
-//! One file per kind, all in the same order: output, struct, `list`, `delete`, `create`, `drift`,
+//! One file per kind, all in the same order: output, struct, change, `list`, `delete`, `create`, `drift`,
 //! `update`, helpers, tests. What is known of a kind without looking is in [`kind`]. `docs/adding-a-resource.md` follows one of them through the project.
 
 use std::fmt::Debug;

@@ -46,19 +46,14 @@ impl<'a, R: Wanted> Subject<'a, R> {
         self.resource.drift(it, &(self.needs)())
     }
 
-    /// The node's own as a listing shows it, asked for until there is one.
+    /// The node's own, as a listing shows it.
     async fn look(
         &self,
         after: Option<Moment>,
         calls: &mut Wait<'_>,
     ) -> Result<Option<Owned<R::Output>>, Failure> {
-        loop {
-            match self.run.looks.list::<R>(after).await {
-                Ok(seen) => return Ok(pick::<R>(&seen, self.node, self.state).cloned()),
-                Err(error) => calls.after(error).await?,
-            }
-            self.run.go_on()?;
-        }
+        let seen = calls.list::<R>(after).await?;
+        Ok(pick::<R>(&seen, self.node, self.state).cloned())
     }
 
     /// The thing of the node as others list it.

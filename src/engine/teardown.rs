@@ -106,11 +106,45 @@ pub(super) async fn teardown_among(
     kinds: &[Box<dyn AnyKind>],
     may_hide: bool,
 ) -> Result<(Receipt, Report)> {
-    let mut receipt = Receipt { kinds_checked: kinds.len(), ..Receipt::default() };
-    let mut seen: Vec<Item> = Vec::new();
-    let mut report = Report::default();
-    let mut parents: Vec<Doubtful> = Vec::new();
-    for round in 0..=AUDITS {
+    let receipt = Receipt { kinds_checked: kinds.len(), ..Receipt::default() };
+    let (seen, report) = (Vec::new(), Report::default());
+    let mut teardown = Teardown { run, kinds, seen, report, receipt };
+    let mut things = teardown.look().await?;
+    let parents = doubt::parents(&things);
+    // Where nothing was to begin with, nothing was hidden by removing it.
+    teardown.receipt.audited = things.is_empty() && run.go_on().is_ok();
+    for round in 0.. {
+        if things.is_empty() {
+            return teardown.nothing_is_left(parents).await;
+        }
+        let in_vain = round == AUDITS || !teardown.report.is_complete();
+        if in_vain || run.go_on().is_err() {
+            break;
+        }
+        teardown.report = remove(run, things, Removal::Everything).await;
+        // What the second look finds was hidden from the first one, or is shown although it is gone.
+        let at_once = round == 0 && !may_hide;
+        teardown.pause(if at_once { Duration::ZERO } else { patience::PROPAGATION }).await;
+        things = teardown.look().await?;
+    }
+    Ok(teardown.these_are_left(&things).await)
+}
+
+/// A teardown under way.
+struct Teardown<'a> {
+    run: &'a Run,
+    kinds: &'a [Box<dyn AnyKind>],
+    /// All that any look has found.
+    seen: Vec<Item>,
+    /// How the last removal ended.
+    report: Report,
+    receipt: Receipt,
+}
+
+impl Teardown<'_> {
+    /// Looks at everything anew. What is gone is waited for until AWS shows it no more.
+    async fn look(&mut self) -> Result<Vec<Box<dyn Thing>>> {
+        let (run, kinds) = (self.run, self.kinds);
         let looks = run.looks.anew();
         let mut things = inventory::of(kinds, &looks).await?;
         if things.is_empty() && !until_unseen(run, kinds, looks.lagging()).await? {
@@ -118,41 +152,15 @@ pub(super) async fn teardown_among(
             things = inventory::of(kinds, &run.looks.anew()).await?;
         }
         for item in things.iter().map(item) {
-            if !seen.contains(&item) {
-                seen.push(item);
+            if !self.seen.contains(&item) {
+                self.seen.push(item);
             }
         }
-        if round == 0 {
-            parents = doubt::parents(&things);
-        }
-        if things.is_empty() {
-            // Nothing was there to begin with, so nothing was hidden by removing it.
-            receipt.audited |= round == 0 && run.go_on().is_ok();
-            receipt.removed = seen;
-            receipt.unsure = doubt::look(&run.cx.aws, &run.cx.names, kinds, |_| true).await?;
-            parents.retain(|parent| !receipt.unsure.iter().any(|it| it.id == parent.id));
-            receipt.unsure.extend(parents);
-            return Ok((receipt, report));
-        }
-        if round == AUDITS || (round > 0 && !report.is_complete()) || run.go_on().is_err() {
-            let mut left = Vec::new();
-            for thing in &things {
-                left.push((item(thing), why_left(run, thing, &report).await));
-            }
-            receipt.removed = seen
-                .into_iter()
-                .filter(|item| !left.iter().any(|(other, _)| other == item))
-                .collect();
-            receipt.left = left;
-            return Ok((receipt, report));
-        }
-        report = remove(run, things, Removal::Everything).await;
-        let audit = NodeName::from("audit");
-        // What the second look finds was hidden from the first one, or is shown although it is gone.
-        let pause = match round == 0 && !may_hide {
-            true => Duration::ZERO,
-            false => patience::PROPAGATION,
-        };
+        Ok(things)
+    }
+
+    /// Waits until AWS cannot hide anything any longer.
+    async fn pause(&mut self, pause: Duration) {
         let why = match pause.is_zero() {
             true => "a last look".to_owned(),
             false => format!(
@@ -160,11 +168,30 @@ pub(super) async fn teardown_among(
                 duration(pause)
             ),
         };
-        run.tell(&audit, What::Waiting(why));
+        self.run.tell(&NodeName::from("audit"), What::Waiting(why));
         let until = Instant::now() + pause;
-        receipt.audited = run.sleep_until(until, &[]).await.is_ok();
+        self.receipt.audited = self.run.sleep_until(until, &[]).await.is_ok();
     }
-    unreachable!("the last audit returns")
+
+    /// The receipt when nothing is left, with what may be the stack's and does not say so.
+    async fn nothing_is_left(self, mut parents: Vec<Doubtful>) -> Result<(Receipt, Report)> {
+        let Self { run, kinds, seen: removed, report, receipt } = self;
+        let mut unsure = doubt::look(&run.cx.aws, &run.cx.names, kinds, |_| true).await?;
+        parents.retain(|parent| !unsure.iter().any(|it| it.id == parent.id));
+        unsure.extend(parents);
+        Ok((Receipt { removed, unsure, ..receipt }, report))
+    }
+
+    /// The receipt when these things are left, with what holds them.
+    async fn these_are_left(self, things: &[Box<dyn Thing>]) -> (Receipt, Report) {
+        let Self { run, seen: mut removed, report, receipt, .. } = self;
+        let mut left = Vec::new();
+        for thing in things {
+            left.push((item(thing), why_left(run, thing, &report).await));
+        }
+        removed.retain(|item| !left.iter().any(|(other, _)| other == item));
+        (Receipt { removed, left, ..receipt }, report)
+    }
 }
 
 /// Waits until AWS shows no more what it has removed, else whoever looks next, such as a deploy of the

@@ -68,13 +68,8 @@ enum Progress {
 /// reported as not started; the rest goes on.
 pub async fn walk<W: Work + ?Sized>(run: &Run, works: &[Box<W>]) -> Report {
     let edges: Vec<Vec<Edge>> = works.iter().map(|work| work.edges()).collect();
-    let places = places(works, &edges);
-    let mut progress = vec![Progress::Idle; works.len()];
-    let mut running = FuturesUnordered::new();
-    let mut report = Report::default();
-
-    let places = &places;
-    let step = |index: usize, grade: Grade| async move {
+    let places = &places(works, &edges);
+    let step = |(index, grade): Step| async move {
         let (work, place) = (&works[index], &places[index]);
         let outcome = match grade {
             Grade::Made => work.first(run, place).await,
@@ -82,68 +77,117 @@ pub async fn walk<W: Work + ?Sized>(run: &Run, works: &[Box<W>]) -> Report {
         };
         (index, grade, outcome)
     };
-
+    let progress = vec![Progress::Idle; works.len()];
+    let mut walk = Walk { run, works, edges, progress, report: Report::default() };
+    let mut running = FuturesUnordered::new();
     loop {
-        for index in 0..works.len() {
-            let reached = |edge: &Edge| match edge.grade {
-                Grade::Made => matches!(progress[edge.to], Progress::Made | Progress::Ready),
-                Grade::Ready => progress[edge.to] == Progress::Ready,
-            };
-            if progress[index] == Progress::Idle && edges[index].iter().all(reached) {
-                progress[index] = Progress::First;
-                running.push(step(index, Grade::Made));
-            }
-        }
+        running.extend(walk.start().into_iter().map(&step));
         let Some((index, grade, outcome)) = running.next().await else { break };
-        let name = works[index].name();
-        match (outcome, grade) {
-            (Ok(()), Grade::Made) => {
-                progress[index] = Progress::Made;
-                running.push(step(index, Grade::Ready));
+        match outcome {
+            Ok(()) => running.extend(walk.went_on(index, grade).into_iter().map(&step)),
+            Err(failure) => walk.ended(index, failure),
+        }
+    }
+    walk.give_up(places);
+    walk.report
+}
+
+/// A step of a piece of work, by its index: the first one until it is made, the second one until it is
+/// ready.
+type Step = (usize, Grade);
+
+/// How far a walk is.
+struct Walk<'a, W: ?Sized> {
+    run: &'a Run,
+    works: &'a [Box<W>],
+    edges: Vec<Vec<Edge>>,
+    progress: Vec<Progress>,
+    report: Report,
+}
+
+impl<W: Work + ?Sized> Walk<'_, W> {
+    fn has_reached(&self, edge: &Edge) -> bool {
+        match edge.grade {
+            Grade::Made => matches!(self.progress[edge.to], Progress::Made | Progress::Ready),
+            Grade::Ready => self.progress[edge.to] == Progress::Ready,
+        }
+    }
+
+    /// Starts all whose edges are satisfied.
+    fn start(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for index in 0..self.works.len() {
+            let may_start = self.edges[index].iter().all(|edge| self.has_reached(edge));
+            if self.progress[index] == Progress::Idle && may_start {
+                self.progress[index] = Progress::First;
+                steps.push((index, Grade::Made));
             }
-            (Ok(()), Grade::Ready) => {
-                progress[index] = Progress::Ready;
-                run.arrived(name);
-                if works[index].was_remade() {
-                    // Dependents that were done with the old one look again.
-                    for other in 0..works.len() {
-                        let depends =
-                            edges[other].iter().any(|edge| edge.to == index && edge.carries);
-                        if depends && progress[other] == Progress::Ready {
-                            progress[other] = Progress::Made;
-                            running.push(step(other, Grade::Ready));
-                        }
-                    }
-                }
+        }
+        steps
+    }
+
+    /// A step went well: says which ones it is followed by.
+    fn went_on(&mut self, index: usize, grade: Grade) -> Vec<Step> {
+        match grade {
+            Grade::Made => {
+                self.progress[index] = Progress::Made;
+                vec![(index, Grade::Ready)]
             }
-            (Err(failure), _) => {
-                progress[index] = Progress::Ended;
-                match failure {
-                    Failure::Stopped
-                    | Failure::StoppedWaiting { .. }
-                    | Failure::DependencyFailed(_) => {
-                        run.tell(name, What::NotStarted(failure.to_string()));
-                        report.not_started.push((name.clone(), failure));
-                    }
-                    failure => {
-                        run.tell(name, What::Failed(failure.to_string()));
-                        run.fail(name);
-                        report.failed.push((name.clone(), failure));
-                    }
+            Grade::Ready => {
+                self.progress[index] = Progress::Ready;
+                self.run.arrived(self.works[index].name());
+                match self.works[index].was_remade() {
+                    true => self.look_again_after(index),
+                    false => Vec::new(),
                 }
             }
         }
     }
-    for (index, work) in works.iter().enumerate() {
-        if progress[index] == Progress::Idle {
-            let failure = run
-                .first_failed(&places[index].upstream)
-                .map_or(Failure::Stopped, Failure::DependencyFailed);
-            run.tell(work.name(), What::NotStarted(failure.to_string()));
-            report.not_started.push((work.name().clone(), failure));
+
+    /// Dependents that were done with the former one look again.
+    fn look_again_after(&mut self, index: usize) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for other in 0..self.works.len() {
+            let depends = self.edges[other].iter().any(|edge| edge.to == index && edge.carries);
+            if depends && self.progress[other] == Progress::Ready {
+                self.progress[other] = Progress::Made;
+                steps.push((other, Grade::Ready));
+            }
+        }
+        steps
+    }
+
+    fn ended(&mut self, index: usize, failure: Failure) {
+        self.progress[index] = Progress::Ended;
+        match failure {
+            Failure::Stopped | Failure::StoppedWaiting { .. } | Failure::DependencyFailed(_) => {
+                self.not_started(index, failure);
+            }
+            failure => {
+                let name = self.works[index].name();
+                self.run.tell(name, What::Failed(failure.to_string()));
+                self.run.fail(name);
+                self.report.failed.push((name.clone(), failure));
+            }
         }
     }
-    report
+
+    /// What is left was not started, since something that it waits for failed, or the run was stopped.
+    fn give_up(&mut self, places: &[Place]) {
+        for (index, place) in places.iter().enumerate() {
+            if self.progress[index] == Progress::Idle {
+                let failed = self.run.first_failed(&place.upstream);
+                let failure = failed.map_or(Failure::Stopped, Failure::DependencyFailed);
+                self.not_started(index, failure);
+            }
+        }
+    }
+
+    fn not_started(&mut self, index: usize, failure: Failure) {
+        let name = self.works[index].name();
+        self.run.tell(name, What::NotStarted(failure.to_string()));
+        self.report.not_started.push((name.clone(), failure));
+    }
 }
 
 fn places<W: Work + ?Sized>(works: &[Box<W>], edges: &[Vec<Edge>]) -> Vec<Place> {

@@ -5,9 +5,8 @@ use std::cell::{Cell, RefCell};
 use super::wait::Wait;
 use crate::aws::Meaning;
 use crate::engine::event::What;
-use crate::engine::looks::Moment;
 use crate::engine::walk::Place;
-use crate::engine::{Failure, Outcome, Run};
+use crate::engine::{Outcome, Run};
 use crate::names::NodeName;
 use crate::resource::{Action, Difference, Owned, Resource, TargetOf};
 
@@ -46,10 +45,11 @@ impl<A: Action> Deed<'_, A> {
         let (mut look_after, mut told) = (None, false);
         loop {
             self.run.go_on()?;
-            let own = self.look(look_after, &mut calls).await?;
-            let it = own.as_ref().map_or(&self.target, Owned::it);
+            let seen = calls.list::<A::Target>(look_after).await?;
+            let own = self.own(&seen);
+            let it = own.map_or(&self.target, Owned::it);
             let Some(due) = self.action.due(it) else {
-                self.finish(told, own.as_ref());
+                self.finish(told, own);
                 return Ok(());
             };
             if !std::mem::replace(&mut told, true) {
@@ -58,7 +58,7 @@ impl<A: Action> Deed<'_, A> {
             let answer = self.action.act(&self.run.cx, it).await;
             self.run.changed_something();
             let Err(error) = answer else {
-                self.finish(told, own.as_ref());
+                self.finish(told, own);
                 return Ok(());
             };
             // It may have happened.
@@ -80,22 +80,10 @@ impl<A: Action> Deed<'_, A> {
         Ok(())
     }
 
-    /// What it is done to as a listing shows it, asked for until there is one.
-    async fn look(
-        &self,
-        after: Option<Moment>,
-        calls: &mut Wait<'_>,
-    ) -> Result<Option<Owned<TargetOf<A>>>, Failure> {
-        let target = A::Target::tagging(&self.target);
-        let is_it =
-            |own: &&Owned<TargetOf<A>>| target.is_some() && A::Target::tagging(own.it()) == target;
-        loop {
-            match self.run.looks.list::<A::Target>(after).await {
-                Ok(seen) => return Ok(seen.iter().find(is_it).cloned()),
-                Err(error) => calls.after(error).await?,
-            }
-            self.run.go_on()?;
-        }
+    /// What it is done to, as a listing shows it.
+    fn own<'s>(&self, seen: &'s [Owned<TargetOf<A>>]) -> Option<&'s Owned<TargetOf<A>>> {
+        let target = A::Target::tagging(&self.target)?;
+        seen.iter().find(|own| A::Target::tagging(own.it()).as_ref() == Some(&target))
     }
 
     fn begin(&self, due: Difference) {

@@ -6,11 +6,12 @@ use tokio::time::Instant;
 
 use crate::aws::Error;
 use crate::engine::event::What;
+use crate::engine::looks::{self, Moment};
 use crate::engine::walk::Place;
 use crate::engine::{Failure, Outcome, Run};
 use crate::names::NodeName;
-use crate::resource::Kind;
 use crate::resource::kind::{NOT_YET, Patience};
+use crate::resource::{Kind, Resource};
 
 /// A wait of one node: its rhythm, its deadline, and the reason that was last told.
 pub(super) struct Wait<'a> {
@@ -104,6 +105,20 @@ impl<'a> Wait<'a> {
     pub(super) async fn until_next_attempt(&mut self, why: &str) -> Outcome {
         let due = Instant::now() + self.kind.about().again.before(self.pauses + 1);
         self.sleep(due, why).await
+    }
+
+    /// A listing, asked for until there is one.
+    pub(super) async fn list<R: Resource>(
+        &mut self,
+        after: Option<Moment>,
+    ) -> Result<looks::Seen<R::Output>, Failure> {
+        loop {
+            match self.run.looks.list::<R>(after).await {
+                Ok(seen) => return Ok(seen),
+                Err(error) => self.after(error).await?,
+            }
+            self.run.go_on()?;
+        }
     }
 
     /// Passes an error on, or sleeps when asking again may help.
