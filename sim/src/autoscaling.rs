@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fields::Tags;
-use super::refusal::{Answer, Refusal};
-use super::world::World;
+use crate::fields::Tags;
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{Scope, State, World};
 
 mod activity;
 mod describe;
@@ -48,12 +49,41 @@ const DRAINING_HOOK: &str = "ecs-managed-draining-termination-hook";
 /// With this tag ECS's service-linked role may scale the group.
 pub(crate) const MANAGED: &str = "AmazonECSManaged";
 
+/// The service.
+pub static SERVICE: Service = Service {
+    name: "autoscaling",
+    scope: AutoScaling::SCOPE,
+    begin: World::begin::<AutoScaling>,
+    ids,
+    tagged,
+};
+
 /// Everything of Auto Scaling in a region.
 #[derive(Debug, Default)]
 pub struct AutoScaling {
     groups: BTreeMap<String, Group>,
     /// Oldest first, those of groups that are gone included.
     activities: Vec<activity::Activity>,
+}
+
+impl State for AutoScaling {
+    const SCOPE: Scope = Scope::Region;
+
+    fn new(_: &World) -> Self {
+        Self::default()
+    }
+}
+
+impl World {
+    /// What Auto Scaling keeps here.
+    pub fn autoscaling(&self) -> &AutoScaling {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn autoscaling_mut(&mut self) -> &mut AutoScaling {
+        self.state_mut()
+    }
 }
 
 /// A group as ECS sees it.
@@ -264,12 +294,12 @@ pub fn complete_lifecycle(world: &mut World, group: &str, instance: &str) {
 
 /// All groups that exist, by name, those on their way out included.
 pub fn ids(world: &World) -> Vec<String> {
-    world.autoscaling.groups.keys().cloned().collect()
+    world.autoscaling().groups.keys().cloned().collect()
 }
 
 /// What has tags: its kind, its name and the tags.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
-    let groups = world.autoscaling.groups.values();
+    let groups = world.autoscaling().groups.values();
     let tags = |group: &Group| {
         let tags = group.tags.iter();
         tags.map(|(key, (value, _))| (key.clone(), value.clone())).collect()
@@ -283,13 +313,13 @@ fn name_of(name_or_arn: &str) -> &str {
 }
 
 fn find<'a>(world: &'a World, name_or_arn: &str) -> Option<&'a Group> {
-    let group = world.autoscaling.groups.get(name_of(name_or_arn))?;
+    let group = world.autoscaling().groups.get(name_of(name_or_arn))?;
     // A former group of the same name had another ARN.
     (group.name == name_or_arn || group.arn == name_or_arn).then_some(group)
 }
 
 fn find_mut<'a>(world: &'a mut World, name_or_arn: &str) -> Option<&'a mut Group> {
-    let group = world.autoscaling.groups.get_mut(name_of(name_or_arn))?;
+    let group = world.autoscaling_mut().groups.get_mut(name_of(name_or_arn))?;
     (group.name == name_or_arn || group.arn == name_or_arn).then_some(group)
 }
 

@@ -28,9 +28,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fields::{Fields, Tags};
-use super::refusal::{Answer, Refusal};
-use super::world::World;
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{Scope, State, World};
 
 pub mod account_attribute;
 pub mod address;
@@ -106,6 +107,15 @@ const SHUTTING_DOWN: &str = "instance.shutting-down";
 /// How long the listings show what is deleted, terminated or failed.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
+/// The service.
+pub static SERVICE: Service = Service { name: "ec2", scope: Ec2::SCOPE, begin: begin, ids, tagged };
+
+/// Every region has a default VPC, which nobody but EC2 makes.
+fn begin(world: &mut World) {
+    world.begin::<Ec2>();
+    default_vpc::make(world);
+}
+
 /// Everything of EC2 in a region.
 #[derive(Debug, Default)]
 pub struct Ec2 {
@@ -128,6 +138,26 @@ pub struct Ec2 {
     given_public: usize,
     /// How many instances of each name were launched.
     launched: BTreeMap<String, usize>,
+}
+
+impl State for Ec2 {
+    const SCOPE: Scope = Scope::Region;
+
+    fn new(_: &World) -> Self {
+        Self::default()
+    }
+}
+
+impl World {
+    /// What EC2 keeps here.
+    pub fn ec2(&self) -> &Ec2 {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn ec2_mut(&mut self) -> &mut Ec2 {
+        self.state_mut()
+    }
 }
 
 /// Answers one call.
@@ -260,7 +290,7 @@ pub fn security_group_vpc(world: &World, id: &str) -> Result<String, Refusal> {
 
 /// The default security group of a VPC, which an interface gets when nobody names any.
 pub fn default_security_group(world: &World, vpc: &str) -> Option<String> {
-    let mut groups = world.ec2.groups.all();
+    let mut groups = world.ec2().groups.all();
     groups.find(|group| group.it.default && group.it.vpc == vpc).map(|group| group.id.clone())
 }
 
@@ -271,7 +301,7 @@ pub fn vpc(world: &World, id: &str) -> Result<(), Refusal> {
 
 /// Whether an internet gateway is attached to a VPC.
 pub fn has_internet_gateway(world: &World, vpc: &str) -> bool {
-    vpc::internet_gateway(&world.ec2, vpc).is_some()
+    vpc::internet_gateway(world.ec2(), vpc).is_some()
 }
 
 /// Puts an interface into a subnet, visible at once. Returns its id; `None` when the subnet has no
@@ -287,7 +317,7 @@ pub fn free_addresses(world: &World, subnet: &str) -> usize {
 
 /// A task runs with this interface.
 pub fn runs_with(world: &mut World, interface: &str) {
-    let interface = world.ec2.interfaces.get(interface).map(|interface| interface.it.clone());
+    let interface = world.ec2().interfaces.get(interface).map(|interface| interface.it.clone());
     if let Some(interface) = interface {
         guard_duty::notices(world, &interface.vpc, &interface.subnet);
     }
@@ -300,18 +330,18 @@ pub fn remove_interface(world: &mut World, id: &str) {
 
 /// The private address of an interface.
 pub fn interface_address(world: &World, id: &str) -> Option<String> {
-    world.ec2.interfaces.get(id).map(|interface| interface.it.address.clone())
+    world.ec2().interfaces.get(id).map(|interface| interface.it.address.clone())
 }
 
 /// How many interfaces are attached to an instance, its first included.
 pub fn interfaces_of(world: &World, instance: &str) -> usize {
-    let interfaces = world.ec2.interfaces.all();
+    let interfaces = world.ec2().interfaces.all();
     interfaces.filter(|interface| interface.it.instance.as_deref() == Some(instance)).count()
 }
 
 /// Whether the first interface of an instance has a public address.
 pub fn has_public_address(world: &World, instance: &str) -> bool {
-    world.ec2.interfaces.all().any(|interface| {
+    world.ec2().interfaces.all().any(|interface| {
         let it = &interface.it;
         it.instance.as_deref() == Some(instance) && it.index == 0 && it.public.is_some()
     })
@@ -361,7 +391,7 @@ pub fn terminate_instance(world: &mut World, id: &str) {
 
 /// An instance, in whatever state.
 pub fn instance(world: &World, id: &str) -> Option<InstanceView> {
-    world.ec2.instances.get(id).map(instance::view)
+    world.ec2().instances.get(id).map(instance::view)
 }
 
 /// What an instance type has; `None` when there is no such type.
@@ -383,7 +413,7 @@ pub fn template(world: &World, id_or_name: &str, version: &str) -> Option<Value>
 
 /// Every association of a route table with a subnet, and the table.
 pub fn associations(world: &World) -> Vec<(String, String)> {
-    let tables = world.ec2.tables.all();
+    let tables = world.ec2().tables.all();
     let of_table = tables
         .flat_map(|table| table.it.associations.iter().map(|it| (it.id.clone(), table.id.clone())));
     of_table.collect()
@@ -393,8 +423,8 @@ pub fn associations(world: &World) -> Vec<(String, String)> {
 /// tags. The default things of a VPC are among them and go with it.
 pub fn ids(world: &World) -> Vec<String> {
     let mut ids: Vec<_> = tagged(world).into_iter().map(|(_, id, _)| id).collect();
-    ids.extend(world.ec2.vpcs.all().map(|vpc| vpc.it.acl.clone()));
-    let tables = world.ec2.tables.all();
+    ids.extend(world.ec2().vpcs.all().map(|vpc| vpc.it.acl.clone()));
+    let tables = world.ec2().tables.all();
     let associations = tables.flat_map(|table| &table.it.associations);
     ids.extend(associations.map(|association| association.id.clone()));
     ids.sort();

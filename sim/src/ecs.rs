@@ -38,10 +38,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Fields, Tags};
-use super::iam;
-use super::refusal::{Answer, Refusal};
-use super::world::World;
+use crate::fields::{Fields, Tags};
+use crate::iam;
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{Scope, State, World};
 
 pub mod agent;
 mod association;
@@ -74,6 +75,10 @@ mod views;
 
 pub use views::{ids, tagged};
 
+/// The service.
+pub static SERVICE: Service =
+    Service { name: "ecs", scope: Ecs::SCOPE, begin: World::begin::<Ecs>, ids, tagged };
+
 /// Everything of ECS in a region.
 #[derive(Debug, Default)]
 pub struct Ecs {
@@ -93,6 +98,26 @@ pub struct Ecs {
     boots: BTreeMap<String, u32>,
     /// Whether the scaler looks each minute.
     scaling: bool,
+}
+
+impl State for Ecs {
+    const SCOPE: Scope = Scope::Region;
+
+    fn new(_: &World) -> Self {
+        Self::default()
+    }
+}
+
+impl World {
+    /// What ECS keeps here.
+    pub fn ecs(&self) -> &Ecs {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn ecs_mut(&mut self) -> &mut Ecs {
+        self.state_mut()
+    }
 }
 
 /// The principal whose service-linked role ECS acts through.

@@ -25,10 +25,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::doubt::Doubt;
-use super::fields::Tags;
-use super::refusal::{Answer, Refusal};
-use super::world::World;
+use crate::doubt::Doubt;
+use crate::fields::Tags;
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{Scope, State, World};
 
 mod action;
 pub mod attributes;
@@ -51,6 +52,15 @@ use load_balancer::LoadBalancer;
 use rule::Rule;
 use target_group::TargetGroup;
 
+/// The service.
+pub static SERVICE: Service = Service {
+    name: "elasticloadbalancing",
+    scope: Elb::SCOPE,
+    begin: World::begin::<Elb>,
+    ids,
+    tagged,
+};
+
 /// Everything of load balancing in a region, by ARN.
 #[derive(Debug, Default)]
 pub struct Elb {
@@ -60,6 +70,26 @@ pub struct Elb {
     rules: BTreeMap<String, Rule>,
     /// Counts the times that health checks of a target began.
     runs: u64,
+}
+
+impl State for Elb {
+    const SCOPE: Scope = Scope::Region;
+
+    fn new(_: &World) -> Self {
+        Self::default()
+    }
+}
+
+impl World {
+    /// What load balancing keeps here.
+    pub fn elb(&self) -> &Elb {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn elb_mut(&mut self) -> &mut Elb {
+        self.state_mut()
+    }
 }
 
 /// Answers one call.
@@ -104,7 +134,7 @@ pub fn is_linked(world: &World, target_group: &str) -> Result<bool, Refusal> {
     target_group::visible(world, target_group)?;
     let strict = world.scenario.doubts(Doubt::ServiceNeedsActiveBalancer);
     let counts = |listener: &Listener| {
-        let balancer = world.elb.load_balancers.get(&listener.load_balancer);
+        let balancer = world.elb().load_balancers.get(&listener.load_balancer);
         let is_active = balancer.is_some_and(LoadBalancer::is_active);
         listener.visible <= world.now && (is_active || !strict)
     };
@@ -153,7 +183,7 @@ pub fn dns_names(world: &World) -> Vec<(String, String)> {
         !world.scenario.doubts(Doubt::AliasTargetUnseen) || one.created + delay <= world.now
     };
     let zone = load_balancer::canonical_zone(&world.region);
-    let all = world.elb.load_balancers.values().filter(known);
+    let all = world.elb().load_balancers.values().filter(known);
     all.map(|one| (one.dns_name.clone(), zone.clone())).collect()
 }
 
@@ -165,7 +195,7 @@ pub fn ids(world: &World) -> Vec<String> {
 /// Kind, ARN and tags of everything there is in the current region.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     let one = |kind: &str, arn: &String, tags: &Tags| (kind.to_owned(), arn.clone(), tags.clone());
-    let elb = &world.elb;
+    let elb = world.elb();
     let mut all = Vec::new();
     all.extend(elb.load_balancers.iter().map(|(arn, it)| one("load-balancer", arn, &it.tags)));
     all.extend(elb.target_groups.iter().map(|(arn, it)| one("target-group", arn, &it.tags)));

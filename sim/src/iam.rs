@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fields::{Fields, Tags};
-use super::lag::Former;
-use super::refusal::{Answer, Refusal};
-use super::scenario::Scenario;
-use super::world::{ACCOUNT, World};
+use crate::fields::{Fields, Tags};
+use crate::lag::Former;
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{ACCOUNT, Scope, State, World};
 
 mod attached;
 mod document;
@@ -56,6 +56,10 @@ const PROFILE_ROLE: Delay = ("iam.profile-role", 5.0..=30.0);
 /// Until a service can use its new service-linked role (API, `ServiceLinkedRoleFailure`).
 const LINKED: Delay = ("iam.linked-role", 5.0..=20.0);
 
+/// The service.
+pub static SERVICE: Service =
+    Service { name: "iam", scope: Iam::SCOPE, begin: World::begin::<Iam>, ids, tagged };
+
 /// Everything of IAM in the account.
 #[derive(Debug, Default)]
 pub struct Iam {
@@ -69,14 +73,28 @@ pub struct Iam {
     former_profiles: Former<profile::Profile>,
 }
 
-impl Iam {
+impl State for Iam {
+    const SCOPE: Scope = Scope::Partition;
+
     /// The account as it is before anything is done: with the service-linked roles of ECS, Auto
     /// Scaling and load balancing, unless the scenario says that it is fresh.
-    pub fn new(scenario: &Scenario, partition: &'static str) -> Self {
-        match scenario.fresh_account {
+    fn new(world: &World) -> Self {
+        match world.scenario.fresh_account {
             true => Self::default(),
-            false => linked::used_account(partition),
+            false => linked::used_account(world.partition()),
         }
+    }
+}
+
+impl World {
+    /// What IAM keeps here.
+    pub fn iam(&self) -> &Iam {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn iam_mut(&mut self) -> &mut Iam {
+        self.state_mut()
     }
 }
 
@@ -129,7 +147,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
 /// The service-linked role of a service such as `ecs.amazonaws.com`.
 pub fn linked_role(world: &World, service: &str) -> LinkedRole {
     let path = linked::path(service);
-    match world.iam.roles.values().find(|role| role.path == path) {
+    match world.iam().roles.values().find(|role| role.path == path) {
         None => LinkedRole::Missing,
         Some(role) if role.counts_at > world.now => LinkedRole::Fresh,
         Some(_) => LinkedRole::Usable,
@@ -167,7 +185,7 @@ pub fn seen_profile(world: &World, name_or_arn: &str) -> SeenProfile {
 /// ARN of the role of an instance profile, by name or ARN.
 pub fn role_of_profile(world: &World, name_or_arn: &str) -> Option<String> {
     let held = find_profile(world, name_or_arn)?.role.as_ref()?;
-    Some(world.iam.roles.get(&held.role)?.arn())
+    Some(world.iam().roles.get(&held.role)?.arn())
 }
 
 /// ARN of an instance profile, by its name.
@@ -203,9 +221,9 @@ pub fn has_policy(world: &World, role_arn: &str, policy: &str) -> bool {
 /// All that exists: ARNs of roles and instance profiles, and `role/policy` for each policy of a role
 /// that is not AWS's own.
 pub fn ids(world: &World) -> Vec<String> {
-    let mut ids: Vec<_> = world.iam.roles.values().map(role::Role::arn).collect();
-    ids.extend(world.iam.profiles.values().map(profile::Profile::arn));
-    for role in world.iam.roles.values().filter(|role| !role.is_linked()) {
+    let mut ids: Vec<_> = world.iam().roles.values().map(role::Role::arn).collect();
+    ids.extend(world.iam().profiles.values().map(profile::Profile::arn));
+    for role in world.iam().roles.values().filter(|role| !role.is_linked()) {
         let attached = role.attached.keys().map(|arn| attached::name_of(arn));
         let policies = attached.chain(role.inline.keys().map(String::as_str));
         ids.extend(policies.map(|policy| format!("{}/{policy}", role.name)));
@@ -215,20 +233,20 @@ pub fn ids(world: &World) -> Vec<String> {
 
 /// What has tags: its kind, its ARN and the tags.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
-    let roles = world.iam.roles.values().filter(|role| !role.is_linked());
+    let roles = world.iam().roles.values().filter(|role| !role.is_linked());
     let roles = roles.map(|role| ("role".to_owned(), role.arn(), role.tags.clone()));
-    let profiles = world.iam.profiles.values();
+    let profiles = world.iam().profiles.values();
     let profiles = profiles.map(|it| ("instance-profile".to_owned(), it.arn(), it.tags.clone()));
     roles.chain(profiles).collect()
 }
 
 fn find_role<'a>(world: &'a World, arn: &str) -> Option<&'a role::Role> {
     // The path is part of the ARN: one with another path names nothing.
-    world.iam.roles.get(&last(arn)).filter(|role| role.arn() == arn)
+    world.iam().roles.get(&last(arn)).filter(|role| role.arn() == arn)
 }
 
 fn find_profile<'a>(world: &'a World, name_or_arn: &str) -> Option<&'a profile::Profile> {
-    let profile = world.iam.profiles.get(&last(name_or_arn))?;
+    let profile = world.iam().profiles.get(&last(name_or_arn))?;
     let is_it = profile.arn() == name_or_arn || profile.name.eq_ignore_ascii_case(name_or_arn);
     is_it.then_some(profile)
 }

@@ -26,6 +26,8 @@ pub mod policy;
 pub mod refusal;
 pub mod route53;
 pub mod scenario;
+pub mod service;
+pub mod services;
 pub mod ssm;
 pub mod sts;
 pub mod wire;

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fields::{Fields, Tags};
-use super::refusal::{Answer, Refusal};
-use super::world::{EPOCH, World};
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{EPOCH, Scope, State, World};
 
 /// Until other calls find a new group (seen: `ResourceNotFoundException` for a new group).
 const VISIBLE: (&str, RangeInclusive<f64>) = ("log-group.visible", 0.0..=3.0);
@@ -26,10 +27,34 @@ const RETENTIONS: &[i64] = &[
 /// How many tags a group may have.
 const MOST_TAGS: usize = 50;
 
+/// The service.
+pub static SERVICE: Service =
+    Service { name: "logs", scope: Logs::SCOPE, begin: World::begin::<Logs>, ids, tagged };
+
 /// Everything of logs in a region.
 #[derive(Debug, Default)]
 pub struct Logs {
     groups: BTreeMap<String, Group>,
+}
+
+impl State for Logs {
+    const SCOPE: Scope = Scope::Region;
+
+    fn new(_: &World) -> Self {
+        Self::default()
+    }
+}
+
+impl World {
+    /// What logs keeps here.
+    pub fn logs(&self) -> &Logs {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn logs_mut(&mut self) -> &mut Logs {
+        self.state_mut()
+    }
 }
 
 #[derive(Debug)]
@@ -72,19 +97,19 @@ pub fn has_group(world: &World, name: &str) -> bool {
 
 /// Container Insights writes: its group is made, without tags and retention, where it is not there.
 pub fn write(world: &mut World, group: &str) {
-    if !world.logs.groups.contains_key(group) {
+    if !world.logs().groups.contains_key(group) {
         make(world, group, "STANDARD", false, Tags::new());
     }
 }
 
 /// All groups that exist, by name.
 pub fn ids(world: &World) -> Vec<String> {
-    world.logs.groups.keys().cloned().collect()
+    world.logs().groups.keys().cloned().collect()
 }
 
 /// What has tags: its kind, its name and the tags.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
-    let groups = world.logs.groups.iter();
+    let groups = world.logs().groups.iter();
     groups.map(|(name, group)| ("log-group".to_owned(), name.clone(), group.tags.clone())).collect()
 }
 
@@ -98,16 +123,17 @@ fn make(world: &mut World, name: &str, class: &str, is_protected: bool, tags: Ta
         is_protected,
         tags,
     };
-    world.logs.groups.insert(name.to_owned(), group);
+    world.logs_mut().groups.insert(name.to_owned(), group);
 }
 
 fn find<'a>(world: &'a World, name: &str) -> Result<&'a Group, Refusal> {
-    let group = world.logs.groups.get(name).filter(|group| group.visible_at <= world.now);
+    let group = world.logs().groups.get(name).filter(|group| group.visible_at <= world.now);
     group.ok_or_else(|| not_found("The specified log group does not exist."))
 }
 
 fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Group, Refusal> {
-    let group = world.logs.groups.get_mut(name).filter(|group| group.visible_at <= world.now);
+    let now = world.now;
+    let group = world.logs_mut().groups.get_mut(name).filter(|group| group.visible_at <= now);
     group.ok_or_else(|| not_found("The specified log group does not exist."))
 }
 
@@ -131,7 +157,7 @@ fn create_log_group(world: &mut World, input: &Value) -> Answer {
     if tags.len() > MOST_TAGS {
         return Err(invalid(format!("A log group cannot have more than {MOST_TAGS} tags.")));
     }
-    if world.logs.groups.contains_key(name) {
+    if world.logs().groups.contains_key(name) {
         let message = "The specified log group already exists";
         return Err(Refusal::new("ResourceAlreadyExistsException", message));
     }
@@ -161,7 +187,8 @@ fn describe_log_groups(world: &mut World, input: &Value) -> Answer {
             && name.to_ascii_lowercase().contains(&pattern)
             && class.is_none_or(|class| class == group.class)
     };
-    let views = world.logs.groups.iter().filter(fits).map(|(name, group)| view(world, name, group));
+    let views =
+        world.logs().groups.iter().filter(fits).map(|(name, group)| view(world, name, group));
     let mut views: Vec<_> = views.collect();
 
     let most = input.number("limit").and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
@@ -210,7 +237,7 @@ fn delete_log_group(world: &mut World, input: &Value) -> Answer {
                        first.";
         return Err(Refusal::new("ValidationException", message));
     }
-    world.logs.groups.remove(name);
+    world.logs_mut().groups.remove(name);
     Ok(json!({}))
 }
 

@@ -23,9 +23,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fields::{Fields, Tags};
-use super::refusal::{Answer, Refusal};
-use super::world::World;
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{Scope, State, World};
 
 mod alias;
 mod batch;
@@ -38,6 +39,10 @@ pub mod zone;
 
 use zone::Zone;
 
+/// The service.
+pub static SERVICE: Service =
+    Service { name: "route53", scope: Route53::SCOPE, begin: World::begin::<Route53>, ids, tagged };
+
 /// Everything of Route 53 in the account.
 #[derive(Debug, Default)]
 pub struct Route53 {
@@ -47,6 +52,26 @@ pub struct Route53 {
     references: BTreeSet<String>,
     /// By id, without `/change/`.
     changes: BTreeMap<String, Change>,
+}
+
+impl State for Route53 {
+    const SCOPE: Scope = Scope::Partition;
+
+    fn new(_: &World) -> Self {
+        Self::default()
+    }
+}
+
+impl World {
+    /// What Route 53 keeps here.
+    pub fn route53(&self) -> &Route53 {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn route53_mut(&mut self) -> &mut Route53 {
+        self.state_mut()
+    }
 }
 
 /// A change on its way to the name servers.
@@ -81,7 +106,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
 /// Zones by their ids, and records as `ZONE/NAME/TYPE`, without those that zones are born with.
 pub fn ids(world: &World) -> Vec<String> {
     let mut all = Vec::new();
-    for (id, zone) in &world.route53.zones {
+    for (id, zone) in &world.route53().zones {
         all.push(id.clone());
         let own = zone.records.iter().filter(|(at, _)| !zone.is_born_with(at));
         all.extend(own.map(|(at, _)| format!("{id}/{}/{}", at.name(), at.kind)));
@@ -94,7 +119,7 @@ pub fn ids(world: &World) -> Vec<String> {
 pub fn hides(world: &World, vpc: &str, name: &str) -> bool {
     let name = format!(".{}.", name.to_ascii_lowercase());
     let answers = (world.region.clone(), vpc.to_owned());
-    let mut zones = world.route53.zones.values().filter(|zone| zone.vpcs.contains(&answers));
+    let mut zones = world.route53().zones.values().filter(|zone| zone.vpcs.contains(&answers));
     zones.any(|zone| {
         let knows = zone.records.keys().any(|at| format!(".{}", at.name()) == name);
         name.ends_with(&format!(".{}", zone.name)) && !knows
@@ -105,7 +130,7 @@ pub fn hides(world: &World, vpc: &str, name: &str) -> bool {
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     let one =
         |(id, zone): (&String, &Zone)| ("hosted-zone".to_owned(), id.clone(), zone.tags.clone());
-    world.route53.zones.iter().map(one).collect()
+    world.route53().zones.iter().map(one).collect()
 }
 
 /// A change begins, of a zone of this name.
@@ -115,7 +140,7 @@ fn begin_change(world: &mut World, zone: &str, comment: Option<&str>) -> Value {
     let comment = comment.map(str::to_owned);
     let change = Change { submitted: world.now, in_sync, comment };
     let described = change_described(world, &id, &change);
-    world.route53.changes.insert(id, change);
+    world.route53_mut().changes.insert(id, change);
     described
 }
 
@@ -134,7 +159,7 @@ fn change_described(world: &World, id: &str, change: &Change) -> Value {
 /// `GetChange`.
 fn get_change(world: &World, input: &Value) -> Answer {
     let id = input.text("Id").trim_start_matches("/change/");
-    let Some(change) = world.route53.changes.get(id) else {
+    let Some(change) = world.route53().changes.get(id) else {
         let message = format!("Could not find resource with ID: {id}");
         return Err(Refusal::new("NoSuchChange", message).with_status(404));
     };

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::doubt::Doubt;
-use super::fields::{Fields, Tags, tag_list};
-use super::refusal::{Answer, Refusal};
-use super::world::{EPOCH, World};
+use crate::doubt::Doubt;
+use crate::fields::{Fields, Tags, tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
+use crate::world::{EPOCH, Scope, State, World};
 
 mod image;
 
@@ -29,10 +30,34 @@ const DEEPEST: usize = 15;
 /// Tags that a parameter may have.
 const MOST_TAGS: usize = 50;
 
+/// The service.
+pub static SERVICE: Service =
+    Service { name: "ssm", scope: Ssm::SCOPE, begin: World::begin::<Ssm>, ids, tagged };
+
 /// Everything of parameters in a region.
 #[derive(Debug, Default)]
 pub struct Ssm {
     parameters: BTreeMap<String, Parameter>,
+}
+
+impl State for Ssm {
+    const SCOPE: Scope = Scope::Region;
+
+    fn new(_: &World) -> Self {
+        Self::default()
+    }
+}
+
+impl World {
+    /// What Systems Manager keeps here.
+    pub fn ssm(&self) -> &Ssm {
+        self.state()
+    }
+
+    /// The same, to be changed.
+    pub fn ssm_mut(&mut self) -> &mut Ssm {
+        self.state_mut()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -60,14 +85,15 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
         "DescribeParameters" => describe_parameters(world, input),
         "DeleteParameter" => {
             let name = input.text("Name");
-            let gone = world.ssm.parameters.remove(name);
+            let gone = world.ssm_mut().parameters.remove(name);
             gone.map(|_| json!({})).ok_or_else(|| not_found(name))
         }
         "DeleteParameters" => {
             let mut names = input.texts("Names");
             names.dedup();
-            let (deleted, invalid): (Vec<_>, Vec<_>) =
-                names.into_iter().partition(|name| world.ssm.parameters.remove(name).is_some());
+            let (deleted, invalid): (Vec<_>, Vec<_>) = names
+                .into_iter()
+                .partition(|name| world.ssm_mut().parameters.remove(name).is_some());
             Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": invalid }))
         }
         "AddTagsToResource" => add_tags_to_resource(world, input),
@@ -83,12 +109,12 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
 
 /// All parameters that are not AWS's, by name.
 pub fn ids(world: &World) -> Vec<String> {
-    world.ssm.parameters.keys().cloned().collect()
+    world.ssm().parameters.keys().cloned().collect()
 }
 
 /// What has tags: its kind, its name and the tags.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
-    let all = world.ssm.parameters.iter();
+    let all = world.ssm().parameters.iter();
     all.map(|(name, it)| ("parameter".to_owned(), name.clone(), it.tags.clone())).collect()
 }
 
@@ -168,7 +194,9 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
     let put = (value.to_owned(), world.timestamp());
     let (label, range) = LISTED;
     let listed = world.now + world.dice.delay(label, name, range);
-    if let Some(parameter) = world.ssm.parameters.get_mut(name) {
+    let lags = world.scenario.doubts(Doubt::ListingShowsEarlierVersions);
+    let listed_again = if lags { listed } else { world.now };
+    if let Some(parameter) = world.ssm_mut().parameters.get_mut(name) {
         if !overwrites {
             let message = "The parameter already exists. To overwrite this value, set the \
                            overwrite option in the request to true.";
@@ -181,11 +209,9 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
             parameter.description = Some(description.to_owned());
         }
         parameter.versions.push(put);
-        let lags = world.scenario.doubts(Doubt::ListingShowsEarlierVersions);
-        let listed = if lags { listed } else { world.now };
         // A later version is never listed before an earlier one.
-        let listed = parameter.listed.last().map_or(listed, |last| listed.max(*last));
-        parameter.listed.push(listed);
+        let earlier = parameter.listed.last().copied().unwrap_or_default();
+        parameter.listed.push(listed_again.max(earlier));
         return Ok(json!({ "Version": parameter.versions.len(), "Tier": "Standard" }));
     }
     let Some(kind) = input.some_text("Type") else {
@@ -201,7 +227,7 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
         tags,
         listed: vec![listed],
     };
-    world.ssm.parameters.insert(name.to_owned(), parameter);
+    world.ssm_mut().parameters.insert(name.to_owned(), parameter);
     Ok(json!({ "Version": 1, "Tier": "Standard" }))
 }
 
@@ -227,7 +253,7 @@ fn get(world: &World, name: &str) -> Result<Value, Refusal> {
             "DataType": "text",
         }));
     }
-    let parameter = world.ssm.parameters.get(bare).ok_or_else(|| not_found(name))?;
+    let parameter = world.ssm().parameters.get(bare).ok_or_else(|| not_found(name))?;
     let newest = parameter.versions.len();
     let version = match selector {
         None => newest,
@@ -288,7 +314,7 @@ fn get_parameters_by_path(world: &mut World, input: &Value) -> Answer {
         let message = format!("The filter key {} is not valid here.", filter.text("Key"));
         return Err(Refusal::new("InvalidFilterKey", message));
     }
-    let own = world.ssm.parameters.iter();
+    let own = world.ssm().parameters.iter();
     let own = own.filter(|(name, it)| {
         it.listed(world.now).is_some() && filters.iter().all(|filter| fits(filter, name, it))
     });
@@ -296,7 +322,7 @@ fn get_parameters_by_path(world: &mut World, input: &Value) -> Answer {
     let recursive = input.flag("Recursive") == Some(true);
     let names = names.filter(|name| is_below(name, path, recursive));
     let listed = |name: String| {
-        let own = world.ssm.parameters.get(&name);
+        let own = world.ssm().parameters.get(&name);
         let version = own.and_then(|own| own.listed(world.now)).map(|it| format!(":{it}"));
         let mut listed = get(world, &format!("{name}{}", version.unwrap_or_default())).ok()?;
         listed.as_object_mut()?.remove("Selector");
@@ -318,7 +344,7 @@ fn describe_parameters(world: &mut World, input: &Value) -> Answer {
             return Err(Refusal::new("SimulatorLacks", message));
         }
     }
-    let listed = world.ssm.parameters.iter().filter(|(name, it)| {
+    let listed = world.ssm().parameters.iter().filter(|(name, it)| {
         it.listed(world.now).is_some() && filters.iter().all(|filter| fits(filter, name, it))
     });
     let view = |(name, parameter): (&String, &Parameter)| {
@@ -392,7 +418,7 @@ fn resource<'a>(world: &'a mut World, input: &Value) -> Result<&'a mut Parameter
         );
         Refusal::new("InvalidResourceId", message)
     };
-    world.ssm.parameters.get_mut(id).ok_or_else(unknown)
+    world.ssm_mut().parameters.get_mut(id).ok_or_else(unknown)
 }
 
 fn check_tags(tags: &Tags) -> Result<(), Refusal> {

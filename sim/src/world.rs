@@ -4,15 +4,15 @@
 //! first lets everything happen that is due, and then finds the world as it is. Nothing is random but
 //! the [`Dice`], and nothing depends on the real clock.
 
+use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::dice::Dice;
-use super::fields::Tags;
-use super::scenario::Scenario;
-use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm};
+use crate::dice::Dice;
+use crate::fields::Tags;
 use crate::partition;
+use crate::scenario::Scenario;
 
 /// The account that every world has.
 pub const ACCOUNT: &str = "123456789012";
@@ -25,6 +25,27 @@ const CAUGHT_UP: Duration = Duration::from_secs(10);
 
 type Happening = Box<dyn FnOnce(&mut World) + Send>;
 
+/// What a service keeps, which the world holds for it and knows by nothing but its type.
+pub trait State: Any + Send {
+    /// What there is one of.
+    const SCOPE: Scope;
+
+    /// Makes it where nothing has been done yet.
+    fn new(world: &World) -> Self;
+}
+
+/// What a service keeps its state for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Each region has its own.
+    Region,
+    /// An account is one in all regions of a partition, and another one in the next.
+    Partition,
+}
+
+/// Lets a service begin in a region that nobody has been in.
+pub type Beginning = fn(&mut World);
+
 /// Everything in one account.
 pub struct World {
     /// Since the world began.
@@ -36,51 +57,18 @@ pub struct World {
     /// How this world differs from the usual one.
     pub scenario: Scenario,
 
-    /// Of the region: EC2 and VPC.
-    pub ec2: ec2::Ec2,
-    /// Of the region: ECS.
-    pub ecs: ecs::Ecs,
-    /// Of the region: Auto Scaling.
-    pub autoscaling: autoscaling::AutoScaling,
-    /// Of the region: load balancing.
-    pub elb: elb::Elb,
-    /// Of the region: logs.
-    pub logs: logs::Logs,
-    /// Of the region: parameters.
-    pub ssm: ssm::Ssm,
-    /// Of the partition: IAM.
-    pub iam: iam::Iam,
-    /// Of the partition: Route 53.
-    pub route53: route53::Route53,
-
-    elsewhere: BTreeMap<String, Region>,
-    partitions: BTreeMap<&'static str, Partition>,
+    /// How services begin.
+    beginnings: Vec<Beginning>,
+    /// The regions that somebody has been in.
+    regions: BTreeSet<String>,
+    /// What services keep, by region or partition and by its type.
+    states: BTreeMap<String, BTreeMap<TypeId, Box<dyn Any + Send>>>,
     events: BTreeMap<(Duration, u64), (String, Happening)>,
-    /// How many events there were to be.
     scheduled: u64,
     /// Whether something happens by itself just now.
     happens: bool,
     /// How many things of each name were made.
     made: BTreeMap<String, u32>,
-}
-
-/// What a region has of its own.
-#[derive(Debug, Default)]
-struct Region {
-    ec2: ec2::Ec2,
-    ecs: ecs::Ecs,
-    autoscaling: autoscaling::AutoScaling,
-    elb: elb::Elb,
-    logs: logs::Logs,
-    ssm: ssm::Ssm,
-}
-
-/// What a partition has of its own: an account is one in all regions of a partition, and another one
-/// in the next.
-#[derive(Debug)]
-struct Partition {
-    iam: iam::Iam,
-    route53: route53::Route53,
 }
 
 impl fmt::Debug for World {
@@ -90,31 +78,55 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    /// Makes the world of a seed.
-    pub fn new(seed: u64, scenario: Scenario) -> Self {
-        let region = "us-east-1".to_owned();
+    /// Makes the world of a seed, in which these services begin.
+    pub fn with(seed: u64, scenario: Scenario, beginnings: Vec<Beginning>) -> Self {
         let mut world = Self {
             now: Duration::ZERO,
+            region: String::new(),
             dice: Dice::new(seed, scenario.delays.clone()),
-            ec2: ec2::Ec2::default(),
-            ecs: ecs::Ecs::default(),
-            autoscaling: autoscaling::AutoScaling::default(),
-            elb: elb::Elb::default(),
-            logs: logs::Logs::default(),
-            ssm: ssm::Ssm::default(),
-            iam: iam::Iam::new(&scenario, partition::of(&region)),
-            route53: route53::Route53::default(),
-            region,
             scenario,
-            elsewhere: BTreeMap::new(),
-            partitions: BTreeMap::new(),
+            beginnings,
+            regions: BTreeSet::new(),
+            states: BTreeMap::new(),
             events: BTreeMap::new(),
             scheduled: 0,
             happens: false,
             made: BTreeMap::new(),
         };
-        ec2::default_vpc::make(&mut world);
+        world.enter("us-east-1");
         world
+    }
+
+    /// What a service keeps here.
+    ///
+    /// # Panics
+    ///
+    /// When the service has not begun: when it is not one of those that the world was made with.
+    pub fn state<S: State>(&self) -> &S {
+        let here = self.states.get(place::<S>(&self.region));
+        let state = here.and_then(|here| here.get(&TypeId::of::<S>())?.downcast_ref());
+        state.expect("a service begins in every region")
+    }
+
+    /// The same, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// As [`World::state`] does.
+    pub fn state_mut<S: State>(&mut self) -> &mut S {
+        let here = self.states.get_mut(place::<S>(&self.region));
+        let state = here.and_then(|here| here.get_mut(&TypeId::of::<S>())?.downcast_mut());
+        state.expect("a service begins in every region")
+    }
+
+    /// Makes what a service keeps here, unless it is there.
+    pub fn begin<S: State>(&mut self) {
+        let place = place::<S>(&self.region).to_owned();
+        if self.states.get(&place).is_some_and(|here| here.contains_key(&TypeId::of::<S>())) {
+            return;
+        }
+        let state = Box::new(S::new(self));
+        self.states.entry(place).or_default().insert(TypeId::of::<S>(), state);
     }
 
     /// Moves to a region: what is regional is then that region's.
@@ -122,36 +134,12 @@ impl World {
         if self.region == region {
             return;
         }
-        let known = self.elsewhere.remove(region);
-        let is_new = known.is_none();
-        let mut other = known.unwrap_or_default();
-        let left = std::mem::replace(&mut self.region, region.to_owned());
-        std::mem::swap(&mut self.ec2, &mut other.ec2);
-        std::mem::swap(&mut self.ecs, &mut other.ecs);
-        std::mem::swap(&mut self.autoscaling, &mut other.autoscaling);
-        std::mem::swap(&mut self.elb, &mut other.elb);
-        std::mem::swap(&mut self.logs, &mut other.logs);
-        std::mem::swap(&mut self.ssm, &mut other.ssm);
-        self.cross(partition::of(&left));
-        self.elsewhere.insert(left, other);
-        if is_new {
-            ec2::default_vpc::make(self);
+        region.clone_into(&mut self.region);
+        if self.regions.insert(region.to_owned()) {
+            for begin in self.beginnings.clone() {
+                begin(self);
+            }
         }
-    }
-
-    /// Leaves a partition for that of the region, when it is another one.
-    fn cross(&mut self, left: &'static str) {
-        let partition = self.partition();
-        if partition == left {
-            return;
-        }
-        let other = self.partitions.remove(partition).unwrap_or_else(|| Partition {
-            iam: iam::Iam::new(&self.scenario, partition),
-            route53: route53::Route53::default(),
-        });
-        let iam = std::mem::replace(&mut self.iam, other.iam);
-        let route53 = std::mem::replace(&mut self.route53, other.route53);
-        self.partitions.insert(left, Partition { iam, route53 });
     }
 
     /// Lets everything happen that is due until `now`, in order.
@@ -248,49 +236,12 @@ impl World {
     pub fn timestamp_at(&self, at: Duration) -> f64 {
         (Duration::from_secs(EPOCH) + at).as_secs_f64()
     }
-}
 
-/// A kind, an id and the tags of something that is there.
-pub type Tagged = (String, String, Tags);
-
-/// Everything that is there, of all regions.
-impl World {
-    /// Every id. Things that are deleted and only remembered are not there.
-    pub fn ids(&mut self) -> BTreeSet<String> {
-        self.in_all_regions(|world| {
-            let regional = [ec2::ids, ecs::ids, autoscaling::ids, elb::ids, logs::ids, ssm::ids];
-            let ids = regional.iter().flat_map(|ids| ids(world));
-            // Names are unique in a region only.
-            let mut ids: BTreeSet<_> = ids.map(|id| format!("{} {id}", world.region)).collect();
-            ids.extend(iam::ids(world));
-            ids.extend(route53::ids(world));
-            ids
-        })
-    }
-
-    /// Everything that has tags.
-    pub fn tagged(&mut self) -> BTreeSet<Tagged> {
-        self.in_all_regions(|world| {
-            let all = [
-                ec2::tagged,
-                ecs::tagged,
-                autoscaling::tagged,
-                elb::tagged,
-                logs::tagged,
-                ssm::tagged,
-                iam::tagged,
-                route53::tagged,
-            ];
-            all.iter().flat_map(|tagged| tagged(world)).collect()
-        })
-    }
-
-    fn in_all_regions<T: Ord>(&mut self, look: impl Fn(&World) -> BTreeSet<T>) -> BTreeSet<T> {
+    /// Looks in every region that somebody has been in.
+    pub fn in_all_regions<T: Ord>(&mut self, look: impl Fn(&World) -> BTreeSet<T>) -> BTreeSet<T> {
         let here = self.region.clone();
-        let mut regions: Vec<_> = self.elsewhere.keys().cloned().collect();
-        regions.push(here.clone());
         let mut found = BTreeSet::new();
-        for region in regions {
+        for region in self.regions.clone() {
             self.enter(&region);
             found.extend(look(self));
         }
@@ -298,6 +249,17 @@ impl World {
         found
     }
 }
+
+/// Where a state is kept.
+fn place<S: State>(region: &str) -> &str {
+    match S::SCOPE {
+        Scope::Region => region,
+        Scope::Partition => partition::of(region),
+    }
+}
+
+/// A kind, an id and the tags of something that is there.
+pub type Tagged = (String, String, Tags);
 
 /// What a thing's delays are drawn by: its `Name` tag, which is the same in every run, or its id.
 pub fn key(tags: &Tags, id: &str) -> String {

@@ -54,7 +54,7 @@ pub(super) fn begin(
         message: None,
         details,
     };
-    let all = &mut world.autoscaling.activities;
+    let all = &mut world.autoscaling_mut().activities;
     if all.len() >= KEPT {
         all.remove(0);
     }
@@ -64,7 +64,7 @@ pub(super) fn begin(
 
 /// An activity is in another state that is not its end.
 pub(super) fn goes_on(world: &mut World, id: &str, status: &'static str) {
-    if let Some(it) = world.autoscaling.activities.iter_mut().find(|it| it.id == id) {
+    if let Some(it) = world.autoscaling_mut().activities.iter_mut().find(|it| it.id == id) {
         it.status = status;
     }
 }
@@ -72,7 +72,7 @@ pub(super) fn goes_on(world: &mut World, id: &str, status: &'static str) {
 /// An activity ends: `Successful`, `Failed` or `Cancelled`.
 pub(super) fn end(world: &mut World, id: &str, status: &'static str, message: Option<String>) {
     let now = world.timestamp();
-    let activity = world.autoscaling.activities.iter_mut().find(|it| it.id == id);
+    let activity = world.autoscaling_mut().activities.iter_mut().find(|it| it.id == id);
     if let Some(it) = activity.filter(|it| it.end.is_none()) {
         it.end = Some(now);
         it.status = status;
@@ -117,7 +117,7 @@ pub(super) fn describe_scaling_activities(world: &mut World, input: &Value) -> A
             }
         }
     }
-    let groups = &world.autoscaling.groups;
+    let groups = &world.autoscaling().groups;
     let fits = |it: &&Activity| {
         let lives = groups.get(&it.group).is_some_and(|group| group.created <= it.start);
         (deleted_too || lives)
@@ -126,12 +126,12 @@ pub(super) fn describe_scaling_activities(world: &mut World, input: &Value) -> A
             && statuses.as_ref().is_none_or(|all| all.iter().any(|status| status == it.status))
     };
     // The newest comes first.
-    let views = world.autoscaling.activities.iter().rev().filter(fits).map(view).collect();
+    let views = world.autoscaling().activities.iter().rev().filter(fits).map(view).collect();
     describe::page(input, "Activities", 100, views)
 }
 
 pub(super) fn view_of(world: &World, id: &str) -> Value {
-    let activity = world.autoscaling.activities.iter().find(|it| it.id == id);
+    let activity = world.autoscaling().activities.iter().find(|it| it.id == id);
     activity.map(view).unwrap_or_default()
 }
 

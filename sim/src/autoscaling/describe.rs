@@ -53,7 +53,7 @@ pub(super) fn describe_auto_scaling_groups(world: &mut World, input: &Value) -> 
             && filters.iter().all(|filter| has_tag(group, filter))
     };
     let with_instances = input.flag("IncludeInstances") != Some(false);
-    let views = world.autoscaling.groups.values().filter(fits);
+    let views = world.autoscaling().groups.values().filter(fits);
     let views = views.map(|group| view(world, group, with_instances)).collect();
     page(input, "AutoScalingGroups", 50, views)
 }
@@ -137,7 +137,7 @@ fn member(it: &Member, healthy: &str) -> Value {
 pub(super) fn describe_auto_scaling_instances(world: &mut World, input: &Value) -> Answer {
     let ids = input.texts("InstanceIds");
     let mut views = Vec::new();
-    for group in world.autoscaling.groups.values() {
+    for group in world.autoscaling().groups.values() {
         let asked = group.members.iter().filter(|it| ids.is_empty() || ids.contains(&it.id));
         views.extend(asked.map(|it| {
             let mut view = member(it, "HEALTHY");

@@ -194,7 +194,7 @@ pub(super) fn create_auto_scaling_group(world: &mut World, input: &Value) -> Ans
         return Err(invalid("At least one Availability Zone or VPC Subnet is required."));
     };
     let tags = tag::of_new_group(input, name)?;
-    if let Some(group) = world.autoscaling.groups.get(name) {
+    if let Some(group) = world.autoscaling().groups.get(name) {
         let message = if group.is_deleting() {
             format!(
                 "AutoScalingGroup by this name already exists and is pending delete - A group \
@@ -239,7 +239,7 @@ pub(super) fn create_auto_scaling_group(world: &mut World, input: &Value) -> Ans
          {desired}"
     );
     want(&mut group, desired, reason);
-    world.autoscaling.groups.insert(name.to_owned(), group);
+    world.autoscaling_mut().groups.insert(name.to_owned(), group);
     scaling::react(world, name);
     Ok(json!({}))
 }
@@ -386,10 +386,10 @@ pub(super) fn delete_auto_scaling_group(world: &mut World, input: &Value) -> Ans
 /// A group on its way out is gone when its time has come and it is empty.
 pub(super) fn vanish(world: &mut World, name: &str) {
     let now = world.now;
-    let is_over = world.autoscaling.groups.get(name).is_some_and(|group| {
+    let is_over = world.autoscaling().groups.get(name).is_some_and(|group| {
         group.members.is_empty() && group.gone_at.is_some_and(|gone_at| gone_at <= now)
     });
     if is_over {
-        world.autoscaling.groups.remove(name);
+        world.autoscaling_mut().groups.remove(name);
     }
 }

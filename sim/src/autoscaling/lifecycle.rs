@@ -126,7 +126,7 @@ impl Outcome {
 
 /// An instance comes or goes: the group's hooks hold it. Without any, it goes on.
 pub(super) fn hold(world: &mut World, group: &str, instance: &str, transition: Transition) {
-    let hooks = world.autoscaling.groups.get(group).map(|group| group.hooks.clone());
+    let hooks = world.autoscaling().groups.get(group).map(|group| group.hooks.clone());
     let hooks = hooks.unwrap_or_default().into_iter();
     let hooks: Vec<_> = hooks.filter(|(_, hook)| hook.transition == transition).collect();
     if hooks.is_empty() {
@@ -225,7 +225,7 @@ pub(super) fn release(world: &mut World, group: &str, instance: &str) {
 
 /// Takes a hook off. What it holds is completed first: those that come are given up.
 pub(super) fn remove(world: &mut World, group: &str, hook: &str) -> bool {
-    let Some(it) = world.autoscaling.groups.get_mut(group) else { return false };
+    let Some(it) = world.autoscaling_mut().groups.get_mut(group) else { return false };
     if it.hooks.remove(hook).is_none() {
         return false;
     }

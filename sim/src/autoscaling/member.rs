@@ -99,7 +99,7 @@ pub(super) fn is_under_way(group: &Group) -> bool {
 }
 
 pub(super) fn find<'a>(world: &'a World, group: &str, instance: &str) -> Option<&'a Member> {
-    let group = world.autoscaling.groups.get(group)?;
+    let group = world.autoscaling().groups.get(group)?;
     group.members.iter().find(|it| it.id == instance)
 }
 
@@ -108,7 +108,7 @@ pub(super) fn find_mut<'a>(
     group: &str,
     instance: &str,
 ) -> Option<&'a mut Member> {
-    let group = world.autoscaling.groups.get_mut(group)?;
+    let group = world.autoscaling_mut().groups.get_mut(group)?;
     group.members.iter_mut().find(|it| it.id == instance)
 }
 
@@ -146,7 +146,7 @@ pub(super) fn terminate_instance(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("SimulatorLacks", message));
     }
     let id = input.text("InstanceId");
-    let groups = world.autoscaling.groups.values_mut();
+    let groups = world.autoscaling_mut().groups.values_mut();
     let mut groups = groups.filter(|group| group.members.iter().any(|it| it.id == id));
     let Some(group) = groups.next() else {
         let message =

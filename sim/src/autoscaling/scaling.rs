@@ -30,7 +30,7 @@ const OF_A_ZONE: &[&str] =
 
 /// Something has changed: in some seconds, the group does what it takes.
 pub(super) fn react(world: &mut World, name: &str) {
-    let Some(group) = world.autoscaling.groups.get(name) else { return };
+    let Some(group) = world.autoscaling().groups.get(name) else { return };
     if counted(group) != group.desired {
         let delay = super::takes(world, REACTS, name);
         later(world, name, Chore::React, delay, settle);
@@ -39,7 +39,7 @@ pub(super) fn react(world: &mut World, name: &str) {
 
 /// The group does something after a while, unless it is about to already, or goes before.
 fn later(world: &mut World, name: &str, chore: Chore, delay: Duration, then: fn(&mut World, &str)) {
-    let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
+    let Some(group) = world.autoscaling_mut().groups.get_mut(name) else { return };
     if group.is_deleting() || !group.chores.insert(chore) {
         return;
     }
@@ -55,7 +55,7 @@ fn later(world: &mut World, name: &str, chore: Chore, delay: Duration, then: fn(
 
 fn settle(world: &mut World, name: &str) {
     let now = world.now;
-    let Some(group) = world.autoscaling.groups.get(name) else { return };
+    let Some(group) = world.autoscaling().groups.get(name) else { return };
     if group.is_deleting() {
         return;
     }
@@ -81,20 +81,20 @@ fn settle(world: &mut World, name: &str) {
 
 /// No launch for a while.
 fn pause(world: &mut World, name: &str) {
-    let Some(launches) = world.autoscaling.groups.get(name).map(|group| group.launches) else {
+    let Some(launches) = world.autoscaling().groups.get(name).map(|group| group.launches) else {
         return;
     };
     let delay = super::takes(world, RETRY, &format!("{name}/{launches}"));
     // Never none at all, or the group would try for ever at one moment.
     let until = world.now + delay.max(LOOK);
-    if let Some(group) = world.autoscaling.groups.get_mut(name) {
+    if let Some(group) = world.autoscaling_mut().groups.get_mut(name) {
         group.paused_until = until;
     }
 }
 
 /// Launches one instance, where the group has fewest. Returns whether that went well.
 fn launch(world: &mut World, name: &str, before: usize) -> bool {
-    let Some(group) = world.autoscaling.groups.get_mut(name) else { return false };
+    let Some(group) = world.autoscaling_mut().groups.get_mut(name) else { return false };
     group.launches += 1;
     let key = format!("{name}/{}", group.launches);
     let (template, tags, reason) =
@@ -138,7 +138,7 @@ fn launch(world: &mut World, name: &str, before: usize) -> bool {
             activity,
             actions: BTreeMap::new(),
         };
-        if let Some(group) = world.autoscaling.groups.get_mut(name) {
+        if let Some(group) = world.autoscaling_mut().groups.get_mut(name) {
             group.members.push(member);
         }
         watch_start(world, name.to_owned(), id);
@@ -149,7 +149,7 @@ fn launch(world: &mut World, name: &str, before: usize) -> bool {
 
 /// The group's subnets and their zones: the emptiest zone first, and the emptiest subnet in it.
 fn places(world: &World, name: &str) -> Vec<(String, String)> {
-    let Some(group) = world.autoscaling.groups.get(name) else { return Vec::new() };
+    let Some(group) = world.autoscaling().groups.get(name) else { return Vec::new() };
     let zone = |id: &String| ec2::subnet(world, id).map(|it| it.zone).unwrap_or_default();
     let mut places: Vec<_> = group.subnets.iter().map(|id| (id.clone(), zone(id))).collect();
     let staying = || group.members.iter().filter(|it| !it.lifecycle.is_leaving());
@@ -201,7 +201,7 @@ pub(super) fn proceed_to_service(world: &mut World, name: &str, id: &str) {
     let (name, id) = (name.to_owned(), id.to_owned());
     world.after(delay, move |world| {
         let now = world.now;
-        let Some(group) = world.autoscaling.groups.get_mut(&name) else { return };
+        let Some(group) = world.autoscaling_mut().groups.get_mut(&name) else { return };
         let protects = group.protects_new;
         let member = group.members.iter_mut().find(|it| it.id == id);
         let Some(member) = member.filter(|it| it.lifecycle.is_coming()) else { return };
@@ -217,7 +217,7 @@ pub(super) fn proceed_to_service(world: &mut World, name: &str, id: &str) {
 
 /// Retires one instance that is not protected. Returns whether there was one.
 fn scale_in(world: &mut World, name: &str, before: usize) -> bool {
-    let Some(group) = world.autoscaling.groups.get_mut(name) else { return false };
+    let Some(group) = world.autoscaling_mut().groups.get_mut(name) else { return false };
     let now_in = |zone: &str| {
         group.members.iter().filter(|it| !it.lifecycle.is_leaving() && it.zone == zone).count()
     };
@@ -300,7 +300,7 @@ fn watch_end(world: &mut World, name: String, id: String) {
             return;
         }
         let now = world.now;
-        let Some(group) = world.autoscaling.groups.get_mut(&name) else { return };
+        let Some(group) = world.autoscaling_mut().groups.get_mut(&name) else { return };
         let Some(at) = group.members.iter().position(|it| it.id == id) else { return };
         let member = group.members.remove(at);
         group.scaled_at = Some(now);
@@ -317,7 +317,7 @@ fn watch_health(world: &mut World, name: &str) {
 }
 
 fn check_health(world: &mut World, name: &str) {
-    let Some(group) = world.autoscaling.groups.get(name) else { return };
+    let Some(group) = world.autoscaling().groups.get(name) else { return };
     let served = group.members.iter().filter(|it| it.lifecycle == Lifecycle::InService);
     let served: Vec<_> = served.map(|it| it.id.clone()).collect();
     if served.is_empty() || group.is_deleting() {

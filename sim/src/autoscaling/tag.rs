@@ -113,7 +113,7 @@ pub(super) fn delete_tags(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn describe_tags(world: &mut World, input: &Value) -> Answer {
-    let mut views: Vec<_> = world.autoscaling.groups.values().flat_map(views).collect();
+    let mut views: Vec<_> = world.autoscaling().groups.values().flat_map(views).collect();
     for filter in input.list("Filters") {
         let values = filter.texts("Values");
         let has = |text: &str| values.iter().any(|value| value == text);

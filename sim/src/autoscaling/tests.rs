@@ -47,7 +47,7 @@ fn world(instances: &[&str], doubts: &[Doubt]) -> World {
         members: members.collect(),
         ..Group::default()
     };
-    world.autoscaling.groups.insert(GROUP.to_owned(), group);
+    world.autoscaling_mut().groups.insert(GROUP.to_owned(), group);
     world
 }
 
@@ -287,7 +287,7 @@ fn tags_are_filters_and_go_to_instances_only_when_they_shall() {
     let tags = json!({ "Tags": [tag("ecsup:stack", true), tag("Name", false)] });
     answer(&mut world, "CreateOrUpdateTags", &tags).unwrap();
     manage(&mut world, GROUP);
-    let group = &world.autoscaling.groups[GROUP];
+    let group = &world.autoscaling().groups[GROUP];
     let launched: Vec<_> = super::tag::at_launch(group).into_keys().collect();
     assert_eq!(launched, ["AmazonECSManaged", "aws:autoscaling:groupName", "ecsup:stack"]);
     for (name, value, found) in [

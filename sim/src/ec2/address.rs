@@ -93,14 +93,14 @@ impl Kind for Address {
 }
 
 fn interface<'a>(world: &'a World, address: &Address) -> Option<&'a Entry<Interface>> {
-    address.bound.as_ref().and_then(|(id, _)| world.ec2.interfaces.get(id))
+    address.bound.as_ref().and_then(|(id, _)| world.ec2().interfaces.get(id))
 }
 
 /// A public address that nobody had before. All are out of the range for benchmarks of networks, so
 /// that no sample shows a stranger's address.
 pub fn next_public(world: &mut World) -> String {
-    world.ec2.given_public += 1;
-    let number = u32::try_from(world.ec2.given_public % 0x1_FFFE).unwrap_or_default();
+    world.ec2_mut().given_public += 1;
+    let number = u32::try_from(world.ec2().given_public % 0x1_FFFE).unwrap_or_default();
     let number = u32::from(std::net::Ipv4Addr::new(198, 18, 0, 0)) + number;
     std::net::Ipv4Addr::from(number).to_string()
 }
@@ -110,7 +110,7 @@ pub fn allocate(world: &mut World, input: &Value) -> Answer {
     let lacked = ["Address", "PublicIpv4Pool", "CustomerOwnedIpv4Pool", "IpamPoolId"];
     lacks("AllocateAddress", input, &lacked)?;
     let tags = tag::at_birth(input, Address::TYPE)?;
-    if world.ec2.addresses.all().count() >= world.scenario.quota("addresses", 5) {
+    if world.ec2().addresses.all().count() >= world.scenario.quota("addresses", 5) {
         let message = "The maximum number of addresses has been reached.";
         return Err(Refusal::new("AddressLimitExceeded", message));
     }
@@ -132,7 +132,7 @@ pub fn release(world: &mut World, input: &Value) -> Answer {
     let address = find::<Address>(world, id)?;
     let id = address.id.clone();
     if let Some((interface, _)) = &address.it.bound {
-        let interface = world.ec2.interfaces.get(interface);
+        let interface = world.ec2().interfaces.get(interface);
         // An association that AWS itself made is not the caller's to end.
         return Err(match interface.is_some_and(|interface| interface.it.requester.is_some()) {
             true => {
@@ -153,7 +153,7 @@ pub fn release(world: &mut World, input: &Value) -> Answer {
 pub fn describe(world: &World, input: &Value) -> Answer {
     let ips = input.texts("PublicIps");
     for ip in &ips {
-        let mut known = world.ec2.addresses.all_shown(world.now);
+        let mut known = world.ec2().addresses.all_shown(world.now);
         if !known.any(|entry| entry.it.address == *ip) {
             let message = format!("Address '{ip}' not found.");
             return Err(Refusal::new("InvalidAddress.NotFound", message));

@@ -22,7 +22,7 @@ const SUBNETS: u8 = 20;
 
 /// The region's default VPC, as long as nobody has deleted it.
 pub fn of_region(world: &World) -> Option<&Entry<Vpc>> {
-    world.ec2.vpcs.all().find(|vpc| vpc.it.default)
+    world.ec2().vpcs.all().find(|vpc| vpc.it.default)
 }
 
 /// Makes the default VPC of a region that nobody has been in. Its ids depend on nothing else.
@@ -51,6 +51,6 @@ fn put<K: Kind>(world: &mut World, name: &str, it: impl FnOnce(&mut World, &str)
     let it = it(world, name);
     let (made, visible) = (Duration::ZERO, Duration::ZERO);
     let entry = Entry { id: id.clone(), tags: Tags::new(), made, visible, it };
-    K::table_mut(&mut world.ec2).put(entry);
+    K::table_mut(world.ec2_mut()).put(entry);
     id
 }

@@ -28,7 +28,7 @@ pub fn notices(world: &mut World, vpc: &str, subnet: &str) {
     if !world.scenario.guard_duty {
         return;
     }
-    let watched = world.ec2.watched.entry(vpc.to_owned()).or_default();
+    let watched = world.ec2_mut().watched.entry(vpc.to_owned()).or_default();
     let is_first = watched.subnets.is_empty();
     watched.subnets.insert(subnet.to_owned());
     if is_first {
@@ -39,7 +39,7 @@ pub fn notices(world: &mut World, vpc: &str, subnet: &str) {
 
 /// An endpoint of a VPC is gone.
 pub fn misses(world: &mut World, vpc: &str) {
-    let Some(watched) = world.ec2.watched.get(vpc) else { return };
+    let Some(watched) = world.ec2().watched.get(vpc) else { return };
     let key = format!("{vpc} {}", watched.planted);
     let delay = world.dice.delay(PLANTING_AGAIN, &key, 20.0..=240.0);
     plant_after(world, delay, vpc);
@@ -52,13 +52,14 @@ fn plant_after(world: &mut World, delay: Duration, vpc: &str) {
 
 /// Plants what is missing where something has run: nothing, when no such subnet is left.
 fn plant(world: &mut World, vpc: &str) {
-    let Some(watched) = world.ec2.watched.get_mut(vpc) else { return };
+    let ec2 = world.ec2_mut();
+    let Some(watched) = ec2.watched.get_mut(vpc) else { return };
     watched.planted += 1;
-    let subnets = watched.subnets.iter().filter_map(|id| world.ec2.subnets.get(id));
+    let subnets = watched.subnets.iter().filter_map(|id| ec2.subnets.get(id));
     // One for each zone.
     let by_zone: BTreeMap<_, _> = subnets.map(|it| (it.it.zone.clone(), it.id.clone())).collect();
     let subnets: Vec<_> = by_zone.into_values().collect();
-    let is_there = world.ec2.endpoints.all().any(|endpoint| endpoint.it.vpc == vpc);
+    let is_there = ec2.endpoints.all().any(|endpoint| endpoint.it.vpc == vpc);
     if subnets.is_empty() || is_there {
         return;
     }
@@ -75,7 +76,7 @@ fn plant(world: &mut World, vpc: &str) {
 /// The group of what is planted, which may have stayed.
 fn group(world: &mut World, vpc: &str, tags: &Tags) -> String {
     let name = format!("GuardDutyManagedSecurityGroup-{vpc}");
-    let mut groups = world.ec2.groups.all();
+    let mut groups = world.ec2().groups.all();
     if let Some(group) = groups.find(|group| group.it.vpc == vpc && group.it.name == name) {
         return group.id.clone();
     }

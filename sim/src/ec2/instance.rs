@@ -207,7 +207,7 @@ impl Kind for Instance {
             shown.push(write_interface(world, interface));
         }
         value["NetworkInterfaces"] = Value::Array(shown);
-        let volumes = world.ec2.volumes.all();
+        let volumes = world.ec2().volumes.all();
         let volumes = volumes.filter(|volume| volume.it.instance.as_ref() == Some(&entry.id));
         let volumes = volumes.map(|volume| {
             json!({
@@ -233,7 +233,7 @@ fn interfaces<'a>(
     world: &'a World,
     instance: &'a str,
 ) -> impl Iterator<Item = &'a Entry<Interface>> {
-    let interfaces = world.ec2.interfaces.all();
+    let interfaces = world.ec2().interfaces.all();
     interfaces.filter(move |interface| interface.it.instance.as_deref() == Some(instance))
 }
 
@@ -304,7 +304,7 @@ pub fn describe_status(world: &World, input: &Value) -> Answer {
     let ids = input.texts("InstanceIds");
     let all = input.flag("IncludeAllInstances") == Some(true);
     let known: Vec<_> = match ids.is_empty() {
-        true => Instance::table(&world.ec2).all_shown(world.now).collect(),
+        true => Instance::table(world.ec2()).all_shown(world.now).collect(),
         false => ids.iter().map(|id| shown::<Instance>(world, id)).collect::<Result<_, _>>()?,
     };
     let runs = |entry: &Entry<Instance>| entry.it.state == State::Running;
@@ -356,7 +356,7 @@ pub fn terminate(world: &mut World, input: &Value) -> Answer {
         shut_down(world, id);
     }
     let changes = before.into_iter().map(|(id, before)| {
-        let now = world.ec2.instances.get(id).map_or(before, |instance| instance.it.state);
+        let now = world.ec2().instances.get(id).map_or(before, |instance| instance.it.state);
         json!({ "InstanceId": id, "PreviousState": before.write(), "CurrentState": now.write() })
     });
     Ok(json!({ "TerminatingInstances": changes.collect::<Value>() }))
@@ -370,7 +370,7 @@ pub fn shut_down(world: &mut World, id: &str) {
 
 /// Terminates an instance for a reason.
 pub fn shut_down_for(world: &mut World, id: &str, reason: &str) {
-    let entry = world.ec2.instances.get_mut(id);
+    let entry = world.ec2_mut().instances.get_mut(id);
     let Some(entry) =
         entry.filter(|entry| matches!(entry.it.state, State::Pending | State::Running))
     else {
@@ -386,25 +386,25 @@ pub fn shut_down_for(world: &mut World, id: &str, reason: &str) {
 }
 
 fn end(world: &mut World, id: String) {
-    let Some(entry) = world.ec2.instances.get_mut(&id) else { return };
+    let Some(entry) = world.ec2_mut().instances.get_mut(&id) else { return };
     entry.it.state = State::Terminated;
     let attached: Vec<_> =
         interfaces(world, &id).map(|it| (it.id.clone(), it.it.goes_with_instance)).collect();
     for (interface, goes) in attached {
         if goes {
             super::remove_interface(world, &interface);
-        } else if let Some(interface) = world.ec2.interfaces.get_mut(&interface) {
+        } else if let Some(interface) = world.ec2_mut().interfaces.get_mut(&interface) {
             interface.it.instance = None;
             interface.it.public = None;
         }
     }
     let of_it = |volume: &Volume| volume.instance.as_ref() == Some(&id);
-    world.ec2.volumes.retain(|volume| !(of_it(&volume.it) && volume.it.goes_with_instance));
-    for volume in world.ec2.volumes.all_mut().filter(|volume| of_it(&volume.it)) {
+    world.ec2_mut().volumes.retain(|volume| !(of_it(&volume.it) && volume.it.goes_with_instance));
+    for volume in world.ec2_mut().volumes.all_mut().filter(|volume| of_it(&volume.it)) {
         volume.it.instance = None;
     }
     world.after(REMEMBERED, move |world| {
-        world.ec2.instances.remove(&id);
+        world.ec2_mut().instances.remove(&id);
     });
 }
 

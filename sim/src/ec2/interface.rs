@@ -231,14 +231,14 @@ fn status(it: &Interface) -> &'static str {
 
 /// The elastic address of an interface: its allocation and the id of the association.
 fn elastic(world: &World, id: &str) -> Option<(String, String)> {
-    world.ec2.addresses.all().find_map(|address| {
+    world.ec2().addresses.all().find_map(|address| {
         let (interface, association) = address.it.bound.as_ref()?;
         (interface == id).then(|| (address.id.clone(), association.clone()))
     })
 }
 
 fn group_name(world: &World, id: &str) -> String {
-    world.ec2.groups.get(id).map(|group| group.it.name.clone()).unwrap_or_default()
+    world.ec2().groups.get(id).map(|group| group.it.name.clone()).unwrap_or_default()
 }
 
 /// Security groups as descriptions list them.
@@ -249,7 +249,7 @@ pub fn groups(world: &World, ids: &[String]) -> Value {
 /// Puts an interface into a subnet, where it is seen at once. `None` when the subnet has no address
 /// left for it, or is not there.
 pub fn put(world: &mut World, new: NewInterface) -> Option<String> {
-    let subnet = &world.ec2.subnets.get(&new.subnet)?.it;
+    let subnet = &world.ec2().subnets.get(&new.subnet)?.it;
     let (vpc, zone) = (subnet.vpc.clone(), subnet.zone.clone());
     let private = take_address(world, &new.subnet)?;
     let public = new.public.then(|| address::next_public(world));
@@ -284,8 +284,8 @@ pub fn put(world: &mut World, new: NewInterface) -> Option<String> {
 
 /// Takes an interface away, and its elastic address with it.
 pub fn remove(world: &mut World, id: &str) {
-    world.ec2.interfaces.remove(id);
-    for address in world.ec2.addresses.all_mut() {
+    world.ec2_mut().interfaces.remove(id);
+    for address in world.ec2_mut().addresses.all_mut() {
         let bound = address.it.bound.take();
         address.it.bound = bound.filter(|(interface, _)| interface != id);
     }

@@ -70,12 +70,12 @@ impl Kind for InternetGateway {
 /// `CreateInternetGateway`: it has no client token, so a repeated call makes another one.
 pub fn create(world: &mut World, input: &Value) -> Answer {
     let tags = tag::at_birth(input, InternetGateway::TYPE)?;
-    if world.ec2.internet_gateways.all().count() >= world.scenario.quota("gateways", 5) {
+    if world.ec2().internet_gateways.all().count() >= world.scenario.quota("gateways", 5) {
         let message = "The maximum number of internet gateways has been reached.";
         return Err(Refusal::new("InternetGatewayLimitExceeded", message));
     }
     let id = make(world, tags, InternetGateway::default());
-    let made = world.ec2.internet_gateways.get(&id);
+    let made = world.ec2().internet_gateways.get(&id);
     let made = made.map(|entry| InternetGateway::write(world, entry));
     Ok(json!({ "InternetGateway": made.unwrap_or_default() }))
 }
@@ -88,7 +88,7 @@ pub fn attach(world: &mut World, input: &Value) -> Answer {
         let message = format!("resource {} is already attached to network {vpc}", gateway.id);
         return Err(Refusal::new("Resource.AlreadyAssociated", message));
     }
-    if vpc::internet_gateway(&world.ec2, &vpc).is_some() {
+    if vpc::internet_gateway(world.ec2(), &vpc).is_some() {
         return Err(invalid(format!("Network {vpc} already has an internet gateway attached")));
     }
     let id = gateway.id.clone();
@@ -105,7 +105,7 @@ pub fn detach(world: &mut World, input: &Value) -> Answer {
         let message = format!("resource {id} is not attached to network {vpc}");
         return Err(Refusal::new("Gateway.NotAttached", message));
     }
-    let mut interfaces = world.ec2.interfaces.all();
+    let mut interfaces = world.ec2().interfaces.all();
     if interfaces.any(|interface| interface.it.vpc == vpc && interface.it.public.is_some()) {
         let message = format!(
             "Network {vpc} has some mapped public address(es). Please unmap those public \

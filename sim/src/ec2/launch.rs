@@ -141,7 +141,7 @@ fn within_limits(
         );
         return Err(Refusal::new("InsufficientInstanceCapacity", message).with_status(500));
     }
-    let instances = world.ec2.instances.all().map(|instance| &instance.it);
+    let instances = world.ec2().instances.all().map(|instance| &instance.it);
     let counted = instances.filter(|it| {
         matches!(it.state, State::Pending | State::Running) && it.kind.bucket() == kind.bucket()
     });
@@ -168,7 +168,7 @@ fn start(
 ) -> String {
     // Instances of a group share a name, and each takes its own time.
     let name = tags.get("Name").cloned().unwrap_or_else(|| subnet.id.clone());
-    let number = world.ec2.launched.entry(name.clone()).or_default();
+    let number = world.ec2_mut().launched.entry(name.clone()).or_default();
     *number += 1;
     let key = format!("{name} {number}");
     let metadata = data.part("MetadataOptions");
@@ -208,7 +208,7 @@ fn start(
             ..NewInterface::default()
         },
     );
-    let interface = interface.and_then(|id| world.ec2.interfaces.get_mut(&id));
+    let interface = interface.and_then(|id| world.ec2_mut().interfaces.get_mut(&id));
     if let Some(interface) = interface {
         interface.it.goes_with_instance = launch.interface_goes;
     }
@@ -226,7 +226,7 @@ fn start(
     }
     let later = world.dice.delay(PENDING_INSTANCE, &key, 20.0..=40.0);
     world.after(later, move |world| {
-        let instance = world.ec2.instances.get_mut(&starting);
+        let instance = world.ec2_mut().instances.get_mut(&starting);
         if let Some(instance) = instance.filter(|it| it.it.state == State::Pending) {
             instance.it.state = State::Running;
             let (vpc, subnet) = (instance.it.vpc.clone(), instance.it.subnet.clone());

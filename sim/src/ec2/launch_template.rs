@@ -120,12 +120,12 @@ pub fn named<'a>(world: &'a World, id_or_name: &str) -> Result<&'a Entry<LaunchT
         if let Ok(found) = find::<LaunchTemplate>(world, id_or_name) {
             return Ok(found);
         }
-        let mut others = world.ec2.templates.all();
+        let mut others = world.ec2().templates.all();
         // A name may look like an id.
         let found = others.find(|it| it.it.name == id_or_name && it.visible <= world.now);
         return found.ok_or_else(|| LaunchTemplate::unknown(id_or_name));
     }
-    let mut templates = world.ec2.templates.all();
+    let mut templates = world.ec2().templates.all();
     let found = templates.find(|it| it.it.name == id_or_name && it.visible <= world.now);
     found.ok_or_else(|| unknown_name(id_or_name))
 }
@@ -141,7 +141,7 @@ fn requested<'a>(world: &'a World, input: &Value) -> Result<&'a Entry<LaunchTemp
         (None, None) => Err(missing("LaunchTemplateId")),
         (Some(id), None) => find::<LaunchTemplate>(world, id),
         (None, Some(name)) => {
-            let mut templates = world.ec2.templates.all();
+            let mut templates = world.ec2().templates.all();
             let found = templates.find(|it| it.it.name == name && it.visible <= world.now);
             found.ok_or_else(|| unknown_name(name))
         }
@@ -170,7 +170,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     lacks("CreateLaunchTemplate", input, &["Operator"])?;
     let tags = tag::at_birth(input, LaunchTemplate::TYPE)?;
     let name = input.text("LaunchTemplateName");
-    let taken = world.ec2.templates.all().any(|template| template.it.name == name);
+    let taken = world.ec2().templates.all().any(|template| template.it.name == name);
     if taken {
         let message = "Launch template name already in use.";
         return Err(Refusal::new("InvalidLaunchTemplateName.AlreadyExistsException", message));
@@ -186,7 +186,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     };
     let template = LaunchTemplate { name: name.to_owned(), default: 1, versions: vec![first] };
     let id = make(world, tags, template);
-    let made = world.ec2.templates.get(&id).map(|entry| LaunchTemplate::write(world, entry));
+    let made = world.ec2().templates.get(&id).map(|entry| LaunchTemplate::write(world, entry));
     Ok(json!({ "LaunchTemplate": made.unwrap_or_default() }))
 }
 
@@ -216,7 +216,7 @@ pub fn create_version(world: &mut World, input: &Value) -> Answer {
         visible: visible(world, &format!("{name} version {number}")),
     };
     let written = write(world, template, &version);
-    if let Some(template) = world.ec2.templates.get_mut(&id) {
+    if let Some(template) = world.ec2_mut().templates.get_mut(&id) {
         template.it.versions.push(version);
     }
     Ok(json!({ "LaunchTemplateVersion": written }))
@@ -241,7 +241,7 @@ fn write(world: &World, template: &Entry<LaunchTemplate>, version: &Version) -> 
 /// `DescribeLaunchTemplates`.
 pub fn describe(world: &World, input: &Value) -> Answer {
     let (ids, names) = (input.texts("LaunchTemplateIds"), input.texts("LaunchTemplateNames"));
-    let shown = world.ec2.templates.all_shown(world.now);
+    let shown = world.ec2().templates.all_shown(world.now);
     let known: Vec<_> = shown.map(|entry| entry.it.name.clone()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
         return Err(unknown_name(unknown));
@@ -291,7 +291,7 @@ pub fn describe_versions(world: &World, input: &Value) -> Answer {
             let message = format!("Version {number} needs a launch template.");
             return Err(Refusal::new("InvalidParameterCombination", message));
         }
-        for template in world.ec2.templates.all_shown(world.now) {
+        for template in world.ec2().templates.all_shown(world.now) {
             let versions = wanted.iter().filter_map(|it| template.it.version(world.now, it));
             found.extend(versions.map(|version| (template, version)));
         }

@@ -194,7 +194,7 @@ fn network(
         }
     }
     if let (true, Some(subnet)) = (groups.is_empty(), subnet) {
-        let mut all = world.ec2.groups.all();
+        let mut all = world.ec2().groups.all();
         let default = all.find(|group| group.it.default && group.it.vpc == subnet.it.vpc);
         groups.extend(default.map(|group| group.id.clone()));
     }

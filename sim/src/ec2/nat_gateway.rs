@@ -116,7 +116,7 @@ impl Kind for NatGateway {
             State::Deleting | State::Deleted => "disassociating",
         });
         let interface = gateway.interface.as_ref();
-        if let Some(interface) = interface.and_then(|id| world.ec2.interfaces.get(id)) {
+        if let Some(interface) = interface.and_then(|id| world.ec2().interfaces.get(id)) {
             address["NetworkInterfaceId"] = json!(interface.id);
             address["PrivateIp"] = json!(interface.it.address);
             if let Some(public) = &interface.it.public {
@@ -174,8 +174,8 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         let message = "Nat Gateway is not available in this availability zone";
         return Err(Refusal::new("NotAvailableInZone", message));
     }
-    let in_zone = world.ec2.nat_gateways.all().filter(|gateway| {
-        let place = world.ec2.subnets.get(&gateway.it.subnet);
+    let in_zone = world.ec2().nat_gateways.all().filter(|gateway| {
+        let place = world.ec2().subnets.get(&gateway.it.subnet);
         gateway.it.holds() && place.is_some_and(|place| place.it.zone == subnet.it.zone)
     });
     if in_zone.count() >= world.scenario.quota("nat-gateways-per-zone", 5) {
@@ -183,7 +183,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("NatGatewayLimitExceeded", message));
     }
     let (vpc, place) = (subnet.it.vpc.clone(), subnet.id.clone());
-    let failure = if vpc::internet_gateway(&world.ec2, &vpc).is_none() {
+    let failure = if vpc::internet_gateway(world.ec2(), &vpc).is_none() {
         let message = format!("Network {vpc} has no Internet gateway attached");
         Some(("Gateway.NotAttached", message))
     } else if allocation.it.bound.is_some() {
@@ -218,7 +218,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         let coming = id.clone();
         world.after(later, move |world| change(world, &coming, State::Pending, State::Available));
     }
-    let made = world.ec2.nat_gateways.get(&id).map(|entry| NatGateway::write(world, entry));
+    let made = world.ec2().nat_gateways.get(&id).map(|entry| NatGateway::write(world, entry));
     let mut answer = json!({ "NatGateway": made.unwrap_or_default() });
     if let Some(token) = input.some_text("ClientToken") {
         answer["ClientToken"] = json!(token);
@@ -257,8 +257,8 @@ fn is_learnt<K>(world: &World, entry: &Entry<K>) -> bool {
 
 /// Gives the gateway its interface, which has the elastic address.
 fn bind(world: &mut World, id: &str) {
-    let Some(gateway) = world.ec2.nat_gateways.get(id).cloned() else { return };
-    let Some(address) = world.ec2.addresses.get(&gateway.it.allocation) else { return };
+    let Some(gateway) = world.ec2().nat_gateways.get(id).cloned() else { return };
+    let Some(address) = world.ec2().addresses.get(&gateway.it.allocation) else { return };
     let address = address.it.address.clone();
     let interface = interface::put(
         world,
@@ -272,20 +272,20 @@ fn bind(world: &mut World, id: &str) {
     );
     // Whether there is an address was seen before.
     let Some(interface) = interface else { return };
-    if let Some(entry) = world.ec2.interfaces.get_mut(&interface) {
+    if let Some(entry) = world.ec2_mut().interfaces.get_mut(&interface) {
         entry.it.public = Some(address);
     }
     let association = world.id_of("eipassoc", id);
-    if let Some(address) = world.ec2.addresses.get_mut(&gateway.it.allocation) {
+    if let Some(address) = world.ec2_mut().addresses.get_mut(&gateway.it.allocation) {
         address.it.bound = Some((interface.clone(), association));
     }
-    if let Some(gateway) = world.ec2.nat_gateways.get_mut(id) {
+    if let Some(gateway) = world.ec2_mut().nat_gateways.get_mut(id) {
         gateway.it.interface = Some(interface);
     }
 }
 
 fn change(world: &mut World, id: &str, from: State, to: State) {
-    let gateway = world.ec2.nat_gateways.get_mut(id);
+    let gateway = world.ec2_mut().nat_gateways.get_mut(id);
     if let Some(gateway) = gateway.filter(|gateway| gateway.it.state == from) {
         gateway.it.state = to;
     }
@@ -294,10 +294,10 @@ fn change(world: &mut World, id: &str, from: State, to: State) {
 fn fail(world: &mut World, id: String) {
     change(world, &id, State::Pending, State::Failed);
     world.after(REMEMBERED, move |world| {
-        let gateway = world.ec2.nat_gateways.get(&id);
+        let gateway = world.ec2().nat_gateways.get(&id);
         // One whose deletion was asked for meanwhile goes its own way.
         if gateway.is_some_and(|gateway| gateway.it.state == State::Failed) {
-            world.ec2.nat_gateways.remove(&id);
+            world.ec2_mut().nat_gateways.remove(&id);
         }
     });
 }
@@ -324,11 +324,11 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
 
 fn gone(world: &mut World, id: String) {
     change(world, &id, State::Deleting, State::Deleted);
-    let interface = world.ec2.nat_gateways.get_mut(&id).and_then(|it| it.it.interface.take());
+    let interface = world.ec2_mut().nat_gateways.get_mut(&id).and_then(|it| it.it.interface.take());
     if let Some(interface) = interface {
         super::remove_interface(world, &interface);
     }
     world.after(REMEMBERED, move |world| {
-        world.ec2.nat_gateways.remove(&id);
+        world.ec2_mut().nat_gateways.remove(&id);
     });
 }

@@ -31,7 +31,7 @@ pub fn select<'a, K: Kind>(
     let filters = Filters::read(operation, input, K::FILTERS)?;
     let wanted = input.texts(ids);
     let found: Vec<&Entry<K>> = if wanted.is_empty() {
-        K::table(&world.ec2).all_shown(world.now).collect()
+        K::table(world.ec2()).all_shown(world.now).collect()
     } else {
         wanted.iter().map(|id| table::shown::<K>(world, id)).collect::<Result<_, _>>()?
     };

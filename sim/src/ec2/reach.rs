@@ -12,15 +12,15 @@ use super::nat_gateway::State;
 /// internet gateway, or through a NAT gateway that works and itself gets out. VPC Block Public Access
 /// may keep both from it, or the first.
 pub fn way_out(world: &World, subnet: &str, public_address: bool) -> bool {
-    let Some(subnet) = world.ec2.subnets.get(subnet) else { return false };
+    let Some(subnet) = world.ec2().subnets.get(subnet) else { return false };
     let blocked = block_mode(world);
     match default_route(world, subnet) {
         Some(Target::Internet(_)) => public_address && blocked == "off",
         Some(Target::Nat(_)) if blocked == "block-bidirectional" => false,
         Some(Target::Nat(id)) => {
-            let gateway = world.ec2.nat_gateways.get(id);
+            let gateway = world.ec2().nat_gateways.get(id);
             let gateway = gateway.filter(|gateway| gateway.it.state == State::Available);
-            let stands = gateway.and_then(|gateway| world.ec2.subnets.get(&gateway.it.subnet));
+            let stands = gateway.and_then(|gateway| world.ec2().subnets.get(&gateway.it.subnet));
             let out = stands.and_then(|subnet| default_route(world, subnet));
             matches!(out, Some(Target::Internet(_)))
         }
@@ -32,8 +32,8 @@ pub fn way_out(world: &World, subnet: &str, public_address: bool) -> bool {
 /// counts when the whole VPC is in it: which address of the VPC somebody has is not asked.
 pub fn may_reach(world: &World, from: &[String], to: &[String], port: u16) -> bool {
     let range_of = |groups: &[String]| {
-        let group = groups.first().and_then(|id| world.ec2.groups.get(id))?;
-        world.ec2.vpcs.get(&group.it.vpc).map(|vpc| vpc.it.cidr)
+        let group = groups.first().and_then(|id| world.ec2().groups.get(id))?;
+        world.ec2().vpcs.get(&group.it.vpc).map(|vpc| vpc.it.cidr)
     };
     lets_through(world, from, true, port, to, range_of(to))
         && lets_through(world, to, false, port, from, range_of(from))

@@ -65,11 +65,11 @@ impl Route {
         let leads = match &self.target {
             Target::Local => true,
             Target::Internet(id) => {
-                let gateway = world.ec2.internet_gateways.get(id);
+                let gateway = world.ec2().internet_gateways.get(id);
                 gateway.is_some_and(|gateway| gateway.it.vpc.as_deref() == Some(vpc))
             }
             Target::Nat(id) => {
-                world.ec2.nat_gateways.get(id).is_some_and(|gateway| gateway.it.is_target())
+                world.ec2().nat_gateways.get(id).is_some_and(|gateway| gateway.it.is_target())
             }
         };
         if leads { ACTIVE } else { "blackhole" }

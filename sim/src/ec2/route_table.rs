@@ -159,11 +159,11 @@ pub fn main(vpc: &str, cidr: Ipv4Net, association: String, routes: Vec<Route>) -
 
 /// The table that a subnet uses.
 pub fn of_subnet<'a>(world: &'a World, subnet: &Entry<Subnet>) -> Option<&'a Entry<RouteTable>> {
-    let mut tables = world.ec2.tables.all();
+    let mut tables = world.ec2().tables.all();
     let own = tables.find(|table| {
         table.it.associations.iter().any(|it| it.subnet.as_deref() == Some(&subnet.id))
     });
-    let mut tables = world.ec2.tables.all();
+    let mut tables = world.ec2().tables.all();
     own.or_else(|| tables.find(|table| table.it.vpc == subnet.it.vpc && table.it.is_main()))
 }
 
@@ -171,7 +171,7 @@ pub fn of_subnet<'a>(world: &'a World, subnet: &Entry<Subnet>) -> Option<&'a Ent
 pub fn create(world: &mut World, input: &Value) -> Answer {
     let tags = tag::at_birth(input, RouteTable::TYPE)?;
     let vpc = find::<Vpc>(world, input.text("VpcId"))?;
-    let tables = world.ec2.tables.all();
+    let tables = world.ec2().tables.all();
     let of_vpc = tables.filter(|table| table.it.vpc == vpc.id).count();
     if of_vpc >= world.scenario.quota("route-tables", 200) {
         let message = "The maximum number of route tables has been reached.";
@@ -179,7 +179,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     }
     let table = RouteTable::new(&vpc.id, vpc.it.cidr);
     let id = make(world, tags, table);
-    let made = world.ec2.tables.get(&id).map(|entry| RouteTable::write(world, entry));
+    let made = world.ec2().tables.get(&id).map(|entry| RouteTable::write(world, entry));
     let mut answer = json!({ "RouteTable": made.unwrap_or_default() });
     if let Some(token) = input.some_text("ClientToken") {
         answer["ClientToken"] = json!(token);
@@ -208,7 +208,7 @@ pub fn associate(world: &mut World, input: &Value) -> Answer {
     if table.it.vpc != subnet.it.vpc {
         return Err(networks(&table.id, &format!("subnet {}", subnet.id)));
     }
-    let mut tables = world.ec2.tables.all();
+    let mut tables = world.ec2().tables.all();
     let taken = tables
         .any(|other| other.it.associations.iter().any(|it| it.subnet.as_ref() == Some(&subnet.id)));
     if taken {
@@ -225,8 +225,8 @@ pub fn associate(world: &mut World, input: &Value) -> Answer {
 
 /// Adds an association, which callers know after a while, and works at once.
 fn add(world: &mut World, table: &str, subnet: Option<String>) -> String {
-    let tables = world.ec2.tables.get(table).map(|it| key(&it.tags, table)).unwrap_or_default();
-    let place = subnet.as_ref().and_then(|id| world.ec2.subnets.get(id));
+    let tables = world.ec2().tables.get(table).map(|it| key(&it.tags, table)).unwrap_or_default();
+    let place = subnet.as_ref().and_then(|id| world.ec2().subnets.get(id));
     let place = place.map(|subnet| key(&subnet.tags, &subnet.id)).unwrap_or_default();
     let id = world.id_of("rtbassoc", &format!("{tables} {place}"));
     let visible = visible(world, &format!("{tables} {place}"));
@@ -238,7 +238,7 @@ fn add(world: &mut World, table: &str, subnet: Option<String>) -> String {
 
 /// The table and the subnet of an association that callers know.
 fn association(world: &World, id: &str) -> Result<(String, Option<String>), Refusal> {
-    let found = world.ec2.tables.all().find_map(|table| {
+    let found = world.ec2().tables.all().find_map(|table| {
         let association = table.it.shown(world.now).find(|association| association.id == id)?;
         Some((table.id.clone(), association.subnet.clone()))
     });
@@ -271,7 +271,7 @@ pub fn replace(world: &mut World, input: &Value) -> Answer {
     let id = input.text("AssociationId");
     let (old, subnet) = association(world, id)?;
     let new = find::<RouteTable>(world, input.text("RouteTableId"))?;
-    let vpc = world.ec2.tables.get(&old).map(|table| &table.it.vpc);
+    let vpc = world.ec2().tables.get(&old).map(|table| &table.it.vpc);
     if vpc != Some(&new.it.vpc) {
         return Err(networks(&new.id, &format!("association {id}")));
     }

@@ -120,7 +120,7 @@ pub fn rules_of<'a>(
     egress: bool,
 ) -> impl Iterator<Item = &'a Entry<Rule>> {
     let group = group.to_owned();
-    let rules = world.ec2.rules.all();
+    let rules = world.ec2().rules.all();
     rules.filter(move |rule| rule.it.group == group && rule.it.egress == egress)
 }
 
@@ -201,12 +201,12 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         let message = format!("The security group '{name}' is reserved");
         return Err(Refusal::new("InvalidGroup.Reserved", message));
     }
-    let mut others = world.ec2.groups.all().filter(|group| group.it.vpc == vpc);
+    let mut others = world.ec2().groups.all().filter(|group| group.it.vpc == vpc);
     if others.any(|group| group.it.name.eq_ignore_ascii_case(name)) {
         let message = format!("The security group '{name}' already exists for VPC '{vpc}'");
         return Err(Refusal::new("InvalidGroup.Duplicate", message));
     }
-    if world.ec2.groups.all().count() >= world.scenario.quota("security-groups", 2500) {
+    if world.ec2().groups.all().count() >= world.scenario.quota("security-groups", 2500) {
         let message = "The maximum number of security groups has been reached.";
         return Err(Refusal::new("SecurityGroupLimitExceeded", message));
     }
@@ -217,7 +217,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         default: false,
     };
     let id = make(world, tags.clone(), group);
-    let visible = world.ec2.groups.get(&id).map_or(world.now, |group| group.visible);
+    let visible = world.ec2().groups.get(&id).map_or(world.now, |group| group.visible);
     make_visible(world, visible, Tags::new(), Rule::everything_out(&id));
     let arn = arn(world, &id);
     Ok(json!({ "GroupId": id, "SecurityGroupArn": arn, "Tags": tag_list(&tags) }))
@@ -234,7 +234,7 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
             format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user");
         return Err(Refusal::new("CannotDelete", message));
     }
-    let ec2 = &mut world.ec2;
+    let ec2 = world.ec2_mut();
     let used = ec2.interfaces.all().any(|interface| interface.it.groups.contains(&id));
     let mut rules = ec2.rules.all().filter(|rule| rule.it.group != id);
     if used || rules.any(|rule| rule.it.group_named() == Some(&id)) {

@@ -171,7 +171,7 @@ pub fn authorize(world: &mut World, input: &Value, egress: bool) -> Answer {
         return Err(Refusal::new("RulesPerSecurityGroupLimitExceeded", message));
     }
     let ids: Vec<_> = rules.into_iter().map(|rule| make(world, tags.clone(), rule)).collect();
-    let made = ids.iter().filter_map(|id| world.ec2.rules.get(id));
+    let made = ids.iter().filter_map(|id| world.ec2().rules.get(id));
     let made: Value = made.map(|rule| Rule::write(world, rule)).collect();
     Ok(json!({ "Return": true, "SecurityGroupRules": made }))
 }

@@ -140,8 +140,8 @@ fn usable(cidr: Ipv4Net) -> usize {
 
 /// How many addresses are left in a subnet.
 pub fn free(world: &World, id: &str) -> usize {
-    let Some(subnet) = world.ec2.subnets.get(id) else { return 0 };
-    let taken = world.ec2.interfaces.all().filter(|interface| interface.it.subnet == id).count();
+    let Some(subnet) = world.ec2().subnets.get(id) else { return 0 };
+    let taken = world.ec2().interfaces.all().filter(|interface| interface.it.subnet == id).count();
     usable(subnet.it.cidr).saturating_sub(taken)
 }
 
@@ -150,7 +150,7 @@ pub fn take_address(world: &mut World, id: &str) -> Option<String> {
     if free(world, id) == 0 {
         return None;
     }
-    let ec2 = &mut world.ec2;
+    let ec2 = world.ec2_mut();
     let subnet = &mut ec2.subnets.get_mut(id)?.it;
     let all = usable(subnet.cidr);
     for _ in 0..all {
@@ -189,7 +189,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("InvalidSubnet.Range", message));
     }
     let overlaps = |other: Ipv4Net| other.contains(&cidr) || cidr.contains(&other);
-    let others = world.ec2.subnets.all().filter(|subnet| subnet.it.vpc == vpc.id);
+    let others = world.ec2().subnets.all().filter(|subnet| subnet.it.vpc == vpc.id);
     let others: Vec<_> = others.map(|subnet| subnet.it.cidr).collect();
     if others.iter().any(|other| overlaps(*other)) {
         let message = format!("The CIDR '{cidr}' conflicts with another subnet");
@@ -211,7 +211,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     let id = make(world, tags.clone(), subnet);
     let pending = world.dice.delay(PENDING_SUBNET, &key(&tags, &id), 0.0..=2.0);
     let available = world.now + pending;
-    let made = world.ec2.subnets.get_mut(&id).map(|entry| {
+    let made = world.ec2_mut().subnets.get_mut(&id).map(|entry| {
         entry.it.available = available;
         entry.clone()
     });
@@ -249,7 +249,7 @@ fn wanted_zone(world: &World, input: &Value) -> Result<String, Refusal> {
 /// `DeleteSubnet`: refused as long as anything has an interface in it.
 pub fn delete(world: &mut World, input: &Value) -> Answer {
     let id = find::<Subnet>(world, input.text("SubnetId"))?.id.clone();
-    let ec2 = &mut world.ec2;
+    let ec2 = world.ec2_mut();
     let held = ec2.interfaces.all().any(|interface| interface.it.subnet == id)
         || ec2.nat_gateways.all().any(|gateway| gateway.it.subnet == id && gateway.it.holds());
     if held {
@@ -257,7 +257,7 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("DependencyViolation", message));
     }
     table::delete::<Subnet>(world, &id);
-    for table in world.ec2.tables.all_mut() {
+    for table in world.ec2_mut().tables.all_mut() {
         table.it.associations.retain(|one| one.subnet.as_deref() != Some(&id));
     }
     Ok(json!({}))

@@ -117,7 +117,7 @@ pub trait Kind: Sized + Clone + 'static {
 
 /// A thing that the caller names, or the refusal when EC2 does not know it yet, or any more.
 pub fn find<'a, K: Kind>(world: &'a World, id: &str) -> Result<&'a Entry<K>, Refusal> {
-    let entry = K::table(&world.ec2).get(id).filter(|entry| entry.visible <= world.now);
+    let entry = K::table(world.ec2()).get(id).filter(|entry| entry.visible <= world.now);
     entry.ok_or_else(|| K::unknown(id))
 }
 
@@ -125,25 +125,26 @@ pub fn find<'a, K: Kind>(world: &'a World, id: &str) -> Result<&'a Entry<K>, Ref
 pub fn find_mut<'a, K: Kind>(world: &'a mut World, id: &str) -> Result<&'a mut Entry<K>, Refusal> {
     find::<K>(world, id)?;
     keep_former::<K>(world, id);
-    K::table_mut(&mut world.ec2).get_mut(id).ok_or_else(|| K::unknown(id))
+    K::table_mut(world.ec2_mut()).get_mut(id).ok_or_else(|| K::unknown(id))
 }
 
 /// Takes a thing away that the caller has deleted: answers show it for a while.
 pub fn delete<K: Kind>(world: &mut World, id: &str) {
     keep_former::<K>(world, id);
-    K::table_mut(&mut world.ec2).remove(id);
+    K::table_mut(world.ec2_mut()).remove(id);
 }
 
 /// Lets answers show a thing as it is now for a while, whatever becomes of it.
 fn keep_former<K: Kind>(world: &mut World, id: &str) {
-    let Some(entry) = K::table(&world.ec2).get(id).cloned() else { return };
+    let Some(entry) = K::table(world.ec2()).get(id).cloned() else { return };
     let until = world.now + world.dice.delay(super::LAGGING, &key(&entry.tags, id), 0.0..=5.0);
-    K::table_mut(&mut world.ec2).former.keep(world.now, id, until, entry);
+    let now = world.now;
+    K::table_mut(world.ec2_mut()).former.keep(now, id, until, entry);
 }
 
 /// What answers show of a thing that the caller names.
 pub fn shown<'a, K: Kind>(world: &'a World, id: &str) -> Result<&'a Entry<K>, Refusal> {
-    K::table(&world.ec2).shown(world.now, id).ok_or_else(|| K::unknown(id))
+    K::table(world.ec2()).shown(world.now, id).ok_or_else(|| K::unknown(id))
 }
 
 /// Makes a thing, which callers know after a while ([`super::VISIBLE`]).
@@ -151,7 +152,7 @@ pub fn make<K: Kind>(world: &mut World, tags: Tags, it: K) -> String {
     let id = new_id::<K>(world, &tags);
     let visible = visible(world, &key(&tags, &id));
     let entry = Entry { id: id.clone(), tags, made: world.now, visible, it };
-    K::table_mut(&mut world.ec2).put(entry);
+    K::table_mut(world.ec2_mut()).put(entry);
     id
 }
 
@@ -159,7 +160,7 @@ pub fn make<K: Kind>(world: &mut World, tags: Tags, it: K) -> String {
 pub fn make_visible<K: Kind>(world: &mut World, visible: Duration, tags: Tags, it: K) -> String {
     let id = new_id::<K>(world, &tags);
     let entry = Entry { id: id.clone(), tags, made: world.now, visible, it };
-    K::table_mut(&mut world.ec2).put(entry);
+    K::table_mut(world.ec2_mut()).put(entry);
     id
 }
 
@@ -174,7 +175,7 @@ pub fn make_named<K: Kind>(
 ) -> String {
     let id = world.id_of(K::PREFIX, name);
     let entry = Entry { id: id.clone(), tags, made: world.now, visible, it };
-    K::table_mut(&mut world.ec2).put(entry);
+    K::table_mut(world.ec2_mut()).put(entry);
     id
 }
 

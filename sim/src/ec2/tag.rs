@@ -171,7 +171,7 @@ macro_rules! by_prefix {
         fn shown(world: &World) -> Vec<(&str, &str, &Tags)> {
             let mut rows = Vec::new();
             $(rows.extend(
-                <$kind>::table(&world.ec2)
+                <$kind>::table(world.ec2())
                     .all_shown(world.now)
                     .map(|entry| (<$kind>::TYPE, entry.id.as_str(), &entry.tags)),
             );)*
@@ -182,7 +182,7 @@ macro_rules! by_prefix {
         pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
             fn all<K: Kind>(world: &World) -> impl Iterator<Item = (String, String, Tags)> {
                 let row = |entry: &Entry<K>| (K::TYPE.to_owned(), entry.id.clone(), entry.tags.clone());
-                K::table(&world.ec2).all().filter(|entry| K::lives(entry)).map(row)
+                K::table(world.ec2()).all().filter(|entry| K::lives(entry)).map(row)
             }
             let mut rows = Vec::new();
             $(rows.extend(all::<$kind>(world));)*

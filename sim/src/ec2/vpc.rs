@@ -185,7 +185,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         let message = format!("The CIDR '{cidr}' is invalid.");
         return Err(Refusal::new("InvalidVpc.Range", message));
     }
-    if world.ec2.vpcs.all().count() >= world.scenario.quota("vpcs", 5) {
+    if world.ec2().vpcs.all().count() >= world.scenario.quota("vpcs", 5) {
         let message = "The maximum number of VPCs has been reached.";
         return Err(Refusal::new("VpcLimitExceeded", message));
     }
@@ -205,7 +205,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     let id = make(world, tags.clone(), vpc);
     let pending = world.dice.delay(PENDING_VPC, &key(&tags, &id), 0.0..=2.0);
     let available = world.now + pending;
-    let made = world.ec2.vpcs.get_mut(&id).map(|entry| {
+    let made = world.ec2_mut().vpcs.get_mut(&id).map(|entry| {
         entry.it.available = available;
         (entry.visible, entry.clone())
     });
@@ -219,7 +219,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
 /// `DeleteVpc`: with its default things, and only when nothing else is left.
 pub fn delete(world: &mut World, input: &Value) -> Answer {
     let id = find::<Vpc>(world, input.text("VpcId"))?.id.clone();
-    let ec2 = &world.ec2;
+    let ec2 = world.ec2();
     let held = ec2.subnets.all().any(|subnet| subnet.it.vpc == id)
         || ec2.groups.all().any(|group| group.it.vpc == id && !group.it.default)
         || ec2.tables.all().any(|table| table.it.vpc == id && !table.it.is_main())
@@ -231,7 +231,7 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
         let message = format!("The vpc '{id}' has dependencies and cannot be deleted.");
         return Err(Refusal::new("DependencyViolation", message));
     }
-    let ec2 = &mut world.ec2;
+    let ec2 = world.ec2_mut();
     let groups: Vec<_> = ec2.groups.all().filter(|group| group.it.vpc == id).collect();
     let groups: Vec<_> = groups.into_iter().map(|group| group.id.clone()).collect();
     ec2.rules.retain(|rule| !groups.contains(&rule.it.group));

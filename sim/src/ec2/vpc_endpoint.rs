@@ -131,11 +131,11 @@ pub fn put(world: &mut World, new: New<'_>) {
     });
     let interfaces = interfaces.collect();
     let pending = world.dice.delay(PENDING_ENDPOINT, new.vpc, 60.0..=180.0);
-    if let Some(entry) = world.ec2.endpoints.get_mut(&id) {
+    if let Some(entry) = world.ec2_mut().endpoints.get_mut(&id) {
         entry.it.interfaces = interfaces;
     }
     world.after(pending, move |world| {
-        let entry = world.ec2.endpoints.get_mut(&id);
+        let entry = world.ec2_mut().endpoints.get_mut(&id);
         if let Some(entry) = entry.filter(|entry| entry.it.state == "pending") {
             entry.it.state = "available";
         }
@@ -159,14 +159,14 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
 }
 
 fn leave(world: &mut World, id: &str, vpc: &str) {
-    if let Some(entry) = world.ec2.endpoints.get_mut(id) {
+    if let Some(entry) = world.ec2_mut().endpoints.get_mut(id) {
         entry.it.state = "deleting";
     }
     let gone = world.dice.delay(DELETING_ENDPOINT, id, 60.0..=180.0);
     let lingers = world.dice.delay(LINGERING_ENDPOINT, id, 0.0..=30.0);
     let (id, vpc) = (id.to_owned(), vpc.to_owned());
     world.after(gone, move |world| {
-        let gone = world.ec2.endpoints.remove(&id);
+        let gone = world.ec2_mut().endpoints.remove(&id);
         guard_duty::misses(world, &vpc);
         world.after(lingers, move |world| {
             for interface in gone.into_iter().flat_map(|entry| entry.it.interfaces) {

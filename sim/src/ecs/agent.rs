@@ -24,7 +24,7 @@ const SILENCE: Duration = Duration::from_mins(1);
 pub fn boots(world: &mut World, instance: &str) {
     let Some(view) = ec2::instance(world, instance) else { return };
     let name = world::key(&view.tags, instance);
-    let boots = world.ecs.boots.entry(name.clone()).or_default();
+    let boots = world.ecs_mut().boots.entry(name.clone()).or_default();
     *boots += 1;
     let key = nth(&name, *boots);
     let after = world.dice.delay("agent.register", &key, 40.0..=60.0);
@@ -45,7 +45,7 @@ fn registers(world: &mut World, instance: &str, key: String, wait: Duration) {
         return;
     }
     let cluster = cluster_in(&view.user_data);
-    let there = world.ecs.clusters.get(&cluster).is_some_and(|it| it.status == "ACTIVE");
+    let there = world.ecs().clusters.get(&cluster).is_some_and(|it| it.status == "ACTIVE");
     let Some(shape) = ec2::shape(&view.instance_type).filter(|_| there) else {
         // `Cluster not found.` is final: exit code 5, which its unit does not restart.
         return;
@@ -70,7 +70,7 @@ fn registers(world: &mut World, instance: &str, key: String, wait: Duration) {
         tags: super::super::fields::Tags::new(),
         cluster: cluster.clone(),
     };
-    world.ecs.instances.insert(id.clone(), registered);
+    world.ecs_mut().instances.insert(id.clone(), registered);
     world.after(HEARTBEAT, move |world| heartbeat(world, &id));
     scheduler::wake_cluster(world, &cluster);
 }
@@ -87,8 +87,8 @@ fn cluster_in(user_data: &str) -> String {
 
 /// The capacity provider of an instance's group, if the cluster has it in its list.
 fn provider_of(world: &World, cluster: &str, instance: &str) -> Option<String> {
-    let providers = world.ecs.clusters.get(cluster)?.providers.iter();
-    let mut providers = providers.filter_map(|name| world.ecs.providers.get(name));
+    let providers = world.ecs().clusters.get(cluster)?.providers.iter();
+    let mut providers = providers.filter_map(|name| world.ecs().providers.get(name));
     let has = |group: autoscaling::GroupView| group.instances.iter().any(|it| it.id == instance);
     let found = providers.find(|it| autoscaling::group(world, &it.group).is_some_and(has));
     found.map(|it| it.name.clone())
@@ -136,7 +136,7 @@ fn connects_anew(world: &World, instance: &ContainerInstance) -> bool {
 }
 
 fn heartbeat(world: &mut World, id: &str) {
-    let Some(instance) = world.ecs.instances.get(id).filter(|it| it.status != "INACTIVE") else {
+    let Some(instance) = world.ecs().instances.get(id).filter(|it| it.status != "INACTIVE") else {
         return;
     };
     if ec2::instance(world, &instance.ec2).is_none_or(|view| view.state != "running") {
@@ -144,7 +144,7 @@ fn heartbeat(world: &mut World, id: &str) {
     }
     let reachable = is_reachable(world, instance);
     let now = world.now;
-    if let Some(instance) = world.ecs.instances.get_mut(id).filter(|_| reachable) {
+    if let Some(instance) = world.ecs_mut().instances.get_mut(id).filter(|_| reachable) {
         instance.contact = now;
     }
     let id = id.to_owned();
@@ -153,7 +153,7 @@ fn heartbeat(world: &mut World, id: &str) {
 
 /// The container instance of an EC2 instance, unless it is deregistered.
 fn of(world: &World, instance: &str) -> Option<ContainerInstance> {
-    let mut all = world.ecs.instances.values();
+    let mut all = world.ecs().instances.values();
     all.find(|it| it.ec2 == instance && it.status != "INACTIVE").cloned()
 }
 
@@ -170,7 +170,7 @@ pub fn dies(world: &mut World, instance: &str) {
     let after = world.dice.delay("instance.deregister", &it.key, 5.0..=20.0);
     let (id, instance) = (it.id, instance.to_owned());
     world.after(after, move |world| {
-        let still = world.ecs.instances.get(&id).is_some_and(|it| it.status != "INACTIVE");
+        let still = world.ecs().instances.get(&id).is_some_and(|it| it.status != "INACTIVE");
         if still {
             let why = format!("Host EC2 (instance {instance}) terminated.");
             container_instance::leave(world, &id, &why);
@@ -186,7 +186,8 @@ pub fn drains(world: &mut World, group: &str, instance: &str) {
     let after = world.dice.delay("instance.drain", &it.key, 1.0..=5.0);
     let (group, id) = (group.to_owned(), it.id);
     world.after(after, move |world| {
-        let Some(it) = world.ecs.instances.get_mut(&id).filter(|it| it.status == "ACTIVE") else {
+        let Some(it) = world.ecs_mut().instances.get_mut(&id).filter(|it| it.status == "ACTIVE")
+        else {
             return;
         };
         it.status = "DRAINING";
@@ -199,9 +200,11 @@ pub fn drains(world: &mut World, group: &str, instance: &str) {
 /// Completes the action of the draining hook once nothing runs on the instance.
 fn drained(world: &mut World, group: &str, id: &str) {
     const AGAIN: Duration = Duration::from_secs(5);
-    let Some(it) = world.ecs.instances.get(id).filter(|it| it.status == "DRAINING") else { return };
+    let Some(it) = world.ecs().instances.get(id).filter(|it| it.status == "DRAINING") else {
+        return;
+    };
     let attached = it.provider.as_ref().is_some_and(|provider| {
-        let cluster = world.ecs.clusters.get(&it.cluster);
+        let cluster = world.ecs().clusters.get(&it.cluster);
         cluster.is_some_and(|cluster| association::is_usable(cluster, provider))
     });
     if !attached {

@@ -21,7 +21,7 @@ pub(super) const FARGATE: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
 /// `PutClusterCapacityProviders`.
 pub(super) fn put_cluster_capacity_providers(world: &mut World, input: &Value) -> Answer {
     let name = short(input.text("cluster")).to_owned();
-    let cluster = world.ecs.clusters.get(&name).ok_or_else(cluster::not_found)?;
+    let cluster = world.ecs().clusters.get(&name).ok_or_else(cluster::not_found)?;
     match cluster.status {
         "ACTIVE" => {}
         "INACTIVE" => {
@@ -38,7 +38,7 @@ pub(super) fn put_cluster_capacity_providers(world: &mut World, input: &Value) -
     let providers = names(input);
     let strategy = input.list("defaultCapacityProviderStrategy");
     check(world, &name, &providers, strategy)?;
-    let cluster = world.ecs.clusters.get(&name).ok_or_else(cluster::not_found)?;
+    let cluster = world.ecs().clusters.get(&name).ok_or_else(cluster::not_found)?;
     let leaving = cluster.providers.iter().filter(|it| !providers.contains(it));
     for provider in leaving {
         if is_in_use(world, &name, provider) {
@@ -49,7 +49,7 @@ pub(super) fn put_cluster_capacity_providers(world: &mut World, input: &Value) -
         }
     }
     associate(world, &name, providers, strategy.to_vec());
-    let cluster = world.ecs.clusters.get(&name).map(|it| cluster::describe(world, it, ALL));
+    let cluster = world.ecs().clusters.get(&name).map(|it| cluster::describe(world, it, ALL));
     Ok(json!({ "cluster": cluster }))
 }
 
@@ -85,7 +85,7 @@ pub(super) fn check(
         return Err(invalid("The number of capacity providers exceeds the limit of 20."));
     }
     for name in providers.iter().filter(|name| !FARGATE.contains(&name.as_str())) {
-        let there = world.ecs.providers.get(name).filter(|it| it.status != "INACTIVE");
+        let there = world.ecs().providers.get(name).filter(|it| it.status != "INACTIVE");
         let provider = there.ok_or_else(|| {
             invalid(format!(
                 "The specified capacity provider '{name}' was not found. Specify a valid name or \
@@ -153,12 +153,12 @@ fn is_in_use(world: &World, cluster: &str, provider: &str) -> bool {
     let names = |strategy: &[Value]| {
         strategy.iter().any(|it| short(it.text("capacityProvider")) == provider)
     };
-    let service = world.ecs.services.values().any(|service| {
+    let service = world.ecs().services.values().any(|service| {
         let ours = service.cluster == cluster && service.status != "INACTIVE";
         ours && (names(&service.setup.strategy)
             || service.deployments.iter().any(|it| names(&it.setup.strategy)))
     });
-    let task = world.ecs.tasks.values().any(|task| {
+    let task = world.ecs().tasks.values().any(|task| {
         task.cluster == cluster
             && task.status != Status::Stopped
             && task.provider.as_deref() == Some(provider)
@@ -171,7 +171,7 @@ pub(super) fn clusters_of(world: &World, provider: &str) -> Vec<String> {
     let has = |it: &&Cluster| {
         it.providers.iter().any(|name| name == provider) || it.attachments.contains_key(provider)
     };
-    let living = world.ecs.clusters.values().filter(|it| it.status != "INACTIVE");
+    let living = world.ecs().clusters.values().filter(|it| it.status != "INACTIVE");
     living.filter(has).map(|it| it.name.clone()).collect()
 }
 
@@ -190,7 +190,7 @@ pub(super) fn associate(
     strategy: Vec<Value>,
 ) {
     let id = uuid(world);
-    let Some(it) = world.ecs.clusters.get_mut(cluster) else { return };
+    let Some(it) = world.ecs_mut().clusters.get_mut(cluster) else { return };
     let mut works = false;
     for name in providers.iter().filter(|name| !FARGATE.contains(&name.as_str())) {
         if it.attachments.get(name).is_none_or(|there| there.status != "CREATED") {
@@ -229,7 +229,9 @@ fn tail(name: &str) -> String {
 
 /// ECS is done with the providers of a cluster.
 fn settle(world: &mut World, cluster: &str, serial: &str) {
-    let Some(it) = world.ecs.clusters.get(cluster).filter(|it| it.serial == serial) else { return };
+    let Some(it) = world.ecs().clusters.get(cluster).filter(|it| it.serial == serial) else {
+        return;
+    };
     let attachments: Vec<_> =
         it.attachments.iter().map(|(name, it)| (name.clone(), it.status)).collect();
     let mut failed = false;
@@ -243,7 +245,7 @@ fn settle(world: &mut World, cluster: &str, serial: &str) {
         };
         failed |= !done;
     }
-    if let Some(it) = world.ecs.clusters.get_mut(cluster) {
+    if let Some(it) = world.ecs_mut().clusters.get_mut(cluster) {
         it.update = Some(if failed { "UPDATE_FAILED" } else { "UPDATE_COMPLETE" });
     }
     scaler::wake(world, cluster);
@@ -251,7 +253,7 @@ fn settle(world: &mut World, cluster: &str, serial: &str) {
 }
 
 fn attach(world: &mut World, cluster: &str, provider: &str) -> bool {
-    let Some(it) = world.ecs.providers.get(provider).cloned() else { return false };
+    let Some(it) = world.ecs().providers.get(provider).cloned() else { return false };
     let group = autoscaling::group(world, &it.group).filter(|group| !group.deleting);
     let done = group.is_some();
     if let Some(group) = group {
@@ -263,14 +265,14 @@ fn attach(world: &mut World, cluster: &str, provider: &str) -> bool {
         }
         if !world.scenario.doubts(Doubt::RegisteredBeforeAssociation) {
             let members: Vec<_> = group.instances.into_iter().map(|it| it.id).collect();
-            for instance in world.ecs.instances.values_mut() {
+            for instance in world.ecs_mut().instances.values_mut() {
                 if instance.cluster == cluster && members.contains(&instance.ec2) {
                     instance.provider = Some(provider.to_owned());
                 }
             }
         }
     }
-    if let Some(it) = world.ecs.clusters.get_mut(cluster)
+    if let Some(it) = world.ecs_mut().clusters.get_mut(cluster)
         && let Some(attachment) = it.attachments.get_mut(provider)
     {
         attachment.status = if done { "CREATED" } else { "CREATE_FAILED" };
@@ -279,11 +281,11 @@ fn attach(world: &mut World, cluster: &str, provider: &str) -> bool {
 }
 
 fn detach(world: &mut World, cluster: &str, provider: &str, again: bool) -> bool {
-    let group = world.ecs.providers.get(provider).map(|it| it.group.clone());
+    let group = world.ecs().providers.get(provider).map(|it| it.group.clone());
     let group = group.and_then(|group| autoscaling::group(world, &group));
     let gone = group.as_ref().is_none_or(|group| group.deleting);
     if gone && !again && world.scenario.doubts(Doubt::DetachFailsWithoutGroup) {
-        if let Some(it) = world.ecs.clusters.get_mut(cluster) {
+        if let Some(it) = world.ecs_mut().clusters.get_mut(cluster) {
             if let Some(attachment) = it.attachments.get_mut(provider) {
                 attachment.status = "DELETE_FAILED";
             }
@@ -294,12 +296,12 @@ fn detach(world: &mut World, cluster: &str, provider: &str, again: bool) -> bool
     if let Some(group) = group {
         autoscaling::set_draining_hook(world, &group.name, false);
     }
-    for instance in world.ecs.instances.values_mut() {
+    for instance in world.ecs_mut().instances.values_mut() {
         if instance.cluster == cluster && instance.provider.as_deref() == Some(provider) {
             instance.provider = None;
         }
     }
-    if let Some(it) = world.ecs.clusters.get_mut(cluster) {
+    if let Some(it) = world.ecs_mut().clusters.get_mut(cluster) {
         it.attachments.remove(provider);
     }
     true

@@ -105,7 +105,7 @@ pub(super) fn create_capacity_provider(world: &mut World, input: &Value) -> Answ
         }
         _ => need_linked_role(world)?,
     }
-    if let Some(there) = world.ecs.providers.get(&name) {
+    if let Some(there) = world.ecs().providers.get(&name) {
         let doubt = world.scenario.doubts(Doubt::ProviderNameStaysTaken);
         let recent =
             there.gone.is_some_and(|gone| world.now.saturating_sub(gone) < Duration::from_mins(3));
@@ -133,7 +133,7 @@ pub(super) fn create_capacity_provider(world: &mut World, input: &Value) -> Answ
              and try again.",
         )
     })?;
-    let mut others = world.ecs.providers.values().filter(|it| it.status != "INACTIVE");
+    let mut others = world.ecs().providers.values().filter(|it| it.status != "INACTIVE");
     if others.any(|it| it.group == group.arn) {
         return Err(client(
             "The specified Auto Scaling group ARN is already being used by another capacity \
@@ -160,7 +160,7 @@ pub(super) fn create_capacity_provider(world: &mut World, input: &Value) -> Answ
         memory: scaler::Memory::default(),
     };
     let answer = describe(&provider, true);
-    world.ecs.providers.insert(name, provider);
+    world.ecs_mut().providers.insert(name, provider);
     Ok(json!({ "capacityProvider": answer }))
 }
 
@@ -186,7 +186,7 @@ fn check_protection(wanted: bool, scaling: &Scaling, protects_new: bool) -> Resu
 pub(super) fn update_capacity_provider(world: &mut World, input: &Value) -> Answer {
     lacks(input, "UpdateCapacityProvider", &["cluster", "managedInstancesProvider"])?;
     let name = short(input.text("name")).to_owned();
-    let there = world.ecs.providers.get(&name).filter(|it| it.status == "ACTIVE");
+    let there = world.ecs().providers.get(&name).filter(|it| it.status == "ACTIVE");
     let mut provider = there.cloned().ok_or_else(unknown)?;
     let wanted = input.part("autoScalingGroupProvider");
     provider.scaling = Scaling::read(wanted.part("managedScaling"), Some(&provider.scaling));
@@ -210,13 +210,13 @@ pub(super) fn update_capacity_provider(world: &mut World, input: &Value) -> Answ
     }
     let answer = describe(&provider, true);
     let serial = provider.serial.clone();
-    world.ecs.providers.insert(name.clone(), provider);
+    world.ecs_mut().providers.insert(name.clone(), provider);
     for cluster in clusters {
         scaler::wake(world, &cluster);
     }
     let after = world.dice.delay("capacity-provider.update", &name, 2.0..=8.0);
     world.after(after, move |world| {
-        let provider = world.ecs.providers.get_mut(&name).filter(|it| it.serial == serial);
+        let provider = world.ecs_mut().providers.get_mut(&name).filter(|it| it.serial == serial);
         if let Some(it) = provider.filter(|it| it.update == Some("UPDATE_IN_PROGRESS")) {
             it.update = Some("UPDATE_COMPLETE");
         }
@@ -239,7 +239,7 @@ pub(super) fn describe_capacity_providers(world: &mut World, input: &Value) -> A
     };
     let names = input.texts("capacityProviders");
     if names.is_empty() {
-        let living = world.ecs.providers.values().filter(|it| it.status != "INACTIVE");
+        let living = world.ecs().providers.values().filter(|it| it.status != "INACTIVE");
         let all = FARGATE.iter().map(|name| fargate(name));
         let all = all.chain(living.map(|it| describe(it, tags))).collect();
         return page(input, "capacityProviders", all, PAGE);
@@ -249,7 +249,7 @@ pub(super) fn describe_capacity_providers(world: &mut World, input: &Value) -> A
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in names.iter().map(|name| short(name)) {
-        match world.ecs.providers.get(name) {
+        match world.ecs().providers.get(name) {
             Some(provider) => found.push(describe(provider, tags)),
             None if FARGATE.contains(&name) => found.push(fargate(name)),
             None => {
@@ -274,7 +274,7 @@ pub(super) fn delete_capacity_provider(world: &mut World, input: &Value) -> Answ
         return Err(client("The specified capacity provider is reserved and cannot be deleted."));
     }
     let clusters = association::clusters_of(world, &name);
-    let provider = world.ecs.providers.get_mut(&name).filter(|it| it.status != "INACTIVE");
+    let provider = world.ecs_mut().providers.get_mut(&name).filter(|it| it.status != "INACTIVE");
     let provider = provider.ok_or_else(unknown)?;
     if let Some(cluster) = clusters.first() {
         provider.update = Some("DELETE_FAILED");
@@ -292,7 +292,7 @@ pub(super) fn delete_capacity_provider(world: &mut World, input: &Value) -> Answ
         let after = world.dice.delay("capacity-provider.delete", &name, 5.0..=20.0);
         world.after(after, move |world| {
             let now = world.now;
-            let provider = world.ecs.providers.get_mut(&key).filter(|it| it.serial == serial);
+            let provider = world.ecs_mut().providers.get_mut(&key).filter(|it| it.serial == serial);
             if let Some(it) = provider {
                 it.status = "INACTIVE";
                 it.update = Some("DELETE_COMPLETE");
@@ -300,7 +300,7 @@ pub(super) fn delete_capacity_provider(world: &mut World, input: &Value) -> Answ
             }
         });
     }
-    let provider = world.ecs.providers.get(&name).ok_or_else(unknown)?;
+    let provider = world.ecs().providers.get(&name).ok_or_else(unknown)?;
     Ok(json!({ "capacityProvider": describe(provider, true) }))
 }
 
@@ -363,5 +363,5 @@ pub(super) fn insert_for_test(world: &mut World, name: &str) {
         gone: None,
         memory: scaler::Memory::default(),
     };
-    world.ecs.providers.insert(name.to_owned(), provider);
+    world.ecs_mut().providers.insert(name.to_owned(), provider);
 }

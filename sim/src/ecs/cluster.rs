@@ -84,7 +84,7 @@ pub(super) fn create_cluster(world: &mut World, input: &Value) -> Answer {
     if first || !providers.is_empty() {
         need_linked_role(world)?;
     }
-    if let Some(there) = world.ecs.clusters.get(&name).filter(|it| it.status != "INACTIVE") {
+    if let Some(there) = world.ecs().clusters.get(&name).filter(|it| it.status != "INACTIVE") {
         if there.status == "DEPROVISIONING" {
             return Err(client("The referenced cluster was inactive."));
         }
@@ -116,7 +116,7 @@ pub(super) fn create_cluster(world: &mut World, input: &Value) -> Answer {
         update: None,
         insights: false,
     };
-    world.ecs.clusters.insert(name.clone(), cluster);
+    world.ecs_mut().clusters.insert(name.clone(), cluster);
     let strategy = input.list("defaultCapacityProviderStrategy").to_vec();
     if !providers.is_empty() {
         association::associate(world, &name, providers, strategy);
@@ -129,12 +129,12 @@ pub(super) fn create_cluster(world: &mut World, input: &Value) -> Answer {
         let (name, serial) = (name.clone(), serial);
         world.after(after, move |world| becomes(world, &name, &serial, "PROVISIONING", "ACTIVE"));
     }
-    let cluster = world.ecs.clusters.get(&name).map(|it| describe(world, it, ALL));
+    let cluster = world.ecs().clusters.get(&name).map(|it| describe(world, it, ALL));
     Ok(json!({ "cluster": cluster }))
 }
 
 fn becomes(world: &mut World, name: &str, serial: &str, from: &str, to: &'static str) {
-    let cluster = world.ecs.clusters.get_mut(name);
+    let cluster = world.ecs_mut().clusters.get_mut(name);
     if let Some(cluster) = cluster.filter(|it| it.serial == serial && it.status == from) {
         cluster.status = to;
     }
@@ -163,7 +163,7 @@ pub(super) fn describe_clusters(world: &mut World, input: &Value) -> Answer {
     }
     let (mut clusters, mut failures) = (Vec::new(), Vec::new());
     for name in &names {
-        match world.ecs.clusters.get(short(name)) {
+        match world.ecs().clusters.get(short(name)) {
             Some(cluster) => {
                 let asked: Vec<_> =
                     ALL.iter().copied().filter(|field| includes(input, field)).collect();
@@ -180,7 +180,7 @@ pub(super) fn describe_clusters(world: &mut World, input: &Value) -> Answer {
 
 /// `ListClusters`: deleted ones are not listed.
 pub(super) fn list_clusters(world: &mut World, input: &Value) -> Answer {
-    let living = world.ecs.clusters.values().filter(|it| it.status != "INACTIVE");
+    let living = world.ecs().clusters.values().filter(|it| it.status != "INACTIVE");
     let arns = living.map(|it| it.arn.clone().into()).collect();
     page(input, "clusterArns", arns, 100)
 }
@@ -189,40 +189,40 @@ pub(super) fn list_clusters(world: &mut World, input: &Value) -> Answer {
 pub(super) fn update_cluster(world: &mut World, input: &Value) -> Answer {
     let settings = settings(input)?;
     let name = writable(world, input.text("cluster"))?;
-    let had = world.ecs.clusters.get(&name).is_some_and(Cluster::has_insights);
-    if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
+    let had = world.ecs().clusters.get(&name).is_some_and(Cluster::has_insights);
+    if let Some(cluster) = world.ecs_mut().clusters.get_mut(&name) {
         cluster.settings.extend(settings);
         if had && !cluster.has_insights() {
             insights::flush(world, &name);
         }
     }
     insights::wake(world, &name);
-    let cluster = world.ecs.clusters.get(&name).map(|it| describe(world, it, ALL));
+    let cluster = world.ecs().clusters.get(&name).map(|it| describe(world, it, ALL));
     Ok(json!({ "cluster": cluster }))
 }
 
 /// `DeleteCluster`: refused with anything in it.
 pub(super) fn delete_cluster(world: &mut World, input: &Value) -> Answer {
     let name = writable(world, input.text("cluster"))?;
-    let Some(cluster) = world.ecs.clusters.get(&name) else { return Err(not_found()) };
+    let Some(cluster) = world.ecs().clusters.get(&name) else { return Err(not_found()) };
     if cluster.status == "DEPROVISIONING" {
         return Ok(json!({ "cluster": describe(world, cluster, ALL) }));
     }
     let of = |cluster: &str| cluster == name;
-    let mut instances = world.ecs.instances.values();
+    let mut instances = world.ecs().instances.values();
     if instances.any(|it| of(&it.cluster) && it.status != "INACTIVE") {
         return Err(Refusal::new(
             "ClusterContainsContainerInstancesException",
             "The Cluster cannot be deleted while Container Instances are active or draining.",
         ));
     }
-    if world.ecs.services.values().any(|it| of(&it.cluster) && it.status != "INACTIVE") {
+    if world.ecs().services.values().any(|it| of(&it.cluster) && it.status != "INACTIVE") {
         return Err(Refusal::new(
             "ClusterContainsServicesException",
             "The Cluster cannot be deleted while Services are active.",
         ));
     }
-    if world.ecs.tasks.values().any(|it| of(&it.cluster) && it.status != Status::Stopped) {
+    if world.ecs().tasks.values().any(|it| of(&it.cluster) && it.status != Status::Stopped) {
         return Err(Refusal::new(
             "ClusterContainsTasksException",
             "The Cluster cannot be deleted while Tasks are active.",
@@ -238,7 +238,7 @@ pub(super) fn delete_cluster(world: &mut World, input: &Value) -> Answer {
         ));
     }
     let (serial, had_insights) = (cluster.serial.clone(), cluster.has_insights());
-    if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
+    if let Some(cluster) = world.ecs_mut().clusters.get_mut(&name) {
         cluster.status = "DEPROVISIONING";
     }
     if had_insights {
@@ -247,7 +247,7 @@ pub(super) fn delete_cluster(world: &mut World, input: &Value) -> Answer {
     let after = world.dice.delay("cluster.delete", &name, 1.0..=5.0);
     let (key, id) = (name.clone(), serial);
     world.after(after, move |world| becomes(world, &key, &id, "DEPROVISIONING", "INACTIVE"));
-    let cluster = world.ecs.clusters.get(&name).map(|it| describe(world, it, ALL));
+    let cluster = world.ecs().clusters.get(&name).map(|it| describe(world, it, ALL));
     Ok(json!({ "cluster": cluster }))
 }
 
@@ -262,7 +262,7 @@ pub(super) fn of(world: &World, input: &Value) -> Result<String, Refusal> {
 }
 
 fn writable(world: &World, name_or_arn: &str) -> Result<String, Refusal> {
-    let cluster = world.ecs.clusters.get(short(name_or_arn)).ok_or_else(not_found)?;
+    let cluster = world.ecs().clusters.get(short(name_or_arn)).ok_or_else(not_found)?;
     match cluster.status {
         "INACTIVE" => Err(client("The referenced cluster was inactive.")),
         _ => Ok(cluster.name.clone()),
@@ -277,8 +277,8 @@ pub(super) const ALL: &[&str] =
 pub(super) fn describe(world: &World, cluster: &Cluster, fields: &[&str]) -> Value {
     let name = &cluster.name;
     let inactive = cluster.status == "INACTIVE";
-    let tasks = || world.ecs.tasks.values().filter(|it| it.cluster == *name && !inactive);
-    let services = world.ecs.services.values();
+    let tasks = || world.ecs().tasks.values().filter(|it| it.cluster == *name && !inactive);
+    let services = world.ecs().services.values();
     let services = services.filter(|it| it.cluster == *name && it.status == "ACTIVE").count();
     let counts = |wanted: fn(Status) -> bool, fargate: Option<bool>| {
         let ours = tasks().filter(|it| fargate.is_none_or(|fargate| it.fargate == fargate));

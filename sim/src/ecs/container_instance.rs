@@ -56,7 +56,7 @@ pub(super) fn registered<'a>(
     world: &'a World,
     cluster: &'a str,
 ) -> impl Iterator<Item = &'a ContainerInstance> {
-    let all = world.ecs.instances.values();
+    let all = world.ecs().instances.values();
     all.filter(move |it| it.cluster == cluster && it.status != "INACTIVE")
 }
 
@@ -80,7 +80,7 @@ pub(super) fn describe_container_instances(world: &mut World, input: &Value) -> 
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for id in ids.iter().map(|id| short(id)) {
-        match world.ecs.instances.get(id).filter(|it| it.cluster == name) {
+        match world.ecs().instances.get(id).filter(|it| it.cluster == name) {
             Some(instance) => found.push(describe(world, instance)),
             None => {
                 let arn = world.arn("ecs", &format!("container-instance/{name}/{id}"));
@@ -95,7 +95,7 @@ pub(super) fn describe_container_instances(world: &mut World, input: &Value) -> 
 pub(super) fn deregister_container_instance(world: &mut World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     let id = short(input.text("containerInstance")).to_owned();
-    let there = world.ecs.instances.get(&id).filter(|it| it.cluster == name);
+    let there = world.ecs().instances.get(&id).filter(|it| it.cluster == name);
     let there =
         there.ok_or_else(|| invalid(format!("Referenced container instance {id} not found.")))?;
     if there.status == "INACTIVE" {
@@ -106,13 +106,13 @@ pub(super) fn deregister_container_instance(world: &mut World, input: &Value) ->
         return Err(invalid("Found running tasks on the instance."));
     }
     leave(world, &id, "Container instance deregistration forced by user.");
-    let answer = world.ecs.instances.get(&id).map(|it| describe(world, it));
+    let answer = world.ecs().instances.get(&id).map(|it| describe(world, it));
     Ok(json!({ "containerInstance": answer }))
 }
 
 /// A container instance leaves its cluster, and its tasks are lost.
 pub(super) fn leave(world: &mut World, id: &str, why: &str) {
-    if let Some(instance) = world.ecs.instances.get_mut(id) {
+    if let Some(instance) = world.ecs_mut().instances.get_mut(id) {
         instance.status = "INACTIVE";
     }
     let lost: Vec<_> = tasks(world, id).map(str::to_owned).collect();
@@ -123,7 +123,7 @@ pub(super) fn leave(world: &mut World, id: &str, why: &str) {
 
 /// Ids of the tasks on a container instance that have not stopped.
 pub(super) fn tasks<'a>(world: &'a World, id: &'a str) -> impl Iterator<Item = &'a str> {
-    let tasks = world.ecs.tasks.values().filter(|it| it.status != Status::Stopped);
+    let tasks = world.ecs().tasks.values().filter(|it| it.status != Status::Stopped);
     tasks.filter(move |it| it.instance.as_deref() == Some(id)).map(|it| it.id.as_str())
 }
 
@@ -139,7 +139,7 @@ fn describe(world: &World, it: &ContainerInstance) -> Value {
         ])
     };
     let free = placement::free(world, it);
-    let of = || world.ecs.tasks.values().filter(|task| task.instance.as_deref() == Some(&it.id));
+    let of = || world.ecs().tasks.values().filter(|task| task.instance.as_deref() == Some(&it.id));
     let attributes = [
         ("ecs.availability-zone", it.zone.as_str()),
         ("ecs.instance-type", it.instance_type.as_str()),

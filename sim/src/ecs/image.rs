@@ -83,7 +83,7 @@ fn hides_registry(world: &World, task: &Task, image: &str) -> bool {
 
 /// The processor that a task runs on, as images name it.
 fn platform(world: &World, task: &Task) -> &'static str {
-    let host = task.instance.as_ref().and_then(|id| world.ecs.instances.get(id));
+    let host = task.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
     let definition = task_definition::get(world, &task.definition);
     let asked = definition.map(|it| it.content.part("runtimePlatform").text("cpuArchitecture"));
     let arm = host.map_or(asked == Some("ARM64"), |host| host.architecture == "arm64");

@@ -12,7 +12,7 @@ const EACH: Duration = Duration::from_mins(1);
 /// A task runs, or a setting changed: from now on it writes each minute.
 pub(super) fn wake(world: &mut World, cluster: &str) {
     let running = is_running(world, cluster);
-    let Some(it) = world.ecs.clusters.get_mut(cluster) else { return };
+    let Some(it) = world.ecs_mut().clusters.get_mut(cluster) else { return };
     if it.insights || !running || !it.has_insights() {
         return;
     }
@@ -23,7 +23,8 @@ pub(super) fn wake(world: &mut World, cluster: &str) {
 
 /// Writes what the last minute brought, and goes on while tasks run.
 fn minute(world: &mut World, cluster: &str, serial: &str) {
-    let Some(it) = world.ecs.clusters.get_mut(cluster).filter(|it| it.serial == serial) else {
+    let Some(it) = world.ecs_mut().clusters.get_mut(cluster).filter(|it| it.serial == serial)
+    else {
         return;
     };
     it.insights = false;
@@ -49,5 +50,5 @@ fn group(cluster: &str) -> String {
 }
 
 fn is_running(world: &World, cluster: &str) -> bool {
-    world.ecs.tasks.values().any(|task| task.cluster == cluster && task.status.is_running())
+    world.ecs().tasks.values().any(|task| task.cluster == cluster && task.status.is_running())
 }

@@ -22,7 +22,7 @@ pub(super) const PLACE_AGAIN: Duration = Duration::from_secs(15);
 /// Starts the tasks that are missing.
 pub(super) fn launch(world: &mut World, key: &Key) {
     let seen = scheduler::look(world, key);
-    let Some(service) = world.ecs.services.get(key).cloned() else { return };
+    let Some(service) = world.ecs().services.get(key).cloned() else { return };
     let Some(primary) = service.primary() else { return };
     if primary.state == "FAILED" || world.now < primary.not_before {
         return;
@@ -44,7 +44,7 @@ pub(super) fn launch(world: &mut World, key: &Key) {
             Err(why) => {
                 tell_once(world, key, &why);
                 let until = world.now + PLACE_AGAIN;
-                let service = world.ecs.services.get_mut(key);
+                let service = world.ecs_mut().services.get_mut(key);
                 if let Some(primary) = service.and_then(Service::primary_mut) {
                     primary.not_before = until;
                 }
@@ -56,7 +56,7 @@ pub(super) fn launch(world: &mut World, key: &Key) {
         let tasks: String = started.iter().map(|id| format!(" (task {id})")).collect();
         let message = format!("has started {} tasks:{tasks}.", started.len());
         tell(world, &key.0, &key.1, &message);
-        if let Some(service) = world.ecs.services.get_mut(key) {
+        if let Some(service) = world.ecs_mut().services.get_mut(key) {
             service.steady = false;
         }
     }
@@ -99,7 +99,7 @@ fn start(
         tags.insert("aws:ecs:clusterName".to_owned(), service.cluster.clone());
         tags.insert("aws:ecs:serviceName".to_owned(), service.name.clone());
     }
-    let ordinal = world.ecs.services.get_mut(key).map_or(0, |it| {
+    let ordinal = world.ecs_mut().services.get_mut(key).map_or(0, |it| {
         it.launched += 1;
         it.launched
     });
@@ -126,7 +126,7 @@ fn start(
         created: world.now,
         ..Task::default()
     };
-    world.ecs.tasks.insert(id.clone(), task.clone());
+    world.ecs_mut().tasks.insert(id.clone(), task.clone());
     if full.contains(&task.provider) {
         return Ok(id);
     }
@@ -137,7 +137,7 @@ fn start(
             Ok(id)
         }
         Err(why) => {
-            world.ecs.tasks.remove(&id);
+            world.ecs_mut().tasks.remove(&id);
             Err(why)
         }
     }
@@ -147,7 +147,7 @@ fn start(
 pub(super) fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
     let count = |name: &str| {
         let tasks =
-            world.ecs.tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
+            world.ecs().tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
         let count = tasks.filter(|it| !it.going && it.provider.as_deref() == Some(name)).count();
         i64::try_from(count).unwrap_or(i64::MAX)
     };
@@ -188,7 +188,7 @@ pub(super) fn find_place(
     }
     let (instance, subnet) =
         placement::choose(world, task, strategies).map_err(|misfit| words(&misfit))?;
-    let zone = world.ecs.instances.get(&instance).map(|it| it.zone.clone()).unwrap_or_default();
+    let zone = world.ecs().instances.get(&instance).map(|it| it.zone.clone()).unwrap_or_default();
     lifecycle::place(world, &task.id, Some(&instance), &zone, subnet.as_deref());
     Ok(())
 }
@@ -196,7 +196,7 @@ pub(super) fn find_place(
 /// Whether a task on Fargate takes more processors than the account's quota lets run at a time.
 fn is_out_of_vcpus(world: &World, task: &Task) -> bool {
     let Some(most) = world.scenario.quotas.get("fargate-vcpus") else { return false };
-    let tasks = world.ecs.tasks.values();
+    let tasks = world.ecs().tasks.values();
     let running =
         tasks.filter(|it| it.fargate && it.place.is_some() && it.status < Status::Stopped);
     let used: u64 = running.map(|it| it.cpu).sum();
@@ -205,15 +205,15 @@ fn is_out_of_vcpus(world: &World, task: &Task) -> bool {
 
 /// Whether ECS scales a group for a task, which then waits for an instance.
 pub(super) fn is_scaled(world: &World, task: &Task) -> bool {
-    let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));
+    let provider = task.provider.as_ref().and_then(|it| world.ecs().providers.get(it));
     provider.is_some_and(|it| it.scaling.enabled)
 }
 
 /// Finds places for tasks that wait for one.
 pub(super) fn place_waiting(world: &mut World, key: &Key) {
-    let Some(service) = world.ecs.services.get(key).cloned() else { return };
+    let Some(service) = world.ecs().services.get(key).cloned() else { return };
     let waiting =
-        world.ecs.tasks.values().filter(|it| {
+        world.ecs().tasks.values().filter(|it| {
             it.cluster == key.0 && it.service == key.1 && !it.going && it.place.is_none()
         });
     let mut waiting: Vec<_> = waiting.map(|it| (it.created, it.id.clone())).collect();
@@ -222,7 +222,7 @@ pub(super) fn place_waiting(world: &mut World, key: &Key) {
     let mut hopeless: Vec<(String, Option<String>)> = Vec::new();
     let mut spread = placement::spread(world, &key.1);
     for (_, id) in waiting {
-        let Some(task) = world.ecs.tasks.get(&id) else { continue };
+        let Some(task) = world.ecs().tasks.get(&id) else { continue };
         let kind = (task.deployment.clone(), task.provider.clone());
         if hopeless.contains(&kind) {
             continue;
@@ -231,7 +231,7 @@ pub(super) fn place_waiting(world: &mut World, key: &Key) {
         let Err(why) = find_place(world, &task, &service.placement, &mut spread) else { continue };
         hopeless.push(kind);
         // While the group may still grow, ECS says nothing.
-        let provider = task.provider.as_ref().and_then(|it| world.ecs.providers.get(it));
+        let provider = task.provider.as_ref().and_then(|it| world.ecs().providers.get(it));
         let group = provider.and_then(|it| autoscaling::group(world, &it.group));
         let full = group.is_none_or(|group| group.desired >= group.max);
         if full && world.now.saturating_sub(task.created) >= Duration::from_mins(1) {

@@ -21,17 +21,17 @@ const DRAINING: Duration = Duration::from_secs(2);
 
 /// A task that is where a step expects it.
 fn at<'a>(world: &'a World, id: &str, status: Status) -> Option<&'a Task> {
-    world.ecs.tasks.get(id).filter(|it| it.status == status)
+    world.ecs().tasks.get(id).filter(|it| it.status == status)
 }
 
 fn set(world: &mut World, id: &str, status: Status) {
-    if let Some(task) = world.ecs.tasks.get_mut(id) {
+    if let Some(task) = world.ecs_mut().tasks.get_mut(id) {
         task.status = status;
     }
 }
 
 fn delay(world: &World, label: &str, id: &str, range: std::ops::RangeInclusive<f64>) -> Duration {
-    let key = world.ecs.tasks.get(id).map_or("", |it| it.key.as_str());
+    let key = world.ecs().tasks.get(id).map_or("", |it| it.key.as_str());
     world.dice.delay(label, key, range)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn place(
     subnet: Option<&str>,
 ) {
     let Some(task) = at(world, id, Status::Provisioning).cloned() else { return };
-    let host = instance.and_then(|id| world.ecs.instances.get(id)).map(|it| it.ec2.clone());
+    let host = instance.and_then(|id| world.ecs().instances.get(id)).map(|it| it.ec2.clone());
     let (mut interface, mut crowded) = (None, None);
     if let (Some(network), Some(subnet)) = (&task.network, subnet) {
         let public = network.public == Some(true);
@@ -74,7 +74,7 @@ pub(super) fn place(
         ec2::runs_with(world, interface);
     }
     let address = interface.as_ref().and_then(|id| ec2::interface_address(world, id));
-    if let Some(task) = world.ecs.tasks.get_mut(id) {
+    if let Some(task) = world.ecs_mut().tasks.get_mut(id) {
         task.instance = instance.map(str::to_owned);
         task.place = Some((zone.to_owned(), subnet.unwrap_or_default().to_owned()));
         task.address = address;
@@ -133,7 +133,7 @@ fn pull(world: &mut World, id: &str) {
             );
         });
     }
-    let host = task.instance.as_ref().and_then(|id| world.ecs.instances.get(id));
+    let host = task.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
     if host.is_some_and(|host| agent::is_reachable(world, host)) {
         begin_pull(world, id);
         let after = delay(world, "task.pull", id, 5.0..=20.0);
@@ -145,7 +145,7 @@ fn pull(world: &mut World, id: &str) {
 
 fn begin_pull(world: &mut World, id: &str) {
     let now = world.now;
-    if let Some(task) = world.ecs.tasks.get_mut(id) {
+    if let Some(task) = world.ecs_mut().tasks.get_mut(id) {
         task.pulled.0 = Some(now);
     }
 }
@@ -157,7 +157,7 @@ fn pulled(world: &mut World, id: &str) {
         return fail(world, id, Status::Pending, &why);
     }
     let now = world.now;
-    if let Some(task) = world.ecs.tasks.get_mut(id) {
+    if let Some(task) = world.ecs_mut().tasks.get_mut(id) {
         task.pulled.1 = Some(now);
         task.status = Status::Activating;
     }
@@ -204,7 +204,7 @@ fn obstacle(world: &World, task: &Task) -> Option<String> {
 }
 
 fn image_of(world: &World, id: &str) -> String {
-    let task = world.ecs.tasks.get(id);
+    let task = world.ecs().tasks.get(id);
     let definition = task.and_then(|task| task_definition::get(world, &task.definition));
     let containers = definition.map(|it| it.content.list("containerDefinitions"));
     containers.and_then(<[_]>::first).map(|it| it.text("image").to_owned()).unwrap_or_default()
@@ -214,7 +214,7 @@ fn image_of(world: &World, id: &str) -> String {
 fn runs(world: &mut World, id: &str) {
     let Some(task) = at(world, id, Status::Activating).cloned() else { return };
     let now = world.now;
-    if let Some(task) = world.ecs.tasks.get_mut(id) {
+    if let Some(task) = world.ecs_mut().tasks.get_mut(id) {
         task.status = Status::Running;
         task.started = Some(now);
     }
@@ -237,7 +237,7 @@ fn fail(world: &mut World, id: &str, status: Status, why: &str) {
         return;
     }
     let now = world.now;
-    let Some(task) = world.ecs.tasks.get_mut(id) else { return };
+    let Some(task) = world.ecs_mut().tasks.get_mut(id) else { return };
     // One that was told to stop before is no failure of its deployment.
     let failed = !task.going;
     task.going = true;
@@ -255,7 +255,7 @@ fn fail(world: &mut World, id: &str, status: Status, why: &str) {
 /// Tells a task to stop.
 pub(super) fn stop(world: &mut World, id: &str, code: &'static str, why: &str) {
     let now = world.now;
-    let Some(task) = world.ecs.tasks.get_mut(id).filter(|it| !it.going) else { return };
+    let Some(task) = world.ecs_mut().tasks.get_mut(id).filter(|it| !it.going) else { return };
     task.going = true;
     task.code = Some(code);
     task.reason = Some(why.to_owned());
@@ -306,7 +306,7 @@ fn drained(world: &mut World, id: &str) {
 
 /// Whether a task is on an instance of its cluster whose agent ECS cannot reach.
 fn is_out_of_reach(world: &World, task: &Task) -> bool {
-    let host = task.instance.as_ref().and_then(|id| world.ecs.instances.get(id));
+    let host = task.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
     host.is_some_and(|host| host.status != "INACTIVE" && !agent::is_reachable(world, host))
 }
 
@@ -316,7 +316,7 @@ fn ended(world: &mut World, id: &str) {
     if is_out_of_reach(world, task) {
         return later(world, AGAIN, id, ended);
     }
-    if let Some(task) = world.ecs.tasks.get_mut(id).filter(|it| it.started.is_some()) {
+    if let Some(task) = world.ecs_mut().tasks.get_mut(id).filter(|it| it.started.is_some()) {
         task.exit = Some(0);
     }
     deprovision(world, id);
@@ -325,7 +325,7 @@ fn ended(world: &mut World, id: &str) {
 /// ECS has lost a task's instance, and with it the task.
 pub(super) fn lose(world: &mut World, id: &str, why: &str) {
     let now = world.now;
-    let Some(task) = world.ecs.tasks.get_mut(id) else { return };
+    let Some(task) = world.ecs_mut().tasks.get_mut(id) else { return };
     if task.status >= Status::Deprovisioning {
         return;
     }
@@ -348,7 +348,7 @@ fn deprovision(world: &mut World, id: &str) {
     let after = delay(world, "task.deprovision", id, 2.0..=6.0);
     later(world, after, id, stopped);
     if let Some((cluster, service)) =
-        world.ecs.tasks.get(id).map(|it| (it.cluster.clone(), it.service.clone()))
+        world.ecs().tasks.get(id).map(|it| (it.cluster.clone(), it.service.clone()))
     {
         scheduler::wake(world, &cluster, &service);
     }
@@ -356,7 +356,8 @@ fn deprovision(world: &mut World, id: &str) {
 
 fn stopped(world: &mut World, id: &str) {
     let now = world.now;
-    let Some(task) = world.ecs.tasks.get_mut(id).filter(|it| it.status != Status::Stopped) else {
+    let Some(task) = world.ecs_mut().tasks.get_mut(id).filter(|it| it.status != Status::Stopped)
+    else {
         return;
     };
     task.status = Status::Stopped;
@@ -369,6 +370,6 @@ fn stopped(world: &mut World, id: &str) {
     scheduler::wake(world, &cluster, &service);
     let id = id.to_owned();
     world.after(REMEMBERED, move |world| {
-        world.ecs.tasks.remove(&id);
+        world.ecs_mut().tasks.remove(&id);
     });
 }

@@ -40,7 +40,7 @@ impl Free {
 pub(super) fn free(world: &World, instance: &ContainerInstance) -> Free {
     let whole =
         Free { cpu: instance.cpu, memory: instance.memory, interfaces: instance.interfaces };
-    let tasks = world.ecs.tasks.values();
+    let tasks = world.ecs().tasks.values();
     let tasks = tasks.filter(|it| it.status != Status::Stopped);
     let tasks = tasks.filter(|it| it.instance.as_deref() == Some(&instance.id));
     tasks.fold(whole, |free, task| Free {
@@ -110,7 +110,7 @@ fn rank(
     free: Free,
 ) -> Vec<u64> {
     let siblings = |same: &dyn Fn(&Task) -> bool| {
-        let tasks = world.ecs.tasks.values().filter(|it| !it.going && it.service == task.service);
+        let tasks = world.ecs().tasks.values().filter(|it| !it.going && it.service == task.service);
         tasks.filter(|it| it.cluster == task.cluster && same(it)).count() as u64
     };
     let in_zone =
@@ -154,7 +154,7 @@ pub(super) type Spread = BTreeMap<String, usize>;
 
 /// Counts the tasks of a service. Whoever places many tasks counts once.
 pub(super) fn spread(world: &World, service: &str) -> Spread {
-    let tasks = world.ecs.tasks.values().filter(|it| !it.going && it.service == service);
+    let tasks = world.ecs().tasks.values().filter(|it| !it.going && it.service == service);
     let mut spread = Spread::new();
     for (_, subnet) in tasks.filter_map(|it| it.place.as_ref()) {
         *spread.entry(subnet.clone()).or_default() += 1;

@@ -114,7 +114,7 @@ pub(super) fn deployment(world: &mut World, setup: &Setup) -> Deployment {
 /// The circuit breaker looks at the failures of the primary deployment; says whether it tripped.
 pub(super) fn judge(world: &mut World, key: &Key) -> bool {
     let (now, counts) = (world.now, !world.scenario.doubts(Doubt::FailedTasksUncounted));
-    let Some(service) = world.ecs.services.get_mut(key) else { return false };
+    let Some(service) = world.ecs_mut().services.get_mut(key) else { return false };
     let (breaker, threshold) =
         (service.breaker.clone(), service.breaker.threshold(service.desired));
     let Some(primary) = service.primary_mut() else { return false };
@@ -161,15 +161,15 @@ pub(super) fn judge(world: &mut World, key: &Key) -> bool {
 /// Completes the primary deployment when all its tasks are healthy and no other's are left.
 pub(super) fn complete(world: &mut World, key: &Key, seen: &[Seen]) {
     let now = world.now;
-    let others = world.ecs.tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
-    let Some(service) = world.ecs.services.get(key) else { return };
+    let others = world.ecs().tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
+    let Some(service) = world.ecs().services.get(key) else { return };
     let Some(primary) = service.primary() else { return };
     let left = others.filter(|it| it.deployment != primary.id && it.status < Status::Stopping);
     let left = left.count();
     let ours = seen.iter().filter(|it| it.deployment == primary.id && !it.leaves);
     let all_healthy = ours.filter(|it| it.healthy).count() >= service.desired;
     let exactly = seen.len() == service.desired;
-    let Some(service) = world.ecs.services.get_mut(key) else { return };
+    let Some(service) = world.ecs_mut().services.get_mut(key) else { return };
     let Some(primary) = service.primary_mut() else { return };
     if !all_healthy || left > 0 || !exactly || primary.state == "FAILED" {
         return;

@@ -42,16 +42,16 @@ pub(super) fn run_task(world: &mut World, input: &Value) -> Answer {
     for ordinal in 0..count {
         let task = provisioned(world, &cluster, &setup, &tags, input.text("startedBy"), ordinal);
         let id = task.id.clone();
-        world.ecs.tasks.insert(id.clone(), task.clone());
+        world.ecs_mut().tasks.insert(id.clone(), task.clone());
         match place(world, &task, input.list("placementStrategy")) {
             Ok(()) => {}
             Err(_) if launch::is_scaled(world, &task) => wait_for_place(world, id.clone()),
             Err(why) => {
-                world.ecs.tasks.remove(&id);
+                world.ecs_mut().tasks.remove(&id);
                 failures.push(failure(task.arn, &why));
             }
         }
-        tasks.extend(world.ecs.tasks.get(&id).map(|it| task::describe(world, it, true)));
+        tasks.extend(world.ecs().tasks.get(&id).map(|it| task::describe(world, it, true)));
     }
     Ok(json!({ "tasks": tasks, "failures": failures }))
 }
@@ -96,7 +96,7 @@ fn place(world: &mut World, task: &Task, strategies: &[Value]) -> Result<(), Str
 /// Tries again and again while ECS scales the group of the task's provider.
 fn wait_for_place(world: &mut World, id: String) {
     world.after(launch::PLACE_AGAIN, move |world| {
-        let waiting = world.ecs.tasks.get(&id).filter(|it| !it.going && it.place.is_none());
+        let waiting = world.ecs().tasks.get(&id).filter(|it| !it.going && it.place.is_none());
         let Some(task) = waiting.cloned() else { return };
         if place(world, &task, &[]).is_err() {
             wait_for_place(world, id);

@@ -33,28 +33,28 @@ pub(super) struct Memory {
 
 /// The providers of a cluster changed.
 pub(super) fn wake(world: &mut World, cluster: &str) {
-    if world.ecs.scaling || managed(world).is_empty() {
+    if world.ecs().scaling || managed(world).is_empty() {
         return;
     }
-    world.ecs.scaling = true;
+    world.ecs_mut().scaling = true;
     let after = world.dice.delay("scaler.phase", cluster, 30.0..=60.0);
     world.after(after, minute);
 }
 
 /// Clusters and their providers whose groups ECS scales.
 fn managed(world: &World) -> Vec<(String, String)> {
-    let clusters = world.ecs.clusters.values().filter(|it| it.status == "ACTIVE");
+    let clusters = world.ecs().clusters.values().filter(|it| it.status == "ACTIVE");
     let pairs = clusters.flat_map(|cluster| {
         let usable = cluster.providers.iter().filter(|it| association::is_usable(cluster, it));
         usable.map(|provider| (cluster.name.clone(), provider.clone()))
     });
-    let scaled = |name: &str| world.ecs.providers.get(name).is_some_and(|it| it.scaling.enabled);
+    let scaled = |name: &str| world.ecs().providers.get(name).is_some_and(|it| it.scaling.enabled);
     pairs.filter(|(_, provider)| scaled(provider)).collect()
 }
 
 fn minute(world: &mut World) {
     let pairs = managed(world);
-    world.ecs.scaling = !pairs.is_empty();
+    world.ecs_mut().scaling = !pairs.is_empty();
     for (cluster, provider) in &pairs {
         look(world, cluster, provider);
     }
@@ -64,7 +64,7 @@ fn minute(world: &mut World) {
 }
 
 fn look(world: &mut World, cluster: &str, name: &str) {
-    let Some(provider) = world.ecs.providers.get(name).cloned() else { return };
+    let Some(provider) = world.ecs().providers.get(name).cloned() else { return };
     let group = autoscaling::group(world, &provider.group).filter(|group| !group.deleting);
     let Some(group) = group else { return };
     protect(world, &provider, &group);
@@ -98,7 +98,7 @@ fn look(world: &mut World, cluster: &str, name: &str) {
             autoscaling::set_desired(world, &group.name, desired);
         }
     }
-    if let Some(provider) = world.ecs.providers.get_mut(name) {
+    if let Some(provider) = world.ecs_mut().providers.get_mut(name) {
         provider.memory = memory;
     }
 }
@@ -132,14 +132,14 @@ fn is_managed(world: &World, member: &autoscaling::MemberView) -> bool {
 
 /// Whether tasks are on an instance.
 fn is_used(world: &World, ec2: &str) -> bool {
-    let mut instances = world.ecs.instances.values();
+    let mut instances = world.ecs().instances.values();
     let found = instances.find(|it| it.ec2 == ec2 && it.status != "INACTIVE");
     found.is_some_and(|it| container_instance::tasks(world, &it.id).next().is_some())
 }
 
 /// How many instances the tasks on a provider need.
 fn needed(world: &World, cluster: &str, name: &str, group: &autoscaling::GroupView) -> usize {
-    let waiting = world.ecs.tasks.values().filter(|it| {
+    let waiting = world.ecs().tasks.values().filter(|it| {
         it.cluster == cluster && it.provider.as_deref() == Some(name) && it.place.is_none()
     });
     let waiting: Vec<&Task> = waiting.filter(|it| !it.going).collect();
@@ -154,7 +154,7 @@ fn needed(world: &World, cluster: &str, name: &str, group: &autoscaling::GroupVi
     // What is used stays; what waits is put where there is room, and into new ones after that.
     let mut bins: Vec<(Free, bool)> = Vec::new();
     for member in &members {
-        let mut instances = world.ecs.instances.values();
+        let mut instances = world.ecs().instances.values();
         let found = instances.find(|it| it.ec2 == member.id && it.status == "ACTIVE");
         let free = found.map_or(empty, |it| placement::free(world, it));
         bins.push((free, is_used(world, &member.id)));

@@ -34,14 +34,14 @@ pub(super) struct Seen {
 /// Something changed: the scheduler looks at a service in some seconds.
 pub(super) fn wake(world: &mut World, cluster: &str, name: &str) {
     let key = (cluster.to_owned(), name.to_owned());
-    let Some(service) = world.ecs.services.get(&key) else { return };
+    let Some(service) = world.ecs().services.get(&key) else { return };
     let after = world.dice.delay("service.tick", &service.dice(), 2.0..=5.0);
     schedule(world, &key, after);
 }
 
 /// Something changed for all services of a cluster.
 pub(super) fn wake_cluster(world: &mut World, cluster: &str) {
-    let names = world.ecs.services.keys().filter(|key| key.0 == cluster);
+    let names = world.ecs().services.keys().filter(|key| key.0 == cluster);
     let names: Vec<_> = names.map(|key| key.1.clone()).collect();
     for name in names {
         wake(world, cluster, &name);
@@ -50,14 +50,14 @@ pub(super) fn wake_cluster(world: &mut World, cluster: &str) {
 
 fn schedule(world: &mut World, key: &Key, after: Duration) {
     let at = world.now + after;
-    let Some(service) = world.ecs.services.get_mut(key) else { return };
+    let Some(service) = world.ecs_mut().services.get_mut(key) else { return };
     if service.status == "INACTIVE" || service.next.is_some_and(|next| next <= at) {
         return;
     }
     service.next = Some(at);
     let (key, serial) = (key.clone(), service.serial.clone());
     world.after(after, move |world| {
-        let Some(service) = world.ecs.services.get_mut(&key) else { return };
+        let Some(service) = world.ecs_mut().services.get_mut(&key) else { return };
         if service.serial == serial && service.next == Some(at) {
             service.next = None;
             tick(world, &key);
@@ -66,7 +66,7 @@ fn schedule(world: &mut World, key: &Key, after: Duration) {
 }
 
 fn tick(world: &mut World, key: &Key) {
-    match world.ecs.services.get(key).map(|it| it.status) {
+    match world.ecs().services.get(key).map(|it| it.status) {
         Some("ACTIVE") => {}
         Some("DRAINING") => return service::settle(world, key),
         _ => return,
@@ -81,7 +81,7 @@ fn tick(world: &mut World, key: &Key) {
     launch::place_waiting(world, key);
     let seen = look(world, key);
     rollout::complete(world, key, &seen);
-    let Some(service) = world.ecs.services.get(key) else { return };
+    let Some(service) = world.ecs().services.get(key) else { return };
     let state = service.primary().map_or("", |it| it.state);
     let waits = state != "FAILED" && (state == "IN_PROGRESS" || !service.steady);
     let watched = !service.setup.targets.is_empty() && !seen.is_empty();
@@ -95,12 +95,12 @@ fn tick(world: &mut World, key: &Key) {
 /// The tasks of a service that are to run.
 pub(super) fn look(world: &World, key: &Key) -> Vec<Seen> {
     let ours = |it: &&Task| it.cluster == key.0 && it.service == key.1 && !it.going;
-    let seen = world.ecs.tasks.values().filter(ours).map(|it| {
+    let seen = world.ecs().tasks.values().filter(ours).map(|it| {
         let health = |group: &str| {
             let address = it.address.as_deref();
             address.map_or(elb::Health::Absent, |address| elb::health(world, group, address))
         };
-        let host = it.instance.as_ref().and_then(|id| world.ecs.instances.get(id));
+        let host = it.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
         let well = it.targets.iter().all(|target| health(&target.group) == elb::Health::Healthy);
         Seen {
             id: it.id.clone(),
@@ -115,10 +115,10 @@ pub(super) fn look(world: &World, key: &Key) -> Vec<Seen> {
 
 /// Stops the tasks that their target groups find unhealthy, once their grace period is over.
 fn check_health(world: &mut World, key: &Key) {
-    let Some(service) = world.ecs.services.get(key) else { return };
+    let Some(service) = world.ecs().services.get(key) else { return };
     let grace = service.grace.unwrap_or_default();
     let mut sick = Vec::new();
-    let tasks = world.ecs.tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
+    let tasks = world.ecs().tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
     for task in tasks.filter(|it| it.status == Status::Running && !it.going) {
         let over = task.started.is_some_and(|started| started + grace <= world.now);
         let Some(address) = task.address.as_ref().filter(|_| over) else { continue };
@@ -144,7 +144,7 @@ fn check_health(world: &mut World, key: &Key) {
 /// Stops tasks of former deployments, of instances that drain, and above what is wanted.
 fn retire(world: &mut World, key: &Key) {
     let seen = look(world, key);
-    let Some(service) = world.ecs.services.get(key) else { return };
+    let Some(service) = world.ecs().services.get(key) else { return };
     let Some(primary) = service.primary() else { return };
     let wanted = service.desired;
     let (most, least) = (service.most_tasks(), (wanted * service.least).div_ceil(100));
@@ -185,7 +185,7 @@ fn retire(world: &mut World, key: &Key) {
 /// A task of a deployment runs: what failed before it counts no more.
 pub(super) fn started(world: &mut World, cluster: &str, name: &str, deployment: &str) {
     let key = (cluster.to_owned(), name.to_owned());
-    let Some(service) = world.ecs.services.get_mut(&key) else { return };
+    let Some(service) = world.ecs_mut().services.get_mut(&key) else { return };
     let deployment = service.deployments.iter_mut().find(|it| it.id == deployment);
     if let Some(it) = deployment.filter(|it| !it.ran) {
         it.ran = true;
@@ -200,7 +200,7 @@ pub(super) fn failed(world: &mut World, cluster: &str, name: &str, deployment: &
     const AT_MOST: Duration = Duration::from_mins(15);
     let key = (cluster.to_owned(), name.to_owned());
     let now = world.now;
-    let Some(service) = world.ecs.services.get_mut(&key) else { return };
+    let Some(service) = world.ecs_mut().services.get_mut(&key) else { return };
     service.steady = false;
     let mut often = false;
     if let Some(it) = service.deployments.iter_mut().find(|it| it.id == deployment) {

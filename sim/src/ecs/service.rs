@@ -124,7 +124,7 @@ pub(super) fn describe_services(world: &mut World, input: &Value) -> Answer {
     let tags = includes(input, "TAGS");
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for service in names.iter().map(|it| short(it)) {
-        match world.ecs.services.get(&(name.clone(), service.to_owned())) {
+        match world.ecs().services.get(&(name.clone(), service.to_owned())) {
             Some(it) => found.push(describe(world, it, tags)),
             None => {
                 let arn = world.arn("ecs", &format!("service/{name}/{service}"));
@@ -142,7 +142,7 @@ pub(super) fn list_services(world: &mut World, input: &Value) -> Answer {
         return page(input, "serviceArns", Vec::new(), 10);
     }
     let launch = input.some_text("launchType");
-    let services = world.ecs.services.values().filter(|it| {
+    let services = world.ecs().services.values().filter(|it| {
         it.cluster == name
             && it.status == "ACTIVE"
             && launch.is_none_or(|launch| it.setup.launch_type.as_deref() == Some(launch))
@@ -155,7 +155,7 @@ pub(super) fn list_services(world: &mut World, input: &Value) -> Answer {
 pub(super) fn delete_service(world: &mut World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     let key = (name, short(input.text("service")).to_owned());
-    let there = world.ecs.services.get(&key).filter(|it| it.status != "INACTIVE");
+    let there = world.ecs().services.get(&key).filter(|it| it.status != "INACTIVE");
     let there = there.ok_or_else(not_found)?;
     if there.status == "ACTIVE" {
         let force = input.flag("force").unwrap_or(false);
@@ -167,20 +167,21 @@ pub(super) fn delete_service(world: &mut World, input: &Value) -> Answer {
         if !force && moving {
             return Err(invalid("The service cannot be stopped while deployments are active."));
         }
-        if let Some(service) = world.ecs.services.get_mut(&key) {
+        if let Some(service) = world.ecs_mut().services.get_mut(&key) {
             service.status = "DRAINING";
             service.desired = 0;
         }
-        let tasks = world.ecs.tasks.values().filter(|it| !it.going);
+        let tasks = world.ecs().tasks.values().filter(|it| !it.going);
         let tasks = tasks.filter(|it| it.cluster == key.0 && it.service == key.1);
         let tasks: Vec<_> = tasks.map(|it| it.id.clone()).collect();
-        let deployment = world.ecs.services.get(&key).and_then(|it| Some(it.primary()?.id.clone()));
+        let deployment =
+            world.ecs().services.get(&key).and_then(|it| Some(it.primary()?.id.clone()));
         let why = format!("Scaling activity initiated by ({})", deployment.unwrap_or_default());
         for task in &tasks {
             lifecycle::stop(world, task, "ServiceSchedulerInitiated", &why);
         }
         service_event::tell_stopped(world, &key, &tasks);
-        let mut left = world.ecs.tasks.values();
+        let mut left = world.ecs().tasks.values();
         let ours = |it: &super::task::Task| it.cluster == key.0 && it.service == key.1;
         if left.any(|it| ours(it) && it.status != Status::Stopped) {
             scheduler::wake(world, &key.0, &key.1);
@@ -188,15 +189,16 @@ pub(super) fn delete_service(world: &mut World, input: &Value) -> Answer {
             settle(world, &key);
         }
     }
-    let answer = world.ecs.services.get(&key).map(|it| describe(world, it, false));
+    let answer = world.ecs().services.get(&key).map(|it| describe(world, it, false));
     Ok(json!({ "service": answer }))
 }
 
 /// A draining service is `INACTIVE` once every task of it is at least `STOPPING`.
 pub(super) fn settle(world: &mut World, key: &Key) {
     let ours = |it: &&super::task::Task| it.cluster == key.0 && it.service == key.1;
-    let left = world.ecs.tasks.values().filter(ours).any(|it| it.status < Status::Stopping);
-    let service = world.ecs.services.get_mut(key).filter(|it| it.status == "DRAINING" && !left);
+    let left = world.ecs().tasks.values().filter(ours).any(|it| it.status < Status::Stopping);
+    let service =
+        world.ecs_mut().services.get_mut(key).filter(|it| it.status == "DRAINING" && !left);
     let Some(service) = service else { return };
     service.status = "INACTIVE";
     service.deployments.clear();
@@ -213,12 +215,12 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
                 && it.service == service.name
                 && deployment.is_none_or(|id| it.deployment == id)
         };
-        world.ecs.tasks.values().filter(of).filter(|it| wanted(it.status)).count()
+        world.ecs().tasks.values().filter(of).filter(|it| wanted(it.status)).count()
     };
     let pending = |status: Status| status.is_pending();
     let counts = !world.scenario.doubts(Doubt::FailedTasksUncounted);
     let deployments = service.deployments.iter().map(|it| {
-        let own = world.ecs.tasks.values().filter(|task| task.deployment == it.id && !task.going);
+        let own = world.ecs().tasks.values().filter(|task| task.deployment == it.id && !task.going);
         let desired = if it.status == "PRIMARY" { service.desired } else { own.count() };
         let mut answer = json!({
             "id": it.id,

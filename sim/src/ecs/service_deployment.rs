@@ -14,7 +14,7 @@ pub(super) fn list_service_deployments(world: &mut World, input: &Value) -> Answ
     lacks(input, "ListServiceDeployments", &["createdAt"])?;
     let cluster = cluster::of(world, input)?;
     let key = (cluster.clone(), short(input.text("service")).to_owned());
-    let service = world.ecs.services.get(&key).ok_or_else(service::not_found)?;
+    let service = world.ecs().services.get(&key).ok_or_else(service::not_found)?;
     let wanted = input.texts("status");
     let mut all: Vec<_> = service.deployments.iter().chain(&service.past).collect();
     all.sort_by_key(|it| std::cmp::Reverse(it.created));

@@ -14,7 +14,7 @@ const SILENT: Duration = Duration::from_hours(6);
 pub(super) fn tell(world: &mut World, cluster: &str, name: &str, message: &str) {
     let (id, at) = (uuid_of(world, &format!("event {cluster}/{name}")), world.now);
     let key = (cluster.to_owned(), name.to_owned());
-    if let Some(service) = world.ecs.services.get_mut(&key) {
+    if let Some(service) = world.ecs_mut().services.get_mut(&key) {
         let message = format!("(service {name}) {message}");
         service.events.push(Event { id, at, message });
     }
@@ -23,7 +23,7 @@ pub(super) fn tell(world: &mut World, cluster: &str, name: &str, message: &str) 
 /// Adds an event that says the same again and again once.
 pub(super) fn tell_once(world: &mut World, key: &Key, message: &str) {
     let whole = format!("(service {}) {message}", key.1);
-    let known = world.ecs.services.get(key).is_some_and(|service| {
+    let known = world.ecs().services.get(key).is_some_and(|service| {
         let mut events = service.events.iter().rev();
         events.any(|it| it.message == whole && world.now.saturating_sub(it.at) < SILENT)
     });
@@ -37,7 +37,7 @@ pub(super) fn tell_stopped(world: &mut World, key: &Key, tasks: &[String]) {
     if tasks.is_empty() {
         return;
     }
-    let drain = tasks.iter().filter_map(|id| world.ecs.tasks.get(id));
+    let drain = tasks.iter().filter_map(|id| world.ecs().tasks.get(id));
     let drain = drain.filter(|it| it.status == Status::Deactivating && !it.targets.is_empty());
     let drain = drain.count();
     if drain > 0 {

@@ -20,7 +20,7 @@ use super::{short, uuid, wanted_tags};
 pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
     service::check_simulated(input, "CreateService")?;
     let cluster = short(input.some_text("cluster").unwrap_or("default")).to_owned();
-    let there = world.ecs.clusters.get(&cluster).ok_or_else(cluster::not_found)?;
+    let there = world.ecs().clusters.get(&cluster).ok_or_else(cluster::not_found)?;
     match there.status {
         "ACTIVE" => {}
         "INACTIVE" | "DEPROVISIONING" => {
@@ -41,7 +41,7 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
         request.remove("clientToken");
     }
     let key = (cluster.clone(), name.clone());
-    match world.ecs.services.get(&key) {
+    match world.ecs().services.get(&key) {
         Some(it) if it.status == "DRAINING" => {
             return Err(invalid("Unable to Start a service that is still Draining."));
         }
@@ -96,7 +96,7 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
         request,
     };
     let answer = service::describe(world, &service, true);
-    world.ecs.services.insert(key.clone(), service);
+    world.ecs_mut().services.insert(key.clone(), service);
     scheduler::wake(world, &key.0, &key.1);
     Ok(json!({ "service": answer }))
 }
@@ -106,7 +106,7 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
     service::check_simulated(input, "UpdateService")?;
     let cluster = cluster::of(world, input)?;
     let key = (cluster.clone(), short(input.text("service")).to_owned());
-    let there = world.ecs.services.get(&key).cloned().ok_or_else(service::not_found)?;
+    let there = world.ecs().services.get(&key).cloned().ok_or_else(service::not_found)?;
     if there.status != "ACTIVE" {
         return Err(Refusal::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }
@@ -157,7 +157,7 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
         it.steady = false;
     }
     let answer = service::describe(world, &it, true);
-    world.ecs.services.insert(key.clone(), it);
+    world.ecs_mut().services.insert(key.clone(), it);
     scheduler::wake(world, &key.0, &key.1);
     Ok(json!({ "service": answer }))
 }

@@ -120,7 +120,7 @@ fn launch(
     if let Some(other) = launch_type.as_deref().filter(|it| !["EC2", "FARGATE"].contains(it)) {
         return Err(Refusal::new("SimulatorLacks", format!("launch type {other}")));
     }
-    let Some(there) = world.ecs.clusters.get(cluster) else { return Err(cluster::not_found()) };
+    let Some(there) = world.ecs().clusters.get(cluster) else { return Err(cluster::not_found()) };
     let strategy = match (strategy.is_empty(), before) {
         (false, _) => strategy,
         (true, Some(before)) => return Ok((before.launch_type.clone(), before.strategy.clone())),

@@ -42,7 +42,7 @@ fn tags<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
     let kind = parts.next().unwrap_or_default();
     let first = parts.next().unwrap_or_default();
     let second = parts.next().unwrap_or_default();
-    let ecs = &mut world.ecs;
+    let ecs = world.ecs_mut();
     let found = match kind {
         "cluster" => {
             let there = ecs.clusters.get_mut(first).ok_or_else(cluster::not_found)?;

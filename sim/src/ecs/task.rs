@@ -149,7 +149,7 @@ pub(super) fn list_tasks(world: &mut World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     let service = input.some_text("serviceName").map(short);
     if let Some(service) = service {
-        let there = world.ecs.services.contains_key(&(name.clone(), service.to_owned()));
+        let there = world.ecs().services.contains_key(&(name.clone(), service.to_owned()));
         if !there {
             return Err(Refusal::new("ServiceNotFoundException", "Service not found."));
         }
@@ -162,7 +162,7 @@ pub(super) fn list_tasks(world: &mut World, input: &Value) -> Answer {
         Some("PENDING") => None,
         _ => Some(false),
     };
-    let tasks = world.ecs.tasks.values().filter(|it| {
+    let tasks = world.ecs().tasks.values().filter(|it| {
         it.cluster == name
             && stopped == Some(it.going)
             && service.is_none_or(|service| it.service == service)
@@ -185,7 +185,7 @@ pub(super) fn describe_tasks(world: &mut World, input: &Value) -> Answer {
     let tags = includes(input, "TAGS");
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for id in ids.iter().map(|id| short(id)) {
-        match world.ecs.tasks.get(id).filter(|it| it.cluster == name) {
+        match world.ecs().tasks.get(id).filter(|it| it.cluster == name) {
             Some(task) => found.push(describe(world, task, tags)),
             None => {
                 failures.push(failure(world.arn("ecs", &format!("task/{name}/{id}")), "MISSING"));
@@ -199,12 +199,12 @@ pub(super) fn describe_tasks(world: &mut World, input: &Value) -> Answer {
 pub(super) fn stop_task(world: &mut World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     let id = short(input.text("task")).to_owned();
-    if world.ecs.tasks.get(&id).is_none_or(|it| it.cluster != name) {
+    if world.ecs().tasks.get(&id).is_none_or(|it| it.cluster != name) {
         return Err(invalid("The referenced task was not found."));
     }
     let reason = input.some_text("reason").unwrap_or("Task stopped by user").to_owned();
     lifecycle::stop(world, &id, "UserInitiated", &reason);
-    let task = world.ecs.tasks.get(&id).map(|it| describe(world, it, false));
+    let task = world.ecs().tasks.get(&id).map(|it| describe(world, it, false));
     Ok(json!({ "task": task }))
 }
 
@@ -252,7 +252,7 @@ pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
     set("availabilityZone", task.place.as_ref().map(|(zone, _)| zone.as_str().into()));
     set("platformVersion", task.fargate.then(|| "1.4.0".into()));
     set("platformFamily", task.fargate.then(|| "Linux".into()));
-    let instance = task.instance.as_ref().and_then(|id| world.ecs.instances.get(id));
+    let instance = task.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
     set("containerInstanceArn", instance.map(|it| it.arn.as_str().into()));
     set("tags", tags.then(|| ecs_tag_list(&task.tags)));
     let containers = definition.map(|it| it.content.list("containerDefinitions"));

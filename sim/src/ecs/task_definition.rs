@@ -97,7 +97,7 @@ pub(super) fn find(world: &World, name: &str) -> Option<Key> {
             get(world, &key).map(|_| key)
         }
         None => {
-            let family = world.ecs.families.get(name)?;
+            let family = world.ecs().families.get(name)?;
             let active = family.revisions.iter().rev().find(|(_, it)| it.status == "ACTIVE");
             active.map(|(number, _)| (name.to_owned(), *number))
         }
@@ -106,11 +106,11 @@ pub(super) fn find(world: &World, name: &str) -> Option<Key> {
 
 /// A revision.
 pub(super) fn get<'a>(world: &'a World, (family, number): &Key) -> Option<&'a Revision> {
-    world.ecs.families.get(family)?.revisions.get(number)
+    world.ecs().families.get(family)?.revisions.get(number)
 }
 
 fn get_mut<'a>(world: &'a mut World, (family, number): &Key) -> Option<&'a mut Revision> {
-    world.ecs.families.get_mut(family)?.revisions.get_mut(number)
+    world.ecs_mut().families.get_mut(family)?.revisions.get_mut(number)
 }
 
 /// `DescribeTaskDefinition`.
@@ -143,7 +143,7 @@ pub(super) fn list_task_definitions(world: &mut World, input: &Value) -> Answer 
     let status = input.some_text("status").unwrap_or("ACTIVE");
     let family = input.some_text("familyPrefix").filter(|it| !it.is_empty());
     let families =
-        world.ecs.families.iter().filter(|(name, _)| family.is_none_or(|it| it == *name));
+        world.ecs().families.iter().filter(|(name, _)| family.is_none_or(|it| it == *name));
     let revisions = families.flat_map(|(_, family)| family.revisions.values());
     let revisions = revisions.filter(|it| it.status == status);
     let mut arns: Vec<_> = revisions.map(|it| it.arn.clone().into()).collect();
@@ -165,7 +165,7 @@ pub(super) fn list_families(world: &mut World, input: &Value) -> Answer {
             _ => !family.revisions.is_empty(),
         }
     };
-    let families = world.ecs.families.iter();
+    let families = world.ecs().families.iter();
     let families = families.filter(|(name, it)| name.starts_with(prefix) && wanted(it));
     let names = families.map(|(name, _)| name.as_str().into()).collect();
     page(input, "families", names, 100)
@@ -241,7 +241,7 @@ pub(super) fn delete_task_definitions(world: &mut World, input: &Value) -> Answe
 
 /// Forgets the deleted revisions that no task and no service uses any more.
 pub(super) fn sweep(world: &mut World) {
-    let (now, dice, ecs) = (world.now, &world.dice, &world.ecs);
+    let (now, dice, ecs) = (world.now, &world.dice, world.ecs());
     let is_due = |name: &str, number: u64, revision: &Revision| {
         let takes = || dice.delay("task-definition.delete", &nth(name, number), 20.0..=120.0);
         revision.deleted.is_some_and(|deleted| deleted + takes() <= now)
@@ -262,7 +262,7 @@ pub(super) fn sweep(world: &mut World) {
     let due = due.map(|(name, number, _)| (name.clone(), number));
     let gone: Vec<Key> = due.filter(|key| !is_used(key)).collect();
     for (name, number) in gone {
-        if let Some(family) = world.ecs.families.get_mut(&name) {
+        if let Some(family) = world.ecs_mut().families.get_mut(&name) {
             family.revisions.remove(&number);
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answ
         }
         content[role] = arn.into();
     }
-    let number = world.ecs.families.get(&family).map_or(1, |it| it.last + 1);
+    let number = world.ecs().families.get(&family).map_or(1, |it| it.last + 1);
     let arn = world.arn("ecs", &format!("task-definition/{family}:{number}"));
     if let Some(content) = content.as_object_mut() {
         content.remove("tags");
@@ -83,7 +83,7 @@ pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answ
         deleted: None,
     };
     let answer = describe(world, &revision);
-    let family = world.ecs.families.entry(family).or_default();
+    let family = world.ecs_mut().families.entry(family).or_default();
     family.last = number;
     family.revisions.insert(number, revision);
     Ok(json!({ "taskDefinition": answer, "tags": ecs_tag_list(&tags) }))

@@ -12,7 +12,7 @@ pub fn ids(world: &World) -> Vec<String> {
 
 /// Kind, ARN and tags of everything that is there.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
-    let ecs = &world.ecs;
+    let ecs = world.ecs();
     let thing =
         |kind: &str, arn: &String, tags: &Tags| (kind.to_owned(), arn.clone(), tags.clone());
     let clusters = ecs.clusters.values().filter(|it| it.status != "INACTIVE");

@@ -181,7 +181,7 @@ pub(super) fn modify_of_load_balancer(world: &mut World, input: &Value) -> Answe
     {
         return Err(super::lacks("ModifyLoadBalancerAttributes", key));
     }
-    let Some(it) = world.elb.load_balancers.get_mut(arn) else {
+    let Some(it) = world.elb_mut().load_balancers.get_mut(arn) else {
         return Err(load_balancer::not_found());
     };
     it.attributes.extend(new);
@@ -198,7 +198,7 @@ pub(super) fn modify_of_target_group(world: &mut World, input: &Value) -> Answer
     let arn = input.text("TargetGroupArn");
     target_group::visible(world, arn)?;
     let new = read("Target group", TARGET_GROUP, input)?;
-    let Some(it) = world.elb.target_groups.get_mut(arn) else {
+    let Some(it) = world.elb_mut().target_groups.get_mut(arn) else {
         return Err(target_group::not_found());
     };
     it.attributes.extend(new);

@@ -16,7 +16,7 @@ pub(super) fn provision(world: &mut World, arn: &str, name: &str) {
     let delay = world.dice.delay("load-balancer.provisioning", name, 120.0..=180.0);
     let arn = arn.to_owned();
     world.after(delay, move |world| {
-        let Some(it) = world.elb.load_balancers.get_mut(&arn) else { return };
+        let Some(it) = world.elb_mut().load_balancers.get_mut(&arn) else { return };
         if it.state == State::Provisioning {
             it.state = State::Active;
             target::refresh(world);
@@ -33,7 +33,7 @@ pub(super) fn attach_later(world: &mut World, arn: &str, name: &str) {
 
 /// Attaches them now.
 pub(super) fn attach(world: &mut World, arn: &str) {
-    let Some(it) = world.elb.load_balancers.get(arn) else { return };
+    let Some(it) = world.elb().load_balancers.get(arn) else { return };
     let without = it.zones.keys().filter(|subnet| !it.interfaces.contains_key(*subnet));
     let interface = |subnet: &String| ec2::NewInterface {
         subnet: subnet.clone(),
@@ -52,7 +52,7 @@ pub(super) fn attach(world: &mut World, arn: &str) {
         let is_there = ec2::subnet(world, &subnet).is_ok()
             && groups.iter().all(|group| ec2::security_group_vpc(world, group).is_ok());
         let id = if is_there { ec2::attach_interface(world, interface) } else { None };
-        let Some(it) = world.elb.load_balancers.get_mut(arn) else { return };
+        let Some(it) = world.elb_mut().load_balancers.get_mut(arn) else { return };
         match id {
             Some(id) => drop(it.interfaces.insert(subnet, id)),
             // Somebody deleted its subnet or group, or took the last address, before it got there.

@@ -34,7 +34,7 @@ pub(super) fn not_found() -> Refusal {
 
 /// A listener that other calls know already.
 pub(super) fn visible<'a>(world: &'a World, arn: &str) -> Result<&'a Listener, Refusal> {
-    let found = world.elb.listeners.get(arn).filter(|it| it.visible <= world.now);
+    let found = world.elb().listeners.get(arn).filter(|it| it.visible <= world.now);
     found.ok_or_else(not_found)
 }
 
@@ -45,10 +45,10 @@ pub(super) fn leads_to(
     counts: impl Fn(&Listener) -> bool,
 ) -> Option<String> {
     let by_rule = |arn: &str| {
-        let mut rules = world.elb.rules.values();
+        let mut rules = world.elb().rules.values();
         rules.any(|rule| rule.listener == arn && action::lead_to(&rule.actions, target_group))
     };
-    let mut listeners = world.elb.listeners.iter().filter(|(_, listener)| counts(listener));
+    let mut listeners = world.elb().listeners.iter().filter(|(_, listener)| counts(listener));
     let found = listeners
         .find(|(arn, listener)| action::lead_to(&listener.actions, target_group) || by_rule(arn));
     found.map(|(_, listener)| listener.load_balancer.clone())
@@ -93,7 +93,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let port = port_of(input).ok_or_else(|| invalid("A listener port must be specified"))?;
     let tags = tags::of(input)?;
     let actions = action::read(world, &load_balancer, input.list("DefaultActions"))?;
-    let all = || world.elb.listeners.iter().filter(|(_, it)| it.load_balancer == load_balancer);
+    let all = || world.elb().listeners.iter().filter(|(_, it)| it.load_balancer == load_balancer);
     if let Some((arn, it)) = all().find(|(_, it)| it.port == port) {
         // Whoever made it, and whatever its tags are.
         if it.protocol == protocol && it.actions == actions {
@@ -111,7 +111,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let visible = world.now + world.dice.delay("elb.visible", &format!("{name}:{port}"), 0.0..=3.0);
     let it = Listener { load_balancer, protocol, port, actions, tags, visible };
     let answer = json!({ "Listeners": [described(&arn, &it)] });
-    world.elb.listeners.insert(arn, it);
+    world.elb_mut().listeners.insert(arn, it);
     target::refresh(world);
     Ok(answer)
 }
@@ -133,7 +133,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
     for arn in &arns {
         visible(world, arn)?;
     }
-    let wanted = world.elb.listeners.iter().filter(|(arn, it)| {
+    let wanted = world.elb().listeners.iter().filter(|(arn, it)| {
         it.visible <= world.now
             && of.is_none_or(|of| it.load_balancer == of)
             && (arns.is_empty() || arns.contains(arn))
@@ -162,7 +162,7 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     check_protocol(OPERATION, &protocol)?;
     let port = port_of(input).unwrap_or(before.port);
     let load_balancer = &before.load_balancer;
-    let mut others = world.elb.listeners.iter().filter(|(other, _)| *other != arn);
+    let mut others = world.elb().listeners.iter().filter(|(other, _)| *other != arn);
     if others.any(|(_, it)| it.load_balancer == *load_balancer && it.port == port) {
         return Err(duplicate(load_balancer));
     }
@@ -170,7 +170,7 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
         [] => before.actions.clone(),
         actions => action::read(world, load_balancer, actions)?,
     };
-    let Some(it) = world.elb.listeners.get_mut(arn) else { return Err(not_found()) };
+    let Some(it) = world.elb_mut().listeners.get_mut(arn) else { return Err(not_found()) };
     (it.protocol, it.port, it.actions) = (protocol, port, actions);
     let answer = json!({ "Listeners": [described(arn, it)] });
     target::refresh(world);
@@ -180,10 +180,10 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
 /// `DeleteListener`: its rules go with it.
 pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let arn = input.text("ListenerArn");
-    if world.elb.listeners.remove(arn).is_none() {
+    if world.elb_mut().listeners.remove(arn).is_none() {
         return Err(not_found());
     }
-    world.elb.rules.retain(|_, rule| rule.listener != arn);
+    world.elb_mut().rules.retain(|_, rule| rule.listener != arn);
     target::refresh(world);
     Ok(json!({}))
 }

@@ -70,7 +70,7 @@ pub(super) fn not_found() -> Refusal {
 
 /// A load balancer that other calls know already.
 pub(super) fn visible<'a>(world: &'a World, arn: &str) -> Result<&'a LoadBalancer, Refusal> {
-    let found = world.elb.load_balancers.get(arn).filter(|it| it.visible <= world.now);
+    let found = world.elb().load_balancers.get(arn).filter(|it| it.visible <= world.now);
     found.ok_or_else(not_found)
 }
 
@@ -215,7 +215,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         let first = subnets.iter().find_map(|id| ec2::subnet(world, id).ok());
         groups.extend(first.and_then(|it| ec2::default_security_group(world, &it.vpc)));
     }
-    let same_name = world.elb.load_balancers.iter().find(|(_, it)| it.name == name);
+    let same_name = world.elb().load_balancers.iter().find(|(_, it)| it.name == name);
     if let Some((arn, it)) = same_name {
         // Whoever made it, and whatever its tags are.
         if it.scheme == scheme && it.groups == groups && it.zones.keys().eq(&subnets) {
@@ -230,7 +230,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     check_groups(world, &groups, &vpc)?;
     check_gateway(world, &vpc, &scheme)?;
     check_addresses(world, &zones.keys().collect::<Vec<_>>())?;
-    if world.elb.load_balancers.len() >= world.scenario.quota("load-balancers", QUOTA) {
+    if world.elb().load_balancers.len() >= world.scenario.quota("load-balancers", QUOTA) {
         let message = "The maximum number of load balancers has been reached on your account";
         return Err(Refusal::new("TooManyLoadBalancers", message));
     }
@@ -258,7 +258,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     };
     let name = it.name.clone();
     let answer = json!({ "LoadBalancers": [described(world, &arn, &it)] });
-    world.elb.load_balancers.insert(arn.clone(), it);
+    world.elb_mut().load_balancers.insert(arn.clone(), it);
     interface::provision(world, &arn, &name);
     Ok(answer)
 }
@@ -281,7 +281,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
     if arns.len() > NAMED || names.len() > NAMED {
         return Err(invalid(format!("Cannot describe more than {NAMED} load balancers by name")));
     }
-    let known = || world.elb.load_balancers.iter().filter(|(_, it)| it.visible <= world.now);
+    let known = || world.elb().load_balancers.iter().filter(|(_, it)| it.visible <= world.now);
     for name in &names {
         if !known().any(|(_, it)| it.name == *name) {
             let message = format!("Load balancers '[{name}]' not found");
@@ -330,17 +330,17 @@ fn zones_described(it: &LoadBalancer) -> Value {
 /// `DeleteLoadBalancer`: its listeners and rules go with it, its target groups stay.
 pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let arn = input.text("LoadBalancerArn");
-    let Some(it) = world.elb.load_balancers.get(arn) else { return Ok(json!({})) };
+    let Some(it) = world.elb().load_balancers.get(arn) else { return Ok(json!({})) };
     if attributes::is_on(&it.attributes, "deletion_protection.enabled") {
         let message = format!(
             "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
         );
         return Err(Refusal::new("OperationNotPermitted", message));
     }
-    let Some(it) = world.elb.load_balancers.remove(arn) else { return Ok(json!({})) };
-    world.elb.listeners.retain(|_, listener| listener.load_balancer != arn);
-    let listeners = &world.elb.listeners;
-    world.elb.rules.retain(|_, rule| listeners.contains_key(&rule.listener));
+    let elb = world.elb_mut();
+    let Some(it) = elb.load_balancers.remove(arn) else { return Ok(json!({})) };
+    elb.listeners.retain(|_, listener| listener.load_balancer != arn);
+    elb.rules.retain(|_, rule| elb.listeners.contains_key(&rule.listener));
     interface::release(world, &it.name, it.interfaces.into_values().collect());
     target::refresh(world);
     Ok(json!({}))
@@ -364,7 +364,7 @@ pub(super) fn set_subnets(world: &mut World, input: &Value) -> Answer {
     check_gateway(world, &vpc, &scheme)?;
     let new = place.zones.keys().filter(|subnet| !before.zones.contains_key(*subnet));
     check_addresses(world, &new.collect::<Vec<_>>())?;
-    let Some(it) = world.elb.load_balancers.get_mut(arn) else { return Err(not_found()) };
+    let Some(it) = world.elb_mut().load_balancers.get_mut(arn) else { return Err(not_found()) };
     it.zones = place.zones;
     let left: Vec<_> =
         it.interfaces.keys().filter(|subnet| !it.zones.contains_key(*subnet)).cloned().collect();
@@ -386,7 +386,7 @@ pub(super) fn set_security_groups(world: &mut World, input: &Value) -> Answer {
         return Err(invalid("At least one security group must be specified"));
     }
     check_groups(world, &groups, &vpc)?;
-    let Some(it) = world.elb.load_balancers.get_mut(arn) else { return Err(not_found()) };
+    let Some(it) = world.elb_mut().load_balancers.get_mut(arn) else { return Err(not_found()) };
     it.groups.clone_from(&groups);
     // EC2 here cannot change the groups of an interface: another one takes its place.
     let old = std::mem::take(&mut it.interfaces);

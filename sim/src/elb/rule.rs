@@ -85,13 +85,13 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let tags = tags::of(input)?;
     let actions = action::read(world, &load_balancer, input.list("Actions"))?;
     let priority = input.number("Priority").unwrap_or_default();
-    let rules = || world.elb.rules.values();
+    let rules = || world.elb().rules.values();
     if rules().any(|rule| rule.listener == listener && rule.priority == priority) {
         let message = format!("Priority '{priority}' is currently in use");
         return Err(Refusal::new("PriorityInUse", message));
     }
     let is_of = |rule: &&Rule| {
-        let listener = world.elb.listeners.get(&rule.listener);
+        let listener = world.elb().listeners.get(&rule.listener);
         listener.is_some_and(|it| it.load_balancer == load_balancer)
     };
     if rules().filter(is_of).count() >= QUOTA {
@@ -102,7 +102,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let arn = format!("{path}/{}", world.hex(16));
     let it = Rule { listener, priority, conditions, actions, tags };
     let answer = json!({ "Rules": [described(&arn, &it)] });
-    world.elb.rules.insert(arn, it);
+    world.elb_mut().rules.insert(arn, it);
     target::refresh(world);
     Ok(answer)
 }
@@ -113,7 +113,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
     match (input.some_text("ListenerArn"), arns.is_empty()) {
         (Some(listener), true) => {
             let of = listener::visible(world, listener)?;
-            let all = world.elb.rules.iter().filter(|(_, it)| it.listener == listener);
+            let all = world.elb().rules.iter().filter(|(_, it)| it.listener == listener);
             let mut all: Vec<_> = all.collect();
             all.sort_by_key(|(_, it)| it.priority);
             let mut all: Vec<_> = all.into_iter().map(|(arn, it)| described(arn, it)).collect();
@@ -128,7 +128,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
         }
         (None, false) => {
             let one = |arn: &String| {
-                let it = world.elb.rules.get(arn).ok_or_else(not_found)?;
+                let it = world.elb().rules.get(arn).ok_or_else(not_found)?;
                 Ok(described(arn, it))
             };
             page(input, "Rules", arns.iter().map(one).collect::<Result<_, Refusal>>()?)
@@ -149,7 +149,7 @@ fn described(arn: &str, it: &Rule) -> Value {
 
 /// Whether this is a default rule, which only its listener changes.
 fn is_default(world: &World, arn: &str) -> bool {
-    world.elb.listeners.keys().any(|listener| default_arn(listener) == arn)
+    world.elb().listeners.keys().any(|listener| default_arn(listener) == arn)
 }
 
 /// `ModifyRule`: what is not said stays.
@@ -159,17 +159,17 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     if is_default(world, arn) {
         return Err(lacks("ModifyRule", "a default rule"));
     }
-    let before = world.elb.rules.get(arn).ok_or_else(not_found)?;
+    let before = world.elb().rules.get(arn).ok_or_else(not_found)?;
     let conditions = match input.list("Conditions") {
         [] => before.conditions.clone(),
         conditions => check_conditions(conditions)?,
     };
-    let of = world.elb.listeners.get(&before.listener).ok_or_else(not_found)?;
+    let of = world.elb().listeners.get(&before.listener).ok_or_else(not_found)?;
     let actions = match input.list("Actions") {
         [] => before.actions.clone(),
         actions => action::read(world, &of.load_balancer, actions)?,
     };
-    let Some(it) = world.elb.rules.get_mut(arn) else { return Err(not_found()) };
+    let Some(it) = world.elb_mut().rules.get_mut(arn) else { return Err(not_found()) };
     (it.conditions, it.actions) = (conditions, actions);
     let answer = json!({ "Rules": [described(arn, it)] });
     target::refresh(world);
@@ -183,7 +183,7 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
         let message = format!("Default rule '{arn}' cannot be deleted");
         return Err(Refusal::new("OperationNotPermitted", message));
     }
-    if world.elb.rules.remove(arn).is_none() {
+    if world.elb_mut().rules.remove(arn).is_none() {
         return Err(not_found());
     }
     target::refresh(world);

@@ -45,21 +45,21 @@ fn find<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
     match kind {
         "loadbalancer" => {
             load_balancer::visible(world, arn)?;
-            let it = world.elb.load_balancers.get_mut(arn).map(|it| &mut it.tags);
+            let it = world.elb_mut().load_balancers.get_mut(arn).map(|it| &mut it.tags);
             it.ok_or_else(load_balancer::not_found)
         }
         "targetgroup" => {
             target_group::visible(world, arn)?;
-            let it = world.elb.target_groups.get_mut(arn).map(|it| &mut it.tags);
+            let it = world.elb_mut().target_groups.get_mut(arn).map(|it| &mut it.tags);
             it.ok_or_else(target_group::not_found)
         }
         "listener" => {
             listener::visible(world, arn)?;
-            let it = world.elb.listeners.get_mut(arn).map(|it| &mut it.tags);
+            let it = world.elb_mut().listeners.get_mut(arn).map(|it| &mut it.tags);
             it.ok_or_else(listener::not_found)
         }
         "listener-rule" => {
-            world.elb.rules.get_mut(arn).map(|it| &mut it.tags).ok_or_else(rule::not_found)
+            world.elb_mut().rules.get_mut(arn).map(|it| &mut it.tags).ok_or_else(rule::not_found)
         }
         _ => Err(invalid(format!("'{arn}' is not a valid resource ARN"))),
     }

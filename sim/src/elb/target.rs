@@ -83,7 +83,7 @@ pub(super) fn register(
     groups: Vec<String>,
     answers: bool,
 ) {
-    let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
+    let Some(it) = world.elb_mut().target_groups.get_mut(target_group) else { return };
     match it.targets.get_mut(&at) {
         Some(target) if target.draining.is_none() => {
             target.groups = groups;
@@ -97,13 +97,14 @@ pub(super) fn register(
 
 /// Health checks of a target begin when its load balancer is active.
 fn begin_checks(world: &mut World, target_group: &str, at: At) {
-    let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
-    let balancer = it.served_by.as_ref().and_then(|it| world.elb.load_balancers.get(it));
+    let elb = world.elb_mut();
+    let Some(it) = elb.target_groups.get_mut(target_group) else { return };
+    let balancer = it.served_by.as_ref().and_then(|it| elb.load_balancers.get(it));
     let Some(target) = it.targets.get_mut(&at) else { return };
     let active = balancer.is_some_and(|it| it.state == State::Active);
     if active && target.draining.is_none() && target.run.is_none() {
-        world.elb.runs += 1;
-        let run = world.elb.runs;
+        elb.runs += 1;
+        let run = elb.runs;
         target.restart(Some(run));
         check_later(world, target_group.to_owned(), at, run);
     }
@@ -112,7 +113,7 @@ fn begin_checks(world: &mut World, target_group: &str, at: At) {
 /// Deregisters a target: it drains while a listener leads to its group, and is gone at once otherwise.
 pub(super) fn deregister(world: &mut World, target_group: &str, at: &At) {
     let now = world.now;
-    let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
+    let Some(it) = world.elb_mut().target_groups.get_mut(target_group) else { return };
     let delay = it.deregistration_delay();
     let served = it.served_by.is_some();
     let Some(target) = it.targets.get_mut(at) else { return };
@@ -128,7 +129,7 @@ pub(super) fn deregister(world: &mut World, target_group: &str, at: &At) {
 /// A new deregistration delay ends what drains sooner, never later.
 pub(super) fn shorten_draining(world: &mut World, target_group: &str) {
     let now = world.now;
-    let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
+    let Some(it) = world.elb_mut().target_groups.get_mut(target_group) else { return };
     let delay = it.deregistration_delay();
     let mut ends = Vec::new();
     for (at, target) in &mut it.targets {
@@ -148,7 +149,7 @@ pub(super) fn shorten_draining(world: &mut World, target_group: &str) {
 fn sweep_at(world: &mut World, target_group: &str, at: At, end: Duration) {
     let sweep = |world: &mut World, target_group: &str, at: &At| {
         let now = world.now;
-        let Some(it) = world.elb.target_groups.get_mut(target_group) else { return };
+        let Some(it) = world.elb_mut().target_groups.get_mut(target_group) else { return };
         let draining = it.targets.get(at).and_then(|target| target.draining);
         if draining.is_some_and(|it| it.until <= now) {
             it.targets.remove(at);
@@ -165,14 +166,15 @@ fn sweep_at(world: &mut World, target_group: &str, at: At, end: Duration) {
 /// Looks again at who leads where, after any change of load balancers, listeners, rules or targets:
 /// health checks begin behind an active load balancer and end where none is left.
 pub(super) fn refresh(world: &mut World) {
-    let arns: Vec<_> = world.elb.target_groups.keys().cloned().collect();
+    let arns: Vec<_> = world.elb().target_groups.keys().cloned().collect();
     let mut begin = Vec::new();
     for arn in arns {
         let served_by = listener::leads_to(world, &arn, |_| true);
-        let Some(it) = world.elb.target_groups.get_mut(&arn) else { continue };
+        let Some(it) = world.elb().target_groups.get(&arn) else { continue };
+        let released = world.now + world.dice.delay("target-group.released", &it.name, 0.0..=5.0);
+        let Some(it) = world.elb_mut().target_groups.get_mut(&arn) else { continue };
         if it.served_by.is_some() && served_by.is_none() {
-            it.released =
-                world.now + world.dice.delay("target-group.released", &it.name, 0.0..=5.0);
+            it.released = released;
         }
         if it.served_by != served_by {
             it.targets.values_mut().for_each(|target| target.restart(None));
@@ -191,7 +193,7 @@ pub(super) fn refresh(world: &mut World) {
 
 /// The next health check of a run, an interval from now.
 fn check_later(world: &mut World, target_group: String, at: At, run: u64) {
-    let Some(it) = world.elb.target_groups.get(&target_group) else { return };
+    let Some(it) = world.elb().target_groups.get(&target_group) else { return };
     let interval = Duration::from_secs(it.check.interval.into());
     world.after(interval, move |world| {
         if check(world, &target_group, &at, run).is_some() {
@@ -202,13 +204,13 @@ fn check_later(world: &mut World, target_group: String, at: At, run: u64) {
 
 /// One health check; nothing when its run is over.
 fn check(world: &mut World, target_group: &str, at: &At, run: u64) -> Option<()> {
-    let it = world.elb.target_groups.get(target_group)?;
+    let it = world.elb().target_groups.get(target_group)?;
     let target = it.targets.get(at).filter(|target| target.run == Some(run))?;
-    let from = &world.elb.load_balancers.get(it.served_by.as_ref()?)?.groups;
+    let from = &world.elb().load_balancers.get(it.served_by.as_ref()?)?.groups;
     let from: Vec<_> = from.iter().cloned().collect();
     let reached = ec2::may_reach(world, &from, &target.groups, checked_port(it, at));
     let thresholds = (it.check.healthy, it.check.unhealthy);
-    let target = world.elb.target_groups.get_mut(target_group)?.targets.get_mut(at)?;
+    let target = world.elb_mut().target_groups.get_mut(target_group)?.targets.get_mut(at)?;
     if reached && target.answers {
         (target.good, target.bad) = (target.good.saturating_add(1), 0);
         if target.good >= thresholds.0 {
@@ -233,14 +235,14 @@ fn checked_port(it: &TargetGroup, at: &At) -> u16 {
 
 /// The ports that an address is registered with.
 pub(super) fn at(world: &World, target_group: &str, address: &str) -> Vec<At> {
-    let Some(group) = world.elb.target_groups.get(target_group) else { return Vec::new() };
+    let Some(group) = world.elb().target_groups.get(target_group) else { return Vec::new() };
     let all = (address.to_owned(), u16::MIN)..=(address.to_owned(), u16::MAX);
     group.targets.range(all).map(|(at, _)| at.clone()).collect()
 }
 
 /// How a target is now.
 pub(super) fn health(world: &World, target_group: &str, at: &At) -> Health {
-    let group = world.elb.target_groups.get(target_group);
+    let group = world.elb().target_groups.get(target_group);
     let Some((it, target)) = group.and_then(|it| Some((it, it.targets.get(at)?))) else {
         return Health::Absent;
     };

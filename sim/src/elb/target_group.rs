@@ -145,7 +145,7 @@ pub(super) fn not_found() -> Refusal {
 
 /// A target group that other calls know already.
 pub(super) fn visible<'a>(world: &'a World, arn: &str) -> Result<&'a TargetGroup, Refusal> {
-    let found = world.elb.target_groups.get(arn).filter(|it| it.visible <= world.now);
+    let found = world.elb().target_groups.get(arn).filter(|it| it.visible <= world.now);
     found.ok_or_else(not_found)
 }
 
@@ -192,7 +192,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         released: Duration::ZERO,
         name,
     };
-    let same_name = world.elb.target_groups.iter().find(|(_, it)| it.name == new.name);
+    let same_name = world.elb().target_groups.iter().find(|(_, it)| it.name == new.name);
     if let Some((arn, it)) = same_name {
         let settings = |it: &TargetGroup| {
             let (protocol, version) = (it.protocol.clone(), it.version.clone());
@@ -210,14 +210,14 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("DuplicateTargetGroupName", message));
     }
     ec2::vpc(world, vpc).map_err(|_| invalid(format!("The VPC ID '{vpc}' is not found")))?;
-    if world.elb.target_groups.len() >= world.scenario.quota("target-groups", QUOTA) {
+    if world.elb().target_groups.len() >= world.scenario.quota("target-groups", QUOTA) {
         let message = "The maximum number of target groups has been reached on your account";
         return Err(Refusal::new("TooManyTargetGroups", message));
     }
     let id = world.digits_of(16, &format!("target group {}", new.name));
     let arn = world.arn("elasticloadbalancing", &format!("targetgroup/{}/{id}", new.name));
     let answer = json!({ "TargetGroups": [described(&arn, &new)] });
-    world.elb.target_groups.insert(arn, new);
+    world.elb_mut().target_groups.insert(arn, new);
     Ok(answer)
 }
 
@@ -234,7 +234,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
     if let Some(of) = of {
         load_balancer::visible(world, of)?;
     }
-    let known = || world.elb.target_groups.iter().filter(|(_, it)| it.visible <= world.now);
+    let known = || world.elb().target_groups.iter().filter(|(_, it)| it.visible <= world.now);
     for arn in &arns {
         visible(world, arn)?;
     }
@@ -276,7 +276,7 @@ fn described(arn: &str, it: &TargetGroup) -> Value {
 pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     let arn = input.text("TargetGroupArn");
     let check = visible(world, arn)?.check.clone().with("ModifyTargetGroup", input)?;
-    let Some(it) = world.elb.target_groups.get_mut(arn) else { return Err(not_found()) };
+    let Some(it) = world.elb_mut().target_groups.get_mut(arn) else { return Err(not_found()) };
     it.check = check;
     Ok(json!({ "TargetGroups": [described(arn, it)] }))
 }
@@ -285,12 +285,12 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
 /// there is deleted.
 pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let arn = input.text("TargetGroupArn");
-    let Some(it) = world.elb.target_groups.get(arn) else { return Ok(json!({})) };
+    let Some(it) = world.elb().target_groups.get(arn) else { return Ok(json!({})) };
     if listener::leads_to(world, arn, |_| true).is_some() || world.now < it.released {
         let message = format!("Target group '{arn}' is currently in use by a listener or a rule");
         return Err(Refusal::new("ResourceInUse", message));
     }
-    world.elb.target_groups.remove(arn);
+    world.elb_mut().target_groups.remove(arn);
     target::refresh(world);
     Ok(json!({}))
 }

@@ -82,7 +82,7 @@ pub(super) fn get_policy(world: &mut World, input: &Value) -> Answer {
     }
     let path = arn.split_once(":policy").map_or("/", |(_, path)| path);
     let path = path.rsplit_once('/').map_or("/", |(before, _)| before);
-    let roles = world.iam.roles.values();
+    let roles = world.iam().roles.values();
     Ok(json!({ "Policy": {
         "PolicyName": name_of(arn),
         "Arn": arn,

@@ -60,7 +60,7 @@ pub(super) fn make(world: &mut World, service: &str, description: Option<String>
         visible_at: super::until(world, VISIBLE, name),
         ..role(world.partition(), service, name, policy, id, world.timestamp())
     };
-    world.iam.roles.insert(name.to_ascii_lowercase(), role);
+    world.iam_mut().roles.insert(name.to_ascii_lowercase(), role);
 }
 
 pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> Answer {
@@ -74,7 +74,7 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
         return Err(Refusal::new("InvalidInput", message));
     }
     let key = name.to_ascii_lowercase();
-    if world.iam.roles.contains_key(&key) {
+    if world.iam().roles.contains_key(&key) {
         if world.scenario.doubts(Doubt::LinkedRoleTakenOtherwise) {
             let message = format!("Role with name {name} already exists.");
             return Err(super::already_exists(message));
@@ -86,7 +86,7 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
         return Err(Refusal::new("InvalidInput", message));
     }
     make(world, service, input.some_text("Description").map(str::to_owned));
-    let role = world.iam.roles.get(&key).map(Role::view);
+    let role = world.iam().roles.get(&key).map(Role::view);
     Ok(json!({ "Role": role }))
 }
 

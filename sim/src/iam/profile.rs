@@ -45,7 +45,7 @@ impl Profile {
     }
 
     fn view(&self, world: &World) -> Value {
-        let role = self.role.as_ref().and_then(|held| world.iam.roles.get(&held.role));
+        let role = self.role.as_ref().and_then(|held| world.iam().roles.get(&held.role));
         json!({
             "Path": self.path,
             "InstanceProfileName": self.name,
@@ -67,20 +67,20 @@ impl Profile {
 
 /// A profile that IAM's calls find.
 pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Profile, Refusal> {
-    let profile = world.iam.profiles.get(&name.to_ascii_lowercase());
+    let profile = world.iam().profiles.get(&name.to_ascii_lowercase());
     profile.filter(|it| it.visible_at <= world.now).ok_or_else(|| unknown(name))
 }
 
 /// A profile as answers show it: for a moment as it was before.
 pub(super) fn shown<'a>(world: &'a World, name: &str) -> Result<&'a Profile, Refusal> {
-    let former = world.iam.former_profiles.shown(world.now, &name.to_ascii_lowercase());
+    let former = world.iam().former_profiles.shown(world.now, &name.to_ascii_lowercase());
     former.map_or_else(|| find(world, name), Ok)
 }
 
 /// All profiles that answers show.
 fn all_shown(world: &World) -> impl Iterator<Item = &Profile> {
-    let former = world.iam.former_profiles.keys();
-    let names: BTreeSet<_> = world.iam.profiles.keys().chain(former).collect();
+    let former = world.iam().former_profiles.keys();
+    let names: BTreeSet<_> = world.iam().profiles.keys().chain(former).collect();
     names.into_iter().filter_map(|name| shown(world, name).ok())
 }
 
@@ -89,14 +89,15 @@ fn keep_former(world: &mut World, name: &str) -> Result<(), Refusal> {
     let profile = find(world, name)?.clone();
     let until = super::until(world, LAGGING, name);
     let key = name.to_ascii_lowercase();
-    world.iam.former_profiles.keep(world.now, &key, until, profile);
+    let now = world.now;
+    world.iam_mut().former_profiles.keep(now, &key, until, profile);
     Ok(())
 }
 
 /// A profile that IAM's calls find, to change it.
 pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Profile, Refusal> {
     keep_former(world, name)?;
-    let profile = world.iam.profiles.get_mut(&name.to_ascii_lowercase());
+    let profile = world.iam_mut().profiles.get_mut(&name.to_ascii_lowercase());
     profile.ok_or_else(|| unknown(name))
 }
 
@@ -109,7 +110,7 @@ pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answe
     let path = super::path(input)?;
     let tags = tag::checked(input)?;
     let key = name.to_ascii_lowercase();
-    if world.iam.profiles.contains_key(&key) {
+    if world.iam().profiles.contains_key(&key) {
         return Err(super::already_exists(format!("Instance Profile {name} already exists.")));
     }
     let profile = Profile {
@@ -125,7 +126,7 @@ pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answe
         role: None,
     };
     let answer = json!({ "InstanceProfile": profile.full_view(world) });
-    world.iam.profiles.insert(key, profile);
+    world.iam_mut().profiles.insert(key, profile);
     Ok(answer)
 }
 
@@ -156,7 +157,7 @@ pub(super) fn add_role_to_instance_profile(world: &mut World, input: &Value) -> 
     let (name, role) = (input.text("InstanceProfileName"), input.text("RoleName"));
     let profile = find(world, name)?;
     let key = role.to_ascii_lowercase();
-    let found = world.iam.roles.get(&key).filter(|role| role.addable_at <= world.now);
+    let found = world.iam().roles.get(&key).filter(|role| role.addable_at <= world.now);
     let found = found.ok_or_else(|| role::unknown(role))?;
     if found.is_linked() {
         let message = format!(
@@ -191,6 +192,6 @@ pub(super) fn delete_instance_profile(world: &mut World, input: &Value) -> Answe
         return Err(super::delete_conflict("remove roles from instance profile"));
     }
     keep_former(world, name)?;
-    world.iam.profiles.remove(&name.to_ascii_lowercase());
+    world.iam_mut().profiles.remove(&name.to_ascii_lowercase());
     Ok(json!({}))
 }

@@ -89,29 +89,30 @@ impl Role {
 
 /// A role that IAM's calls find.
 pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
-    let role = world.iam.roles.get(&name.to_ascii_lowercase());
+    let role = world.iam().roles.get(&name.to_ascii_lowercase());
     role.filter(|role| role.visible_at <= world.now).ok_or_else(|| unknown(name))
 }
 
 /// A role as answers show it: for a moment as it was before.
 pub(super) fn shown<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
-    let former = world.iam.former_roles.shown(world.now, &name.to_ascii_lowercase());
+    let former = world.iam().former_roles.shown(world.now, &name.to_ascii_lowercase());
     former.map_or_else(|| find(world, name), Ok)
 }
 
 /// Lets answers show a role as it is now for a moment, whatever becomes of it.
 fn keep_former(world: &mut World, name: &str) {
     let key = name.to_ascii_lowercase();
-    let Some(role) = world.iam.roles.get(&key).cloned() else { return };
+    let Some(role) = world.iam().roles.get(&key).cloned() else { return };
     let until = super::until(world, LAGGING, name);
-    world.iam.former_roles.keep(world.now, &key, until, role);
+    let now = world.now;
+    world.iam_mut().former_roles.keep(now, &key, until, role);
 }
 
 /// A role that IAM's calls find, to change it. AWS's own are not for users to change.
 pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Role, Refusal> {
     find(world, name)?;
     keep_former(world, name);
-    let role = world.iam.roles.get_mut(&name.to_ascii_lowercase());
+    let role = world.iam_mut().roles.get_mut(&name.to_ascii_lowercase());
     let role = role.ok_or_else(|| unknown(name))?;
     if role.is_linked() {
         let message = format!(
@@ -139,7 +140,7 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
     check_demanded(world, "CreateRole", &arn, boundary)?;
     boundary.map(|boundary| check_boundary(world, boundary)).transpose()?;
     let key = name.to_ascii_lowercase();
-    if world.iam.roles.contains_key(&key) {
+    if world.iam().roles.contains_key(&key) {
         return Err(super::already_exists(format!("Role with name {name} already exists.")));
     }
     let visible_at = super::until(world, VISIBLE, name);
@@ -162,7 +163,7 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
         attached: BTreeMap::new(),
     };
     let answer = json!({ "Role": role.full_view() });
-    world.iam.roles.insert(key, role);
+    world.iam_mut().roles.insert(key, role);
     Ok(answer)
 }
 
@@ -220,7 +221,8 @@ pub(super) fn list_roles(world: &mut World, input: &Value) -> Answer {
         view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
         view
     };
-    let names: BTreeSet<_> = world.iam.roles.keys().chain(world.iam.former_roles.keys()).collect();
+    let names: BTreeSet<_> =
+        world.iam().roles.keys().chain(world.iam().former_roles.keys()).collect();
     let roles = names.into_iter().filter_map(|name| shown(world, name).ok());
     let roles = roles.filter(found).map(view).collect();
     super::page(input, "Roles", roles)
@@ -246,7 +248,7 @@ pub(super) fn delete_role(world: &mut World, input: &Value) -> Answer {
     let role = find_mut(world, name)?;
     let (attached, inline) = (role.attached.len(), role.inline.len());
     let holds = |held: &super::profile::Held| held.role == key;
-    if world.iam.profiles.values().any(|it| it.role.as_ref().is_some_and(holds)) {
+    if world.iam().profiles.values().any(|it| it.role.as_ref().is_some_and(holds)) {
         return Err(super::delete_conflict("remove roles from instance profile"));
     }
     if attached > 0 {
@@ -255,6 +257,6 @@ pub(super) fn delete_role(world: &mut World, input: &Value) -> Answer {
     if inline > 0 {
         return Err(super::delete_conflict("delete policies"));
     }
-    world.iam.roles.remove(&key);
+    world.iam_mut().roles.remove(&key);
     Ok(json!({}))
 }

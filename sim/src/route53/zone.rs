@@ -80,12 +80,12 @@ fn not_found(id: &str) -> Refusal {
 
 /// A zone by its id, with or without path.
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Zone, Refusal> {
-    world.route53.zones.get(bare(id)).ok_or_else(|| not_found(bare(id)))
+    world.route53().zones.get(bare(id)).ok_or_else(|| not_found(bare(id)))
 }
 
 /// The same, to be changed.
 pub(super) fn find_mut<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Zone, Refusal> {
-    world.route53.zones.get_mut(bare(id)).ok_or_else(|| not_found(bare(id)))
+    world.route53_mut().zones.get_mut(bare(id)).ok_or_else(|| not_found(bare(id)))
 }
 
 /// Refuses a write to a zone that still has one before it.
@@ -125,7 +125,7 @@ fn vpc_of(world: &mut World, vpc: &Value) -> Result<(String, String), Refusal> {
 
 /// A VPC answers for a name out of one private zone only.
 fn check_conflict(world: &World, name: &str, vpc: &(String, String)) -> Result<(), Refusal> {
-    let mut zones = world.route53.zones.iter();
+    let mut zones = world.route53().zones.iter();
     let Some((id, _)) = zones.find(|(_, it)| it.name == name && it.vpcs.contains(vpc)) else {
         return Ok(());
     };
@@ -145,7 +145,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let (reference, config) = (input.text("CallerReference"), input.part("HostedZoneConfig"));
     let name = name::normal(input.text("Name"))
         .map_err(|message| Refusal::new("InvalidDomainName", message))?;
-    if world.route53.references.contains(reference) {
+    if world.route53().references.contains(reference) {
         let message = "A hosted zone has already been created with the specified caller reference.";
         return Err(Refusal::new("HostedZoneAlreadyExists", message).with_status(409));
     }
@@ -162,7 +162,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         check_conflict(world, &name, &vpc)?;
         vpcs.insert(vpc);
     }
-    if world.route53.zones.len() >= world.scenario.quota("hosted-zones", QUOTA) {
+    if world.route53().zones.len() >= world.scenario.quota("hosted-zones", QUOTA) {
         let message = "The maximum number of hosted zones has been reached on your account";
         return Err(Refusal::new("TooManyHostedZones", message));
     }
@@ -186,8 +186,8 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     if private {
         answer["VPC"] = vpc.clone();
     }
-    world.route53.references.insert(it.reference.clone());
-    world.route53.zones.insert(id, it);
+    world.route53_mut().references.insert(it.reference.clone());
+    world.route53_mut().zones.insert(id, it);
     Ok(answer)
 }
 
@@ -211,7 +211,7 @@ pub(super) fn list(world: &World, input: &Value) -> Answer {
     let only_private = input.some_text("HostedZoneType").is_some();
     let marker = input.some_text("Marker");
     let from = marker.map(bare).unwrap_or_default();
-    let zones = world.route53.zones.range(from.to_owned()..);
+    let zones = world.route53().zones.range(from.to_owned()..);
     let mut zones = zones.filter(|(_, zone)| zone.private || !only_private);
     let page: Value = zones.by_ref().take(size).map(|(id, zone)| zone.described(id)).collect();
     let next = zones.next();
@@ -239,7 +239,7 @@ pub(super) fn list_by_name(world: &World, input: &Value) -> Answer {
         return Err(invalid_input("A hosted zone's ID needs its DNS name"));
     }
     let from = name.as_deref().map(|name| (reversed(name), bare(id.unwrap_or_default())));
-    let zones = world.route53.zones.iter();
+    let zones = world.route53().zones.iter();
     let mut zones: Vec<_> = zones.map(|(id, it)| ((reversed(&it.name), id.as_str()), it)).collect();
     zones.retain(|(at, _)| from.as_ref().is_none_or(|from| at >= from));
     zones.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -268,7 +268,7 @@ pub(super) fn list_by_vpc(world: &mut World, input: &Value) -> Answer {
     let size = page_size(input, PAGE)?;
     let vpc = (input.text("VPCRegion").to_owned(), input.text("VPCId").to_owned());
     let from = bare(input.text("NextToken")).to_owned();
-    let zones = world.route53.zones.range(from..);
+    let zones = world.route53().zones.range(from..);
     let mut zones = zones.filter(|(_, zone)| zone.vpcs.contains(&vpc));
     let summary = |(id, zone): (&String, &Zone)| {
         json!({
@@ -309,7 +309,7 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("HostedZoneNotEmpty", message));
     }
     let name = it.name.clone();
-    world.route53.zones.remove(id);
+    world.route53_mut().zones.remove(id);
     Ok(json!({ "ChangeInfo": begin_change(world, &name, None) }))
 }
 
