@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes sim/src/models/*.json: what the simulator has to know of AWS's service models.
+"""Writes sim/src/<service>/model.json: what the simulator has to know of AWS's service models.
 
 The models come out of the botocore package, which publishes them under the Apache licence. Only the
 operations below are kept, and of their shapes only what a codec and a check need: members, types, wire
 names, required members, enums, ranges, lengths, patterns, and the names of filters. No prose is copied.
-`unicode.json` says what the classes of characters are that patterns name. `managed_policies.json` has the
-names of AWS's managed policies, out of the moto package (Apache licence), which reads them from AWS; and
-the services that these policies let roles be passed to or be linked with.
+`model/unicode.json` says what the classes of characters are that patterns name.
+`iam/managed_policies.json` has the names of AWS's managed policies, out of the moto package (Apache
+licence), which reads them from AWS; and the services that these policies let roles be passed to or be
+linked with.
 
     python3 -m venv /tmp/models && /tmp/models/bin/pip install botocore==1.43.127 moto==5.2.5
     /tmp/models/bin/python scripts/service_models.py
@@ -75,6 +76,8 @@ OPERATIONS = {
         GetParameters GetParametersByPath ListTagsForResource PutParameter RemoveTagsFromResource""",
     "sts": "GetCallerIdentity",
 }
+# Services whose folder has another name than their model.
+FOLDERS = {"elbv2": "elb"}
 # Values that EC2 answers with although its model does not list them.
 # The state of a VPC endpoint is written in lower case.
 ALSO = {
@@ -254,15 +257,16 @@ def write(path, head, operations, shapes):
 
 
 def main():
-    folder = pathlib.Path(__file__).parent.parent / "sim" / "src" / "models"
-    folder.mkdir(exist_ok=True)
+    source = pathlib.Path(__file__).parent.parent / "sim" / "src"
     for service, names in OPERATIONS.items():
-        write(folder / f"{service}.json", *trimmed(service, names))
+        folder = source / FOLDERS.get(service, service)
+        folder.mkdir(exist_ok=True)
+        write(folder / "model.json", *trimmed(service, names))
     managed = json.dumps(managed_policies(), indent=1)
-    (folder / "managed_policies.json").write_text(managed + "\n")
+    (source / "iam" / "managed_policies.json").write_text(managed + "\n")
     unicode = {"version": unicodedata.unidata_version}
     unicode["categories"] = {name: category(name) for name in CATEGORIES}
-    (folder / "unicode.json").write_text(json.dumps(unicode, indent=1) + "\n")
+    (source / "model" / "unicode.json").write_text(json.dumps(unicode, indent=1) + "\n")
 
 
 main()

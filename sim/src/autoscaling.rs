@@ -7,12 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::buckets::{Limits, Shared};
 use crate::fields::Tags;
-use crate::refusal::{Answer, Refusal};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{Scope, State, World};
 
@@ -21,6 +25,7 @@ mod describe;
 mod group;
 mod lifecycle;
 mod member;
+mod policy;
 mod scaling;
 mod tag;
 
@@ -52,10 +57,22 @@ pub(crate) const MANAGED: &str = "AmazonECSManaged";
 /// The service.
 pub static SERVICE: Service = Service {
     name: "autoscaling",
+    model: LazyLock::new(|| Model::read(include_str!("autoscaling/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByKind, looks: (40.0, 10.0), changes: (20.0, 5.0) },
+    refusals: Refusals {
+        missing: "ValidationError",
+        malformed: "ValidationError",
+        throttled: || Refusal::new("Throttling", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDenied", why).with_status(403),
+        dry_run: None,
+    },
     scope: AutoScaling::SCOPE,
     begin: World::begin::<AutoScaling>,
     ids,
     tagged,
+    required: policy::required,
+    tell: |_, _| (),
 };
 
 /// Everything of Auto Scaling in a region.
@@ -208,28 +225,33 @@ impl Group {
     }
 }
 
+/// The principal whose service-linked role Auto Scaling acts through.
+pub(crate) const LINKED: &str = "autoscaling.amazonaws.com";
+
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateAutoScalingGroup", Changes(group::create_auto_scaling_group)),
+    ("UpdateAutoScalingGroup", Changes(group::update_auto_scaling_group)),
+    ("DeleteAutoScalingGroup", Changes(group::delete_auto_scaling_group)),
+    ("SetDesiredCapacity", Changes(group::set_desired_capacity)),
+    ("DescribeAutoScalingGroups", Looks(describe::describe_auto_scaling_groups)),
+    ("DescribeAutoScalingInstances", Looks(describe::describe_auto_scaling_instances)),
+    ("DescribeScalingActivities", Looks(activity::describe_scaling_activities)),
+    ("SetInstanceProtection", Changes(member::set_instance_protection)),
+    ("TerminateInstanceInAutoScalingGroup", Changes(member::terminate_instance)),
+    ("PutLifecycleHook", Changes(lifecycle::put_lifecycle_hook)),
+    ("DescribeLifecycleHooks", Looks(lifecycle::describe_lifecycle_hooks)),
+    ("DeleteLifecycleHook", Changes(lifecycle::delete_lifecycle_hook)),
+    ("CompleteLifecycleAction", Changes(lifecycle::complete_lifecycle_action)),
+    ("RecordLifecycleActionHeartbeat", Changes(lifecycle::record_heartbeat)),
+    ("CreateOrUpdateTags", Changes(tag::create_or_update_tags)),
+    ("DeleteTags", Changes(tag::delete_tags)),
+    ("DescribeTags", Looks(tag::describe_tags)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    match operation {
-        "CreateAutoScalingGroup" => group::create_auto_scaling_group(world, input),
-        "UpdateAutoScalingGroup" => group::update_auto_scaling_group(world, input),
-        "DeleteAutoScalingGroup" => group::delete_auto_scaling_group(world, input),
-        "SetDesiredCapacity" => group::set_desired_capacity(world, input),
-        "DescribeAutoScalingGroups" => describe::describe_auto_scaling_groups(world, input),
-        "DescribeAutoScalingInstances" => describe::describe_auto_scaling_instances(world, input),
-        "DescribeScalingActivities" => activity::describe_scaling_activities(world, input),
-        "SetInstanceProtection" => member::set_instance_protection(world, input),
-        "TerminateInstanceInAutoScalingGroup" => member::terminate_instance(world, input),
-        "PutLifecycleHook" => lifecycle::put_lifecycle_hook(world, input),
-        "DescribeLifecycleHooks" => lifecycle::describe_lifecycle_hooks(world, input),
-        "DeleteLifecycleHook" => lifecycle::delete_lifecycle_hook(world, input),
-        "CompleteLifecycleAction" => lifecycle::complete_lifecycle_action(world, input),
-        "RecordLifecycleActionHeartbeat" => lifecycle::record_heartbeat(world, input),
-        "CreateOrUpdateTags" => tag::create_or_update_tags(world, input),
-        "DeleteTags" => tag::delete_tags(world, input),
-        "DescribeTags" => tag::describe_tags(world, input),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// A group by its name or ARN.

@@ -10,15 +10,15 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::buckets::{self, Buckets};
-use super::faults::{self, Fault, Faults};
-use super::policy::view::View;
-use super::policy::{self, Policy, call};
-use super::refusal::{Answer, Refusal};
-use super::scenario::Scenario;
-use super::wire::{self, Addressee, Request, Response};
-use super::world::World;
-use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm, sts};
+use crate::buckets::Buckets;
+use crate::faults::{self, Fault, Faults};
+use crate::policy::Policy;
+use crate::policy::view::View;
+use crate::refusal::{Answer, Refusal};
+use crate::scenario::Scenario;
+use crate::services;
+use crate::wire::{self, Addressee, Request, Response};
+use crate::world::World;
 
 mod connector;
 #[cfg(test)]
@@ -116,7 +116,7 @@ pub struct Record {
 impl Record {
     /// Whether the operation changes something.
     pub fn changes(&self) -> bool {
-        !buckets::is_read(&self.operation)
+        services::named(self.service).is_none_or(|service| !service.is_look(&self.operation))
     }
 }
 
@@ -168,7 +168,7 @@ impl Cloud {
 
     /// What time it is in the world, in seconds since 1970.
     pub fn date(&self) -> u64 {
-        super::world::EPOCH + self.now().as_secs()
+        crate::world::EPOCH + self.now().as_secs()
     }
 
     /// Lets things go wrong from the next call on, whose number is 0.
@@ -249,7 +249,7 @@ impl Cloud {
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, NoAnswer> {
-        let to = match wire::addressee(&request) {
+        let to = match wire::addressee(&request, services::ALL) {
             Ok(to) => to,
             Err(refusal) => return Ok(self.turn_away(&request, &refusal)),
         };
@@ -262,7 +262,7 @@ impl Cloud {
                 self.went_wrong(number, "Reset");
                 return Err(NoAnswer::Reset);
             }
-            Some(Fault::Throttle) => Some(buckets::refusal(to.service)),
+            Some(Fault::Throttle) => Some((to.service.refusals.throttled)()),
             Some(Fault::ServerError) => Some(server_error()),
             _ => None,
         };
@@ -316,7 +316,7 @@ impl Cloud {
             inner.calls.push(Record {
                 at,
                 region: to.region.clone(),
-                service: to.service,
+                service: to.service.name,
                 operation: operation.to_owned(),
                 input: input.cloned().unwrap_or_default(),
                 refused: None,
@@ -346,7 +346,8 @@ impl Cloud {
     pub(super) fn turn_away(&self, request: &Request, refusal: &Refusal) -> Response {
         let mut inner = self.lock();
         inner.notice(refusal);
-        wire::refuse(request, refusal, &request_id(inner.count))
+        let to = wire::addressee(request, services::ALL).ok();
+        wire::refuse(to.as_ref(), request, refusal, &request_id(inner.count))
     }
 
     /// Lets AWS answer.
@@ -354,14 +355,19 @@ impl Cloud {
         let now = self.now();
         let mut inner = self.lock();
         let inner = &mut *inner;
-        inner.buckets.take(&to.region, to.service, operation, now)?;
+        let service = to.service;
+        let looks = service.is_look(operation);
+        let buckets = (to.region.as_str(), service.name, &service.limits);
+        if !inner.buckets.take(buckets, (operation, looks), now) {
+            return Err((service.refusals.throttled)());
+        }
         inner.world.advance(now);
         inner.world.enter(&to.region);
         if let Some(policy) = &inner.policy {
             let view = View::of(&inner.world);
-            let required = call::actions(&view, to.service, operation, input);
-            inner.actions.extend(required.into_iter().map(|required| required.action));
-            policy::authorize(&inner.world, policy, to.service, operation, input)?;
+            let required = services::required(&view, service.name, operation, input);
+            inner.actions.extend(required.iter().map(|required| required.action.clone()));
+            service.authorize(&inner.world, policy, &required)?;
         }
         let (key, rest) = token(to, operation, input);
         if let Some((asked, answered)) = key.as_ref().and_then(|key| inner.tokens.get(key)) {
@@ -373,7 +379,7 @@ impl Cloud {
         }
         let paged = inner.world.scenario.pages_of_one.then(|| page_of_one(to, operation, input));
         let input = paged.as_ref().unwrap_or(input);
-        let answer = dispatch(&mut inner.world, to.service, operation, input)?;
+        let answer = service.answer(&mut inner.world, operation, input)?;
         if let Some(key) = key {
             inner.tokens.insert(key, (rest, answer.clone()));
         }
@@ -381,33 +387,17 @@ impl Cloud {
     }
 }
 
-pub(super) fn dispatch(world: &mut World, service: &str, operation: &str, input: &Value) -> Answer {
-    let answer = match service {
-        "autoscaling" => autoscaling::answer,
-        "ec2" => ec2::answer,
-        "ecs" => ecs::answer,
-        "elasticloadbalancing" => elb::answer,
-        "iam" => iam::answer,
-        "logs" => logs::answer,
-        "route53" => route53::answer,
-        "ssm" => ssm::answer,
-        "sts" => sts::answer,
-        other => return Err(Refusal::new("SimulatorLacks", other)),
-    };
-    answer(world, operation, input)
-}
-
 /// The token that makes a request safe to repeat, and the request without it.
 fn token(to: &Addressee, operation: &str, input: &Value) -> (Option<String>, Value) {
     let mut rest = input.clone();
-    let named = to.model.input(operation).into_iter().flat_map(|shape| &shape.members);
+    let named = to.service.model.input(operation).into_iter().flat_map(|shape| &shape.members);
     let name = named.filter(|(_, member)| member.token).map(|(name, _)| name).next();
     let token = match (name, &mut rest) {
         (Some(name), Value::Object(members)) => members.remove(name),
         _ => None,
     };
     let token = token.as_ref().and_then(Value::as_str);
-    let key = token.map(|token| format!("{} {} {operation} {token}", to.region, to.service));
+    let key = token.map(|token| format!("{} {} {operation} {token}", to.region, to.service.name));
     (key, rest)
 }
 
@@ -417,7 +407,7 @@ fn page_of_one(to: &Addressee, operation: &str, input: &Value) -> Value {
     const SIZES: [&str; 6] =
         ["MaxResults", "maxResults", "MaxRecords", "MaxItems", "PageSize", "limit"];
     let mut paged = input.clone();
-    let members = to.model.input(operation).map(|shape| &shape.members);
+    let members = to.service.model.input(operation).map(|shape| &shape.members);
     let size = SIZES.iter().find(|size| members.is_some_and(|it| it.contains_key(**size)));
     let is_named = |(name, value): (&String, &Value)| {
         let lists = value.as_array().is_some_and(|items| !items.is_empty());

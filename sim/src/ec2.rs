@@ -24,12 +24,16 @@
 //! | `instance.shutting-down` | 30 to 120 | "States and durations" |
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::fields::{Fields, Tags};
-use crate::refusal::{Answer, Refusal};
+use crate::buckets::{Limits, Shared};
+use crate::fields::Tags;
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{Scope, State, World};
 
@@ -47,6 +51,7 @@ pub mod launch;
 pub mod launch_template;
 pub mod launch_template_data;
 pub mod nat_gateway;
+pub(crate) mod policy;
 pub mod query;
 pub mod reach;
 pub mod region;
@@ -67,6 +72,7 @@ pub mod zone;
 pub use instance::InstanceView;
 pub use instance_type::Shape;
 pub use interface::NewInterface;
+use query::describe;
 pub use subnet::SubnetView;
 use table::{Table, find};
 
@@ -108,7 +114,33 @@ const SHUTTING_DOWN: &str = "instance.shutting-down";
 const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// The service.
-pub static SERVICE: Service = Service { name: "ec2", scope: Ec2::SCOPE, begin: begin, ids, tagged };
+pub static SERVICE: Service = Service {
+    name: "ec2",
+    model: LazyLock::new(|| Model::read(include_str!("ec2/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByOperation, looks: (100.0, 20.0), changes: (50.0, 5.0) },
+    refusals: Refusals {
+        missing: "MissingParameter",
+        malformed: "InvalidParameterValue",
+        throttled: || {
+            Refusal::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
+        },
+        denied: |why| {
+            let message = format!("You are not authorized to perform this operation. {why}");
+            Refusal::new("UnauthorizedOperation", message).with_status(403)
+        },
+        dry_run: Some(|| {
+            let message = "Request would have succeeded, but DryRun flag is set.";
+            Refusal::new("DryRunOperation", message).with_status(412)
+        }),
+    },
+    scope: Ec2::SCOPE,
+    begin,
+    ids,
+    tagged,
+    required: policy::required,
+    tell: policy::tell,
+};
 
 /// Every region has a default VPC, which nobody but EC2 makes.
 fn begin(world: &mut World) {
@@ -160,122 +192,72 @@ impl World {
     }
 }
 
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateVpc", Changes(vpc::create)),
+    ("DeleteVpc", Changes(vpc::delete)),
+    ("ModifyVpcAttribute", Changes(vpc::modify_attribute)),
+    ("CreateSubnet", Changes(subnet::create)),
+    ("DeleteSubnet", Changes(subnet::delete)),
+    ("ModifySubnetAttribute", Changes(subnet::modify_attribute)),
+    ("CreateInternetGateway", Changes(internet_gateway::create)),
+    ("AttachInternetGateway", Changes(internet_gateway::attach)),
+    ("DetachInternetGateway", Changes(internet_gateway::detach)),
+    ("DeleteInternetGateway", Changes(internet_gateway::delete)),
+    ("AllocateAddress", Changes(address::allocate)),
+    ("ReleaseAddress", Changes(address::release)),
+    ("CreateNatGateway", Changes(nat_gateway::create)),
+    ("DeleteNatGateway", Changes(nat_gateway::delete)),
+    ("CreateRouteTable", Changes(route_table::create)),
+    ("DeleteRouteTable", Changes(route_table::delete)),
+    ("AssociateRouteTable", Changes(route_table::associate)),
+    ("DisassociateRouteTable", Changes(route_table::disassociate)),
+    ("ReplaceRouteTableAssociation", Changes(route_table::replace)),
+    ("CreateRoute", Changes(route::create)),
+    ("ReplaceRoute", Changes(route::replace)),
+    ("DeleteRoute", Changes(route::delete)),
+    ("CreateSecurityGroup", Changes(security_group::create)),
+    ("DeleteSecurityGroup", Changes(security_group::delete)),
+    ("AuthorizeSecurityGroupIngress", Changes(security_group_rule::authorize_ingress)),
+    ("AuthorizeSecurityGroupEgress", Changes(security_group_rule::authorize_egress)),
+    ("RevokeSecurityGroupIngress", Changes(security_group_rule::revoke_ingress)),
+    ("RevokeSecurityGroupEgress", Changes(security_group_rule::revoke_egress)),
+    ("DeleteVpcEndpoints", Changes(vpc_endpoint::delete)),
+    ("CreateLaunchTemplate", Changes(launch_template::create)),
+    ("CreateLaunchTemplateVersion", Changes(launch_template::create_version)),
+    ("DeleteLaunchTemplate", Changes(launch_template::delete)),
+    ("ModifyLaunchTemplate", Changes(launch_template::modify)),
+    ("TerminateInstances", Changes(instance::terminate)),
+    ("CreateTags", Changes(tag::create_tags)),
+    ("DeleteTags", Changes(tag::delete_tags)),
+    ("DescribeVpcs", Looks(describe::<vpc::Vpc>)),
+    ("DescribeVpcAttribute", Looks(vpc::describe_attribute)),
+    ("DescribeVpcBlockPublicAccessOptions", Looks(vpc::describe_block_public_access)),
+    ("DescribeVpcEndpoints", Looks(describe::<vpc_endpoint::VpcEndpoint>)),
+    ("DescribeSubnets", Looks(describe::<subnet::Subnet>)),
+    ("DescribeInternetGateways", Looks(describe::<internet_gateway::InternetGateway>)),
+    ("DescribeAddresses", Looks(address::describe)),
+    ("DescribeNatGateways", Looks(describe::<nat_gateway::NatGateway>)),
+    ("DescribeRouteTables", Looks(describe::<route_table::RouteTable>)),
+    ("DescribeSecurityGroups", Looks(security_group::describe)),
+    ("DescribeSecurityGroupRules", Looks(describe::<security_group_rule::Rule>)),
+    ("DescribeLaunchTemplates", Looks(launch_template::describe)),
+    ("DescribeLaunchTemplateVersions", Looks(launch_template::describe_versions)),
+    ("DescribeInstances", Looks(instance::describe)),
+    ("DescribeInstanceStatus", Looks(instance::describe_status)),
+    ("DescribeNetworkInterfaces", Looks(describe::<interface::Interface>)),
+    ("DescribeInstanceTypes", Looks(instance_type::describe)),
+    ("DescribeInstanceTypeOfferings", Looks(instance_type::describe_offerings)),
+    ("DescribeAvailabilityZones", Looks(zone::describe)),
+    ("DescribeRegions", Looks(region::describe)),
+    ("DescribeTags", Looks(tag::describe)),
+    ("DescribeImages", Looks(image::describe)),
+    ("DescribeAccountAttributes", Looks(account_attribute::describe)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    if input.flag("DryRun") == Some(true) {
-        let message = "Request would have succeeded, but DryRun flag is set.";
-        return Err(Refusal::new("DryRunOperation", message).with_status(412));
-    }
-    if operation.starts_with("Describe") {
-        return look(world, operation, input);
-    }
-    match operation {
-        "CreateVpc" => vpc::create(world, input),
-        "DeleteVpc" => vpc::delete(world, input),
-        "ModifyVpcAttribute" => vpc::modify_attribute(world, input),
-        "CreateSubnet" => subnet::create(world, input),
-        "DeleteSubnet" => subnet::delete(world, input),
-        "ModifySubnetAttribute" => subnet::modify_attribute(world, input),
-        "CreateInternetGateway" => internet_gateway::create(world, input),
-        "AttachInternetGateway" => internet_gateway::attach(world, input),
-        "DetachInternetGateway" => internet_gateway::detach(world, input),
-        "DeleteInternetGateway" => internet_gateway::delete(world, input),
-        "AllocateAddress" => address::allocate(world, input),
-        "ReleaseAddress" => address::release(world, input),
-        "CreateNatGateway" => nat_gateway::create(world, input),
-        "DeleteNatGateway" => nat_gateway::delete(world, input),
-        "CreateRouteTable" => route_table::create(world, input),
-        "DeleteRouteTable" => route_table::delete(world, input),
-        "AssociateRouteTable" => route_table::associate(world, input),
-        "DisassociateRouteTable" => route_table::disassociate(world, input),
-        "ReplaceRouteTableAssociation" => route_table::replace(world, input),
-        "CreateRoute" => route::create(world, input),
-        "ReplaceRoute" => route::replace(world, input),
-        "DeleteRoute" => route::delete(world, input),
-        "CreateSecurityGroup" => security_group::create(world, input),
-        "DeleteSecurityGroup" => security_group::delete(world, input),
-        "AuthorizeSecurityGroupIngress" => security_group_rule::authorize(world, input, false),
-        "AuthorizeSecurityGroupEgress" => security_group_rule::authorize(world, input, true),
-        "RevokeSecurityGroupIngress" => security_group_rule::revoke(world, input, false),
-        "RevokeSecurityGroupEgress" => security_group_rule::revoke(world, input, true),
-        "DeleteVpcEndpoints" => vpc_endpoint::delete(world, input),
-        "CreateLaunchTemplate" => launch_template::create(world, input),
-        "CreateLaunchTemplateVersion" => launch_template::create_version(world, input),
-        "DeleteLaunchTemplate" => launch_template::delete(world, input),
-        "ModifyLaunchTemplate" => launch_template::modify(world, input),
-        "TerminateInstances" => instance::terminate(world, input),
-        "CreateTags" => tag::create_tags(world, input),
-        "DeleteTags" => tag::delete_tags(world, input),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
-}
-
-fn look(world: &World, operation: &str, input: &Value) -> Answer {
-    use query::describe;
-    match operation {
-        "DescribeVpcs" => describe::<vpc::Vpc>(world, operation, input, "VpcIds", "Vpcs"),
-        "DescribeVpcAttribute" => vpc::describe_attribute(world, input),
-        "DescribeVpcBlockPublicAccessOptions" => Ok(vpc::describe_block_public_access(world)),
-        "DescribeVpcEndpoints" => describe::<vpc_endpoint::VpcEndpoint>(
-            world,
-            operation,
-            input,
-            "VpcEndpointIds",
-            "VpcEndpoints",
-        ),
-        "DescribeSubnets" => {
-            describe::<subnet::Subnet>(world, operation, input, "SubnetIds", "Subnets")
-        }
-        "DescribeInternetGateways" => describe::<internet_gateway::InternetGateway>(
-            world,
-            operation,
-            input,
-            "InternetGatewayIds",
-            "InternetGateways",
-        ),
-        "DescribeAddresses" => address::describe(world, input),
-        "DescribeNatGateways" => describe::<nat_gateway::NatGateway>(
-            world,
-            operation,
-            input,
-            "NatGatewayIds",
-            "NatGateways",
-        ),
-        "DescribeRouteTables" => describe::<route_table::RouteTable>(
-            world,
-            operation,
-            input,
-            "RouteTableIds",
-            "RouteTables",
-        ),
-        "DescribeSecurityGroups" => security_group::describe(world, input),
-        "DescribeSecurityGroupRules" => describe::<security_group_rule::Rule>(
-            world,
-            operation,
-            input,
-            "SecurityGroupRuleIds",
-            "SecurityGroupRules",
-        ),
-        "DescribeLaunchTemplates" => launch_template::describe(world, input),
-        "DescribeLaunchTemplateVersions" => launch_template::describe_versions(world, input),
-        "DescribeInstances" => instance::describe(world, input),
-        "DescribeInstanceStatus" => instance::describe_status(world, input),
-        "DescribeNetworkInterfaces" => describe::<interface::Interface>(
-            world,
-            operation,
-            input,
-            "NetworkInterfaceIds",
-            "NetworkInterfaces",
-        ),
-        "DescribeInstanceTypes" => instance_type::describe(world, input),
-        "DescribeInstanceTypeOfferings" => instance_type::describe_offerings(world, input),
-        "DescribeAvailabilityZones" => zone::describe(world, input),
-        "DescribeRegions" => region::describe(world, input),
-        "DescribeTags" => tag::describe(world, input),
-        "DescribeImages" => image::describe(input),
-        "DescribeAccountAttributes" => Ok(account_attribute::describe(world, input)),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// The zone and VPC of a subnet; `InvalidSubnetID.NotFound` when it is unknown or not yet visible.
@@ -371,7 +353,7 @@ pub fn check_template(
 }
 
 /// Starts an instance for a group: `pending`, then `running` after a while, when it boots and
-/// [`super::ecs::agent::boots`] is told. `template` is an id or a name. The refusal's message is what
+/// [`crate::ecs::agent::boots`] is told. `template` is an id or a name. The refusal's message is what
 /// a scaling activity shows.
 pub fn run_instance(
     world: &mut World,
@@ -384,7 +366,7 @@ pub fn run_instance(
 }
 
 /// Terminates an instance: `shutting-down`, then `terminated`, when its interfaces go.
-/// [`super::ecs::agent::dies`] is told at once.
+/// [`crate::ecs::agent::dies`] is told at once.
 pub fn terminate_instance(world: &mut World, id: &str) {
     instance::shut_down(world, id);
 }

@@ -35,12 +35,16 @@
 //! `failed-tasks-uncounted`, `insights-writes-after-cluster`, `launch-type-beside-strategy`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::iam;
-use crate::refusal::{Answer, Refusal};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{Scope, State, World};
 
@@ -54,6 +58,7 @@ mod insights;
 mod launch;
 mod lifecycle;
 mod placement;
+mod policy;
 mod rollout;
 mod run_task;
 mod scaler;
@@ -76,8 +81,25 @@ mod views;
 pub use views::{ids, tagged};
 
 /// The service.
-pub static SERVICE: Service =
-    Service { name: "ecs", scope: Ecs::SCOPE, begin: World::begin::<Ecs>, ids, tagged };
+pub static SERVICE: Service = Service {
+    name: "ecs",
+    model: LazyLock::new(|| Model::read(include_str!("ecs/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByKind, looks: (50.0, 20.0), changes: (40.0, 5.0) },
+    refusals: Refusals {
+        missing: "InvalidParameterException",
+        malformed: "InvalidParameterException",
+        throttled: || Refusal::new("ThrottlingException", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDeniedException", why),
+        dry_run: None,
+    },
+    scope: Ecs::SCOPE,
+    begin: World::begin::<Ecs>,
+    ids,
+    tagged,
+    required: policy::required,
+    tell: |_, _| (),
+};
 
 /// Everything of ECS in a region.
 #[derive(Debug, Default)]
@@ -123,48 +145,46 @@ impl World {
 /// The principal whose service-linked role ECS acts through.
 const LINKED: &str = "ecs.amazonaws.com";
 
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateCluster", Changes(cluster::create_cluster)),
+    ("DescribeClusters", Looks(cluster::describe_clusters)),
+    ("ListClusters", Looks(cluster::list_clusters)),
+    ("UpdateCluster", Changes(cluster::update_cluster)),
+    ("DeleteCluster", Changes(cluster::delete_cluster)),
+    ("CreateCapacityProvider", Changes(capacity_provider::create_capacity_provider)),
+    ("UpdateCapacityProvider", Changes(capacity_provider::update_capacity_provider)),
+    ("DescribeCapacityProviders", Looks(capacity_provider::describe_capacity_providers)),
+    ("DeleteCapacityProvider", Changes(capacity_provider::delete_capacity_provider)),
+    ("PutClusterCapacityProviders", Changes(association::put_cluster_capacity_providers)),
+    ("RegisterTaskDefinition", Changes(task_definition_request::register_task_definition)),
+    ("DescribeTaskDefinition", Looks(task_definition::describe_task_definition)),
+    ("ListTaskDefinitions", Looks(task_definition::list_task_definitions)),
+    ("ListTaskDefinitionFamilies", Looks(task_definition::list_families)),
+    ("DeregisterTaskDefinition", Changes(task_definition::deregister_task_definition)),
+    ("DeleteTaskDefinitions", Changes(task_definition::delete_task_definitions)),
+    ("CreateService", Changes(service_request::create_service)),
+    ("UpdateService", Changes(service_request::update_service)),
+    ("DescribeServices", Looks(service::describe_services)),
+    ("ListServiceDeployments", Looks(service_deployment::list_service_deployments)),
+    ("ListServices", Looks(service::list_services)),
+    ("DeleteService", Changes(service::delete_service)),
+    ("ListTasks", Looks(task::list_tasks)),
+    ("DescribeTasks", Looks(task::describe_tasks)),
+    ("RunTask", Changes(run_task::run_task)),
+    ("StopTask", Changes(task::stop_task)),
+    ("ListContainerInstances", Looks(container_instance::list_container_instances)),
+    ("DescribeContainerInstances", Looks(container_instance::describe_container_instances)),
+    ("DeregisterContainerInstance", Changes(container_instance::deregister_container_instance)),
+    ("TagResource", Changes(tags::tag_resource)),
+    ("UntagResource", Changes(tags::untag_resource)),
+    ("ListTagsForResource", Looks(tags::list_tags_for_resource)),
+    ("ListAccountSettings", Looks(tags::list_account_settings)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    match operation {
-        "CreateCluster" => cluster::create_cluster(world, input),
-        "DescribeClusters" => cluster::describe_clusters(world, input),
-        "ListClusters" => cluster::list_clusters(world, input),
-        "UpdateCluster" => cluster::update_cluster(world, input),
-        "DeleteCluster" => cluster::delete_cluster(world, input),
-        "CreateCapacityProvider" => capacity_provider::create_capacity_provider(world, input),
-        "UpdateCapacityProvider" => capacity_provider::update_capacity_provider(world, input),
-        "DescribeCapacityProviders" => capacity_provider::describe_capacity_providers(world, input),
-        "DeleteCapacityProvider" => capacity_provider::delete_capacity_provider(world, input),
-        "PutClusterCapacityProviders" => association::put_cluster_capacity_providers(world, input),
-        "RegisterTaskDefinition" => task_definition_request::register_task_definition(world, input),
-        "DescribeTaskDefinition" => task_definition::describe_task_definition(world, input),
-        "ListTaskDefinitions" => task_definition::list_task_definitions(world, input),
-        "ListTaskDefinitionFamilies" => task_definition::list_families(world, input),
-        "DeregisterTaskDefinition" => task_definition::deregister_task_definition(world, input),
-        "DeleteTaskDefinitions" => task_definition::delete_task_definitions(world, input),
-        "CreateService" => service_request::create_service(world, input),
-        "UpdateService" => service_request::update_service(world, input),
-        "DescribeServices" => service::describe_services(world, input),
-        "ListServiceDeployments" => service_deployment::list_service_deployments(world, input),
-        "ListServices" => service::list_services(world, input),
-        "DeleteService" => service::delete_service(world, input),
-        "ListTasks" => task::list_tasks(world, input),
-        "DescribeTasks" => task::describe_tasks(world, input),
-        "RunTask" => run_task::run_task(world, input),
-        "StopTask" => task::stop_task(world, input),
-        "ListContainerInstances" => container_instance::list_container_instances(world, input),
-        "DescribeContainerInstances" => {
-            container_instance::describe_container_instances(world, input)
-        }
-        "DeregisterContainerInstance" => {
-            container_instance::deregister_container_instance(world, input)
-        }
-        "TagResource" => tags::tag_resource(world, input),
-        "UntagResource" => tags::untag_resource(world, input),
-        "ListTagsForResource" => tags::list_tags_for_resource(world, input),
-        "ListAccountSettings" => Ok(tags::list_account_settings(world, input)),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// The last part of an ARN, or the name itself.

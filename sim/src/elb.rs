@@ -22,12 +22,16 @@
 //! registered by hand: nobody does.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use crate::buckets::{Limits, Shared};
 use crate::doubt::Doubt;
 use crate::fields::Tags;
-use crate::refusal::{Answer, Refusal};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{Scope, State, World};
 
@@ -37,6 +41,7 @@ mod interface;
 pub mod listener;
 pub mod load_balancer;
 mod page;
+mod policy;
 pub mod rule;
 mod tags;
 pub mod target;
@@ -55,10 +60,22 @@ use target_group::TargetGroup;
 /// The service.
 pub static SERVICE: Service = Service {
     name: "elasticloadbalancing",
+    model: LazyLock::new(|| Model::read(include_str!("elb/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByKind, looks: (40.0, 10.0), changes: (20.0, 3.0) },
+    refusals: Refusals {
+        missing: "ValidationError",
+        malformed: "ValidationError",
+        throttled: || Refusal::new("Throttling", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDenied", why).with_status(403),
+        dry_run: None,
+    },
     scope: Elb::SCOPE,
     begin: World::begin::<Elb>,
     ids,
     tagged,
+    required: policy::required,
+    tell: |_, _| (),
 };
 
 /// Everything of load balancing in a region, by ARN.
@@ -92,38 +109,43 @@ impl World {
     }
 }
 
+/// The principal whose service-linked role load balancing acts through.
+pub(crate) const LINKED: &str = "elasticloadbalancing.amazonaws.com";
+
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateLoadBalancer", Changes(load_balancer::create)),
+    ("DescribeLoadBalancers", Looks(load_balancer::describe)),
+    ("DeleteLoadBalancer", Changes(load_balancer::delete)),
+    ("SetSubnets", Changes(load_balancer::set_subnets)),
+    ("SetSecurityGroups", Changes(load_balancer::set_security_groups)),
+    ("ModifyLoadBalancerAttributes", Changes(attributes::modify_of_load_balancer)),
+    ("DescribeLoadBalancerAttributes", Looks(attributes::describe_of_load_balancer)),
+    ("CreateTargetGroup", Changes(target_group::create)),
+    ("DescribeTargetGroups", Looks(target_group::describe)),
+    ("ModifyTargetGroup", Changes(target_group::modify)),
+    ("DeleteTargetGroup", Changes(target_group::delete)),
+    ("ModifyTargetGroupAttributes", Changes(attributes::modify_of_target_group)),
+    ("DescribeTargetGroupAttributes", Looks(attributes::describe_of_target_group)),
+    ("RegisterTargets", Changes(target::register_targets)),
+    ("DeregisterTargets", Changes(target::deregister_targets)),
+    ("DescribeTargetHealth", Looks(target::describe_health)),
+    ("CreateListener", Changes(listener::create)),
+    ("DescribeListeners", Looks(listener::describe)),
+    ("ModifyListener", Changes(listener::modify)),
+    ("DeleteListener", Changes(listener::delete)),
+    ("CreateRule", Changes(rule::create)),
+    ("DescribeRules", Looks(rule::describe)),
+    ("ModifyRule", Changes(rule::modify)),
+    ("DeleteRule", Changes(rule::delete)),
+    ("DescribeTags", Looks(tags::describe)),
+    ("AddTags", Changes(tags::add)),
+    ("RemoveTags", Changes(tags::remove)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    match operation {
-        "CreateLoadBalancer" => load_balancer::create(world, input),
-        "DescribeLoadBalancers" => load_balancer::describe(world, input),
-        "DeleteLoadBalancer" => load_balancer::delete(world, input),
-        "SetSubnets" => load_balancer::set_subnets(world, input),
-        "SetSecurityGroups" => load_balancer::set_security_groups(world, input),
-        "ModifyLoadBalancerAttributes" => attributes::modify_of_load_balancer(world, input),
-        "DescribeLoadBalancerAttributes" => attributes::describe_of_load_balancer(world, input),
-        "CreateTargetGroup" => target_group::create(world, input),
-        "DescribeTargetGroups" => target_group::describe(world, input),
-        "ModifyTargetGroup" => target_group::modify(world, input),
-        "DeleteTargetGroup" => target_group::delete(world, input),
-        "ModifyTargetGroupAttributes" => attributes::modify_of_target_group(world, input),
-        "DescribeTargetGroupAttributes" => attributes::describe_of_target_group(world, input),
-        "RegisterTargets" => target::register_targets(world, input),
-        "DeregisterTargets" => target::deregister_targets(world, input),
-        "DescribeTargetHealth" => target::describe_health(world, input),
-        "CreateListener" => listener::create(world, input),
-        "DescribeListeners" => listener::describe(world, input),
-        "ModifyListener" => listener::modify(world, input),
-        "DeleteListener" => listener::delete(world, input),
-        "CreateRule" => rule::create(world, input),
-        "DescribeRules" => rule::describe(world, input),
-        "ModifyRule" => rule::modify(world, input),
-        "DeleteRule" => rule::delete(world, input),
-        "DescribeTags" => tags::describe(world, input),
-        "AddTags" => tags::add(world, input),
-        "RemoveTags" => tags::remove(world, input),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// Whether a listener or rule leads from a load balancer to the group; a refusal when there is no

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// How often what goes wrong. Chances are per call, from 0 to 1.
 #[derive(Debug, Clone, Default, PartialEq)]

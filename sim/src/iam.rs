@@ -7,21 +7,27 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::arn::ACCOUNT;
+use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::lag::Former;
-use crate::refusal::{Answer, Refusal};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
-use crate::world::{ACCOUNT, Scope, State, World};
+use crate::world::{Scope, State, World};
 
 mod attached;
 mod document;
 mod inline;
 mod linked;
 mod managed;
+pub(crate) mod policy;
 mod profile;
 mod role;
 mod tag;
@@ -57,8 +63,25 @@ const PROFILE_ROLE: Delay = ("iam.profile-role", 5.0..=30.0);
 const LINKED: Delay = ("iam.linked-role", 5.0..=20.0);
 
 /// The service.
-pub static SERVICE: Service =
-    Service { name: "iam", scope: Iam::SCOPE, begin: World::begin::<Iam>, ids, tagged };
+pub static SERVICE: Service = Service {
+    name: "iam",
+    model: LazyLock::new(|| Model::read(include_str!("iam/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByKind, looks: (30.0, 15.0), changes: (15.0, 5.0) },
+    refusals: Refusals {
+        missing: "ValidationError",
+        malformed: "ValidationError",
+        throttled: || Refusal::new("Throttling", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDenied", why).with_status(403),
+        dry_run: None,
+    },
+    scope: Iam::SCOPE,
+    begin: World::begin::<Iam>,
+    ids,
+    tagged,
+    required: policy::required,
+    tell: policy::tell,
+};
 
 /// Everything of IAM in the account.
 #[derive(Debug, Default)]
@@ -109,39 +132,41 @@ pub enum LinkedRole {
     Usable,
 }
 
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateRole", Changes(role::create_role)),
+    ("GetRole", Looks(role::get_role)),
+    ("ListRoles", Looks(role::list_roles)),
+    ("DeleteRole", Changes(role::delete_role)),
+    ("PutRolePermissionsBoundary", Changes(role::put_permissions_boundary)),
+    ("UpdateAssumeRolePolicy", Changes(role::update_assume_role_policy)),
+    ("TagRole", Changes(tag::tag_role)),
+    ("UntagRole", Changes(tag::untag_role)),
+    ("ListRoleTags", Looks(tag::list_role_tags)),
+    ("PutRolePolicy", Changes(inline::put_role_policy)),
+    ("GetRolePolicy", Looks(inline::get_role_policy)),
+    ("ListRolePolicies", Looks(inline::list_role_policies)),
+    ("DeleteRolePolicy", Changes(inline::delete_role_policy)),
+    ("AttachRolePolicy", Changes(attached::attach_role_policy)),
+    ("DetachRolePolicy", Changes(attached::detach_role_policy)),
+    ("GetPolicy", Looks(attached::get_policy)),
+    ("ListAttachedRolePolicies", Looks(attached::list_attached_role_policies)),
+    ("CreateInstanceProfile", Changes(profile::create_instance_profile)),
+    ("GetInstanceProfile", Looks(profile::get_instance_profile)),
+    ("ListInstanceProfiles", Looks(profile::list_instance_profiles)),
+    ("ListInstanceProfilesForRole", Looks(profile::list_instance_profiles_for_role)),
+    ("AddRoleToInstanceProfile", Changes(profile::add_role_to_instance_profile)),
+    ("RemoveRoleFromInstanceProfile", Changes(profile::remove_role_from_instance_profile)),
+    ("DeleteInstanceProfile", Changes(profile::delete_instance_profile)),
+    ("TagInstanceProfile", Changes(tag::tag_instance_profile)),
+    ("UntagInstanceProfile", Changes(tag::untag_instance_profile)),
+    ("ListInstanceProfileTags", Looks(tag::list_instance_profile_tags)),
+    ("CreateServiceLinkedRole", Changes(linked::create_service_linked_role)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    match operation {
-        "CreateRole" => role::create_role(world, input),
-        "GetRole" => role::get_role(world, input),
-        "ListRoles" => role::list_roles(world, input),
-        "DeleteRole" => role::delete_role(world, input),
-        "PutRolePermissionsBoundary" => role::put_permissions_boundary(world, input),
-        "UpdateAssumeRolePolicy" => role::update_assume_role_policy(world, input),
-        "TagRole" => tag::tag_role(world, input),
-        "UntagRole" => tag::untag_role(world, input),
-        "ListRoleTags" => tag::list_role_tags(world, input),
-        "PutRolePolicy" => inline::put_role_policy(world, input),
-        "GetRolePolicy" => inline::get_role_policy(world, input),
-        "ListRolePolicies" => inline::list_role_policies(world, input),
-        "DeleteRolePolicy" => inline::delete_role_policy(world, input),
-        "AttachRolePolicy" => attached::attach_role_policy(world, input),
-        "DetachRolePolicy" => attached::detach_role_policy(world, input),
-        "GetPolicy" => attached::get_policy(world, input),
-        "ListAttachedRolePolicies" => attached::list_attached_role_policies(world, input),
-        "CreateInstanceProfile" => profile::create_instance_profile(world, input),
-        "GetInstanceProfile" => profile::get_instance_profile(world, input),
-        "ListInstanceProfiles" => profile::list_instance_profiles(world, input),
-        "ListInstanceProfilesForRole" => profile::list_instance_profiles_for_role(world, input),
-        "AddRoleToInstanceProfile" => profile::add_role_to_instance_profile(world, input),
-        "RemoveRoleFromInstanceProfile" => profile::remove_role_from_instance_profile(world, input),
-        "DeleteInstanceProfile" => profile::delete_instance_profile(world, input),
-        "TagInstanceProfile" => tag::tag_instance_profile(world, input),
-        "UntagInstanceProfile" => tag::untag_instance_profile(world, input),
-        "ListInstanceProfileTags" => tag::list_instance_profile_tags(world, input),
-        "CreateServiceLinkedRole" => linked::create_service_linked_role(world, input),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// The service-linked role of a service such as `ecs.amazonaws.com`.

@@ -3,8 +3,9 @@
 //! Everything above the connector stays real: serialisation, signing, retries, timeouts, paging and
 //! error codes. [`wire`] reads requests and writes answers as AWS's published service models say;
 //! [`world`] is what exists, what happens by itself and when; one module for each service holds the
-//! rules, and each rule cites its fact in `docs/aws-facts.md`.
+//! rules, and each rule cites its fact in `docs/aws-facts.md`; [`services`] lists them.
 
+pub mod arn;
 pub mod autoscaling;
 pub mod buckets;
 pub mod cloud;

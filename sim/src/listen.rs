@@ -19,9 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::cloud::Cloud;
-use super::refusal::Refusal;
-use super::wire::Request;
+use crate::cloud::Cloud;
+use crate::refusal::Refusal;
+use crate::wire::Request;
 
 /// Largest request that is read, in bytes. AWS's own limits are far below.
 const LARGEST: usize = 1024 * 1024;

@@ -6,14 +6,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
-use crate::refusal::{Answer, Refusal};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{EPOCH, Scope, State, World};
+
+mod policy;
 
 /// Until other calls find a new group (seen: `ResourceNotFoundException` for a new group).
 const VISIBLE: (&str, RangeInclusive<f64>) = ("log-group.visible", 0.0..=3.0);
@@ -28,8 +34,25 @@ const RETENTIONS: &[i64] = &[
 const MOST_TAGS: usize = 50;
 
 /// The service.
-pub static SERVICE: Service =
-    Service { name: "logs", scope: Logs::SCOPE, begin: World::begin::<Logs>, ids, tagged };
+pub static SERVICE: Service = Service {
+    name: "logs",
+    model: LazyLock::new(|| Model::read(include_str!("logs/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByOperation, looks: (10.0, 10.0), changes: (10.0, 10.0) },
+    refusals: Refusals {
+        missing: "InvalidParameterException",
+        malformed: "InvalidParameterException",
+        throttled: || Refusal::new("ThrottlingException", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDeniedException", why),
+        dry_run: None,
+    },
+    scope: Logs::SCOPE,
+    begin: World::begin::<Logs>,
+    ids,
+    tagged,
+    required: policy::required,
+    tell: |_, _| (),
+};
 
 /// Everything of logs in a region.
 #[derive(Debug, Default)]
@@ -67,27 +90,24 @@ struct Group {
     tags: Tags,
 }
 
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateLogGroup", Changes(create_log_group)),
+    ("DescribeLogGroups", Looks(describe_log_groups)),
+    ("DeleteLogGroup", Changes(delete_log_group)),
+    ("PutRetentionPolicy", Changes(put_retention_policy)),
+    ("DeleteRetentionPolicy", Changes(delete_retention_policy)),
+    ("TagResource", Changes(tag_resource)),
+    ("UntagResource", Changes(untag_resource)),
+    ("ListTagsForResource", Looks(list_tags_for_resource)),
+    ("DescribeLogStreams", Looks(describe_log_streams)),
+    ("FilterLogEvents", Looks(filter_log_events)),
+    ("GetLogEvents", Looks(get_log_events)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    match operation {
-        "CreateLogGroup" => create_log_group(world, input),
-        "DescribeLogGroups" => describe_log_groups(world, input),
-        "DeleteLogGroup" => delete_log_group(world, input),
-        "PutRetentionPolicy" => put_retention_policy(world, input),
-        "DeleteRetentionPolicy" => delete_retention_policy(world, input),
-        "TagResource" => tag_resource(world, input),
-        "UntagResource" => untag_resource(world, input),
-        "ListTagsForResource" => list_tags_for_resource(world, input),
-        "DescribeLogStreams" => nothing_of_group(world, input, json!({ "logStreams": [] })),
-        "FilterLogEvents" => {
-            nothing_of_group(world, input, json!({ "events": [], "searchedLogStreams": [] }))
-        }
-        "GetLogEvents" => {
-            nothing_of_group(world, input, Value::Null)?;
-            Err(not_found("The specified log stream does not exist."))
-        }
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// Whether a log group is there.
@@ -166,7 +186,7 @@ fn create_log_group(world: &mut World, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-fn describe_log_groups(world: &mut World, input: &Value) -> Answer {
+fn describe_log_groups(world: &World, input: &Value) -> Answer {
     for lacking in ["accountIdentifiers", "includeLinkedAccounts", "logGroupIdentifiers"] {
         if input.get(lacking).is_some_and(|it| *it != json!(false)) {
             let message = format!("DescribeLogGroups with {lacking}");
@@ -302,23 +322,37 @@ fn untag_resource(world: &mut World, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-fn list_tags_for_resource(world: &mut World, input: &Value) -> Answer {
+fn list_tags_for_resource(world: &World, input: &Value) -> Answer {
     let group = find(world, named(world, input)?)?;
     Ok(json!({ "tags": group.tags }))
 }
 
-/// An answer without anything in it, about a group that is there.
-fn nothing_of_group(world: &World, input: &Value, nothing: Value) -> Answer {
+fn describe_log_streams(world: &World, input: &Value) -> Answer {
+    check_group(world, input)?;
+    Ok(json!({ "logStreams": [] }))
+}
+
+fn filter_log_events(world: &World, input: &Value) -> Answer {
+    check_group(world, input)?;
+    Ok(json!({ "events": [], "searchedLogStreams": [] }))
+}
+
+fn get_log_events(world: &World, input: &Value) -> Answer {
+    check_group(world, input)?;
+    Err(not_found("The specified log stream does not exist."))
+}
+
+/// Refuses a call about the streams of a group that is not there.
+fn check_group(world: &World, input: &Value) -> Result<(), Refusal> {
     let identifier = input.some_text("logGroupIdentifier").unwrap_or_default();
     let name = identifier.rsplit("log-group:").next().unwrap_or_default();
-    find(world, input.some_text("logGroupName").unwrap_or(name))?;
-    Ok(nothing)
+    find(world, input.some_text("logGroupName").unwrap_or(name)).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::Scenario;
     use super::*;
+    use crate::scenario::Scenario;
 
     const NAME: &str = "/ecsup/demo/web";
 

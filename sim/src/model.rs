@@ -1,7 +1,7 @@
 //! AWS's service models, trimmed: which operations there are and what their shapes look like.
 //!
-//! The data in `models/` is made by `scripts/service_models.py` from the models that AWS publishes
-//! with its SDKs. Nothing in it is written by hand.
+//! The data, `model.json` beside each service, is made by `scripts/service_models.py` from the models that
+//! AWS publishes with its SDKs. Nothing in it is written by hand.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
@@ -147,6 +147,20 @@ pub struct Member {
 }
 
 impl Model {
+    /// Reads what the script has written.
+    ///
+    /// # Panics
+    ///
+    /// When it is something else.
+    pub fn read(text: &str) -> Self {
+        serde_json::from_str(text).expect("the script writes what is read here")
+    }
+
+    /// Its shapes by name.
+    pub fn shapes(&self) -> impl Iterator<Item = (&String, &Shape)> {
+        self.shapes.iter()
+    }
+
     /// A shape by its name.
     pub fn shape(&self, name: &str) -> &Shape {
         &self.shapes[name]
@@ -162,8 +176,12 @@ impl Model {
 impl Shape {
     /// Whether a text is as the shape's pattern says, in full.
     pub fn allows(&self, text: &str) -> bool {
-        let pattern = self.compiled.get_or_init(|| self.pattern.as_deref().and_then(compile));
-        pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+        self.compiled().is_none_or(|pattern| pattern.is_match(text))
+    }
+
+    /// The shape's pattern, when it has one that compiles.
+    pub fn compiled(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| self.pattern.as_deref().and_then(compile)).as_ref()
     }
 
     /// The pattern, for messages.
@@ -189,54 +207,6 @@ struct Unicode {
 }
 
 static UNICODE: LazyLock<Unicode> = LazyLock::new(|| {
-    let text = include_str!("models/unicode.json");
+    let text = include_str!("model/unicode.json");
     serde_json::from_str(text).expect("the script writes what is read here")
 });
-
-/// The services by the name that requests are signed for.
-static MODELS: LazyLock<BTreeMap<&'static str, Model>> = LazyLock::new(|| {
-    let read = |text| serde_json::from_str(text).expect("the script writes what is read here");
-    BTreeMap::from([
-        ("autoscaling", read(include_str!("models/autoscaling.json"))),
-        ("ec2", read(include_str!("models/ec2.json"))),
-        ("ecs", read(include_str!("models/ecs.json"))),
-        ("elasticloadbalancing", read(include_str!("models/elbv2.json"))),
-        ("iam", read(include_str!("models/iam.json"))),
-        ("logs", read(include_str!("models/logs.json"))),
-        ("route53", read(include_str!("models/route53.json"))),
-        ("ssm", read(include_str!("models/ssm.json"))),
-        ("sts", read(include_str!("models/sts.json"))),
-    ])
-});
-
-/// A service and its key, by the name that requests are signed for.
-pub fn service(name: &str) -> Option<(&'static str, &'static Model)> {
-    MODELS.get_key_value(name).map(|(name, model)| (*name, model))
-}
-
-/// All services by the name that requests are signed for.
-#[cfg(test)]
-pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static Model)> {
-    MODELS.iter().map(|(name, model)| (*name, model))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_pattern_compiles_and_every_shape_is_there() {
-        for (service, model) in &*MODELS {
-            for (name, shape) in &model.shapes {
-                if let Some(pattern) = shape.pattern() {
-                    assert!(compile(pattern).is_some(), "{service} {name}: {pattern}");
-                }
-                let parts = [&shape.member, &shape.key, &shape.value];
-                let parts = parts.into_iter().flatten();
-                for member in shape.members.values().chain(parts) {
-                    assert!(model.shapes.contains_key(&member.shape), "{service} {name}");
-                }
-            }
-        }
-    }
-}

@@ -14,11 +14,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cloud::{Record, dispatch};
-use super::fields::Fields;
-use super::refusal::{Answer, Refusal};
-use super::scenario::Scenario;
-use super::world::{ACCOUNT, World};
+use crate::arn::ACCOUNT;
+use crate::cloud::Record;
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::scenario::Scenario;
+use crate::services;
+use crate::world::World;
 
 /// How long a call takes from here to AWS, and how long back: the middle of what the cloud's calls take.
 const HALF_A_CALL: Duration = Duration::from_millis(70);
@@ -227,7 +229,7 @@ impl Ideal {
         let input = self.translate(&call.input);
         self.world.advance(self.now + HALF_A_CALL);
         self.world.enter(&call.region);
-        let answer = dispatch(&mut self.world, call.service, &call.operation, &input)?;
+        let answer = services::answer(&mut self.world, call.service, &call.operation, &input)?;
         if call.operation == "DeleteCapacityProvider" {
             let status = answer.part("capacityProvider").text("updateStatus").to_owned();
             if status == "DELETE_FAILED" {
@@ -291,7 +293,7 @@ impl Ideal {
 
     fn ask(&mut self, service: &str, operation: &str, input: &Value) -> Answer {
         self.world.advance(self.now);
-        dispatch(&mut self.world, service, operation, input)
+        services::answer(&mut self.world, service, operation, input)
     }
 
     fn holds(&mut self, condition: Condition, call: &Record) -> bool {

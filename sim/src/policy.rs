@@ -8,27 +8,14 @@
 
 use serde_json::{Map, Value};
 
-use super::doubt::Doubt;
-use super::refusal::Refusal;
-use super::world::World;
-
-mod autoscaling;
 pub mod call;
 pub mod condition;
-mod ec2;
-mod ecs;
-mod elb;
-mod iam;
-mod logs;
-mod route53;
-mod ssm;
 #[cfg(test)]
 mod tests;
 pub mod view;
 
 use call::{Required, Target};
 use condition::{Condition, Context, is_arn_like, is_like};
-use view::View;
 
 /// An identity-based policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,56 +118,40 @@ impl Statement {
     }
 }
 
-/// Whether the caller may make a call; if not, the refusal as the service words it.
-pub fn authorize(
-    world: &World,
-    policy: &Policy,
-    service: &str,
-    operation: &str,
-    input: &Value,
-) -> Result<(), Refusal> {
-    let view = View::of(world);
-    let strict = world.scenario.doubts(Doubt::WhatIsGoneIsDenied);
-    match refused(policy, &call::actions(&view, service, operation, input), strict) {
-        None => Ok(()),
-        Some((action, target, verdict)) => {
-            Err(refusal(&world.caller(), service, &action, target.shown(), verdict))
-        }
+/// What a policy does not allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The action.
+    pub action: String,
+    /// The resource.
+    pub target: Target,
+    /// What the policy says.
+    pub verdict: Verdict,
+}
+
+impl Denied {
+    /// How AWS tells it to a caller, by ARN.
+    pub fn message(&self, caller: &str) -> String {
+        let (action, resource) = (&self.action, self.target.shown());
+        let why = match self.verdict {
+            Verdict::Denied => "with an explicit deny in an identity-based policy".to_owned(),
+            _ => format!("because no identity-based policy allows the {action} action"),
+        };
+        format!(
+            "User: {caller} is not authorized to perform: {action} on resource: {resource} {why}"
+        )
     }
 }
 
 /// The first of these that a policy does not allow. `strict` judges what is gone by the tags that it
 /// does not have.
-pub fn refused(
-    policy: &Policy,
-    required: &[Required],
-    strict: bool,
-) -> Option<(String, Target, Verdict)> {
+pub fn refused(policy: &Policy, required: &[Required], strict: bool) -> Option<Denied> {
     required.iter().find_map(|required| {
         required.targets.iter().find_map(|target| {
             let context = required.context(target, strict);
             let verdict = policy.verdict(&required.action, &target.arn, &context);
-            let refused = verdict != Verdict::Allowed;
-            refused.then(|| (required.action.clone(), target.clone(), verdict))
+            let (action, target) = (required.action.clone(), target.clone());
+            (verdict != Verdict::Allowed).then_some(Denied { action, target, verdict })
         })
     })
-}
-
-/// The refusal in the words and with the code of the service that was called.
-fn refusal(caller: &str, service: &str, action: &str, resource: &str, verdict: Verdict) -> Refusal {
-    let why = match verdict {
-        Verdict::Denied => "with an explicit deny in an identity-based policy".to_owned(),
-        _ => format!("because no identity-based policy allows the {action} action"),
-    };
-    let message = format!(
-        "User: {caller} is not authorized to perform: {action} on resource: {resource} {why}"
-    );
-    match service {
-        "ec2" => {
-            let message = format!("You are not authorized to perform this operation. {message}");
-            Refusal::new("UnauthorizedOperation", message).with_status(403)
-        }
-        "ecs" | "logs" | "ssm" => Refusal::new("AccessDeniedException", message),
-        _ => Refusal::new("AccessDenied", message).with_status(403),
-    }
 }

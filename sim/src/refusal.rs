@@ -15,6 +15,21 @@ pub struct Refusal {
     pub status: u16,
 }
 
+/// How a service says no before an operation looks at a request: each has its own codes for that.
+#[derive(Debug)]
+pub struct Refusals {
+    /// The code when a member is missing.
+    pub missing: &'static str,
+    /// The code when a member is not as the model says.
+    pub malformed: &'static str,
+    /// Asks to slow down.
+    pub throttled: fn() -> Refusal,
+    /// The caller may not do that; the message says why.
+    pub denied: fn(String) -> Refusal,
+    /// The answer to who only asks whether a call would succeed, where one may.
+    pub dry_run: Option<fn() -> Refusal>,
+}
+
 /// What an operation answers: its output shape, or a refusal.
 pub type Answer = Result<serde_json::Value, Refusal>;
 

@@ -14,23 +14,28 @@
 //! | `route53.busy` | 0.2 to 1 | zone name | `PriorRequestNotComplete` after a write to the same zone |
 //!
 //! Creating a zone does not make it busy. How soon a new load balancer can be pointed at is
-//! [`super::elb::dns_names`]'s doubt `alias-target-unseen`. Not simulated are delegation sets, health
+//! [`crate::elb::dns_names`]'s doubt `alias-target-unseen`. Not simulated are delegation sets, health
 //! checks, routing policies but weighted ones, and aliases to anything but load balancers and records
 //! of the same zone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
-use crate::refusal::{Answer, Refusal};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{Scope, State, World};
 
 mod alias;
 mod batch;
 pub mod name;
+mod policy;
 pub mod record;
 mod tags;
 #[cfg(test)]
@@ -40,8 +45,26 @@ pub mod zone;
 use zone::Zone;
 
 /// The service.
-pub static SERVICE: Service =
-    Service { name: "route53", scope: Route53::SCOPE, begin: World::begin::<Route53>, ids, tagged };
+pub static SERVICE: Service = Service {
+    name: "route53",
+    model: LazyLock::new(|| Model::read(include_str!("route53/model.json"))),
+    operations: OPERATIONS,
+    // Five requests a second for a whole account are a fact.
+    limits: Limits { shared: Shared::ByAll, looks: (5.0, 5.0), changes: (5.0, 5.0) },
+    refusals: Refusals {
+        missing: "InvalidInput",
+        malformed: "InvalidInput",
+        throttled: || Refusal::new("Throttling", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDenied", why).with_status(403),
+        dry_run: None,
+    },
+    scope: Route53::SCOPE,
+    begin: World::begin::<Route53>,
+    ids,
+    tagged,
+    required: policy::required,
+    tell: |_, _| (),
+};
 
 /// Everything of Route 53 in the account.
 #[derive(Debug, Default)]
@@ -82,25 +105,27 @@ struct Change {
     comment: Option<String>,
 }
 
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateHostedZone", Changes(zone::create)),
+    ("ListHostedZones", Looks(zone::list)),
+    ("ListHostedZonesByName", Looks(zone::list_by_name)),
+    ("ListHostedZonesByVPC", Looks(zone::list_by_vpc)),
+    ("GetHostedZone", Looks(zone::get)),
+    ("DeleteHostedZone", Changes(zone::delete)),
+    ("AssociateVPCWithHostedZone", Changes(zone::associate)),
+    ("DisassociateVPCFromHostedZone", Changes(zone::disassociate)),
+    ("ChangeTagsForResource", Changes(tags::change)),
+    ("ListTagsForResource", Looks(tags::list_one)),
+    ("ListTagsForResources", Looks(tags::list)),
+    ("ChangeResourceRecordSets", Changes(batch::change)),
+    ("ListResourceRecordSets", Looks(record::list)),
+    ("GetChange", Looks(get_change)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    match operation {
-        "CreateHostedZone" => zone::create(world, input),
-        "ListHostedZones" => zone::list(world, input),
-        "ListHostedZonesByName" => zone::list_by_name(world, input),
-        "ListHostedZonesByVPC" => zone::list_by_vpc(world, input),
-        "GetHostedZone" => zone::get(world, input),
-        "DeleteHostedZone" => zone::delete(world, input),
-        "AssociateVPCWithHostedZone" => zone::associate(world, input),
-        "DisassociateVPCFromHostedZone" => zone::disassociate(world, input),
-        "ChangeTagsForResource" => tags::change(world, input),
-        "ListTagsForResource" => tags::list_one(world, input),
-        "ListTagsForResources" => tags::list(world, input),
-        "ChangeResourceRecordSets" => batch::change(world, input),
-        "ListResourceRecordSets" => record::list(world, input),
-        "GetChange" => get_change(world, input),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// Zones by their ids, and records as `ZONE/NAME/TYPE`, without those that zones are born with.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::doubt::Doubt;
+use crate::doubt::Doubt;
 
 /// How a world differs from the usual one.
 #[derive(Debug, Clone, Default)]

@@ -2,13 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
+use crate::policy::call::{Call, Required};
+use crate::policy::view::{Thing, View};
+use crate::refusal::{Answer, Refusal};
 use crate::scenario::Scenario;
 use crate::service::Service;
 use crate::world::{Scope, Tagged, World};
-use crate::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm};
+use crate::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm, sts};
+
+#[cfg(test)]
+mod tests;
 
 /// Every service, each after those that it knows.
 pub static ALL: &[&Service] = &[
+    &sts::SERVICE,
     &iam::SERVICE,
     &logs::SERVICE,
     &ec2::SERVICE,
@@ -18,6 +27,23 @@ pub static ALL: &[&Service] = &[
     &autoscaling::SERVICE,
     &ecs::SERVICE,
 ];
+
+/// A service by the name that requests are signed for.
+pub fn named(name: &str) -> Option<&'static Service> {
+    ALL.iter().find(|service| service.name == name).copied()
+}
+
+/// Lets a service answer one call.
+pub fn answer(world: &mut World, service: &str, operation: &str, input: &Value) -> Answer {
+    let lacked = || Refusal::lacked(&format!("the service {service}"));
+    named(service).ok_or_else(lacked)?.answer(world, operation, input)
+}
+
+/// What IAM has to allow for a call. Nothing for `GetCallerIdentity`, which everybody may make.
+pub fn required(view: &View<'_>, service: &str, operation: &str, input: &Value) -> Vec<Required> {
+    let call = Call { view, service, operation, input };
+    named(service).map(|service| (service.required)(&call)).unwrap_or_default()
+}
 
 /// A world with all services in it.
 impl World {
@@ -43,5 +69,23 @@ impl World {
     /// Everything that has tags, of all regions.
     pub fn tagged(&mut self) -> BTreeSet<Tagged> {
         self.in_all_regions(|world| ALL.iter().flat_map(|it| (it.tagged)(world)).collect())
+    }
+}
+
+impl<'a> View<'a> {
+    /// All that is known of the region that a world is in.
+    pub fn of(world: &'a World) -> Self {
+        let mut view = View::unknown(&world.region);
+        view.doubts.clone_from(&world.scenario.doubts);
+        for service in ALL {
+            let things = (service.tagged)(world).into_iter();
+            view.things.extend(things.map(|(_, id, tags)| Thing {
+                service: service.name,
+                id,
+                tags,
+            }));
+            (service.tell)(world, &mut view);
+        }
+        view
     }
 }

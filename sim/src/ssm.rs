@@ -6,17 +6,22 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::buckets::{Limits, Shared};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags, tag_list};
-use crate::refusal::{Answer, Refusal};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{EPOCH, Scope, State, World};
 
 mod image;
+mod policy;
 
 pub use image::image_parameter;
 
@@ -31,8 +36,25 @@ const DEEPEST: usize = 15;
 const MOST_TAGS: usize = 50;
 
 /// The service.
-pub static SERVICE: Service =
-    Service { name: "ssm", scope: Ssm::SCOPE, begin: World::begin::<Ssm>, ids, tagged };
+pub static SERVICE: Service = Service {
+    name: "ssm",
+    model: LazyLock::new(|| Model::read(include_str!("ssm/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByKind, looks: (40.0, 40.0), changes: (3.0, 3.0) },
+    refusals: Refusals {
+        missing: "ValidationException",
+        malformed: "ValidationException",
+        throttled: || Refusal::new("ThrottlingException", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDeniedException", why),
+        dry_run: None,
+    },
+    scope: Ssm::SCOPE,
+    begin: World::begin::<Ssm>,
+    ids,
+    tagged,
+    required: policy::required,
+    tell: |_, _| (),
+};
 
 /// Everything of parameters in a region.
 #[derive(Debug, Default)]
@@ -72,39 +94,23 @@ struct Parameter {
     listed: Vec<Duration>,
 }
 
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[
+    ("PutParameter", Changes(put_parameter)),
+    ("GetParameter", Looks(get_parameter)),
+    ("GetParameters", Looks(get_parameters)),
+    ("GetParametersByPath", Looks(get_parameters_by_path)),
+    ("DescribeParameters", Looks(describe_parameters)),
+    ("DeleteParameter", Changes(delete_parameter)),
+    ("DeleteParameters", Changes(delete_parameters)),
+    ("AddTagsToResource", Changes(add_tags_to_resource)),
+    ("RemoveTagsFromResource", Changes(remove_tags_from_resource)),
+    ("ListTagsForResource", Looks(list_tags_for_resource)),
+];
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
-    match operation {
-        "PutParameter" => put_parameter(world, input),
-        "GetParameter" => {
-            let name = input.text("Name");
-            Ok(json!({ "Parameter": get(world, name)? }))
-        }
-        "GetParameters" => Ok(get_parameters(world, input)),
-        "GetParametersByPath" => get_parameters_by_path(world, input),
-        "DescribeParameters" => describe_parameters(world, input),
-        "DeleteParameter" => {
-            let name = input.text("Name");
-            let gone = world.ssm_mut().parameters.remove(name);
-            gone.map(|_| json!({})).ok_or_else(|| not_found(name))
-        }
-        "DeleteParameters" => {
-            let mut names = input.texts("Names");
-            names.dedup();
-            let (deleted, invalid): (Vec<_>, Vec<_>) = names
-                .into_iter()
-                .partition(|name| world.ssm_mut().parameters.remove(name).is_some());
-            Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": invalid }))
-        }
-        "AddTagsToResource" => add_tags_to_resource(world, input),
-        "RemoveTagsFromResource" => {
-            let parameter = resource(world, input)?;
-            parameter.tags.retain(|key, _| !input.texts("TagKeys").contains(key));
-            Ok(json!({}))
-        }
-        "ListTagsForResource" => Ok(json!({ "TagList": tag_list(&resource(world, input)?.tags) })),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+    SERVICE.answer(world, operation, input)
 }
 
 /// All parameters that are not AWS's, by name.
@@ -290,7 +296,11 @@ fn view(world: &World, name: &str, parameter: &Parameter) -> Value {
     })
 }
 
-fn get_parameters(world: &World, input: &Value) -> Value {
+fn get_parameter(world: &World, input: &Value) -> Answer {
+    Ok(json!({ "Parameter": get(world, input.text("Name"))? }))
+}
+
+fn get_parameters(world: &World, input: &Value) -> Answer {
     let (mut parameters, mut unknown) = (Vec::new(), Vec::new());
     for name in input.texts("Names") {
         match get(world, &name) {
@@ -298,10 +308,10 @@ fn get_parameters(world: &World, input: &Value) -> Value {
             Err(_) => unknown.push(name),
         }
     }
-    json!({ "Parameters": parameters, "InvalidParameters": unknown })
+    Ok(json!({ "Parameters": parameters, "InvalidParameters": unknown }))
 }
 
-fn get_parameters_by_path(world: &mut World, input: &Value) -> Answer {
+fn get_parameters_by_path(world: &World, input: &Value) -> Answer {
     let path = input.text("Path");
     if !path.starts_with('/') {
         return Err(invalid(
@@ -332,7 +342,7 @@ fn get_parameters_by_path(world: &mut World, input: &Value) -> Answer {
     page(input, 10, parameters)
 }
 
-fn describe_parameters(world: &mut World, input: &Value) -> Answer {
+fn describe_parameters(world: &World, input: &Value) -> Answer {
     if !input.list("Filters").is_empty() || input.flag("Shared") == Some(true) {
         return Err(Refusal::new("SimulatorLacks", "DescribeParameters with Filters or Shared"));
     }
@@ -405,20 +415,44 @@ fn page(input: &Value, most: usize, mut all: Vec<Value>) -> Answer {
     Ok(answer)
 }
 
-/// The parameter whose tags a call is about.
-fn resource<'a>(world: &'a mut World, input: &Value) -> Result<&'a mut Parameter, Refusal> {
-    let (kind, id) = (input.text("ResourceType"), input.text("ResourceId"));
-    if kind != "Parameter" {
-        let message = format!("tags of the resource type {kind}");
-        return Err(Refusal::new("SimulatorLacks", message));
+fn delete_parameter(world: &mut World, input: &Value) -> Answer {
+    let name = input.text("Name");
+    let gone = world.ssm_mut().parameters.remove(name);
+    gone.map(|_| json!({})).ok_or_else(|| not_found(name))
+}
+
+fn delete_parameters(world: &mut World, input: &Value) -> Answer {
+    let mut names = input.texts("Names");
+    names.dedup();
+    let parameters = &mut world.ssm_mut().parameters;
+    let (deleted, invalid): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|name| parameters.remove(name).is_some());
+    Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": invalid }))
+}
+
+/// The name of the parameter whose tags a call is about.
+fn resource_id(input: &Value) -> Result<&str, Refusal> {
+    match input.text("ResourceType") {
+        "Parameter" => Ok(input.text("ResourceId")),
+        kind => Err(Refusal::lacked(&format!("tags of the resource type {kind}"))),
     }
-    let unknown = || {
-        let message = format!(
-            "The resource ID \"{id}\" is not valid. Verify that this ID is correct and try again."
-        );
-        Refusal::new("InvalidResourceId", message)
-    };
-    world.ssm_mut().parameters.get_mut(id).ok_or_else(unknown)
+}
+
+fn unknown_resource(id: &str) -> Refusal {
+    let message = format!(
+        "The resource ID \"{id}\" is not valid. Verify that this ID is correct and try again."
+    );
+    Refusal::new("InvalidResourceId", message)
+}
+
+fn tags_of<'a>(world: &'a World, id: &str) -> Result<&'a Tags, Refusal> {
+    let parameter = world.ssm().parameters.get(id);
+    parameter.map(|it| &it.tags).ok_or_else(|| unknown_resource(id))
+}
+
+fn tags_of_mut<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Tags, Refusal> {
+    let parameter = world.ssm_mut().parameters.get_mut(id);
+    parameter.map(|it| &mut it.tags).ok_or_else(|| unknown_resource(id))
 }
 
 fn check_tags(tags: &Tags) -> Result<(), Refusal> {
@@ -433,12 +467,22 @@ fn check_tags(tags: &Tags) -> Result<(), Refusal> {
 }
 
 fn add_tags_to_resource(world: &mut World, input: &Value) -> Answer {
-    let parameter = resource(world, input)?;
-    let mut tags = parameter.tags.clone();
-    tags.extend(input.tags("Tags"));
-    check_tags(&tags)?;
-    parameter.tags = tags;
+    let tags = tags_of_mut(world, resource_id(input)?)?;
+    let mut all = tags.clone();
+    all.extend(input.tags("Tags"));
+    check_tags(&all)?;
+    *tags = all;
     Ok(json!({}))
+}
+
+fn remove_tags_from_resource(world: &mut World, input: &Value) -> Answer {
+    let tags = tags_of_mut(world, resource_id(input)?)?;
+    tags.retain(|key, _| !input.texts("TagKeys").contains(key));
+    Ok(json!({}))
+}
+
+fn list_tags_for_resource(world: &World, input: &Value) -> Answer {
+    Ok(json!({ "TagList": tag_list(tags_of(world, resource_id(input)?)?) }))
 }
 
 #[cfg(test)]

@@ -1,18 +1,41 @@
 //! The security token service: who is asking. It has nothing of its own.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
-use super::refusal::{Answer, Refusal};
-use super::world::{ACCOUNT, World};
+use crate::arn::ACCOUNT;
+use crate::buckets::{Limits, Shared};
+use crate::model::Model;
+use crate::refusal::{Answer, Refusal, Refusals};
+use crate::service::Handler::{self, Looks};
+use crate::service::Service;
+use crate::world::{Scope, World};
 
-/// Answers one call.
-pub fn answer(world: &mut World, operation: &str, _input: &Value) -> Answer {
-    match operation {
-        "GetCallerIdentity" => Ok(json!({
-            "Account": ACCOUNT,
-            "Arn": world.caller(),
-            "UserId": "AIDAREHEARSAL",
-        })),
-        _ => Err(Refusal::new("SimulatorLacks", operation)),
-    }
+/// The service.
+pub static SERVICE: Service = Service {
+    name: "sts",
+    model: LazyLock::new(|| Model::read(include_str!("sts/model.json"))),
+    operations: OPERATIONS,
+    limits: Limits { shared: Shared::ByKind, looks: (100.0, 100.0), changes: (100.0, 100.0) },
+    refusals: Refusals {
+        missing: "ValidationError",
+        malformed: "ValidationError",
+        throttled: || Refusal::new("Throttling", "Rate exceeded"),
+        denied: |why| Refusal::new("AccessDenied", why).with_status(403),
+        dry_run: None,
+    },
+    scope: Scope::Partition,
+    begin: |_| (),
+    ids: |_| Vec::new(),
+    tagged: |_| Vec::new(),
+    required: |_| Vec::new(),
+    tell: |_, _| (),
+};
+
+/// What it answers.
+const OPERATIONS: &[(&str, Handler)] = &[("GetCallerIdentity", Looks(get_caller_identity))];
+
+fn get_caller_identity(world: &World, _: &Value) -> Answer {
+    Ok(json!({ "Account": ACCOUNT, "Arn": world.caller(), "UserId": "AIDAREHEARSAL" }))
 }

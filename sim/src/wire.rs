@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::model::{self, Model, Protocol};
-use super::refusal::{Answer, Refusal};
+use crate::model::Protocol;
+use crate::refusal::{Answer, Refusal};
+use crate::service::Service;
 
 pub mod check;
 mod form;
@@ -51,13 +52,11 @@ pub struct Addressee {
     /// The region.
     pub region: String,
     /// The service.
-    pub service: &'static str,
-    /// Its model.
-    pub model: &'static Model,
+    pub service: &'static Service,
 }
 
-/// Reads whom a request is for: `Credential=KEY/20260101/us-east-1/ec2/aws4_request`.
-pub fn addressee(request: &Request) -> Result<Addressee, Refusal> {
+/// Reads for whom of these a request is: `Credential=KEY/20260101/us-east-1/ec2/aws4_request`.
+pub fn addressee(request: &Request, services: &[&'static Service]) -> Result<Addressee, Refusal> {
     let unsigned = || {
         Refusal::new("MissingAuthenticationToken", "Request is missing Authentication Token")
             .with_status(403)
@@ -67,20 +66,21 @@ pub fn addressee(request: &Request) -> Result<Addressee, Refusal> {
     let mut parts = scope.split('/').skip(2);
     let region = parts.next().ok_or_else(unsigned)?.to_owned();
     let name = parts.next().ok_or_else(unsigned)?;
-    let (service, model) =
-        model::service(name).ok_or_else(|| Refusal::lacked(&format!("the service {name}")))?;
-    Ok(Addressee { region, service, model })
+    let service = services.iter().find(|service| service.name == name);
+    let service = service.ok_or_else(|| Refusal::lacked(&format!("the service {name}")))?;
+    Ok(Addressee { region, service })
 }
 
 /// Reads a request: first the operation, so that a refusal can name it, then its members.
 pub fn read(to: &Addressee, request: &Request) -> (String, Result<Value, Refusal>) {
-    let (operation, input) = match to.model.protocol {
-        Protocol::Ec2 | Protocol::Query => form::read(to.model, &request.body),
-        Protocol::Json => json::read(to.model, request),
-        Protocol::RestXml => rest::read(to.model, request),
+    let model = &*to.service.model;
+    let (operation, input) = match model.protocol {
+        Protocol::Ec2 | Protocol::Query => form::read(model, &request.body),
+        Protocol::Json => json::read(model, request),
+        Protocol::RestXml => rest::read(model, request),
     };
-    if !to.model.operations.contains_key(&operation) {
-        let refusal = Refusal::lacked(&format!("the operation {}:{operation}", to.service));
+    if !model.operations.contains_key(&operation) {
+        let refusal = Refusal::lacked(&format!("the operation {}:{operation}", to.service.name));
         return (operation, Err(refusal));
     }
     let input = input.and_then(|input| {
@@ -98,14 +98,13 @@ pub fn write(
     answer: &Answer,
     request_id: &str,
 ) -> (Response, Vec<String>) {
-    let mut misfits = Vec::new();
-    let response = match (to.model.protocol, answer) {
-        (Protocol::Json, Ok(value)) => json::write(to.model, operation, value, &mut misfits),
+    let (model, mut misfits) = (&*to.service.model, Vec::new());
+    let mut response = match (model.protocol, answer) {
+        (Protocol::Json, Ok(value)) => json::write(model, operation, value, &mut misfits),
         (Protocol::Json, Err(refusal)) => json::refuse(refusal),
-        (_, Ok(value)) => xml::write(to.model, operation, value, request_id, &mut misfits),
-        (_, Err(refusal)) => xml::refuse(to.model, refusal, request_id),
+        (_, Ok(value)) => xml::write(model, operation, value, request_id, &mut misfits),
+        (_, Err(refusal)) => xml::refuse(model, refusal, request_id),
     };
-    let mut response = response;
     response.headers.push(("x-amzn-requestid", request_id.to_owned()));
     (response, misfits)
 }
@@ -113,9 +112,14 @@ pub fn write(
 /// Writes a refusal of a request that was not read as far as its operation. It is in the protocol of its
 /// service, or in that which it looks like: whatever is simulated or not, a client finds the code where
 /// it looks for it.
-pub fn refuse(request: &Request, refusal: &Refusal, request_id: &str) -> Response {
-    if let Ok(to) = addressee(request) {
-        return write(&to, "", &Err(refusal.clone()), request_id).0;
+pub fn refuse(
+    to: Option<&Addressee>,
+    request: &Request,
+    refusal: &Refusal,
+    request_id: &str,
+) -> Response {
+    if let Some(to) = to {
+        return write(to, "", &Err(refusal.clone()), request_id).0;
     }
     let header = |name: &str| request.headers.get(name).map(String::as_str).unwrap_or_default();
     let (kind, service) = (header("content-type"), header("authorization").split('/').nth(3));
@@ -147,6 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::services;
 
     fn request(service: &str, target: &str, path: &str, body: &str) -> Request {
         let scope =
@@ -162,7 +167,7 @@ mod tests {
 
     fn read_by(service: &str, target: &str, path: &str, body: &str) -> Result<Value, String> {
         let request = request(service, target, path, body);
-        let to = addressee(&request).map_err(|refusal| refusal.code)?;
+        let to = addressee(&request, services::ALL).map_err(|refusal| refusal.code)?;
         read(&to, &request).1.map_err(|refusal| refusal.code)
     }
 
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn an_answer_that_does_not_fit_is_found() {
         let request = request("ec2", "", "/", "Action=DescribeVpcs");
-        let to = addressee(&request).unwrap();
+        let to = addressee(&request, services::ALL).unwrap();
         let answer = Ok(json!({ "Vpcs": [{ "VpcId": 7, "Colour": "red", "State": "tired" }] }));
         let (_, misfits) = write(&to, "DescribeVpcs", &answer, "1");
         assert_eq!(misfits.len(), 3, "{misfits:?}");

@@ -9,13 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use crate::arn::Arn;
 use crate::dice::Dice;
 use crate::fields::Tags;
 use crate::partition;
 use crate::scenario::Scenario;
-
-/// The account that every world has.
-pub const ACCOUNT: &str = "123456789012";
 
 /// Seconds since 1970 at which every world begins: 2026-01-01T00:00:00Z.
 pub const EPOCH: u64 = 1_767_225_600;
@@ -204,17 +202,17 @@ impl World {
 
     /// The ARN of something in this region: `arn("ecs", "cluster/demo")`.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{ACCOUNT}:{resource}", self.partition(), self.region)
+        Arn::of(&self.region, service, resource).to_string()
     }
 
     /// The ARN of something in this region that is AWS's own.
     pub fn public_arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}::{resource}", self.partition(), self.region)
+        Arn::public(&self.region, service, resource).to_string()
     }
 
     /// The ARN of something of IAM: `iam_arn("role/demo")`.
     pub fn iam_arn(&self, resource: &str) -> String {
-        format!("arn:{}:iam::{ACCOUNT}:{resource}", self.partition())
+        Arn::of_iam(self.partition(), resource).to_string()
     }
 
     /// The ARN of whoever calls.

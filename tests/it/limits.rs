@@ -1,8 +1,8 @@
 //! What AWS takes of what a user types: characters of tags, lengths, names that would hide others.
 //! ecsup's check stands beside the simulator's, which knows nothing of it.
 
-use aws_sim::model;
 use aws_sim::scenario::Scenario;
+use aws_sim::services;
 use clap::{Parser as _, ValueEnum as _};
 use ecsup::cli::{Cli, Command, Exit};
 use ecsup::names::{SERVICE_NAME_LIMIT, STACK_NAME_LIMIT};
@@ -28,8 +28,8 @@ fn ecsup_takes(value: &str) -> bool {
 
 fn aws_takes(value: &str) -> bool {
     STRICT.iter().all(|(service, shape)| {
-        let (_, model) = model::service(service).expect("a service that is simulated");
-        model.shape(shape).allows(value)
+        let service = services::named(service).expect("a service that is simulated");
+        service.model.shape(shape).allows(value)
     })
 }
 

@@ -6,9 +6,10 @@ use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
 use aws_sim::fields::Tags;
-use aws_sim::policy::call::{self, Required};
+use aws_sim::policy::call::Required;
 use aws_sim::policy::view::{Thing, View};
 use aws_sim::policy::{Policy, Verdict, refused};
+use aws_sim::services;
 use clap::ValueEnum;
 use ecsup::permissions::{self, Bounds, Part};
 use ecsup::spec::Pattern;
@@ -350,7 +351,7 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
 
 fn required(view: &View<'_>, call: &(&str, &str, Value)) -> Vec<Required> {
     let (service, operation, input) = call;
-    call::actions(view, service, operation, input)
+    services::required(view, service, operation, input)
 }
 
 #[test]
@@ -452,7 +453,7 @@ fn without_our_tags_goes_only_what_guard_duty_planted() {
 /// What load balancing looks at in the caller's name, as the guide of Elastic Load Balancing lists it.
 #[test]
 fn a_load_balancer_takes_all_that_its_guide_lists() {
-    let unused = View { balancing_lacks_role: true, ..view("demo") };
+    let unused = View { missing_roles: vec!["elasticloadbalancing.amazonaws.com"], ..view("demo") };
     let taken = |operation: &'static str, input: Value| {
         let call = ("elasticloadbalancing", operation, input);
         let required = required(&unused, &call).into_iter().map(|required| required.action);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::{EPOCH, World};
 use super::{describe, invalid};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::{EPOCH, World};
 
 /// How many activities are kept.
 const KEPT: usize = 1000;
@@ -99,7 +99,7 @@ pub(super) fn clock(world: &World) -> String {
     second.map(|it| it.to_string()).unwrap_or_default()
 }
 
-pub(super) fn describe_scaling_activities(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_scaling_activities(world: &World, input: &Value) -> Answer {
     let group = input.some_text("AutoScalingGroupName");
     let deleted_too = input.flag("IncludeDeletedGroups") == Some(true);
     if let Some(name) = group.filter(|_| !deleted_too) {

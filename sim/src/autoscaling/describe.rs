@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::member::Member;
 use super::{Group, Template, invalid, tag};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// The part of a listing that is asked for, under its name; the token is where to go on.
 pub(super) fn page(input: &Value, name: &str, most: usize, mut all: Vec<Value>) -> Answer {
@@ -35,7 +35,7 @@ pub(super) fn page(input: &Value, name: &str, most: usize, mut all: Vec<Value>) 
     Ok(answer)
 }
 
-pub(super) fn describe_auto_scaling_groups(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_auto_scaling_groups(world: &World, input: &Value) -> Answer {
     let names = input.texts("AutoScalingGroupNames");
     let filters = input.list("Filters");
     for filter in filters {
@@ -134,7 +134,7 @@ fn member(it: &Member, healthy: &str) -> Value {
     view
 }
 
-pub(super) fn describe_auto_scaling_instances(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_auto_scaling_instances(world: &World, input: &Value) -> Answer {
     let ids = input.texts("InstanceIds");
     let mut views = Vec::new();
     for group in world.autoscaling().groups.values() {

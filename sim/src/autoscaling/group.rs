@@ -8,16 +8,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
-use super::super::{ec2, iam};
 use super::lifecycle::{self, Hook};
 use super::member::{self, Lifecycle};
-use super::{DELETE, Group, Template, invalid, scaling, tag};
-
-const SERVICE: &str = "autoscaling.amazonaws.com";
+use super::{DELETE, Group, LINKED, Template, invalid, scaling, tag};
+use crate::doubt::Doubt;
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
+use crate::{ec2, iam};
 
 /// What this simulator would have to ignore.
 const LACKING: &[&str] = &[
@@ -160,9 +158,9 @@ fn zones(world: &World, subnets: &[String]) -> Result<Vec<String>, Refusal> {
 
 /// Auto Scaling acts through a role of its own, which it makes at its first use, too late for that.
 fn check_service_role(world: &mut World) -> Result<(), Refusal> {
-    match iam::linked_role(world, SERVICE) {
+    match iam::linked_role(world, LINKED) {
         iam::LinkedRole::Usable => return Ok(()),
-        iam::LinkedRole::Missing => iam::make_linked_role(world, SERVICE),
+        iam::LinkedRole::Missing => iam::make_linked_role(world, LINKED),
         iam::LinkedRole::Fresh => {}
     }
     let message = "The service linked role AWSServiceRoleForAutoScaling is not yet ready for use.";

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::member::{self, Lifecycle};
 use super::{activity, invalid, scaling};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
 const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
@@ -249,7 +249,7 @@ pub(super) fn put_lifecycle_hook(world: &mut World, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-pub(super) fn describe_lifecycle_hooks(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_lifecycle_hooks(world: &World, input: &Value) -> Answer {
     let group = super::named(world, input.text("AutoScalingGroupName"))?;
     let names = input.texts("LifecycleHookNames");
     let asked = group.hooks.iter().filter(|(name, _)| names.is_empty() || names.contains(name));

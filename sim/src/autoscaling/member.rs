@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::super::ec2;
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::lifecycle::Action;
 use super::{Group, Template, activity, invalid, scaling};
+use crate::ec2;
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// How many instances one call may protect.
 const MOST_PROTECTED: usize = 50;

@@ -9,13 +9,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::refusal::Refusal;
-use super::super::world::World;
-use super::super::{ec2, ecs};
 use super::activity::{self, Place};
 use super::lifecycle::{self, Transition};
 use super::member::{self, Lifecycle, Member, State, counted, state};
 use super::{Chore, DRAINING_HOOK, HEALTH_CHECK, IN_SERVICE, REACTS, RETRY, Template, group, tag};
+use crate::refusal::Refusal;
+use crate::world::World;
+use crate::{ec2, ecs};
 
 /// How often a group looks at an instance that starts or ends.
 const LOOK: Duration = Duration::from_secs(1);

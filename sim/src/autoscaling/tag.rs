@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{Group, describe, invalid};
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// How many tags a group may have.
 const MOST: usize = 50;
@@ -112,7 +112,7 @@ pub(super) fn delete_tags(world: &mut World, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-pub(super) fn describe_tags(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_tags(world: &World, input: &Value) -> Answer {
     let mut views: Vec<_> = world.autoscaling().groups.values().flat_map(views).collect();
     for filter in input.list("Filters") {
         let values = filter.texts("Values");

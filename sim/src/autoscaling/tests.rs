@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::scenario::Scenario;
-use super::super::world::World;
 use super::member::Lifecycle;
 use super::*;
+use crate::doubt::Doubt;
+use crate::scenario::Scenario;
+use crate::world::World;
 
 const GROUP: &str = "asg-demo";
 
@@ -306,7 +306,7 @@ fn tags_are_filters_and_go_to_instances_only_when_they_shall() {
 /// A template in two subnets of two zones, and the group that is asked for.
 fn real_group(world: &mut World, desired: usize) -> Value {
     let make = |world: &mut World, operation: &str, input: Value| {
-        let made = super::super::ec2::answer(world, operation, &input).unwrap();
+        let made = crate::ec2::answer(world, operation, &input).unwrap();
         let now = world.now;
         world.advance(now + Duration::from_secs(6));
         made
@@ -366,7 +366,7 @@ fn a_group_launches_later_over_its_zones_and_replaces_what_others_terminate() {
     let zones: Vec<_> = zones.map(|it| it["AvailabilityZone"].as_str().unwrap()).collect();
     assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
 
-    super::super::ec2::terminate_instance(&mut world, &serving[0].id);
+    crate::ec2::terminate_instance(&mut world, &serving[0].id);
     pass(&mut world, 300);
     let replaced = instances(&world);
     assert_eq!(replaced.len(), 2);

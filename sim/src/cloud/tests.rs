@@ -1,15 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, any, prop_oneof, proptest};
 use proptest::strategy::{Just, Strategy};
 use serde_json::{Map, Value, json};
 
-use super::super::model::{self, Kind, Model, Shape};
 use super::*;
-
-const SERVICES: [&str; 9] =
-    ["autoscaling", "ec2", "ecs", "elasticloadbalancing", "iam", "logs", "route53", "ssm", "sts"];
+use crate::model::{self, Kind, Model, Shape};
 
 fn in_time_of_its_own<T>(play: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -89,45 +86,6 @@ fn what_is_lacking_is_said_in_the_protocol_of_whoever_asks() {
     assert!(says(ask("elasticloadbalancing", "", classic), &form).contains(wrapped));
 }
 
-/// The operations that a service's code tells apart.
-fn written(source: &str) -> BTreeSet<&str> {
-    let blocks = source.split("match operation {").skip(1);
-    let lines = blocks.filter_map(|block| block.split("\n    }").next()).flat_map(str::lines);
-    let arms = lines.filter_map(|line| line.trim().split_once(" =>").map(|(names, _)| names));
-    let names = arms.flat_map(|names| names.split(" | "));
-    names.filter_map(|name| name.strip_prefix('"')?.strip_suffix('"')).collect()
-}
-
-/// What a model has is answered, and what is answered a model has: else no client could ask for it.
-#[test]
-fn every_operation_of_a_model_is_answered_and_no_other() {
-    let sources = BTreeMap::from([
-        ("autoscaling", include_str!("../autoscaling.rs")),
-        ("ec2", include_str!("../ec2.rs")),
-        ("ecs", include_str!("../ecs.rs")),
-        ("elasticloadbalancing", include_str!("../elb.rs")),
-        ("iam", include_str!("../iam.rs")),
-        ("logs", include_str!("../logs.rs")),
-        ("route53", include_str!("../route53.rs")),
-        ("ssm", include_str!("../ssm.rs")),
-        ("sts", include_str!("../sts.rs")),
-    ]);
-    for (service, model) in model::all() {
-        let mut world = World::new(1, Scenario::default());
-        let unanswered = |operation: &&String| {
-            let answer = dispatch(&mut world, service, operation, &json!({}));
-            answer.is_err_and(|refusal| refusal.is_lack() && refusal.message == **operation)
-        };
-        let unanswered: Vec<_> = model.operations.keys().filter(unanswered).collect();
-        assert_eq!(unanswered, [""; 0], "{service}");
-        let written = written(sources[service]);
-        assert!(!written.is_empty(), "{service} is not written as this test reads it");
-        let modelled: BTreeSet<_> = model.operations.keys().map(String::as_str).collect();
-        let unreachable: Vec<_> = written.difference(&modelled).collect();
-        assert_eq!(unreachable, [&""; 0], "{service}");
-    }
-}
-
 #[test]
 fn calls_are_kept_until_nobody_looks_at_them() {
     in_time_of_its_own(async {
@@ -151,8 +109,8 @@ fn ids_do_not_depend_on_the_time_that_passes_between_calls() {
             let cloud = Cloud::new(7, Scenario::default());
             let mut said = Vec::new();
             let mut ask = async |service: &str, operation: &str, input: Value| {
-                let (service, model) = model::service(service).unwrap();
-                let to = Addressee { region: "us-east-1".to_owned(), service, model };
+                let service = services::named(service).unwrap();
+                let to = Addressee { region: "us-east-1".to_owned(), service };
                 let answer = cloud.answer(&to, operation, &input);
                 let answer = answer.unwrap_or_else(|refusal| panic!("{operation}: {refusal}"));
                 said.push(ids_in(&answer));
@@ -396,12 +354,12 @@ proptest! {
 
     #[test]
     fn whatever_comes_is_answered(
-        service in 0..SERVICES.len(),
+        service in 0..services::ALL.len(),
         operation in any::<proptest::sample::Index>(),
         path in words(),
         body in words(),
     ) {
-        let (service, model) = model::service(SERVICES[service]).unwrap();
+        let (service, model) = (services::ALL[service].name, &*services::ALL[service].model);
         let operations: Vec<_> = model.operations.iter().collect();
         let (name, known) = operations[operation.index(operations.len())];
         let target = format!("{}.{name}", model.target);
@@ -426,8 +384,8 @@ proptest! {
         let mut world = World::new(seed, Scenario::default());
         let mut now = Duration::ZERO;
         for _ in 0..400 {
-            let service = *monkey.chance.choice(&SERVICES).unwrap();
-            let (service, model) = model::service(service).unwrap();
+            let service = *monkey.chance.choice(services::ALL).unwrap();
+            let model = &*service.model;
             let operations: Vec<_> = model.operations.keys().collect();
             let operation = *monkey.chance.choice(&operations).unwrap();
             // What is taken away all the time is not there to stumble over.
@@ -435,13 +393,13 @@ proptest! {
             if removes && monkey.chance.u8(..) < 200 {
                 continue;
             }
-            let to = Addressee { region: "us-east-1".to_owned(), service, model };
+            let to = Addressee { region: "us-east-1".to_owned(), service };
             let input = match model.input(operation) {
                 Some(shape) => monkey.value(model, shape, 0),
                 None => json!({}),
             };
             let fits = wire::check::request(&to, operation, &input);
-            let answer = fits.and_then(|()| dispatch(&mut world, service, operation, &input));
+            let answer = fits.and_then(|()| service.answer(&mut world, operation, &input));
             let (_, misfits) = wire::write(&to, operation, &answer, "1");
             assert!(misfits.is_empty(), "{operation} {input}: {misfits:?}");
             answer.iter().for_each(|answer| monkey.hears(answer));

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::fields::Fields;
+use crate::refusal::Answer;
 use crate::world::World;
 
 /// `DescribeAccountAttributes`.
-pub fn describe(world: &World, input: &Value) -> Value {
+pub fn describe(world: &World, input: &Value) -> Answer {
     let addresses = world.scenario.quota("addresses", 5).to_string();
     let default = super::default_vpc::of_region(world).map(|vpc| vpc.id.clone());
     let all = [
@@ -23,5 +24,5 @@ pub fn describe(world: &World, input: &Value) -> Value {
     let shown = shown.map(|(name, value)| {
         json!({ "AttributeName": name, "AttributeValues": [{ "AttributeValue": value }] })
     });
-    json!({ "AccountAttributes": shown.collect::<Value>() })
+    Ok(json!({ "AccountAttributes": shown.collect::<Value>() }))
 }

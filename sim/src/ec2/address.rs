@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::interface::Interface;
 use super::query::{lacks, missing, select};
-use super::table::{self, Entry, Kind, Table, find, make};
+use super::table::{self, Entry, Kind, Listing, Table, find, make};
 use super::{Ec2, tag};
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World};
+use crate::world::World;
 
 /// An elastic IP address.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Address {
 impl Kind for Address {
     const TYPE: &'static str = "elastic-ip";
     const PREFIX: &'static str = "eipalloc";
+    const LISTING: Listing =
+        Listing { operation: "DescribeAddresses", ids: "AllocationIds", list: "Addresses" };
     const FILTERS: &'static [&'static str] = &[
         "allocation-id",
         "association-id",
@@ -159,7 +162,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
             return Err(Refusal::new("InvalidAddress.NotFound", message));
         }
     }
-    let found = select::<Address>(world, "DescribeAddresses", input, "AllocationIds")?.into_iter();
+    let found = select::<Address>(world, input)?.into_iter();
     let found = found.filter(|entry| ips.is_empty() || ips.contains(&entry.it.address));
     Ok(json!({ "Addresses": found.map(|entry| Address::write(world, entry)).collect::<Value>() }))
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::query::{Filters, lacks, page};
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// The newest ECS-optimized image for `x86_64`.
 pub const IMAGE_X86: &str = "ami-0ec5000000000a001";
@@ -107,7 +108,7 @@ pub fn unknown(id: &str) -> Refusal {
 }
 
 /// `DescribeImages`: all of these images are public.
-pub fn describe(input: &Value) -> Answer {
+pub fn describe(_: &World, input: &Value) -> Answer {
     const FILTERS: &[&str] = &[
         "architecture",
         "creation-date",

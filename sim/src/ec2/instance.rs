@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 use super::instance_type::InstanceType;
 use super::interface::{Interface, groups};
 use super::query::{Filters, page, select};
-use super::table::{Entry, Kind, Table, find, shown};
+use super::table::{Entry, Kind, Listing, Table, find, shown};
 use super::volume::Volume;
 use super::{Ec2, REMEMBERED, SHUTTING_DOWN, image, zone};
+use crate::arn::ACCOUNT;
 use crate::ecs::agent;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::iam;
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World};
+use crate::world::World;
 
 /// An instance.
 #[derive(Debug, Clone)]
@@ -91,6 +92,8 @@ impl State {
 impl Kind for Instance {
     const TYPE: &'static str = "instance";
     const PREFIX: &'static str = "i";
+    const LISTING: Listing =
+        Listing { operation: "DescribeInstances", ids: "InstanceIds", list: "Reservations" };
     const FILTERS: &'static [&'static str] = &[
         "architecture",
         "availability-zone",
@@ -275,7 +278,7 @@ fn write_interface(world: &World, entry: &Entry<Interface>) -> Value {
 
 /// `DescribeInstances`: a reservation for each.
 pub fn describe(world: &World, input: &Value) -> Answer {
-    let found = select::<Instance>(world, "DescribeInstances", input, "InstanceIds")?.into_iter();
+    let found = select::<Instance>(world, input)?.into_iter();
     let found = found.map(|entry| {
         json!({
             "ReservationId": entry.it.reservation,

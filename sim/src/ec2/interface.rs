@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::query::invalid;
 use super::subnet::take_address;
-use super::table::{Entry, Kind, Table, make_named};
+use super::table::{Entry, Kind, Listing, Table, make_named};
 use super::{Ec2, address};
+use crate::arn::ACCOUNT;
 use crate::fields::{Tags, tag_list};
 use crate::refusal::Refusal;
-use crate::world::{ACCOUNT, World};
+use crate::world::World;
 
 /// A network interface.
 #[derive(Debug, Clone)]
@@ -88,6 +89,11 @@ impl Interface {
 impl Kind for Interface {
     const TYPE: &'static str = "network-interface";
     const PREFIX: &'static str = "eni";
+    const LISTING: Listing = Listing {
+        operation: "DescribeNetworkInterfaces",
+        ids: "NetworkInterfaceIds",
+        list: "NetworkInterfaces",
+    };
     const FILTERS: &'static [&'static str] = &[
         "addresses.association.public-ip",
         "addresses.private-ip-address",

@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 
 use super::query::invalid;
-use super::table::{self, Entry, Kind, Table, find, find_mut, make};
+use super::table::{self, Entry, Kind, Listing, Table, find, find_mut, make};
 use super::vpc::{self, Vpc};
 use super::{Ec2, tag};
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World};
+use crate::world::World;
 
 /// An internet gateway.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,11 @@ pub struct InternetGateway {
 impl Kind for InternetGateway {
     const TYPE: &'static str = "internet-gateway";
     const PREFIX: &'static str = "igw";
+    const LISTING: Listing = Listing {
+        operation: "DescribeInternetGateways",
+        ids: "InternetGatewayIds",
+        list: "InternetGateways",
+    };
     const FILTERS: &'static [&'static str] = &[
         "attachment.state",
         "attachment.vpc-id",

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::query::{invalid, lacks, missing};
 use super::security_group_rule::{Peer, Rule};
 use super::table::Entry;
+use crate::arn::ACCOUNT;
 use crate::fields::Fields;
 use crate::refusal::Refusal;
-use crate::world::ACCOUNT;
 
 /// Rules as groups show them: those with the same protocol and ports together.
 pub fn permissions<'a>(rules: impl Iterator<Item = &'a Entry<Rule>>) -> Value {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::query::{Filters, invalid, lacks, missing, page, select};
-use super::table::{self, Entry, Kind, Table, find, find_mut, make, visible};
+use super::table::{self, Entry, Kind, Listing, Table, find, find_mut, make, visible};
 use super::{Ec2, launch_template_data, tag};
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
@@ -41,6 +41,11 @@ pub struct Version {
 impl Kind for LaunchTemplate {
     const TYPE: &'static str = "launch-template";
     const PREFIX: &'static str = "lt";
+    const LISTING: Listing = Listing {
+        operation: "DescribeLaunchTemplates",
+        ids: "LaunchTemplateIds",
+        list: "LaunchTemplates",
+    };
     const FILTERS: &'static [&'static str] =
         &["create-time", "launch-template-name", "tag:", "tag-key"];
 
@@ -246,8 +251,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
         return Err(unknown_name(unknown));
     }
-    let found =
-        select::<LaunchTemplate>(world, "DescribeLaunchTemplates", input, "LaunchTemplateIds")?;
+    let found = select::<LaunchTemplate>(world, input)?;
     let found = found.into_iter().filter(|it| names.is_empty() || names.contains(&it.it.name));
     let found: Vec<_> = found.map(|entry| LaunchTemplate::write(world, entry)).collect();
     let named = if ids.is_empty() { "LaunchTemplateNames" } else { "LaunchTemplateIds" };

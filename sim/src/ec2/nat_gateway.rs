@@ -11,7 +11,7 @@ use super::address::Address;
 use super::interface;
 use super::query::{lacks, missing};
 use super::subnet::Subnet;
-use super::table::{Entry, Kind, Table, find, find_mut, make};
+use super::table::{Entry, Kind, Listing, Table, find, find_mut, make};
 use super::{
     DELETING_NAT, Ec2, FAILING_NAT, LEARNING_NAT, NewInterface, PENDING_NAT, REMEMBERED, tag, vpc,
     zone,
@@ -81,6 +81,8 @@ impl NatGateway {
 impl Kind for NatGateway {
     const TYPE: &'static str = "natgateway";
     const PREFIX: &'static str = "nat";
+    const LISTING: Listing =
+        Listing { operation: "DescribeNatGateways", ids: "NatGatewayIds", list: "NatGateways" };
     const FILTERS: &'static [&'static str] =
         &["nat-gateway-id", "state", "subnet-id", "tag:", "tag-key", "vpc-id"];
 

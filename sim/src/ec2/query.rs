@@ -4,32 +4,20 @@ use serde_json::{Map, Value, json};
 
 use super::table::{self, Entry, Kind};
 use crate::fields::{Fields, Tags};
-use crate::model;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
 
-/// Answers a listing of one kind. `ids` is the member with ids, `list` the answer's list.
-pub fn describe<K: Kind>(
-    world: &World,
-    operation: &str,
-    input: &Value,
-    ids: &str,
-    list: &str,
-) -> Answer {
-    let found = select::<K>(world, operation, input, ids)?;
+/// Answers a listing of one kind.
+pub fn describe<K: Kind>(world: &World, input: &Value) -> Answer {
+    let found = select::<K>(world, input)?;
     let found: Vec<Value> = found.into_iter().map(|entry| K::write(world, entry)).collect();
-    page(input, ids, list, found)
+    page(input, K::LISTING.ids, K::LISTING.list, found)
 }
 
 /// The things that a listing is about: named by id, which then have to be known, and filtered.
-pub fn select<'a, K: Kind>(
-    world: &'a World,
-    operation: &str,
-    input: &Value,
-    ids: &str,
-) -> Result<Vec<&'a Entry<K>>, Refusal> {
-    let filters = Filters::read(operation, input, K::FILTERS)?;
-    let wanted = input.texts(ids);
+pub fn select<'a, K: Kind>(world: &'a World, input: &Value) -> Result<Vec<&'a Entry<K>>, Refusal> {
+    let filters = Filters::read(K::LISTING.operation, input, K::FILTERS)?;
+    let wanted = input.texts(K::LISTING.ids);
     let found: Vec<&Entry<K>> = if wanted.is_empty() {
         K::table(world.ec2()).all_shown(world.now).collect()
     } else {
@@ -106,7 +94,7 @@ impl Filters {
 
 /// Whether AWS documents a filter of a listing.
 fn is_documented(operation: &str, filter: &str) -> bool {
-    let operation = model::service("ec2").and_then(|(_, ec2)| ec2.operations.get(operation));
+    let operation = super::SERVICE.model.operations.get(operation);
     operation.is_some_and(|operation| operation.filters.iter().any(|it| it == filter))
 }
 

@@ -1,12 +1,11 @@
 //! Who gets out to the internet, and who reaches whom.
 
+use super::nat_gateway::State;
 use super::route::Target;
 use super::route_table::default_route;
 use super::security_group_rule::lets_through;
 use super::vpc::block_mode;
 use crate::world::World;
-
-use super::nat_gateway::State;
 
 /// Whether something in a subnet gets out to the internet now: by its own public address through an
 /// internet gateway, or through a NAT gateway that works and itself gets out. VPC Block Public Access

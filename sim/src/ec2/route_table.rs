@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 use super::query::{invalid, lacks, missing};
 use super::route::{self, Route, Target};
 use super::subnet::Subnet;
-use super::table::{self, Entry, Kind, Table, find, find_mut, make, make_visible, visible};
+use super::table::{
+    self, Entry, Kind, Listing, Table, find, find_mut, make, make_visible, visible,
+};
 use super::vpc::Vpc;
 use super::{Ec2, tag};
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World, key};
+use crate::world::{World, key};
 
 /// A route table.
 #[derive(Debug, Clone)]
@@ -60,6 +63,8 @@ impl RouteTable {
 impl Kind for RouteTable {
     const TYPE: &'static str = "route-table";
     const PREFIX: &'static str = "rtb";
+    const LISTING: Listing =
+        Listing { operation: "DescribeRouteTables", ids: "RouteTableIds", list: "RouteTables" };
     const FILTERS: &'static [&'static str] = &[
         "association.main",
         "association.route-table-association-id",

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::ip_permission::permissions;
 use super::query::{self, invalid, lacks, missing, page};
 use super::security_group_rule::{Peer, Rule};
-use super::table::{self, Entry, Kind, Table, find, make, make_visible};
+use super::table::{self, Entry, Kind, Listing, Table, find, make, make_visible};
 use super::vpc::Vpc;
 use super::{Ec2, default_vpc, tag};
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World};
+use crate::world::World;
 
 /// A security group. Its rules are things of their own.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ const DEFAULT: &str = "default";
 impl Kind for SecurityGroup {
     const TYPE: &'static str = "security-group";
     const PREFIX: &'static str = "sg";
+    const LISTING: Listing =
+        Listing { operation: "DescribeSecurityGroups", ids: "GroupIds", list: "SecurityGroups" };
     const FILTERS: &'static [&'static str] = &[
         "description",
         "egress.ip-permission.cidr",
@@ -253,7 +256,7 @@ pub fn delete(world: &mut World, input: &Value) -> Answer {
 pub fn describe(world: &World, input: &Value) -> Answer {
     let default = default_vpc::of_region(world).map(|vpc| vpc.id.as_str()).unwrap_or_default();
     let names = input.texts("GroupNames");
-    let found = query::select::<SecurityGroup>(world, "DescribeSecurityGroups", input, "GroupIds")?;
+    let found = query::select::<SecurityGroup>(world, input)?;
     let named =
         |name: &String| found.iter().any(|group| group.it.vpc == default && group.it.name == *name);
     if let Some(name) = names.iter().find(|name| !named(name)) {

@@ -10,11 +10,12 @@ use super::Ec2;
 use super::ip_permission::wanted;
 use super::query::{invalid, missing};
 use super::security_group::{SecurityGroup, is_plain, rules_of};
-use super::table::{self, Entry, Kind, Table, find, make};
+use super::table::{self, Entry, Kind, Listing, Table, find, make};
 use super::tag;
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World};
+use crate::world::World;
 
 /// A rule of a security group.
 #[derive(Debug, Clone)]
@@ -103,6 +104,11 @@ impl Rule {
 impl Kind for Rule {
     const TYPE: &'static str = "security-group-rule";
     const PREFIX: &'static str = "sgr";
+    const LISTING: Listing = Listing {
+        operation: "DescribeSecurityGroupRules",
+        ids: "SecurityGroupRuleIds",
+        list: "SecurityGroupRules",
+    };
     // This listing alone has no `tag-key`.
     const FILTERS: &'static [&'static str] = &["group-id", "security-group-rule-id", "tag:"];
 
@@ -140,8 +146,28 @@ impl Kind for Rule {
     }
 }
 
-/// `AuthorizeSecurityGroupIngress` and `AuthorizeSecurityGroupEgress`: all of the rules or none.
-pub fn authorize(world: &mut World, input: &Value, egress: bool) -> Answer {
+/// `AuthorizeSecurityGroupIngress`.
+pub fn authorize_ingress(world: &mut World, input: &Value) -> Answer {
+    authorize(world, input, false)
+}
+
+/// `AuthorizeSecurityGroupEgress`.
+pub fn authorize_egress(world: &mut World, input: &Value) -> Answer {
+    authorize(world, input, true)
+}
+
+/// `RevokeSecurityGroupIngress`.
+pub fn revoke_ingress(world: &mut World, input: &Value) -> Answer {
+    revoke(world, input, false)
+}
+
+/// `RevokeSecurityGroupEgress`.
+pub fn revoke_egress(world: &mut World, input: &Value) -> Answer {
+    revoke(world, input, true)
+}
+
+/// All of the rules or none.
+fn authorize(world: &mut World, input: &Value, egress: bool) -> Answer {
     let tags = tag::at_birth(input, Rule::TYPE)?;
     let id = input.some_text("GroupId").ok_or_else(|| missing("groupId"))?;
     let group = find::<SecurityGroup>(world, id)?;
@@ -193,9 +219,8 @@ fn words(rule: &Rule) -> String {
     }
 }
 
-/// `RevokeSecurityGroupIngress` and `RevokeSecurityGroupEgress`: by ids or by what the rules say, all
-/// of them or none.
-pub fn revoke(world: &mut World, input: &Value, egress: bool) -> Answer {
+/// By ids or by what the rules say, all of them or none.
+fn revoke(world: &mut World, input: &Value, egress: bool) -> Answer {
     let id = input.some_text("GroupId").ok_or_else(|| missing("groupId"))?;
     let group = find::<SecurityGroup>(world, id)?.id.clone();
     let ids = input.texts("SecurityGroupRuleIds");

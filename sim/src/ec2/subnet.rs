@@ -7,12 +7,13 @@ use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::query::{invalid, lacks, missing};
-use super::table::{self, Entry, Kind, Table, find, find_mut, make};
+use super::table::{self, Entry, Kind, Listing, Table, find, find_mut, make};
 use super::vpc::{Vpc, block_mode, range};
 use super::{Ec2, PENDING_SUBNET, tag, zone};
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World, key};
+use crate::world::{World, key};
 
 /// A subnet.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ impl Subnet {
 impl Kind for Subnet {
     const TYPE: &'static str = "subnet";
     const PREFIX: &'static str = "subnet";
+    const LISTING: Listing =
+        Listing { operation: "DescribeSubnets", ids: "SubnetIds", list: "Subnets" };
     const FILTERS: &'static [&'static str] = &[
         "availability-zone",
         "availability-zone-id",

@@ -90,12 +90,25 @@ impl<T> Table<T> {
     }
 }
 
+/// How things of a kind are listed.
+#[derive(Debug)]
+pub struct Listing {
+    /// The operation.
+    pub operation: &'static str,
+    /// The member of a request that names some of them.
+    pub ids: &'static str,
+    /// The member of an answer that holds them.
+    pub list: &'static str,
+}
+
 /// A kind of things that calls name by id and describe alike.
 pub trait Kind: Sized + Clone + 'static {
     /// The resource type, as tag specifications say it.
     const TYPE: &'static str;
     /// What ids begin with.
     const PREFIX: &'static str;
+    /// How they are listed.
+    const LISTING: Listing;
     /// The filters that its listing takes; `tag:` stands for all `tag:KEY`.
     const FILTERS: &'static [&'static str];
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::image::{IMAGE_ARM, IMAGE_X86};
 use super::*;
+use crate::fields::Fields;
 use crate::scenario::Scenario;
 
 /// A world and a clock.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Ec2;
-use super::table::{Entry, Kind, Table};
+use super::table::{Entry, Kind, Listing, Table};
 use crate::fields::tag_list;
 use crate::refusal::Refusal;
 use crate::world::World;
@@ -22,6 +22,8 @@ pub struct Volume {
 impl Kind for Volume {
     const TYPE: &'static str = "volume";
     const PREFIX: &'static str = "vol";
+    const LISTING: Listing =
+        Listing { operation: "DescribeVolumes", ids: "VolumeIds", list: "Volumes" };
     const FILTERS: &'static [&'static str] = &["tag:", "tag-key"];
 
     fn unknown(id: &str) -> Refusal {

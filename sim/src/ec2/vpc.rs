@@ -10,11 +10,12 @@ use super::internet_gateway::InternetGateway;
 use super::query::{invalid, lacks, missing};
 use super::route_table::RouteTable;
 use super::security_group::SecurityGroup;
-use super::table::{self, Entry, Kind, Table, find, find_mut, make};
+use super::table::{self, Entry, Kind, Listing, Table, find, find_mut, make};
 use super::{Ec2, PENDING_VPC, security_group, tag};
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World, key};
+use crate::world::{World, key};
 
 /// A VPC.
 #[derive(Debug, Clone)]
@@ -60,6 +61,7 @@ impl Vpc {
 impl Kind for Vpc {
     const TYPE: &'static str = "vpc";
     const PREFIX: &'static str = "vpc";
+    const LISTING: Listing = Listing { operation: "DescribeVpcs", ids: "VpcIds", list: "Vpcs" };
     const FILTERS: &'static [&'static str] = &[
         "cidr",
         "cidr-block",
@@ -133,10 +135,10 @@ pub fn block_mode(world: &World) -> &str {
 }
 
 /// `DescribeVpcBlockPublicAccessOptions`.
-pub fn describe_block_public_access(world: &World) -> Value {
+pub fn describe_block_public_access(world: &World, _: &Value) -> Answer {
     let mode = block_mode(world);
     let state = if mode == "off" { "default-state" } else { "update-complete" };
-    json!({
+    Ok(json!({
         "VpcBlockPublicAccessOptions": {
             "AwsAccountId": ACCOUNT,
             "AwsRegion": world.region,
@@ -145,7 +147,7 @@ pub fn describe_block_public_access(world: &World) -> Value {
             "ManagedBy": "account",
             "ExclusionsAllowed": "allowed",
         },
-    })
+    }))
 }
 
 /// The region's DHCP options, which all VPCs have as long as nobody makes others.

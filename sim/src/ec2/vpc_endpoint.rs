@@ -7,13 +7,14 @@
 use serde_json::{Value, json};
 
 use super::interface::{self, groups};
-use super::table::{Entry, Kind, Table, find, make_named};
+use super::table::{Entry, Kind, Listing, Table, find, make_named};
 use super::{
     DELETING_ENDPOINT, Ec2, LINGERING_ENDPOINT, NewInterface, PENDING_ENDPOINT, guard_duty,
 };
+use crate::arn::ACCOUNT;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::refusal::{Answer, Refusal};
-use crate::world::{ACCOUNT, World};
+use crate::world::World;
 
 /// A VPC endpoint of the interface type.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct VpcEndpoint {
 impl Kind for VpcEndpoint {
     const TYPE: &'static str = "vpc-endpoint";
     const PREFIX: &'static str = "vpce";
+    const LISTING: Listing =
+        Listing { operation: "DescribeVpcEndpoints", ids: "VpcEndpointIds", list: "VpcEndpoints" };
     const FILTERS: &'static [&'static str] = &[
         "service-name",
         "tag:",

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use super::super::world::{self, World};
-use super::super::{autoscaling, ec2, iam};
 use super::container_instance::{self, ContainerInstance};
 use super::{association, nth, scheduler};
 use crate::partition;
+use crate::world::{self, World};
+use crate::{autoscaling, ec2, iam};
 
 /// How often an agent that cannot register is started again, at the least often.
 const SLOWEST: Duration = Duration::from_secs(15);
@@ -67,7 +67,7 @@ fn registers(world: &mut World, instance: &str, key: String, wait: Duration) {
         interfaces,
         registered: world.now,
         contact: world.now,
-        tags: super::super::fields::Tags::new(),
+        tags: crate::fields::Tags::new(),
         cluster: cluster.clone(),
     };
     world.ecs_mut().instances.insert(id.clone(), registered);

@@ -6,14 +6,14 @@
 
 use serde_json::{Value, json};
 
-use super::super::autoscaling;
-use super::super::doubt::Doubt;
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::cluster::{self, ALL, Attachment, Cluster};
 use super::task::Status;
 use super::{client, invalid, need_linked_role, nth, scaler, scheduler, short, uuid};
+use crate::autoscaling;
+use crate::doubt::Doubt;
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// The providers of Fargate, which every account has.
 pub(super) const FARGATE: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::autoscaling;
-use super::super::doubt::Doubt;
-use super::super::fields::{Fields, Tags, ecs_tag_list};
-use super::super::iam;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::association::{self, FARGATE};
 use super::{LINKED, client, failure, includes, is_name, lacks, page, scaler, short, uuid};
 use super::{need_linked_role, wanted_tags};
+use crate::autoscaling;
+use crate::doubt::Doubt;
+use crate::fields::{Fields, Tags, ecs_tag_list};
+use crate::iam;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// A capacity provider.
 #[derive(Debug, Clone)]
@@ -225,7 +225,7 @@ pub(super) fn update_capacity_provider(world: &mut World, input: &Value) -> Answ
 }
 
 /// `DescribeCapacityProviders`: deleted ones only by name.
-pub(super) fn describe_capacity_providers(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_capacity_providers(world: &World, input: &Value) -> Answer {
     lacks(input, "DescribeCapacityProviders", &["cluster"])?;
     let tags = includes(input, "TAGS");
     let fargate = |name: &str| {

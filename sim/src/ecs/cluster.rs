@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::fields::{Fields, Tags, ecs_tag_list};
-use super::super::iam;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::task::Status;
 use super::{LINKED, is_name, lacks, need_linked_role, short, uuid, wanted_tags};
 use super::{association, client, container_instance, failure, includes, insights, invalid, page};
+use crate::doubt::Doubt;
+use crate::fields::{Fields, Tags, ecs_tag_list};
+use crate::iam;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// A cluster.
 #[derive(Debug, Clone)]
@@ -153,7 +153,7 @@ fn settings(input: &Value) -> Result<BTreeMap<String, String>, Refusal> {
 }
 
 /// `DescribeClusters`.
-pub(super) fn describe_clusters(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_clusters(world: &World, input: &Value) -> Answer {
     let mut names = input.texts("clusters");
     if names.len() > 100 {
         return Err(invalid("Clusters cannot have more than 100 elements."));
@@ -179,7 +179,7 @@ pub(super) fn describe_clusters(world: &mut World, input: &Value) -> Answer {
 }
 
 /// `ListClusters`: deleted ones are not listed.
-pub(super) fn list_clusters(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_clusters(world: &World, input: &Value) -> Answer {
     let living = world.ecs().clusters.values().filter(|it| it.status != "INACTIVE");
     let arns = living.map(|it| it.arn.clone().into()).collect();
     page(input, "clusterArns", arns, 100)

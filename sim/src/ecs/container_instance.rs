@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::ec2;
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::Answer;
-use super::super::world::World;
 use super::task::Status;
 use super::{agent, cluster, failure, invalid, lacks, lifecycle, page, placement, short};
+use crate::ec2;
+use crate::fields::{Fields, Tags};
+use crate::refusal::Answer;
+use crate::world::World;
 
 /// A container instance.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub(super) fn registered<'a>(
 }
 
 /// `ListContainerInstances`: deregistered ones are not listed.
-pub(super) fn list_container_instances(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_container_instances(world: &World, input: &Value) -> Answer {
     lacks(input, "ListContainerInstances", &["filter"])?;
     let name = cluster::of(world, input)?;
     let status = input.some_text("status");
@@ -72,7 +72,7 @@ pub(super) fn list_container_instances(world: &mut World, input: &Value) -> Answ
 }
 
 /// `DescribeContainerInstances`.
-pub(super) fn describe_container_instances(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_container_instances(world: &World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     let ids = input.texts("containerInstances");
     if ids.is_empty() || ids.len() > 100 {
@@ -160,7 +160,7 @@ fn describe(world: &World, it: &ContainerInstance) -> Value {
         "versionInfo": { "agentVersion": "1.108.2", "dockerVersion": "DockerVersion: 25.0.18" },
         "attributes": attributes.map(|(name, value)| json!({ "name": name, "value": value })),
         "attachments": [],
-        "tags": super::super::fields::ecs_tag_list(&it.tags),
+        "tags": crate::fields::ecs_tag_list(&it.tags),
     });
     if let Some(provider) = &it.provider {
         answer["capacityProviderName"] = provider.as_str().into();

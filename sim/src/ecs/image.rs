@@ -3,11 +3,11 @@
 //! An image is a name here. That it is missing, or made for another processor, the scenario says; that
 //! a private zone hides its registry follows from what is there (`docs/aws-facts.md`, "Creating").
 
-use super::super::fields::Fields;
-use super::super::world::World;
-use super::super::{ec2, route53};
 use super::task::Task;
 use super::task_definition;
+use crate::fields::Fields;
+use crate::world::World;
+use crate::{ec2, route53};
 
 /// Where an image without a registry in its name comes from.
 const USUAL_REGISTRY: &str = "registry-1.docker.io";

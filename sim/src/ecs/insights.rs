@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::super::doubt::Doubt;
-use super::super::logs;
-use super::super::world::World;
+use crate::doubt::Doubt;
+use crate::logs;
+use crate::world::World;
 
 const EACH: Duration = Duration::from_mins(1);
 

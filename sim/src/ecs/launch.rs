@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::fields::{Fields, Tags};
-use super::super::world::World;
-use super::super::{autoscaling, ec2, iam};
 use super::placement::{self, Spread, words};
 use super::rollout::Deployment;
 use super::service::{Key, Service};
@@ -15,6 +12,9 @@ use super::service_event::{tell, tell_once};
 use super::service_revision::Setup;
 use super::task::{Status, Task};
 use super::{lifecycle, nth, scheduler, task_definition, uuid_of};
+use crate::fields::{Fields, Tags};
+use crate::world::World;
+use crate::{autoscaling, ec2, iam};
 
 /// When a task that has no place is tried again, where nothing scales for it.
 pub(super) const PLACE_AGAIN: Duration = Duration::from_secs(15);

@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use super::super::doubt::Doubt;
-use super::super::fields::{Fields, Tags};
-use super::super::world::World;
-use super::super::{ec2, elb, iam, logs};
 use super::cluster::REMEMBERED;
 use super::task::{Status, Task};
 use super::{agent, image, insights, scheduler, service_event, task_definition};
+use crate::doubt::Doubt;
+use crate::fields::{Fields, Tags};
+use crate::world::World;
+use crate::{ec2, elb, iam, logs};
 
 /// How often ECS looks whether an agent is back.
 const AGAIN: Duration = Duration::from_secs(5);

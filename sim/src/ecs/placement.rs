@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::ec2;
-use super::super::fields::Fields;
-use super::super::world::World;
 use super::container_instance::{self, ContainerInstance};
 use super::task::{Status, Task};
 use super::{agent, task_definition};
+use crate::ec2;
+use crate::fields::Fields;
+use crate::world::World;
 
 /// What a container instance has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::fields::Fields;
-use super::super::world::World;
 use super::scheduler::Seen;
 use super::service::Key;
 use super::service_event;
 use super::service_revision::Setup;
 use super::task::Status;
+use crate::doubt::Doubt;
+use crate::fields::Fields;
+use crate::world::World;
 
 /// One deployment.
 #[derive(Debug, Clone)]

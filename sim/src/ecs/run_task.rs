@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::Answer;
-use super::super::world::World;
 use super::service_revision::{Setup, setup};
 use super::task::{self, Task};
 use super::{client, cluster, failure, invalid, lacks, launch, nth, placement, task_definition};
 use super::{uuid, wanted_tags};
+use crate::fields::{Fields, Tags};
+use crate::refusal::Answer;
+use crate::world::World;
 
 /// Tasks of one call (API `RunTask`).
 const MOST: i64 = 10;

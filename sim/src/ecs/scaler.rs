@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
-use super::super::world::World;
-use super::super::{autoscaling, ec2};
 use super::container_instance;
 use super::placement::{self, Free};
 use super::task::Task;
 use super::{association, capacity_provider};
+use crate::world::World;
+use crate::{autoscaling, ec2};
 
 const EACH: Duration = Duration::from_mins(1);
 /// How many metrics in a row make an alarm that adds instances: one, and a minute until it acts.

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use super::super::elb;
-use super::super::world::World;
 use super::service::{self, Key};
 use super::service_event::{tell, tell_once, tell_stopped};
 use super::task::{Status, Task};
 use super::{launch, lifecycle, rollout};
+use crate::elb;
+use crate::world::World;
 
 /// How often a steady service's targets are looked at.
 const WATCH: Duration = Duration::from_secs(30);

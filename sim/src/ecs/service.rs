@@ -8,10 +8,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::fields::{Fields, Tags, ecs_tag_list};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::rollout::{Breaker, Deployment};
 use super::service_revision::{Setup, Target};
 use super::short;
@@ -19,6 +15,10 @@ use super::task::{Network, Status};
 use super::{
     cluster, failure, includes, invalid, lacks, lifecycle, page, scheduler, service_event,
 };
+use crate::doubt::Doubt;
+use crate::fields::{Fields, Tags, ecs_tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// The cluster and the name of a service.
 pub(super) type Key = (String, String);
@@ -115,7 +115,7 @@ pub(super) fn not_found() -> Refusal {
 }
 
 /// `DescribeServices`: deleted ones too.
-pub(super) fn describe_services(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_services(world: &World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     let names = input.texts("services");
     if names.is_empty() || names.len() > 10 {
@@ -136,7 +136,7 @@ pub(super) fn describe_services(world: &mut World, input: &Value) -> Answer {
 }
 
 /// `ListServices`: those on their way out are not listed.
-pub(super) fn list_services(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_services(world: &World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     if input.some_text("schedulingStrategy") == Some("DAEMON") {
         return page(input, "serviceArns", Vec::new(), 10);

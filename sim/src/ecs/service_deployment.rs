@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::Answer;
-use super::super::world::World;
 use super::rollout::Deployment;
 use super::service::{self, Service};
 use super::{cluster, lacks, page, short};
+use crate::fields::Fields;
+use crate::refusal::Answer;
+use crate::world::World;
 
 /// `ListServiceDeployments`, newest first.
-pub(super) fn list_service_deployments(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_service_deployments(world: &World, input: &Value) -> Answer {
     lacks(input, "ListServiceDeployments", &["createdAt"])?;
     let cluster = cluster::of(world, input)?;
     let key = (cluster.clone(), short(input.text("service")).to_owned());

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::world::World;
 use super::service::{Event, Key};
 use super::task::Status;
 use super::uuid_of;
+use crate::world::World;
 
 /// After how long the same event is told again.
 const SILENT: Duration = Duration::from_hours(6);

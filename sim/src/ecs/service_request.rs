@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::rollout::{self, Breaker};
 use super::service::{self, Service};
 use super::service_revision::{Setup, setup};
 use super::{client, cluster, invalid, is_name, need_linked_role, scheduler};
 use super::{short, uuid, wanted_tags};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// `CreateService`.
 pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {

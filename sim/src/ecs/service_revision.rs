@@ -5,13 +5,13 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::Refusal;
-use super::super::world::World;
-use super::super::{ec2, elb};
 use super::task::Network;
 use super::task_definition::{self, Key, Revision};
 use super::{association, client, cluster, invalid, short};
+use crate::fields::Fields;
+use crate::refusal::Refusal;
+use crate::world::World;
+use crate::{ec2, elb};
 
 /// What the tasks of a deployment are like.
 #[derive(Debug, Clone, PartialEq)]

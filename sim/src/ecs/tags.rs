@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags, ecs_tag_list};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{cluster, invalid, wanted_tags};
+use crate::arn;
+use crate::fields::{Fields, Tags, ecs_tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// `TagResource`.
 pub(super) fn tag_resource(world: &mut World, input: &Value) -> Answer {
     let wanted = wanted_tags(input)?;
-    let tags = tags(world, input.text("resourceArn"))?;
+    let tags = tags_mut(world, input.text("resourceArn"))?;
     let mut all = tags.clone();
     all.extend(wanted);
     if all.len() > 50 {
@@ -22,7 +23,7 @@ pub(super) fn tag_resource(world: &mut World, input: &Value) -> Answer {
 
 /// `UntagResource`.
 pub(super) fn untag_resource(world: &mut World, input: &Value) -> Answer {
-    let tags = tags(world, input.text("resourceArn"))?;
+    let tags = tags_mut(world, input.text("resourceArn"))?;
     for key in input.texts("tagKeys") {
         tags.remove(&key);
     }
@@ -30,59 +31,90 @@ pub(super) fn untag_resource(world: &mut World, input: &Value) -> Answer {
 }
 
 /// `ListTagsForResource`.
-pub(super) fn list_tags_for_resource(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_tags_for_resource(world: &World, input: &Value) -> Answer {
     let tags = tags(world, input.text("resourceArn"))?;
     Ok(json!({ "tags": ecs_tag_list(tags) }))
 }
 
+/// What an ARN of ECS names: the kind of it, and its one or two names.
+fn named(arn: &str) -> (&str, &str, &str) {
+    let mut parts = arn::resource(arn).splitn(3, '/');
+    let mut next = || parts.next().unwrap_or_default();
+    (next(), next(), next())
+}
+
+/// Family and number of a revision.
+fn revision(name: &str) -> Option<(&str, u64)> {
+    let (family, number) = name.rsplit_once(':')?;
+    Some((family, number.parse().ok()?))
+}
+
+fn unknown(kind: &str) -> Refusal {
+    let words = kind.replace('-', " ");
+    invalid(format!(
+        "The specified {words} is inactive or does not exist. Specify a valid {words} and try again."
+    ))
+}
+
 /// The tags of a thing that is there.
-fn tags<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
-    let mut parts = resource.splitn(3, '/');
-    let kind = parts.next().unwrap_or_default();
-    let first = parts.next().unwrap_or_default();
-    let second = parts.next().unwrap_or_default();
-    let ecs = world.ecs_mut();
+fn tags<'a>(world: &'a World, arn: &str) -> Result<&'a Tags, Refusal> {
+    let (kind, first, second) = named(arn);
+    let ecs = world.ecs();
     let found = match kind {
         "cluster" => {
-            let there = ecs.clusters.get_mut(first).ok_or_else(cluster::not_found)?;
-            (there.status != "INACTIVE").then_some(&mut there.tags)
+            let there = ecs.clusters.get(first).ok_or_else(cluster::not_found)?;
+            (there.status != "INACTIVE").then_some(&there.tags)
         }
         "service" => {
-            let key = (first.to_owned(), second.to_owned());
-            let there = ecs.services.get_mut(&key).filter(|it| it.status != "INACTIVE");
-            there.map(|it| &mut it.tags)
+            let there = ecs.services.get(&(first.to_owned(), second.to_owned()));
+            there.filter(|it| it.status != "INACTIVE").map(|it| &it.tags)
         }
         "task-definition" => {
-            let (family, number) = first.rsplit_once(':').unwrap_or_default();
-            let family = ecs.families.get_mut(family);
-            let revisions = family.zip(number.parse().ok());
-            revisions
-                .and_then(|(family, number)| family.revisions.get_mut(&number))
-                .map(|it| &mut it.tags)
+            let there = revision(first)
+                .and_then(|(family, number)| ecs.families.get(family)?.revisions.get(&number));
+            there.map(|it| &it.tags)
         }
         "capacity-provider" => {
-            let there = ecs.providers.get_mut(first).filter(|it| it.status != "INACTIVE");
-            there.map(|it| &mut it.tags)
+            let there = ecs.providers.get(first).filter(|it| it.status != "INACTIVE");
+            there.map(|it| &it.tags)
         }
-        "task" => ecs.tasks.get_mut(second).map(|it| &mut it.tags),
+        "task" => ecs.tasks.get(second).map(|it| &it.tags),
         "container-instance" => {
-            let there = ecs.instances.get_mut(second).filter(|it| it.status != "INACTIVE");
-            there.map(|it| &mut it.tags)
+            let there = ecs.instances.get(second).filter(|it| it.status != "INACTIVE");
+            there.map(|it| &it.tags)
         }
         _ => None,
     };
-    let words = kind.replace('-', " ");
-    found.ok_or_else(|| {
-        invalid(format!(
-            "The specified {words} is inactive or does not exist. Specify a valid {words} and try \
-             again."
-        ))
-    })
+    found.ok_or_else(|| unknown(kind))
+}
+
+/// The same, to be changed.
+fn tags_mut<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
+    tags(world, arn)?;
+    let (kind, first, second) = named(arn);
+    let ecs = world.ecs_mut();
+    let found = match kind {
+        "cluster" => ecs.clusters.get_mut(first).map(|it| &mut it.tags),
+        "service" => {
+            let key = (first.to_owned(), second.to_owned());
+            ecs.services.get_mut(&key).map(|it| &mut it.tags)
+        }
+        "task-definition" => {
+            let there = revision(first).and_then(|(family, number)| {
+                ecs.families.get_mut(family)?.revisions.get_mut(&number)
+            });
+            there.map(|it| &mut it.tags)
+        }
+        "capacity-provider" => ecs.providers.get_mut(first).map(|it| &mut it.tags),
+        "task" => ecs.tasks.get_mut(second).map(|it| &mut it.tags),
+        "container-instance" => ecs.instances.get_mut(second).map(|it| &mut it.tags),
+        _ => None,
+    };
+    found.ok_or_else(|| unknown(kind))
 }
 
 /// `ListAccountSettings`: nothing was ever changed; effective settings are AWS's own.
-pub(super) fn list_account_settings(world: &World, input: &Value) -> Value {
+pub(super) fn list_account_settings(world: &World, input: &Value) -> Answer {
     const EFFECTIVE: &[(&str, &str)] = &[
         ("awsvpcTrunking", "disabled"),
         ("containerInsights", "disabled"),
@@ -102,5 +134,5 @@ pub(super) fn list_account_settings(world: &World, input: &Value) -> Value {
     });
     let principal = world.caller();
     let setting = |it: &(&str, &str)| json!({ "name": it.0, "value": it.1, "principalArn": principal, "type": "user" });
-    json!({ "settings": settings.map(setting).collect::<Vec<_>>() })
+    Ok(json!({ "settings": settings.map(setting).collect::<Vec<_>>() }))
 }

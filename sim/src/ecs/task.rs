@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags, ecs_tag_list};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::service_revision::Target;
 use super::task_definition::{self, Key};
 use super::{cluster, failure, includes, invalid, lacks, lifecycle, page, short};
+use crate::fields::{Fields, Tags, ecs_tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// Where a task is in its life. It only ever moves on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +144,7 @@ impl Task {
 }
 
 /// `ListTasks`: those that are to run, or those that are to stop and stopped within an hour.
-pub(super) fn list_tasks(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_tasks(world: &World, input: &Value) -> Answer {
     lacks(input, "ListTasks", &["daemonName"])?;
     let name = cluster::of(world, input)?;
     let service = input.some_text("serviceName").map(short);
@@ -176,7 +176,7 @@ pub(super) fn list_tasks(world: &mut World, input: &Value) -> Answer {
 }
 
 /// `DescribeTasks`.
-pub(super) fn describe_tasks(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_tasks(world: &World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     let ids = input.texts("tasks");
     if ids.is_empty() || ids.len() > 100 {

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::fields::{Fields, Tags, ecs_tag_list};
-use super::super::refusal::Answer;
-use super::super::world::World;
 use super::task::Status as TaskStatus;
 use super::{client, failure, includes, invalid, nth, page, short};
+use crate::doubt::Doubt;
+use crate::fields::{Fields, Tags, ecs_tag_list};
+use crate::refusal::Answer;
+use crate::world::World;
 
 /// A family of revisions.
 #[derive(Debug, Clone, Default)]
@@ -114,7 +114,7 @@ fn get_mut<'a>(world: &'a mut World, (family, number): &Key) -> Option<&'a mut R
 }
 
 /// `DescribeTaskDefinition`.
-pub(super) fn describe_task_definition(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe_task_definition(world: &World, input: &Value) -> Answer {
     let key = find(world, input.text("taskDefinition"));
     let revision = key.as_ref().and_then(|key| get(world, key));
     let revision = revision.ok_or_else(|| client("Unable to describe task definition."))?;
@@ -139,7 +139,7 @@ pub(super) fn describe(world: &World, revision: &Revision) -> Value {
 }
 
 /// `ListTaskDefinitions`: the prefix is a whole family's name.
-pub(super) fn list_task_definitions(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_task_definitions(world: &World, input: &Value) -> Answer {
     let status = input.some_text("status").unwrap_or("ACTIVE");
     let family = input.some_text("familyPrefix").filter(|it| !it.is_empty());
     let families =
@@ -154,7 +154,7 @@ pub(super) fn list_task_definitions(world: &mut World, input: &Value) -> Answer 
 }
 
 /// `ListTaskDefinitionFamilies`: by default also those that have no `ACTIVE` revision left.
-pub(super) fn list_families(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_families(world: &World, input: &Value) -> Answer {
     let prefix = input.text("familyPrefix");
     let status = input.some_text("status").unwrap_or("ALL");
     let wanted = |family: &Family| {

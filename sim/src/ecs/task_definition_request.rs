@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, ecs_tag_list};
-use super::super::iam;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::task_definition::{Revision, describe, units};
 use super::{client, is_name, lacks, wanted_tags};
+use crate::fields::{Fields, ecs_tag_list};
+use crate::iam;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// `RegisterTaskDefinition`.
 pub(super) fn register_task_definition(world: &mut World, input: &Value) -> Answer {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::ec2;
-use super::super::fields::Fields;
-use super::super::scenario::Scenario;
-use super::super::world::World;
 use super::answer;
+use crate::ec2;
+use crate::fields::Fields;
+use crate::scenario::Scenario;
+use crate::world::World;
 
 pub(super) fn world() -> World {
     World::new(7, Scenario::default())
@@ -428,7 +428,7 @@ fn a_role_may_be_named_by_its_short_name() {
         "Principal": { "Service": "ecs-tasks.amazonaws.com" },
     }] });
     let role = json!({ "RoleName": "short", "AssumeRolePolicyDocument": trust.to_string() });
-    super::super::iam::answer(&mut world, "CreateRole", &role).unwrap();
+    crate::iam::answer(&mut world, "CreateRole", &role).unwrap();
     let mut wanted = definition("image", "256", "512");
     wanted["taskRoleArn"] = "short".into();
     assert!(no(&mut world, "RegisterTaskDefinition", wanted.clone()).contains("Role is not valid"));

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::scenario::Scenario;
-use super::super::world::World;
-use super::super::{autoscaling, ec2, elb, iam};
 use super::tests::{cluster, definition, described, look, network, no, ok, wait, world};
+use crate::fields::Fields;
+use crate::scenario::Scenario;
+use crate::world::World;
+use crate::{autoscaling, ec2, elb, iam};
 
 const USER_DATA: &str = "IyEvYmluL2Jhc2gKZWNobyBFQ1NfQ0xVU1RFUj1jID4+IC9ldGMvZWNzL2Vjcy5jb25maWcK";
 

@@ -1,8 +1,8 @@
 //! What of ECS is there, for tests and oracles: in the region that the world is in.
 
-use super::super::fields::Tags;
-use super::super::world::World;
 use super::task::Status;
+use crate::fields::Tags;
+use crate::world::World;
 
 /// ARNs of everything that is there: no `INACTIVE` clusters, providers, services and container
 /// instances, no stopped tasks, and no revisions that are being deleted.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::Refusal;
-use super::super::world::World;
 use super::{invalid, lacks, listener, load_balancer, target_group};
+use crate::fields::Fields;
+use crate::refusal::Refusal;
+use crate::world::World;
 
 /// Target groups that an action can weigh.
 const WEIGHED: usize = 5;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{invalid, load_balancer, target, target_group};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// Seconds that a deregistered target drains for.
 pub(super) const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";

@@ -1,11 +1,11 @@
 //! What happens by itself after a load balancer is made or deleted: interfaces come, it becomes active,
 //! and interfaces outlive it.
 
-use super::super::ec2;
-use super::super::fields::Tags;
-use super::super::world::World;
 use super::load_balancer::State;
 use super::target;
+use crate::ec2;
+use crate::fields::Tags;
+use crate::world::World;
 
 /// Who asks for the interfaces; users cannot delete them.
 const REQUESTER: &str = "amazon-elb";

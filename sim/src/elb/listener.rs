@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::page::page;
 use super::{action, invalid, lacks, load_balancer, tags, target, without};
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// Listeners that a load balancer has room for.
 const QUOTA: usize = 50;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
-use super::super::{ec2, iam};
 use super::page::page;
-use super::{attributes, check_name, interface, invalid, lacks, tags, target, without};
+use super::{LINKED, attributes, check_name, interface, invalid, lacks, tags, target, without};
+use crate::fields::{Fields, Tags};
 use crate::partition;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
+use crate::{ec2, iam};
 
 /// Load balancers that an account has room for in a region.
 const QUOTA: usize = 50;
@@ -235,8 +235,8 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("TooManyLoadBalancers", message));
     }
     // Elastic Load Balancing makes its role itself, and does not wait for it.
-    if iam::linked_role(world, "elasticloadbalancing.amazonaws.com") == iam::LinkedRole::Missing {
-        iam::make_linked_role(world, "elasticloadbalancing.amazonaws.com");
+    if iam::linked_role(world, LINKED) == iam::LinkedRole::Missing {
+        iam::make_linked_role(world, LINKED);
     }
     let path = format!("app/{name}/{}", world.digits_of(16, &format!("load balancer {name}")));
     let arn = world.arn("elasticloadbalancing", &format!("loadbalancer/{path}"));

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::Answer;
 use super::invalid;
+use crate::fields::Fields;
+use crate::refusal::Answer;
 
 /// As many as a page holds when the request does not say.
 const USUAL: usize = 400;

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::page::page;
 use super::{action, invalid, lacks, listener, tags, target, without};
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// Rules that a load balancer has room for, without default rules.
 const QUOTA: usize = 100;

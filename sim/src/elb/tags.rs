@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags, tag_list};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{invalid, listener, load_balancer, rule, target_group};
+use crate::arn;
+use crate::fields::{Fields, Tags, tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// As many tags as a resource can have.
 const MOST: usize = 50;
@@ -37,32 +38,45 @@ fn too_many() -> Refusal {
     Refusal::new("TooManyTags", format!("A resource can have at most '{MOST}' tags"))
 }
 
+/// The kind of what an ARN names.
+fn kind(arn: &str) -> &str {
+    arn::resource(arn).split('/').next().unwrap_or_default()
+}
+
+fn unknown(arn: &str) -> Refusal {
+    match kind(arn) {
+        "loadbalancer" => load_balancer::not_found(),
+        "targetgroup" => target_group::not_found(),
+        "listener" => listener::not_found(),
+        "listener-rule" => rule::not_found(),
+        _ => invalid(format!("'{arn}' is not a valid resource ARN")),
+    }
+}
+
 /// The tags of something by its ARN; whatever is not there, or not yet visible, is refused with the
 /// code of its kind.
-fn find<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
-    let kind = resource.split('/').next().unwrap_or_default();
-    match kind {
-        "loadbalancer" => {
-            load_balancer::visible(world, arn)?;
-            let it = world.elb_mut().load_balancers.get_mut(arn).map(|it| &mut it.tags);
-            it.ok_or_else(load_balancer::not_found)
-        }
-        "targetgroup" => {
-            target_group::visible(world, arn)?;
-            let it = world.elb_mut().target_groups.get_mut(arn).map(|it| &mut it.tags);
-            it.ok_or_else(target_group::not_found)
-        }
-        "listener" => {
-            listener::visible(world, arn)?;
-            let it = world.elb_mut().listeners.get_mut(arn).map(|it| &mut it.tags);
-            it.ok_or_else(listener::not_found)
-        }
-        "listener-rule" => {
-            world.elb_mut().rules.get_mut(arn).map(|it| &mut it.tags).ok_or_else(rule::not_found)
-        }
-        _ => Err(invalid(format!("'{arn}' is not a valid resource ARN"))),
-    }
+fn find<'a>(world: &'a World, arn: &str) -> Result<&'a Tags, Refusal> {
+    let found = match kind(arn) {
+        "loadbalancer" => Some(&load_balancer::visible(world, arn)?.tags),
+        "targetgroup" => Some(&target_group::visible(world, arn)?.tags),
+        "listener" => Some(&listener::visible(world, arn)?.tags),
+        "listener-rule" => world.elb().rules.get(arn).map(|it| &it.tags),
+        _ => None,
+    };
+    found.ok_or_else(|| unknown(arn))
+}
+
+/// The same, to be changed.
+fn find_mut<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, Refusal> {
+    find(world, arn)?;
+    let elb = world.elb_mut();
+    let found = match kind(arn) {
+        "loadbalancer" => elb.load_balancers.get_mut(arn).map(|it| &mut it.tags),
+        "targetgroup" => elb.target_groups.get_mut(arn).map(|it| &mut it.tags),
+        "listener" => elb.listeners.get_mut(arn).map(|it| &mut it.tags),
+        _ => elb.rules.get_mut(arn).map(|it| &mut it.tags),
+    };
+    found.ok_or_else(|| unknown(arn))
 }
 
 fn arns(input: &Value) -> Result<Vec<String>, Refusal> {
@@ -75,7 +89,7 @@ fn arns(input: &Value) -> Result<Vec<String>, Refusal> {
 }
 
 /// `DescribeTags`: one that is not there fails the call for all.
-pub(super) fn describe(world: &mut World, input: &Value) -> Answer {
+pub(super) fn describe(world: &World, input: &Value) -> Answer {
     let mut described = Vec::new();
     for arn in arns(input)? {
         let tags = tag_list(find(world, &arn)?);
@@ -95,7 +109,7 @@ pub(super) fn add(world: &mut World, input: &Value) -> Answer {
         }
     }
     for arn in &arns {
-        find(world, arn)?.extend(new.clone());
+        find_mut(world, arn)?.extend(new.clone());
     }
     Ok(json!({}))
 }
@@ -108,7 +122,7 @@ pub(super) fn remove(world: &mut World, input: &Value) -> Answer {
     }
     let keys = input.texts("TagKeys");
     for arn in &arns {
-        find(world, arn)?.retain(|key, _| !keys.contains(key));
+        find_mut(world, arn)?.retain(|key, _| !keys.contains(key));
     }
     Ok(json!({}))
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::ec2;
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::listener;
 use super::load_balancer::State;
 use super::target_group::{self, TargetGroup};
+use crate::ec2;
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// How a target is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

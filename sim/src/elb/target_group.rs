@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::ec2;
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::page::page;
 use super::target::{self, At, Target};
 use super::{attributes, check_name, invalid, lacks, listener, load_balancer, tags, without};
+use crate::ec2;
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// Target groups that an account has room for in a region.
 const QUOTA: usize = 3000;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::ec2;
-use super::super::fields::Fields;
-use super::super::refusal::Answer;
-use super::super::scenario::Scenario;
-use super::super::world::World;
 use super::{Health, answer};
+use crate::ec2;
+use crate::fields::Fields;
+use crate::refusal::Answer;
+use crate::scenario::Scenario;
+use crate::world::World;
 
 /// A VPC with two subnets in two zones and a security group, all visible.
 struct Network {

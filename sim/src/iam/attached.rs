@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{POLICY, managed, role};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// How many a role may have.
 const MOST: usize = 10;
@@ -61,7 +61,7 @@ pub(super) fn detach_role_policy(world: &mut World, input: &Value) -> Answer {
     }
 }
 
-pub(super) fn list_attached_role_policies(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_attached_role_policies(world: &World, input: &Value) -> Answer {
     let role = role::shown(world, input.text("RoleName"))?;
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
     let is_below = |arn: &&String| {
@@ -74,7 +74,7 @@ pub(super) fn list_attached_role_policies(world: &mut World, input: &Value) -> A
 }
 
 /// `GetPolicy`, of what the simulator knows of a policy.
-pub(super) fn get_policy(world: &mut World, input: &Value) -> Answer {
+pub(super) fn get_policy(world: &World, input: &Value) -> Answer {
     let arn = input.text("PolicyArn");
     check(arn)?;
     if !is_known(world.partition(), arn) && world.scenario.boundary.as_deref() != Some(arn) {

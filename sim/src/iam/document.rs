@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::fields::Fields;
-use super::super::refusal::Refusal;
-use super::super::world::ACCOUNT;
 use super::managed;
+use crate::arn::ACCOUNT;
+use crate::fields::Fields;
+use crate::refusal::Refusal;
 
 /// How many characters a trust policy may have, white space apart.
 const MOST_OF_TRUST: usize = 2048;

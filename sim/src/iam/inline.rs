@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{document, role};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// How many characters all inline policies of a role may have, white space apart.
 const MOST: usize = 10_240;
@@ -29,7 +29,7 @@ pub(super) fn put_role_policy(world: &mut World, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-pub(super) fn get_role_policy(world: &mut World, input: &Value) -> Answer {
+pub(super) fn get_role_policy(world: &World, input: &Value) -> Answer {
     let policy = input.text("PolicyName");
     let role = role::shown(world, input.text("RoleName"))?;
     let document = role.inline.get(policy).ok_or_else(|| unknown(policy))?;
@@ -40,7 +40,7 @@ pub(super) fn get_role_policy(world: &mut World, input: &Value) -> Answer {
     }))
 }
 
-pub(super) fn list_role_policies(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_role_policies(world: &World, input: &Value) -> Answer {
     let role = role::shown(world, input.text("RoleName"))?;
     let names = role.inline.keys().map(|name| json!(name)).collect();
     super::page(input, "PolicyNames", names)

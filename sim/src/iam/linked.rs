@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::{EPOCH, World};
 use super::role::Role;
 use super::{Iam, LINKED, VISIBLE};
+use crate::doubt::Doubt;
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::{EPOCH, World};
 
 /// Services, their roles, and the roles' policies.
 const SERVICES: &[(&str, &str, &str)] = &[
@@ -30,6 +30,16 @@ const DAY: Duration = Duration::from_hours(24);
 /// The path that a service's role stands under.
 pub(super) fn path(service: &str) -> String {
     format!("/aws-service-role/{service}/")
+}
+
+/// The services that have such roles.
+pub(super) fn services() -> impl Iterator<Item = &'static str> {
+    SERVICES.iter().map(|(service, ..)| *service)
+}
+
+/// The name of a service's role.
+pub(super) fn name(service: &str) -> Option<&'static str> {
+    SERVICES.iter().find(|(it, ..)| *it == service).map(|(_, name, _)| *name)
 }
 
 /// An account that has used all services long since.

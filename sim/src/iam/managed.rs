@@ -16,7 +16,7 @@ struct Managed {
 }
 
 static MANAGED: LazyLock<Managed> = LazyLock::new(|| {
-    let text = include_str!("../models/managed_policies.json");
+    let text = include_str!("managed_policies.json");
     serde_json::from_str(text).expect("the script writes what is read here")
 });
 

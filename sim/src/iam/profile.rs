@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags, tag_list};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{LAGGING, PROFILE, PROFILE_ARN, PROFILE_ROLE, VISIBLE, role, tag};
+use crate::fields::{Fields, Tags, tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// An instance profile.
 #[derive(Debug, Clone)]
@@ -130,7 +130,7 @@ pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answe
     Ok(answer)
 }
 
-pub(super) fn get_instance_profile(world: &mut World, input: &Value) -> Answer {
+pub(super) fn get_instance_profile(world: &World, input: &Value) -> Answer {
     let profile = shown(world, input.text("InstanceProfileName"))?;
     let mut view = profile.full_view(world);
     if profile.arn_shows_at > world.now {
@@ -139,14 +139,14 @@ pub(super) fn get_instance_profile(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "InstanceProfile": view }))
 }
 
-pub(super) fn list_instance_profiles(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_instance_profiles(world: &World, input: &Value) -> Answer {
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
     let found = |it: &&Profile| it.path.starts_with(prefix);
     let profiles = all_shown(world).filter(found).map(|it| it.view(world)).collect();
     super::page(input, "InstanceProfiles", profiles)
 }
 
-pub(super) fn list_instance_profiles_for_role(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_instance_profiles_for_role(world: &World, input: &Value) -> Answer {
     let role = role::shown(world, input.text("RoleName"))?.name.to_ascii_lowercase();
     let holds = |it: &&Profile| it.role.as_ref().is_some_and(|held| held.role == role);
     let profiles = all_shown(world).filter(holds).map(|it| it.view(world)).collect();

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags, tag_list};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{ADDABLE, LAGGING, ROLE, TRUST, VISIBLE, attached, document, tag};
+use crate::fields::{Fields, Tags, tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// A role.
 #[derive(Debug, Default, Clone)]
@@ -205,7 +205,7 @@ pub(super) fn put_permissions_boundary(world: &mut World, input: &Value) -> Answ
     Ok(json!({}))
 }
 
-pub(super) fn get_role(world: &mut World, input: &Value) -> Answer {
+pub(super) fn get_role(world: &World, input: &Value) -> Answer {
     let role = shown(world, input.text("RoleName"))?;
     let mut view = role.full_view();
     view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
@@ -213,7 +213,7 @@ pub(super) fn get_role(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "Role": view }))
 }
 
-pub(super) fn list_roles(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_roles(world: &World, input: &Value) -> Answer {
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
     let found = |role: &&Role| role.path.starts_with(prefix);
     let view = |role: &Role| {

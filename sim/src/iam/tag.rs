@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{profile, role};
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// How many tags a thing may have.
 const MOST: usize = 50;
@@ -71,7 +71,7 @@ pub(super) fn untag_role(world: &mut World, input: &Value) -> Answer {
     Ok(remove(&mut role::find_mut(world, input.text("RoleName"))?.tags, input))
 }
 
-pub(super) fn list_role_tags(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_role_tags(world: &World, input: &Value) -> Answer {
     list(&role::shown(world, input.text("RoleName"))?.tags, input)
 }
 
@@ -85,6 +85,6 @@ pub(super) fn untag_instance_profile(world: &mut World, input: &Value) -> Answer
     Ok(remove(&mut profile.tags, input))
 }
 
-pub(super) fn list_instance_profile_tags(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_instance_profile_tags(world: &World, input: &Value) -> Answer {
     list(&profile::shown(world, input.text("InstanceProfileName"))?.tags, input)
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::fields::Tags;
 use super::condition::Context;
 use super::view::View;
-use super::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm};
+use crate::arn::Arn;
+use crate::fields::Tags;
 
 /// One action that a call takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Required {
     }
 
     /// The tagging action with which a call of the same service makes something.
-    pub(super) fn tagging(action: &str, operation: &str, targets: Vec<Target>) -> Option<Self> {
+    pub fn tagging(action: &str, operation: &str, targets: Vec<Target>) -> Option<Self> {
         let (service, _) = action.split_once(':')?;
         let key = format!("{service}:CreateAction");
         let targets: Vec<_> = targets.into_iter().filter(|it| !it.request.is_empty()).collect();
@@ -121,70 +121,42 @@ impl Required {
     }
 }
 
-/// What a call takes. Nothing for `GetCallerIdentity`, which everybody may make.
-pub fn actions(view: &View<'_>, service: &str, operation: &str, input: &Value) -> Vec<Required> {
-    let call = Call { view, service, operation, input };
-    match service {
-        "autoscaling" => autoscaling::actions(&call),
-        "ec2" => ec2::actions(&call),
-        "ecs" => ecs::actions(&call),
-        "elasticloadbalancing" => elb::actions(&call),
-        "iam" => iam::actions(&call),
-        "logs" => logs::actions(&call),
-        "route53" => route53::actions(&call),
-        "ssm" => ssm::actions(&call),
-        "sts" => Vec::new(),
-        _ => vec![call.own([Target::any()])],
-    }
-}
-
 /// A call of an API.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Call<'a> {
-    pub(super) view: &'a View<'a>,
-    pub(super) service: &'a str,
-    pub(super) operation: &'a str,
-    pub(super) input: &'a Value,
-}
-
-/// The name behind an ARN's last slash, or the name itself.
-pub(super) fn short(name_or_arn: &str) -> &str {
-    name_or_arn.rsplit('/').next().unwrap_or(name_or_arn)
-}
-
-/// The permission to hand a role to a service.
-pub(super) fn pass(role: Target, to: &str) -> Required {
-    Required::new("iam:PassRole", [role]).with("iam:PassedToService", [to.to_owned()])
-}
-
-/// A role by its ARN.
-pub(super) fn role(arn: &str) -> Target {
-    Target::new(arn.to_owned(), Tags::new())
+pub struct Call<'a> {
+    /// What is known of the world.
+    pub view: &'a View<'a>,
+    /// The service, as IAM names it.
+    pub service: &'a str,
+    /// The operation.
+    pub operation: &'a str,
+    /// What it asks.
+    pub input: &'a Value,
 }
 
 impl Call<'_> {
     /// The action of the call's own name.
-    pub(super) fn own(&self, targets: impl IntoIterator<Item = Target>) -> Required {
+    pub fn own(&self, targets: impl IntoIterator<Item = Target>) -> Required {
         Required::new(format!("{}:{}", self.service, self.operation), targets)
     }
 
     /// The ARN of something of the call's own service.
-    pub(super) fn arn(&self, resource: &str) -> String {
-        self.view.arn(self.service, resource)
+    pub fn arn(&self, resource: &str) -> String {
+        Arn::of(&self.view.region, self.service, resource).to_string()
     }
 
     /// Something of the call's own service that should be there.
-    pub(super) fn existing(&self, resource: &str) -> Target {
+    pub fn existing(&self, resource: &str) -> Target {
         self.view.existing(self.service, self.arn(resource))
     }
 
     /// Something of the call's own service that should be there, by ARN.
-    pub(super) fn existing_arn(&self, arn: &str) -> Target {
+    pub fn existing_arn(&self, arn: &str) -> Target {
         self.view.existing(self.service, arn.to_owned())
     }
 
     /// Whether the call only looks.
-    pub(super) fn looks(&self) -> bool {
+    pub fn looks(&self) -> bool {
         ["Describe", "List"].iter().any(|verb| self.operation.starts_with(verb))
     }
 }

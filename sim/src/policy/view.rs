@@ -4,12 +4,10 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::super::doubt::Doubt;
-use super::super::fields::Tags;
-use super::super::iam::{self, LinkedRole};
-use super::super::world::{ACCOUNT, Tagged, World};
-use super::super::{autoscaling, ec2, ecs, elb, logs, route53, ssm};
 use super::call::{Tagging, Target};
+use crate::arn::{self, Arn};
+use crate::doubt::Doubt;
+use crate::fields::Tags;
 use crate::partition;
 
 /// Something that exists.
@@ -39,10 +37,8 @@ pub struct View<'a> {
     pub template: Templates<'a>,
     /// ARN of the role of an instance profile, by name or ARN.
     pub role_of_profile: Profiles<'a>,
-    /// Whether Auto Scaling has no service-linked role yet, and makes one in the caller's name.
-    pub scaling_lacks_role: bool,
-    /// Whether load balancing has no service-linked role yet.
-    pub balancing_lacks_role: bool,
+    /// The services whose service-linked role AWS has not made yet, and makes in the caller's name.
+    pub missing_roles: Vec<&'static str>,
     /// Which facts in doubt fall the other way.
     pub doubts: Vec<Doubt>,
 }
@@ -53,44 +49,7 @@ impl fmt::Debug for View<'_> {
     }
 }
 
-/// Everything that exists in the account and the region, with its tags.
-fn things(world: &World) -> Vec<Thing> {
-    let tagged = |service, all: Vec<Tagged>| {
-        all.into_iter().map(move |(_, id, tags)| Thing { service, id, tags })
-    };
-    let mut things = Vec::new();
-    things.extend(tagged("ec2", ec2::tagged(world)));
-    things.extend(tagged("ecs", ecs::tagged(world)));
-    things.extend(tagged("autoscaling", autoscaling::tagged(world)));
-    things.extend(tagged("elasticloadbalancing", elb::tagged(world)));
-    things.extend(tagged("iam", iam::tagged(world)));
-    things.extend(tagged("logs", logs::tagged(world)));
-    things.extend(tagged("route53", route53::tagged(world)));
-    things.extend(tagged("ssm", ssm::tagged(world)));
-    // An association of a route table has no tags of its own.
-    for (association, table) in ec2::associations(world) {
-        let tags = things.iter().find(|thing| thing.id == table).map(|thing| thing.tags.clone());
-        let tags = tags.unwrap_or_default();
-        things.push(Thing { service: "ec2", id: association, tags });
-    }
-    things
-}
-
-impl<'a> View<'a> {
-    /// The view of a world.
-    pub fn of(world: &'a World) -> Self {
-        let lacks_role = |service| iam::linked_role(world, service) == LinkedRole::Missing;
-        Self {
-            region: world.region.clone(),
-            things: things(world),
-            template: Box::new(|id_or_name, version| ec2::template(world, id_or_name, version)),
-            role_of_profile: Box::new(|profile| iam::role_of_profile(world, profile)),
-            scaling_lacks_role: lacks_role("autoscaling.amazonaws.com"),
-            balancing_lacks_role: lacks_role("elasticloadbalancing.amazonaws.com"),
-            doubts: world.scenario.doubts.clone(),
-        }
-    }
-
+impl View<'_> {
     /// A region of which nothing is known: enough to tell which actions a call takes.
     pub fn unknown(region: &str) -> Self {
         Self {
@@ -98,25 +57,14 @@ impl<'a> View<'a> {
             things: Vec::new(),
             template: Box::new(|_, _| None),
             role_of_profile: Box::new(|_| None),
-            scaling_lacks_role: false,
-            balancing_lacks_role: false,
+            missing_roles: Vec::new(),
             doubts: Vec::new(),
         }
     }
 
-    /// The ARN of something in the region.
-    pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{ACCOUNT}:{resource}", self.partition(), self.region)
-    }
-
-    /// The ARN of something in the region that is AWS's own.
-    pub fn public_arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}::{resource}", self.partition(), self.region)
-    }
-
     /// The ARN of something of IAM.
     pub fn iam_arn(&self, resource: &str) -> String {
-        format!("arn:{}:iam::{ACCOUNT}:{resource}", self.partition())
+        Arn::of_iam(self.partition(), resource).to_string()
     }
 
     /// The partition of the region.
@@ -143,7 +91,7 @@ impl<'a> View<'a> {
     pub fn named(&self, kind: &str, name: &str) -> Target {
         let ending = format!("/{name}");
         let is = |thing: &&Thing| {
-            let resource = thing.id.splitn(6, ':').nth(5).unwrap_or_default();
+            let resource = arn::resource(&thing.id);
             let within = resource.strip_prefix(kind).is_some_and(|it| it.starts_with('/'));
             thing.service == "iam" && within && resource.ends_with(&ending)
         };
@@ -155,6 +103,11 @@ impl<'a> View<'a> {
         let tags = found.map(|thing| thing.tags.clone()).unwrap_or_default();
         let said = format!("{} {name}", kind.replace('-', " "));
         Target { arn, said: Some(said), request: Tags::new(), tagging: Tagging::Is(tags) }
+    }
+
+    /// Whether a service such as `ecs.amazonaws.com` has no service-linked role yet.
+    pub fn lacks_role(&self, service: &str) -> bool {
+        self.missing_roles.contains(&service)
     }
 
     /// Whether a role or profile of this name is there.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::elb;
-use super::super::world::World;
 use super::record::{At, Record};
+use crate::elb;
 use crate::partition;
+use crate::world::World;
 
 /// Why an alias is refused.
 const UNSEEN: &str = "that target was not found";

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::fields::Fields;
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::record::{At, Holds, Record};
 use super::{alias, begin_change, invalid_input, name, zone};
+use crate::fields::Fields;
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// Changes that one batch takes.
 const MOST: usize = 1000;

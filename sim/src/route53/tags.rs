@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Fields, tag_list};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::World;
 use super::{invalid_input, zone};
+use crate::fields::{Fields, tag_list};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// As many tags as a hosted zone can have.
 const MOST: usize = 10;

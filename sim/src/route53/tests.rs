@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::doubt::Doubt;
-use super::super::fields::Fields;
-use super::super::refusal::Answer;
-use super::super::scenario::Scenario;
-use super::super::world::World;
-use super::super::{ec2, elb};
 use super::{answer, name};
+use crate::doubt::Doubt;
+use crate::fields::Fields;
+use crate::refusal::Answer;
+use crate::scenario::Scenario;
+use crate::world::World;
+use crate::{ec2, elb};
 
 fn world() -> World {
     World::new(7, Scenario::default())

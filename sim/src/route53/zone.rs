@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::ec2;
-use super::super::fields::{Fields, Tags};
-use super::super::refusal::{Answer, Refusal};
-use super::super::world::{ACCOUNT, World};
 use super::record::{At, Record};
 use super::{begin_change, invalid_input, name, page_size};
+use crate::arn::ACCOUNT;
+use crate::ec2;
+use crate::fields::{Fields, Tags};
+use crate::refusal::{Answer, Refusal};
+use crate::world::World;
 
 /// Zones that an account has room for.
 const QUOTA: usize = 500;
@@ -264,7 +265,7 @@ pub(super) fn list_by_name(world: &World, input: &Value) -> Answer {
 }
 
 /// `ListHostedZonesByVPC`.
-pub(super) fn list_by_vpc(world: &mut World, input: &Value) -> Answer {
+pub(super) fn list_by_vpc(world: &World, input: &Value) -> Answer {
     let size = page_size(input, PAGE)?;
     let vpc = (input.text("VPCRegion").to_owned(), input.text("VPCId").to_owned());
     let from = bare(input.text("NextToken")).to_owned();

@@ -1,7 +1,7 @@
-use super::super::doubt::Doubt;
-use super::super::scenario::Scenario;
 use super::image::IMAGES_PATH;
 use super::*;
+use crate::doubt::Doubt;
+use crate::scenario::Scenario;
 
 const LOCK: &str = "/ecsup/lock/demo";
 

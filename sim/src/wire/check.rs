@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::super::model::{Kind, Model, Protocol, Shape};
-use super::super::refusal::Refusal;
 use super::Addressee;
+use crate::model::{Kind, Model, Shape};
+use crate::refusal::Refusal;
 
 /// Refuses a request that lacks something, has something unknown, or breaks a constraint.
 pub(crate) fn request(to: &Addressee, operation: &str, input: &Value) -> Result<(), Refusal> {
-    match to.model.input(operation) {
+    match to.service.model.input(operation) {
         Some(shape) => value(to, shape, input, ""),
         None => Ok(()),
     }
@@ -16,15 +16,8 @@ pub(crate) fn request(to: &Addressee, operation: &str, input: &Value) -> Result<
 
 /// How a service words a bad request.
 fn refuse(to: &Addressee, missing: bool, message: String) -> Refusal {
-    let code = match (to.model.protocol, to.service) {
-        (Protocol::Ec2, _) if missing => "MissingParameter",
-        (Protocol::Ec2, _) => "InvalidParameterValue",
-        (_, "ecs" | "logs") => "InvalidParameterException",
-        (_, "ssm") => "ValidationException",
-        (Protocol::RestXml, _) => "InvalidInput",
-        _ => "ValidationError",
-    };
-    Refusal::new(code, message)
+    let refusals = &to.service.refusals;
+    Refusal::new(if missing { refusals.missing } else { refusals.malformed }, message)
 }
 
 fn value(to: &Addressee, shape: &Shape, value: &Value, path: &str) -> Result<(), Refusal> {
@@ -37,12 +30,12 @@ fn value(to: &Addressee, shape: &Shape, value: &Value, path: &str) -> Result<(),
                 return refuse(format!("{at} has {} items", items.len()));
             }
             let member = shape.member.as_ref().expect("a list says what it holds");
-            let inner = to.model.shape(&member.shape);
+            let inner = to.service.model.shape(&member.shape);
             items.iter().try_for_each(|item| self::value(to, inner, item, path))
         }
         (Kind::Map, Value::Object(entries)) => {
             let of = shape.value.as_ref().expect("a map has values");
-            let inner = to.model.shape(&of.shape);
+            let inner = to.service.model.shape(&of.shape);
             entries.values().try_for_each(|entry| self::value(to, inner, entry, path))
         }
         (Kind::String, Value::String(text)) => {
@@ -90,7 +83,7 @@ fn structure(
             let message = format!("The parameter {} is not recognized", below(name));
             return Err(refuse(to, false, message));
         };
-        value(to, to.model.shape(&member.shape), inner, &below(name))?;
+        value(to, to.service.model.shape(&member.shape), inner, &below(name))?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::super::model::{Kind, Member, Model, Protocol, Shape};
-use super::super::refusal::Refusal;
 use super::DEEPEST;
+use crate::model::{Kind, Member, Model, Protocol, Shape};
+use crate::refusal::Refusal;
 
 /// What stands below one name.
 #[derive(Debug, Default)]

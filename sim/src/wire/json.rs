@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::model::{Kind, Model};
-use super::super::refusal::Refusal;
 use super::{Request, Response, check};
+use crate::model::{Kind, Model};
+use crate::refusal::Refusal;
 
 /// Reads the operation out of its header, and the members out of the body.
 pub(super) fn read(model: &Model, request: &Request) -> (String, Result<Value, Refusal>) {

@@ -5,10 +5,10 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
 
-use super::super::model::{Kind, Member, Model, Operation, Protocol, Shape};
-use super::super::refusal::Refusal;
 use super::form::scalar;
 use super::{DEEPEST, Request};
+use crate::model::{Kind, Member, Model, Operation, Protocol, Shape};
+use crate::refusal::Refusal;
 
 /// An element with what is in it.
 #[derive(Debug, Default)]

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use quick_xml::escape::escape;
 use serde_json::Value;
 
-use super::super::model::{Kind, Member, Model, Protocol, Shape};
-use super::super::refusal::Refusal;
 use super::{Response, check, iso8601};
+use crate::model::{Kind, Member, Model, Protocol, Shape};
+use crate::refusal::Refusal;
 
 /// Writes an answer.
 pub(super) fn write(

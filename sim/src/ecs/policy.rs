@@ -1,11 +1,13 @@
 //! Calls of ECS. Its things are named by cluster and name, which make their ARNs.
 
-use super::super::doubt::Doubt;
-use super::super::fields::{Fields, Tags};
-use super::call::{Call, Required, Target, pass, role, short};
+use crate::arn::short;
+use crate::doubt::Doubt;
+use crate::fields::{Fields, Tags};
+use crate::iam::policy::{pass, role};
+use crate::policy::call::{Call, Required, Target};
 
 /// What a call of ECS takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let cluster = short(input.some_text("cluster").unwrap_or("default")).to_owned();
     let service = |name: &str| format!("service/{cluster}/{}", short(name));

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::super::fields::{Fields, Tags};
-use super::call::{Call, Required, Target};
+use crate::fields::{Fields, Tags};
+use crate::policy::call::{Call, Required, Target};
 
 /// What a call of logs takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let name = input.text("logGroupName");
     // Logs writes a group's ARN with the log streams of it that are meant: all.

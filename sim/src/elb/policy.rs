@@ -1,9 +1,9 @@
 //! Calls of load balancing. What some of them look up in the caller's name is in the Elastic Load
 //! Balancing guide, "Elastic Load Balancing API permissions".
 
-use super::super::fields::Fields;
-use super::call::{Call, Required, Target};
-use super::iam::linked_role;
+use crate::fields::Fields;
+use crate::iam::policy::linked_role;
+use crate::policy::call::{Call, Required, Target};
 
 /// The actions of EC2 that calls are checked for besides, each for everything.
 const LOOKED_UP: &[(&str, &[&str])] = &[
@@ -30,12 +30,12 @@ const LOOKED_UP: &[(&str, &[&str])] = &[
 const MAKE_THE_ROLE: [&str; 2] = ["CreateLoadBalancer", "CreateTargetGroup"];
 
 /// What a call of load balancing takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let looked_up = LOOKED_UP.iter().find(|(operation, _)| *operation == call.operation);
     let looked_up = looked_up.into_iter().flat_map(|(_, actions)| *actions);
     let looked_up = looked_up.map(|it| Required::new(format!("ec2:{it}"), [Target::any()]));
-    let makes_role = call.view.balancing_lacks_role && MAKE_THE_ROLE.contains(&call.operation);
-    let role = makes_role.then(|| linked_role(call.view, "elasticloadbalancing.amazonaws.com"));
+    let makes_role = call.view.lacks_role(super::LINKED) && MAKE_THE_ROLE.contains(&call.operation);
+    let role = makes_role.then(|| linked_role(call.view, super::LINKED));
     own_actions(call).into_iter().chain(looked_up).chain(role).collect()
 }
 

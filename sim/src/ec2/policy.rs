@@ -3,8 +3,11 @@
 
 use serde_json::Value;
 
-use super::super::fields::{Fields, Tags};
-use super::call::{Call, Required, Target};
+use crate::arn::Arn;
+use crate::fields::{Fields, Tags};
+use crate::policy::call::{Call, Required, Target};
+use crate::policy::view::{Thing, View};
+use crate::world::World;
 
 /// What each call makes.
 const MADE: &[(&str, &str)] = &[
@@ -36,7 +39,7 @@ const NAMED: &[(&str, &str)] = &[
 const OF_TABLE: &[&str] = &["CreateRoute", "ReplaceRoute", "DeleteRoute"];
 
 /// What a call of EC2 takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     if call.looks() {
         return vec![call.own([Target::any()])];
@@ -81,8 +84,19 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
     all
 }
 
+/// Tells of associations of route tables, which have no tags but those of their table, and of what
+/// launch templates say.
+pub(super) fn tell<'a>(world: &'a World, view: &mut View<'a>) {
+    for (association, table) in super::associations(world) {
+        let tags = view.things.iter().find(|thing| thing.id == table);
+        let tags = tags.map(|thing| thing.tags.clone()).unwrap_or_default();
+        view.things.push(Thing { service: "ec2", id: association, tags });
+    }
+    view.template = Box::new(|id_or_name, version| super::template(world, id_or_name, version));
+}
+
 /// What `RunInstances` takes with a launch template.
-pub(super) fn launch<'a>(
+pub(crate) fn launch<'a>(
     call: &Call<'_>,
     template: Option<&str>,
     subnets: impl Iterator<Item = &'a str>,
@@ -98,7 +112,7 @@ pub(super) fn launch<'a>(
     let groups = groups.chain(data.texts("SecurityGroupIds"));
     targets.extend(groups.map(|group| call.existing(&format!("security-group/{group}"))));
     let image = data.text("ImageId");
-    let image = call.view.public_arn("ec2", &format!("image/{image}"));
+    let image = Arn::public(&call.view.region, "ec2", &format!("image/{image}")).to_string();
     targets.push(Target::new(image, Tags::new()));
     let tagged = tags_by_type(data.list("TagSpecifications"));
     let made: Vec<_> = ["instance", "volume", "network-interface"]

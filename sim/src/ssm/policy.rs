@@ -1,17 +1,18 @@
 //! Calls about parameters, which are named by their path.
 
-use super::super::fields::Fields;
-use super::call::{Call, Required, Target};
+use crate::arn::Arn;
+use crate::fields::Fields;
+use crate::policy::call::{Call, Required, Target};
 
 /// What a call about parameters takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let parameter = |name: &str| {
         let name = name.trim_matches('/');
         let parameter = format!("parameter/{name}");
         // AWS's own parameters are of no account.
         match name.starts_with("aws/") {
-            true => call.view.public_arn("ssm", &parameter),
+            true => Arn::public(&call.view.region, "ssm", &parameter).to_string(),
             false => call.arn(&parameter),
         }
     };

@@ -1,13 +1,14 @@
 //! Calls of Auto Scaling: a group with a launch template takes what the template takes.
 
-use super::super::fields::{Fields, Tags};
-use super::call::{Call, Required, Tagging, Target, pass, role, short};
-use super::ec2;
-use super::iam::linked_role;
+use crate::arn::short;
+use crate::ec2;
+use crate::fields::{Fields, Tags};
+use crate::iam::policy::{linked_role, pass, role};
 use crate::partition;
+use crate::policy::call::{Call, Required, Tagging, Target};
 
 /// What a call of Auto Scaling takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     if call.looks() {
         return vec![call.own([Target::any()])];
     }
@@ -20,8 +21,8 @@ pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
             if !made.request.is_empty() {
                 all.push(Required::new("autoscaling:CreateOrUpdateTags", [made]));
             }
-            if call.view.scaling_lacks_role {
-                all.push(linked_role(call.view, "autoscaling.amazonaws.com"));
+            if call.view.lacks_role(super::LINKED) {
+                all.push(linked_role(call.view, super::LINKED));
             }
             all.extend(launch(call));
             all
@@ -68,7 +69,7 @@ fn launch(call: &Call<'_>) -> Vec<Required> {
     let subnets = call.input.text("VPCZoneIdentifier").split(',');
     let subnets = subnets.map(str::trim).filter(|subnet| !subnet.is_empty());
     let run = Call { service: "ec2", operation: "RunInstances", ..*call };
-    let mut all = ec2::launch(&run, id, subnets, data.as_ref());
+    let mut all = ec2::policy::launch(&run, id, subnets, data.as_ref());
     let profile = data.as_ref().map(|data| data.part("IamInstanceProfile"));
     let profile = profile.and_then(|it| it.some_text("Name").or_else(|| it.some_text("Arn")));
     let passed = profile.and_then(|profile| (call.view.role_of_profile)(profile));

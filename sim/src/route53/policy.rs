@@ -1,16 +1,21 @@
 //! Calls of Route 53, whose zones know no conditions on tags.
 
-use super::super::fields::{Fields, Tags};
-use super::call::{Call, Required, Target, short};
+use crate::arn::{Arn, short};
+use crate::fields::{Fields, Tags};
+use crate::policy::call::{Call, Required, Target};
 
 /// What a call of Route 53 takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let members = ["HostedZoneId", "ResourceId", "Id"];
     let id = members.iter().find_map(|member| input.some_text(member)).map(short);
     let partition = call.view.partition();
-    let zone =
-        |id: &str| Target::new(format!("arn:{partition}:route53:::hostedzone/{id}"), Tags::new());
+    let zone = |id: &str| {
+        let resource = format!("hostedzone/{id}");
+        let arn =
+            Arn { partition, service: "route53", region: "", account: "", resource: &resource };
+        Target::new(arn.to_string(), Tags::new())
+    };
     let vpcs = || Required::new("ec2:DescribeVpcs", [Target::any()]);
     let target = id.map_or_else(Target::any, zone);
     match call.operation {

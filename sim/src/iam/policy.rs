@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 
-use super::super::fields::Fields;
-use super::call::{Call, Required, Target, pass, role};
-use super::view::View;
+use super::{LinkedRole, linked};
+use crate::fields::{Fields, Tags};
 use crate::partition;
+use crate::policy::call::{Call, Required, Target};
+use crate::policy::view::View;
+use crate::world::World;
 
 /// What a call of IAM takes.
-pub(super) fn actions(call: &Call<'_>) -> Vec<Required> {
+pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let input = call.input;
     let path = input.some_text("Path").unwrap_or("/");
     let create = |kind: &str, name: &str, tag: &str| {
@@ -61,15 +63,27 @@ fn bounded(action: Required, input: &Value) -> Required {
     }
 }
 
+/// The permission to hand a role to a service.
+pub(crate) fn pass(role: Target, to: &str) -> Required {
+    Required::new("iam:PassRole", [role]).with("iam:PassedToService", [to.to_owned()])
+}
+
+/// A role by its ARN.
+pub(crate) fn role(arn: &str) -> Target {
+    Target::new(arn.to_owned(), Tags::new())
+}
+
+/// Tells of the roles of instance profiles, and of service-linked roles that AWS has not made yet.
+pub(super) fn tell<'a>(world: &'a World, view: &mut View<'a>) {
+    view.role_of_profile = Box::new(|profile| super::role_of_profile(world, profile));
+    let missing = |service: &&str| super::linked_role(world, service) == LinkedRole::Missing;
+    view.missing_roles = linked::services().filter(missing).collect();
+}
+
 /// The permission to make the role of a service.
-pub(super) fn linked_role(view: &View<'_>, service: &str) -> Required {
-    let name = match service {
-        "ecs.amazonaws.com" => "AWSServiceRoleForECS",
-        "autoscaling.amazonaws.com" => "AWSServiceRoleForAutoScaling",
-        "elasticloadbalancing.amazonaws.com" => "AWSServiceRoleForElasticLoadBalancing",
-        _ => "AWSServiceRole",
-    };
-    let role = role(&view.iam_arn(&format!("role/aws-service-role/{service}/{name}")));
+pub(crate) fn linked_role(view: &View<'_>, service: &str) -> Required {
+    let name = linked::name(service).unwrap_or("AWSServiceRole");
+    let role = role(&view.iam_arn(&format!("role{}{name}", linked::path(service))));
     Required::new("iam:CreateServiceLinkedRole", [role])
         .with("iam:AWSServiceName", [service.to_owned()])
 }
