@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::buckets::{Limits, Shared};
 use crate::fields::Tags;
 use crate::model::Model;
+use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -328,6 +329,17 @@ pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     };
     groups.map(|it| ("auto-scaling-group".to_owned(), it.name.clone(), tags(it))).collect()
 }
+
+/// Pages of listings.
+const PAGER: Pager = Pager {
+    size: "MaxRecords",
+    most: 100,
+    bad_size: Some(|size| invalid(format!("MaxRecords {size} must be between 1 and 100"))),
+    from: "NextToken",
+    next: "NextToken",
+    says_truncated: false,
+    bad_token: |_| Refusal::new("InvalidNextToken", "The NextToken value is not valid."),
+};
 
 /// The name in an ARN, or what is no ARN.
 fn name_of(name_or_arn: &str) -> &str {

@@ -377,8 +377,6 @@ impl Cloud {
             let message = "The client token was used before with other parameters";
             return Err(Refusal::new("IdempotentParameterMismatch", message));
         }
-        let paged = inner.world.scenario.pages_of_one.then(|| page_of_one(to, operation, input));
-        let input = paged.as_ref().unwrap_or(input);
         let answer = service.answer(&mut inner.world, operation, input)?;
         if let Some(key) = key {
             inner.tokens.insert(key, (rest, answer.clone()));
@@ -399,26 +397,6 @@ fn token(to: &Addressee, operation: &str, input: &Value) -> (Option<String>, Val
     let token = token.as_ref().and_then(Value::as_str);
     let key = token.map(|token| format!("{} {} {operation} {token}", to.region, to.service.name));
     (key, rest)
-}
-
-/// A listing that asks for a single item. AWS answers with fewer than asked for whenever it likes; what
-/// is asked for by id or name comes whole.
-fn page_of_one(to: &Addressee, operation: &str, input: &Value) -> Value {
-    const SIZES: [&str; 6] =
-        ["MaxResults", "maxResults", "MaxRecords", "MaxItems", "PageSize", "limit"];
-    let mut paged = input.clone();
-    let members = to.service.model.input(operation).map(|shape| &shape.members);
-    let size = SIZES.iter().find(|size| members.is_some_and(|it| it.contains_key(**size)));
-    let is_named = |(name, value): (&String, &Value)| {
-        let lists = value.as_array().is_some_and(|items| !items.is_empty());
-        lists && !name.to_ascii_lowercase().starts_with("filter")
-    };
-    if let (Some(size), Value::Object(members)) = (size, &mut paged)
-        && !members.iter().any(is_named)
-    {
-        members.insert((*size).to_owned(), 1.into());
-    }
-    paged
 }
 
 fn server_error() -> Refusal {

@@ -37,12 +37,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::iam;
 use crate::model::Model;
+use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -225,25 +226,16 @@ fn includes(input: &Value, field: &str) -> bool {
     input.list("include").iter().any(|it| it == field)
 }
 
-/// One page of a listing: `usual` items when the request does not say how many.
-fn page(input: &Value, member: &str, items: Vec<Value>, usual: usize) -> Answer {
-    let size = match input.number("maxResults") {
-        Some(size) => usize::try_from(size).ok().filter(|size| (1..=100).contains(size)),
-        None => Some(usual),
-    };
-    let size = size.ok_or_else(|| invalid("maxResults must be between 1 and 100."))?;
-    let from = match input.some_text("nextToken") {
-        Some(token) => token.parse::<usize>().map_err(|_| invalid("Invalid token"))?,
-        None => 0,
-    };
-    let next = from.saturating_add(size);
-    let mut answer = Map::new();
-    if next < items.len() {
-        answer.insert("nextToken".to_owned(), next.to_string().into());
-    }
-    answer.insert(member.to_owned(), items.into_iter().skip(from).take(size).collect());
-    Ok(answer.into())
-}
+/// Pages of listings.
+const PAGER: Pager = Pager {
+    size: "maxResults",
+    most: 100,
+    bad_size: Some(|_| invalid("maxResults must be between 1 and 100.")),
+    from: "nextToken",
+    next: "nextToken",
+    says_truncated: false,
+    bad_token: |_| invalid("Invalid token"),
+};
 
 /// Tags of a request, which have to be ones that a user may set.
 fn wanted_tags(input: &Value) -> Result<Tags, Refusal> {

@@ -30,6 +30,7 @@ use crate::buckets::{Limits, Shared};
 use crate::doubt::Doubt;
 use crate::fields::Tags;
 use crate::model::Model;
+use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -40,7 +41,6 @@ pub mod attributes;
 mod interface;
 pub mod listener;
 pub mod load_balancer;
-mod page;
 mod policy;
 pub mod rule;
 mod tags;
@@ -224,6 +224,22 @@ pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     all.extend(elb.listeners.iter().map(|(arn, it)| one("listener", arn, &it.tags)));
     all.extend(elb.rules.iter().map(|(arn, it)| one("rule", arn, &it.tags)));
     all
+}
+
+/// Pages of listings.
+const PAGER: Pager = Pager {
+    size: "PageSize",
+    most: 400,
+    bad_size: None,
+    from: "Marker",
+    next: "NextMarker",
+    says_truncated: false,
+    bad_token: |_| invalid("The marker is invalid"),
+};
+
+/// One page of a listing.
+fn page(world: &World, input: &Value, list: &str, all: Vec<Value>) -> Answer {
+    PAGER.page(world, input, list, PAGER.most, all)
 }
 
 /// What the query service says about most bad parameters.

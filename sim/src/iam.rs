@@ -10,13 +10,14 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::arn::ACCOUNT;
 use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::lag::Former;
 use crate::model::Model;
+use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -318,23 +319,18 @@ fn limit_exceeded(quota: &str, limit: usize) -> Refusal {
     Refusal::new("LimitExceeded", message).with_status(409)
 }
 
-/// The part of a listing that is asked for, under its name; the marker is where to go on.
-fn page(input: &Value, name: &str, mut all: Vec<Value>) -> Answer {
-    let count = input.number("MaxItems").and_then(|most| usize::try_from(most).ok()).unwrap_or(100);
-    let from = match input.some_text("Marker") {
-        None => 0,
-        Some(marker) => marker
-            .parse::<usize>()
-            .ok()
-            .filter(|from| *from <= all.len())
-            .ok_or_else(|| Refusal::new("ValidationError", "Invalid Marker."))?,
-    };
-    let to = from.saturating_add(count).min(all.len());
-    let is_truncated = to < all.len();
-    let items: Vec<_> = all.drain(from..to).collect();
-    let mut answer = json!({ name: items, "IsTruncated": is_truncated });
-    if is_truncated {
-        answer["Marker"] = json!(to.to_string());
-    }
-    Ok(answer)
+/// Pages of listings.
+const PAGER: Pager = Pager {
+    size: "MaxItems",
+    most: 1000,
+    bad_size: None,
+    from: "Marker",
+    next: "Marker",
+    says_truncated: true,
+    bad_token: |_| Refusal::new("ValidationError", "Invalid Marker."),
+};
+
+/// One page of a listing.
+fn page(world: &World, input: &Value, list: &str, all: Vec<Value>) -> Answer {
+    PAGER.page(world, input, list, 100, all)
 }

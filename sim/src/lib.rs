@@ -22,6 +22,7 @@ pub mod listen;
 pub mod logs;
 pub mod model;
 pub mod oracle;
+pub mod page;
 pub mod partition;
 pub mod policy;
 pub mod refusal;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::model::Model;
+use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -29,6 +30,17 @@ const RETENTIONS: &[i64] = &[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
+
+/// Pages of listings.
+const PAGER: Pager = Pager {
+    size: "limit",
+    most: 50,
+    bad_size: None,
+    from: "nextToken",
+    next: "nextToken",
+    says_truncated: false,
+    bad_token: |_| invalid("The specified nextToken is invalid."),
+};
 
 /// How many tags a group may have.
 const MOST_TAGS: usize = 50;
@@ -209,25 +221,7 @@ fn describe_log_groups(world: &World, input: &Value) -> Answer {
     };
     let views =
         world.logs().groups.iter().filter(fits).map(|(name, group)| view(world, name, group));
-    let mut views: Vec<_> = views.collect();
-
-    let most = input.number("limit").and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
-    let from = match input.some_text("nextToken") {
-        None => 0,
-        Some(token) => token
-            .parse::<usize>()
-            .ok()
-            .filter(|from| *from <= views.len())
-            .ok_or_else(|| invalid("The specified nextToken is invalid."))?,
-    };
-    let to = from.saturating_add(most).min(views.len());
-    let is_all = to == views.len();
-    let some: Vec<_> = views.drain(from..to).collect();
-    let mut answer = json!({ "logGroups": some });
-    if !is_all {
-        answer["nextToken"] = json!(to.to_string());
-    }
-    Ok(answer)
+    PAGER.page(world, input, "logGroups", PAGER.most, views.collect())
 }
 
 fn view(world: &World, name: &str, group: &Group) -> Value {

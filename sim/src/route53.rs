@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::model::Model;
+use crate::page;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -197,8 +198,9 @@ fn invalid_input(message: impl Into<String>) -> Refusal {
 }
 
 /// How many items a page holds: what the request says, as text or number, and at most `most`.
-fn page_size(input: &Value, most: usize) -> Result<usize, Refusal> {
+fn page_size(world: &World, input: &Value, most: usize) -> Result<usize, Refusal> {
     let said = match input.get("MaxItems") {
+        _ if page::is_small(world, input) => Some(1),
         None | Some(Value::Null) => return Ok(most),
         Some(Value::String(text)) => text.parse().ok(),
         Some(other) => other.as_u64().and_then(|number| usize::try_from(number).ok()),

@@ -15,6 +15,7 @@ use crate::buckets::{Limits, Shared};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::model::Model;
+use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -339,7 +340,7 @@ fn get_parameters_by_path(world: &World, input: &Value) -> Answer {
         Some(listed)
     };
     let parameters = names.filter_map(listed).collect();
-    page(input, 10, parameters)
+    PAGER.page(world, input, "Parameters", 10, parameters)
 }
 
 fn describe_parameters(world: &World, input: &Value) -> Answer {
@@ -367,7 +368,7 @@ fn describe_parameters(world: &World, input: &Value) -> Answer {
         view
     };
     let parameters = listed.map(view).collect();
-    page(input, 50, parameters)
+    PAGER.page(world, input, "Parameters", 50, parameters)
 }
 
 fn fits(filter: &Value, name: &str, parameter: &Parameter) -> bool {
@@ -395,25 +396,16 @@ fn is_below(name: &str, path: &str, recursive: bool) -> bool {
     rest.is_some_and(|rest| recursive || !rest.contains('/'))
 }
 
-fn page(input: &Value, most: usize, mut all: Vec<Value>) -> Answer {
-    let count = input.number("MaxResults").and_then(|it| usize::try_from(it).ok()).unwrap_or(most);
-    let from = match input.some_text("NextToken") {
-        None => 0,
-        Some(token) => {
-            token.parse::<usize>().ok().filter(|from| *from <= all.len()).ok_or_else(|| {
-                Refusal::new("InvalidNextToken", "The specified token isn't valid.")
-            })?
-        }
-    };
-    let to = from.saturating_add(count).min(all.len());
-    let is_all = to == all.len();
-    let some: Vec<_> = all.drain(from..to).collect();
-    let mut answer = json!({ "Parameters": some });
-    if !is_all {
-        answer["NextToken"] = json!(to.to_string());
-    }
-    Ok(answer)
-}
+/// Pages of listings.
+const PAGER: Pager = Pager {
+    size: "MaxResults",
+    most: 50,
+    bad_size: None,
+    from: "NextToken",
+    next: "NextToken",
+    says_truncated: false,
+    bad_token: |_| Refusal::new("InvalidNextToken", "The specified token isn't valid."),
+};
 
 fn delete_parameter(world: &mut World, input: &Value) -> Answer {
     let name = input.text("Name");

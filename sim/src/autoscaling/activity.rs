@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{describe, invalid};
+use super::{PAGER, invalid};
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
 use crate::world::{EPOCH, World};
@@ -127,7 +127,7 @@ pub(super) fn describe_scaling_activities(world: &World, input: &Value) -> Answe
     };
     // The newest comes first.
     let views = world.autoscaling().activities.iter().rev().filter(fits).map(view).collect();
-    describe::page(input, "Activities", 100, views)
+    PAGER.page(world, input, "Activities", 100, views)
 }
 
 pub(super) fn view_of(world: &World, id: &str) -> Value {

@@ -3,37 +3,10 @@
 use serde_json::{Value, json};
 
 use super::member::Member;
-use super::{Group, Template, invalid, tag};
+use super::{Group, PAGER, Template, invalid, tag};
 use crate::fields::Fields;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::Answer;
 use crate::world::World;
-
-/// The part of a listing that is asked for, under its name; the token is where to go on.
-pub(super) fn page(input: &Value, name: &str, most: usize, mut all: Vec<Value>) -> Answer {
-    let count = match input.number("MaxRecords") {
-        None => most,
-        Some(count) => usize::try_from(count)
-            .ok()
-            .filter(|it| (1..=100).contains(it))
-            .ok_or_else(|| invalid(format!("MaxRecords {count} must be between 1 and 100")))?,
-    };
-    let from = match input.some_text("NextToken") {
-        None => 0,
-        Some(token) => {
-            token.parse::<usize>().ok().filter(|from| *from <= all.len()).ok_or_else(|| {
-                Refusal::new("InvalidNextToken", "The NextToken value is not valid.")
-            })?
-        }
-    };
-    let to = from.saturating_add(count).min(all.len());
-    let is_all = to == all.len();
-    let some: Vec<_> = all.drain(from..to).collect();
-    let mut answer = json!({ name: some });
-    if !is_all {
-        answer["NextToken"] = json!(to.to_string());
-    }
-    Ok(answer)
-}
 
 pub(super) fn describe_auto_scaling_groups(world: &World, input: &Value) -> Answer {
     let names = input.texts("AutoScalingGroupNames");
@@ -55,7 +28,7 @@ pub(super) fn describe_auto_scaling_groups(world: &World, input: &Value) -> Answ
     let with_instances = input.flag("IncludeInstances") != Some(false);
     let views = world.autoscaling().groups.values().filter(fits);
     let views = views.map(|group| view(world, group, with_instances)).collect();
-    page(input, "AutoScalingGroups", 50, views)
+    PAGER.page(world, input, "AutoScalingGroups", 50, views)
 }
 
 fn has_tag(group: &Group, filter: &Value) -> bool {
@@ -145,5 +118,5 @@ pub(super) fn describe_auto_scaling_instances(world: &World, input: &Value) -> A
             view
         }));
     }
-    page(input, "AutoScalingInstances", 50, views)
+    PAGER.page(world, input, "AutoScalingInstances", 50, views)
 }

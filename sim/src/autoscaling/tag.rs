@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Group, describe, invalid};
+use super::{Group, PAGER, invalid};
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -127,5 +127,5 @@ pub(super) fn describe_tags(world: &World, input: &Value) -> Answer {
             name => return Err(invalid(format!("Filter type {name} is not correct."))),
         }
     }
-    describe::page(input, "Tags", 50, views)
+    PAGER.page(world, input, "Tags", 50, views)
 }

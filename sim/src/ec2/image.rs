@@ -108,7 +108,7 @@ pub fn unknown(id: &str) -> Refusal {
 }
 
 /// `DescribeImages`: all of these images are public.
-pub fn describe(_: &World, input: &Value) -> Answer {
+pub fn describe(world: &World, input: &Value) -> Answer {
     const FILTERS: &[&str] = &[
         "architecture",
         "creation-date",
@@ -158,7 +158,7 @@ pub fn describe(_: &World, input: &Value) -> Answer {
         owned && named && filters.fit(&Tags::new(), field)
     };
     let found = IMAGES.iter().filter(fits).map(write).collect();
-    page(input, "ImageIds", "Images", found)
+    page(world, input, "ImageIds", "Images", found)
 }
 
 /// AWS's account for ECS-optimized images.

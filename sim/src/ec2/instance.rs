@@ -287,7 +287,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
             "Instances": [Instance::write(world, entry)],
         })
     });
-    page(input, "InstanceIds", "Reservations", found.collect())
+    page(world, input, "InstanceIds", "Reservations", found.collect())
 }
 
 /// `DescribeInstanceStatus`: of those that run, unless all are asked for. Checks of what runs pass.
@@ -337,7 +337,7 @@ pub fn describe_status(world: &World, input: &Value) -> Answer {
         })
     };
     let found = known.into_iter().filter(|entry| all || runs(entry)).filter(fits);
-    page(input, "InstanceIds", "InstanceStatuses", found.map(row).collect())
+    page(world, input, "InstanceIds", "InstanceStatuses", found.map(row).collect())
 }
 
 /// `TerminateInstances`: all of them or none.

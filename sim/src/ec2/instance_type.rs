@@ -351,7 +351,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
         let parts = found.iter_mut().filter_map(Value::as_object_mut);
         parts.for_each(|it| drop(it.remove("NetworkInfo")));
     }
-    page(input, "InstanceTypes", "InstanceTypes", found)
+    page(world, input, "InstanceTypes", "InstanceTypes", found)
 }
 
 /// `DescribeInstanceTypeOfferings`: which types are where.
@@ -359,7 +359,7 @@ pub fn describe_offerings(world: &World, input: &Value) -> Answer {
     const FILTERS: &[&str] = &["instance-type", "location"];
     let filters = Filters::read("DescribeInstanceTypeOfferings", input, FILTERS)?;
     if world.scenario.is_thin("offerings") {
-        return page(input, "InstanceTypeOfferings", "InstanceTypeOfferings", Vec::new());
+        return page(world, input, "InstanceTypeOfferings", "InstanceTypeOfferings", Vec::new());
     }
     let location = input.some_text("LocationType").unwrap_or("region");
     let places = |it: &InstanceType| match location {
@@ -377,5 +377,5 @@ pub fn describe_offerings(world: &World, input: &Value) -> Answer {
     let rows = rows.map(|(it, place)| {
         json!({ "InstanceType": it.name, "LocationType": location, "Location": place })
     });
-    page(input, "InstanceTypes", "InstanceTypeOfferings", rows.collect())
+    page(world, input, "InstanceTypes", "InstanceTypeOfferings", rows.collect())
 }

@@ -255,7 +255,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
     let found = found.into_iter().filter(|it| names.is_empty() || names.contains(&it.it.name));
     let found: Vec<_> = found.map(|entry| LaunchTemplate::write(world, entry)).collect();
     let named = if ids.is_empty() { "LaunchTemplateNames" } else { "LaunchTemplateIds" };
-    page(input, named, "LaunchTemplates", found)
+    page(world, input, named, "LaunchTemplates", found)
 }
 
 /// `DescribeLaunchTemplateVersions`, newest first. Without a template it shows the newest or the
@@ -316,7 +316,7 @@ pub fn describe_versions(world: &World, input: &Value) -> Answer {
     };
     let found = found.into_iter().filter(fits);
     let found = found.map(|(template, version)| write(world, template, version)).collect();
-    page(input, "Versions", "LaunchTemplateVersions", found)
+    page(world, input, "Versions", "LaunchTemplateVersions", found)
 }
 
 /// `DeleteLaunchTemplate`: nothing that was launched from it holds it.

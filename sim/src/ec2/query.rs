@@ -1,9 +1,10 @@
 //! Listings: ids, filters and pages, which are alike in all of EC2.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::table::{self, Entry, Kind};
 use crate::fields::{Fields, Tags};
+use crate::page::Pager;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
 
@@ -11,7 +12,7 @@ use crate::world::World;
 pub fn describe<K: Kind>(world: &World, input: &Value) -> Answer {
     let found = select::<K>(world, input)?;
     let found: Vec<Value> = found.into_iter().map(|entry| K::write(world, entry)).collect();
-    page(input, K::LISTING.ids, K::LISTING.list, found)
+    page(world, input, K::LISTING.ids, K::LISTING.list, found)
 }
 
 /// The things that a listing is about: named by id, which then have to be known, and filtered.
@@ -28,30 +29,26 @@ pub fn select<'a, K: Kind>(world: &'a World, input: &Value) -> Result<Vec<&'a En
     Ok(found.into_iter().filter(fits).collect())
 }
 
+/// Pages of listings.
+const PAGER: Pager = Pager {
+    size: "MaxResults",
+    most: 1000,
+    bad_size: None,
+    from: "NextToken",
+    next: "NextToken",
+    says_truncated: false,
+    bad_token: |token| {
+        Refusal::new("InvalidNextToken", format!("The token '{token}' is not valid"))
+    },
+};
+
 /// Cuts one page out of a listing. Ids and a page size exclude each other.
-pub fn page(input: &Value, ids: &str, list: &str, all: Vec<Value>) -> Answer {
-    const LONGEST: usize = 1000;
+pub fn page(world: &World, input: &Value, ids: &str, list: &str, all: Vec<Value>) -> Answer {
     if !input.list(ids).is_empty() && input.number("MaxResults").is_some() {
         let message = format!("The parameter {ids} cannot be used with the parameter MaxResults");
         return Err(Refusal::new("InvalidParameterCombination", message));
     }
-    let start = match input.some_text("NextToken").filter(|token| !token.is_empty()) {
-        None => 0,
-        Some(token) => {
-            token.parse::<usize>().ok().filter(|start| *start <= all.len()).ok_or_else(|| {
-                Refusal::new("InvalidNextToken", format!("The token '{token}' is not valid"))
-            })?
-        }
-    };
-    let most = input.number("MaxResults").and_then(|most| usize::try_from(most).ok());
-    let most = most.unwrap_or(LONGEST).clamp(1, LONGEST);
-    let rest = all.len().saturating_sub(start);
-    let mut answer = Map::new();
-    answer.insert(list.to_owned(), all.into_iter().skip(start).take(most).collect());
-    if rest > most {
-        answer.insert("NextToken".to_owned(), json!((start + most).to_string()));
-    }
-    Ok(Value::Object(answer))
+    PAGER.page(world, input, list, PAGER.most, all)
 }
 
 /// The filters of a request.

@@ -268,5 +268,5 @@ pub fn describe(world: &World, input: &Value) -> Answer {
         names.is_empty() || group.it.vpc == default && names.contains(&group.it.name)
     });
     let found = found.map(|entry| SecurityGroup::write(world, entry)).collect();
-    page(input, "GroupIds", "SecurityGroups", found)
+    page(world, input, "GroupIds", "SecurityGroups", found)
 }

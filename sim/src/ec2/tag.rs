@@ -146,7 +146,7 @@ pub fn describe(world: &World, input: &Value) -> Answer {
             }
         }
     }
-    page(input, "", "Tags", rows)
+    page(world, input, "", "Tags", rows)
 }
 
 macro_rules! by_prefix {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::association::{self, FARGATE};
-use super::{LINKED, client, failure, includes, is_name, lacks, page, scaler, short, uuid};
+use super::{LINKED, PAGER, client, failure, includes, is_name, lacks, scaler, short, uuid};
 use super::{need_linked_role, wanted_tags};
 use crate::autoscaling;
 use crate::doubt::Doubt;
@@ -242,7 +242,7 @@ pub(super) fn describe_capacity_providers(world: &World, input: &Value) -> Answe
         let living = world.ecs().providers.values().filter(|it| it.status != "INACTIVE");
         let all = FARGATE.iter().map(|name| fargate(name));
         let all = all.chain(living.map(|it| describe(it, tags))).collect();
-        return page(input, "capacityProviders", all, PAGE);
+        return PAGER.page(world, input, "capacityProviders", PAGE, all);
     }
     if names.len() > 100 {
         return Err(super::invalid("Capacity providers cannot have more than 100 elements."));
@@ -258,7 +258,7 @@ pub(super) fn describe_capacity_providers(world: &World, input: &Value) -> Answe
             }
         }
     }
-    let mut answer = page(input, "capacityProviders", found, PAGE)?;
+    let mut answer = PAGER.page(world, input, "capacityProviders", PAGE, found)?;
     answer["failures"] = failures.into();
     Ok(answer)
 }

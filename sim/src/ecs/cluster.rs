@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::task::Status;
 use super::{LINKED, is_name, lacks, need_linked_role, short, uuid, wanted_tags};
-use super::{association, client, container_instance, failure, includes, insights, invalid, page};
+use super::{PAGER, association, client, container_instance, failure, includes, insights, invalid};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags, ecs_tag_list};
 use crate::iam;
@@ -182,7 +182,7 @@ pub(super) fn describe_clusters(world: &World, input: &Value) -> Answer {
 pub(super) fn list_clusters(world: &World, input: &Value) -> Answer {
     let living = world.ecs().clusters.values().filter(|it| it.status != "INACTIVE");
     let arns = living.map(|it| it.arn.clone().into()).collect();
-    page(input, "clusterArns", arns, 100)
+    PAGER.page(world, input, "clusterArns", 100, arns)
 }
 
 /// `UpdateCluster`, of which only the settings are simulated.

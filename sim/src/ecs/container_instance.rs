@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::task::Status;
-use super::{agent, cluster, failure, invalid, lacks, lifecycle, page, placement, short};
+use super::{PAGER, agent, cluster, failure, invalid, lacks, lifecycle, placement, short};
 use crate::ec2;
 use crate::fields::{Fields, Tags};
 use crate::refusal::Answer;
@@ -68,7 +68,7 @@ pub(super) fn list_container_instances(world: &World, input: &Value) -> Answer {
     let all = registered(world, &name);
     let all = all.filter(|it| status.is_none_or(|status| it.status == status));
     let arns = all.map(|it| it.arn.clone().into()).collect();
-    page(input, "containerInstanceArns", arns, 100)
+    PAGER.page(world, input, "containerInstanceArns", 100, arns)
 }
 
 /// `DescribeContainerInstances`.

@@ -13,7 +13,7 @@ use super::service_revision::{Setup, Target};
 use super::short;
 use super::task::{Network, Status};
 use super::{
-    cluster, failure, includes, invalid, lacks, lifecycle, page, scheduler, service_event,
+    PAGER, cluster, failure, includes, invalid, lacks, lifecycle, scheduler, service_event,
 };
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags, ecs_tag_list};
@@ -139,7 +139,7 @@ pub(super) fn describe_services(world: &World, input: &Value) -> Answer {
 pub(super) fn list_services(world: &World, input: &Value) -> Answer {
     let name = cluster::of(world, input)?;
     if input.some_text("schedulingStrategy") == Some("DAEMON") {
-        return page(input, "serviceArns", Vec::new(), 10);
+        return PAGER.page(world, input, "serviceArns", 10, Vec::new());
     }
     let launch = input.some_text("launchType");
     let services = world.ecs().services.values().filter(|it| {
@@ -148,7 +148,7 @@ pub(super) fn list_services(world: &World, input: &Value) -> Answer {
             && launch.is_none_or(|launch| it.setup.launch_type.as_deref() == Some(launch))
     });
     let arns = services.map(|it| it.arn.clone().into()).collect();
-    page(input, "serviceArns", arns, 10)
+    PAGER.page(world, input, "serviceArns", 10, arns)
 }
 
 /// `DeleteService`.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::rollout::Deployment;
 use super::service::{self, Service};
-use super::{cluster, lacks, page, short};
+use super::{PAGER, cluster, lacks, short};
 use crate::fields::Fields;
 use crate::refusal::Answer;
 use crate::world::World;
@@ -36,7 +36,7 @@ pub(super) fn list_service_deployments(world: &World, input: &Value) -> Answer {
         }
         row
     });
-    page(input, "serviceDeployments", rows.collect(), 20)
+    PAGER.page(world, input, "serviceDeployments", 20, rows.collect())
 }
 
 /// What became of a deployment.

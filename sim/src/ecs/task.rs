@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::service_revision::Target;
 use super::task_definition::{self, Key};
-use super::{cluster, failure, includes, invalid, lacks, lifecycle, page, short};
+use super::{PAGER, cluster, failure, includes, invalid, lacks, lifecycle, short};
 use crate::fields::{Fields, Tags, ecs_tag_list};
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -172,7 +172,7 @@ pub(super) fn list_tasks(world: &World, input: &Value) -> Answer {
             && launch.is_none_or(|launch| (launch == "FARGATE") == it.fargate)
     });
     let arns = tasks.map(|it| it.arn.clone().into()).collect();
-    page(input, "taskArns", arns, 100)
+    PAGER.page(world, input, "taskArns", 100, arns)
 }
 
 /// `DescribeTasks`.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::task::Status as TaskStatus;
-use super::{client, failure, includes, invalid, nth, page, short};
+use super::{PAGER, client, failure, includes, invalid, nth, short};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags, ecs_tag_list};
 use crate::refusal::Answer;
@@ -150,7 +150,7 @@ pub(super) fn list_task_definitions(world: &World, input: &Value) -> Answer {
     if input.text("sort") == "DESC" {
         arns.reverse();
     }
-    page(input, "taskDefinitionArns", arns, 100)
+    PAGER.page(world, input, "taskDefinitionArns", 100, arns)
 }
 
 /// `ListTaskDefinitionFamilies`: by default also those that have no `ACTIVE` revision left.
@@ -168,7 +168,7 @@ pub(super) fn list_families(world: &World, input: &Value) -> Answer {
     let families = world.ecs().families.iter();
     let families = families.filter(|(name, it)| name.starts_with(prefix) && wanted(it));
     let names = families.map(|(name, _)| name.as_str().into()).collect();
-    page(input, "families", names, 100)
+    PAGER.page(world, input, "families", 100, names)
 }
 
 /// `DeregisterTaskDefinition`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::page::page;
+use super::page;
 use super::{action, invalid, lacks, load_balancer, tags, target, without};
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
@@ -138,7 +138,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
             && of.is_none_or(|of| it.load_balancer == of)
             && (arns.is_empty() || arns.contains(arn))
     });
-    page(input, "Listeners", wanted.map(|(arn, it)| described(arn, it)).collect())
+    page(world, input, "Listeners", wanted.map(|(arn, it)| described(arn, it)).collect())
 }
 
 fn described(arn: &str, it: &Listener) -> Value {

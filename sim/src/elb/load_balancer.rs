@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::page::page;
+use super::page;
 use super::{LINKED, attributes, check_name, interface, invalid, lacks, tags, target, without};
 use crate::fields::{Fields, Tags};
 use crate::partition;
@@ -294,7 +294,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
     let wanted = known().filter(|(arn, it)| {
         (arns.is_empty() || arns.contains(arn)) && (names.is_empty() || names.contains(&it.name))
     });
-    page(input, "LoadBalancers", wanted.map(|(arn, it)| described(world, arn, it)).collect())
+    page(world, input, "LoadBalancers", wanted.map(|(arn, it)| described(world, arn, it)).collect())
 }
 
 fn described(world: &World, arn: &str, it: &LoadBalancer) -> Value {

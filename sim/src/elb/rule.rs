@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::page::page;
+use super::page;
 use super::{action, invalid, lacks, listener, tags, target, without};
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
@@ -124,14 +124,14 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
                 "Actions": of.actions,
                 "IsDefault": true,
             }));
-            page(input, "Rules", all)
+            page(world, input, "Rules", all)
         }
         (None, false) => {
             let one = |arn: &String| {
                 let it = world.elb().rules.get(arn).ok_or_else(not_found)?;
                 Ok(described(arn, it))
             };
-            page(input, "Rules", arns.iter().map(one).collect::<Result<_, Refusal>>()?)
+            page(world, input, "Rules", arns.iter().map(one).collect::<Result<_, Refusal>>()?)
         }
         _ => Err(invalid("You must specify either listener rule ARNs or a listener ARN")),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::page::page;
+use super::page;
 use super::target::{self, At, Target};
 use super::{attributes, check_name, invalid, lacks, listener, load_balancer, tags, without};
 use crate::ec2;
@@ -246,7 +246,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
             && (names.is_empty() || names.contains(&it.name))
             && (of.is_none() || it.served_by.as_deref() == of)
     });
-    page(input, "TargetGroups", wanted.map(|(arn, it)| described(arn, it)).collect())
+    page(world, input, "TargetGroups", wanted.map(|(arn, it)| described(arn, it)).collect())
 }
 
 fn described(arn: &str, it: &TargetGroup) -> Value {

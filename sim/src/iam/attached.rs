@@ -70,7 +70,7 @@ pub(super) fn list_attached_role_policies(world: &World, input: &Value) -> Answe
     };
     let view = |arn: &String| json!({ "PolicyName": name_of(arn), "PolicyArn": arn });
     let policies = role.attached.keys().filter(is_below).map(view).collect();
-    super::page(input, "AttachedPolicies", policies)
+    super::page(world, input, "AttachedPolicies", policies)
 }
 
 /// `GetPolicy`, of what the simulator knows of a policy.

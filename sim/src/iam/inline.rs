@@ -43,7 +43,7 @@ pub(super) fn get_role_policy(world: &World, input: &Value) -> Answer {
 pub(super) fn list_role_policies(world: &World, input: &Value) -> Answer {
     let role = role::shown(world, input.text("RoleName"))?;
     let names = role.inline.keys().map(|name| json!(name)).collect();
-    super::page(input, "PolicyNames", names)
+    super::page(world, input, "PolicyNames", names)
 }
 
 pub(super) fn delete_role_policy(world: &mut World, input: &Value) -> Answer {

@@ -143,14 +143,14 @@ pub(super) fn list_instance_profiles(world: &World, input: &Value) -> Answer {
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
     let found = |it: &&Profile| it.path.starts_with(prefix);
     let profiles = all_shown(world).filter(found).map(|it| it.view(world)).collect();
-    super::page(input, "InstanceProfiles", profiles)
+    super::page(world, input, "InstanceProfiles", profiles)
 }
 
 pub(super) fn list_instance_profiles_for_role(world: &World, input: &Value) -> Answer {
     let role = role::shown(world, input.text("RoleName"))?.name.to_ascii_lowercase();
     let holds = |it: &&Profile| it.role.as_ref().is_some_and(|held| held.role == role);
     let profiles = all_shown(world).filter(holds).map(|it| it.view(world)).collect();
-    super::page(input, "InstanceProfiles", profiles)
+    super::page(world, input, "InstanceProfiles", profiles)
 }
 
 pub(super) fn add_role_to_instance_profile(world: &mut World, input: &Value) -> Answer {

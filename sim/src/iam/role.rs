@@ -225,7 +225,7 @@ pub(super) fn list_roles(world: &World, input: &Value) -> Answer {
         world.iam().roles.keys().chain(world.iam().former_roles.keys()).collect();
     let roles = names.into_iter().filter_map(|name| shown(world, name).ok());
     let roles = roles.filter(found).map(view).collect();
-    super::page(input, "Roles", roles)
+    super::page(world, input, "Roles", roles)
 }
 
 pub(super) fn update_assume_role_policy(world: &mut World, input: &Value) -> Answer {

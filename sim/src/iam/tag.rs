@@ -57,9 +57,9 @@ fn remove(tags: &mut Tags, input: &Value) -> Value {
     json!({})
 }
 
-fn list(tags: &Tags, input: &Value) -> Answer {
+fn list(world: &World, tags: &Tags, input: &Value) -> Answer {
     let tags = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
-    super::page(input, "Tags", tags.collect())
+    super::page(world, input, "Tags", tags.collect())
 }
 
 pub(super) fn tag_role(world: &mut World, input: &Value) -> Answer {
@@ -72,7 +72,7 @@ pub(super) fn untag_role(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn list_role_tags(world: &World, input: &Value) -> Answer {
-    list(&role::shown(world, input.text("RoleName"))?.tags, input)
+    list(world, &role::shown(world, input.text("RoleName"))?.tags, input)
 }
 
 pub(super) fn tag_instance_profile(world: &mut World, input: &Value) -> Answer {
@@ -86,5 +86,5 @@ pub(super) fn untag_instance_profile(world: &mut World, input: &Value) -> Answer
 }
 
 pub(super) fn list_instance_profile_tags(world: &World, input: &Value) -> Answer {
-    list(&profile::shown(world, input.text("InstanceProfileName"))?.tags, input)
+    list(world, &profile::shown(world, input.text("InstanceProfileName"))?.tags, input)
 }

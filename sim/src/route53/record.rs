@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{invalid_input, name, page_size, zone};
 use crate::fields::Fields;
+use crate::page;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
 
@@ -109,11 +110,11 @@ impl Record {
 /// `ListResourceRecordSets`: from a name, type and identifier on, in order.
 pub(super) fn list(world: &World, input: &Value) -> Answer {
     let zone = zone::find(world, input.text("HostedZoneId"))?;
-    let size = page_size(input, PAGE)?;
+    let size = page_size(world, input, PAGE)?;
     let start = start(input)?;
-    let mut rest = zone.records.iter().filter(|(at, _)| start.as_ref().is_none_or(|it| *at >= it));
-    let page: Vec<_> = rest.by_ref().take(size).collect();
-    let next = rest.next().map(|(at, _)| at);
+    let rest = zone.records.iter().filter(|(at, _)| start.as_ref().is_none_or(|it| *at >= it));
+    let (page, next) = page::cut(rest, size);
+    let next = next.map(|(at, _)| at);
     let described: Value = page.into_iter().map(|(at, record)| record.described(at)).collect();
     let mut answer = json!({
         "ResourceRecordSets": described,

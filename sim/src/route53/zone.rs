@@ -10,6 +10,7 @@ use super::{begin_change, invalid_input, name, page_size};
 use crate::arn::ACCOUNT;
 use crate::ec2;
 use crate::fields::{Fields, Tags};
+use crate::page;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
 
@@ -208,14 +209,14 @@ pub(super) fn list(world: &World, input: &Value) -> Answer {
     if input.some_text("DelegationSetId").is_some() {
         return Err(Refusal::new("SimulatorLacks", "ListHostedZones with DelegationSetId"));
     }
-    let size = page_size(input, PAGE)?;
+    let size = page_size(world, input, PAGE)?;
     let only_private = input.some_text("HostedZoneType").is_some();
     let marker = input.some_text("Marker");
     let from = marker.map(bare).unwrap_or_default();
     let zones = world.route53().zones.range(from.to_owned()..);
-    let mut zones = zones.filter(|(_, zone)| zone.private || !only_private);
-    let page: Value = zones.by_ref().take(size).map(|(id, zone)| zone.described(id)).collect();
-    let next = zones.next();
+    let zones = zones.filter(|(_, zone)| zone.private || !only_private);
+    let (page, next) = page::cut(zones, size);
+    let page: Value = page.into_iter().map(|(id, zone)| zone.described(id)).collect();
     let mut answer = json!({
         "HostedZones": page,
         "IsTruncated": next.is_some(),
@@ -232,7 +233,7 @@ pub(super) fn list(world: &World, input: &Value) -> Answer {
 
 /// `ListHostedZonesByName`: in the order of their names, read from the last part to the first.
 pub(super) fn list_by_name(world: &World, input: &Value) -> Answer {
-    let size = page_size(input, PAGE)?;
+    let size = page_size(world, input, PAGE)?;
     let reversed = |name: &str| name.rsplit('.').map(str::to_owned).collect::<Vec<_>>();
     let name = input.some_text("DNSName").map(name::normal).transpose().map_err(invalid_input)?;
     let id = input.some_text("HostedZoneId");
@@ -244,9 +245,8 @@ pub(super) fn list_by_name(world: &World, input: &Value) -> Answer {
     let mut zones: Vec<_> = zones.map(|(id, it)| ((reversed(&it.name), id.as_str()), it)).collect();
     zones.retain(|(at, _)| from.as_ref().is_none_or(|from| at >= from));
     zones.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut zones = zones.into_iter();
-    let page: Value = zones.by_ref().take(size).map(|((_, id), it)| it.described(id)).collect();
-    let next = zones.next();
+    let (page, next) = page::cut(zones.into_iter(), size);
+    let page: Value = page.into_iter().map(|((_, id), it)| it.described(id)).collect();
     let mut answer = json!({
         "HostedZones": page,
         "IsTruncated": next.is_some(),
@@ -266,11 +266,11 @@ pub(super) fn list_by_name(world: &World, input: &Value) -> Answer {
 
 /// `ListHostedZonesByVPC`.
 pub(super) fn list_by_vpc(world: &World, input: &Value) -> Answer {
-    let size = page_size(input, PAGE)?;
+    let size = page_size(world, input, PAGE)?;
     let vpc = (input.text("VPCRegion").to_owned(), input.text("VPCId").to_owned());
     let from = bare(input.text("NextToken")).to_owned();
     let zones = world.route53().zones.range(from..);
-    let mut zones = zones.filter(|(_, zone)| zone.vpcs.contains(&vpc));
+    let (page, next) = page::cut(zones.filter(|(_, zone)| zone.vpcs.contains(&vpc)), size);
     let summary = |(id, zone): (&String, &Zone)| {
         json!({
             "HostedZoneId": id,
@@ -278,9 +278,9 @@ pub(super) fn list_by_vpc(world: &World, input: &Value) -> Answer {
             "Owner": { "OwningAccount": ACCOUNT },
         })
     };
-    let page: Value = zones.by_ref().take(size).map(summary).collect();
+    let page: Value = page.into_iter().map(summary).collect();
     let mut answer = json!({ "HostedZoneSummaries": page, "MaxItems": size.to_string() });
-    if let Some((id, _)) = zones.next() {
+    if let Some((id, _)) = next {
         answer["NextToken"] = id.clone().into();
     }
     Ok(answer)
