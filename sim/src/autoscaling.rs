@@ -70,6 +70,7 @@ pub static SERVICE: Service = Service {
     },
     scope: AutoScaling::SCOPE,
     begin: World::begin::<AutoScaling>,
+    hear: None,
     ids,
     tagged,
     required: policy::required,

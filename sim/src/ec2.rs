@@ -136,6 +136,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Ec2::SCOPE,
     begin,
+    hear: None,
     ids,
     tagged,
     required: policy::required,
@@ -353,7 +354,7 @@ pub fn check_template(
 }
 
 /// Starts an instance for a group: `pending`, then `running` after a while, when it boots and
-/// [`crate::ecs::agent::boots`] is told. `template` is an id or a name. The refusal's message is what
+/// others are told. `template` is an id or a name. The refusal's message is what
 /// a scaling activity shows.
 pub fn run_instance(
     world: &mut World,
@@ -366,7 +367,7 @@ pub fn run_instance(
 }
 
 /// Terminates an instance: `shutting-down`, then `terminated`, when its interfaces go.
-/// [`crate::ecs::agent::dies`] is told at once.
+/// Others are told at once.
 pub fn terminate_instance(world: &mut World, id: &str) {
     instance::shut_down(world, id);
 }

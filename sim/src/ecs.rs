@@ -39,6 +39,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
+use crate::arn::short;
 use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::iam;
@@ -49,7 +50,7 @@ use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{Scope, State, World};
 
-pub mod agent;
+mod agent;
 mod association;
 mod capacity_provider;
 mod cluster;
@@ -96,6 +97,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Ecs::SCOPE,
     begin: World::begin::<Ecs>,
+    hear: Some(agent::hear),
     ids,
     tagged,
     required: policy::required,
@@ -188,11 +190,6 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
     SERVICE.answer(world, operation, input)
 }
 
-/// The last part of an ARN, or the name itself.
-fn short(name_or_arn: &str) -> &str {
-    name_or_arn.rsplit_once('/').map_or(name_or_arn, |(_, name)| name)
-}
-
 /// A refusal with the code `InvalidParameterException`.
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new("InvalidParameterException", message)
@@ -270,21 +267,6 @@ fn need_linked_role(world: &World) -> Result<(), Refusal> {
              role exists.",
         )),
     }
-}
-
-/// A new identifier in the form of a UUID.
-fn uuid(world: &mut World) -> String {
-    in_groups(&world.hex(32))
-}
-
-/// The same, of something with a name.
-fn uuid_of(world: &mut World, name: &str) -> String {
-    in_groups(&world.digits_of(32, name))
-}
-
-fn in_groups(hex: &str) -> String {
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
 
 /// The dice's key of something that happens for the n-th time.

@@ -72,6 +72,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Elb::SCOPE,
     begin: World::begin::<Elb>,
+    hear: None,
     ids,
     tagged,
     required: policy::required,

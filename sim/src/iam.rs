@@ -78,6 +78,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Iam::SCOPE,
     begin: World::begin::<Iam>,
+    hear: None,
     ids,
     tagged,
     required: policy::required,

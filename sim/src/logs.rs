@@ -60,6 +60,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Logs::SCOPE,
     begin: World::begin::<Logs>,
+    hear: None,
     ids,
     tagged,
     required: policy::required,

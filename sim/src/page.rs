@@ -100,7 +100,7 @@ mod tests {
     };
 
     fn page(scenario: Scenario, input: &Value) -> Answer {
-        let world = World::with(1, scenario, Vec::new());
+        let world = World::with(1, scenario, Vec::new(), Vec::new());
         PAGER.page(&world, input, "Items", 3, (0..12).map(Value::from).collect())
     }
 
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!((refusal.code.as_str(), refusal.message.as_str()), ("BadToken", "x"));
         let strict =
             Pager { bad_size: Some(|size| Refusal::new("Size", size.to_string())), ..PAGER };
-        let world = World::with(1, Scenario::default(), Vec::new());
+        let world = World::with(1, Scenario::default(), Vec::new(), Vec::new());
         for size in [0, 11, -1] {
             let answer = strict.page(&world, &json!({ "Size": size }), "Items", 3, Vec::new());
             assert_eq!(answer.unwrap_err().message, size.to_string());

@@ -8,6 +8,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::wildcard::is_like;
+
 pub mod call;
 pub mod condition;
 #[cfg(test)]
@@ -15,7 +17,7 @@ mod tests;
 pub mod view;
 
 use call::{Required, Target};
-use condition::{Condition, Context, is_arn_like, is_like};
+use condition::{Condition, Context, is_arn_like};
 
 /// An identity-based policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -61,6 +61,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Route53::SCOPE,
     begin: World::begin::<Route53>,
+    hear: None,
     ids,
     tagged,
     required: policy::required,

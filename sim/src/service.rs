@@ -12,7 +12,7 @@ use crate::policy::call::{Call, Required};
 use crate::policy::view::View;
 use crate::policy::{self, Policy};
 use crate::refusal::{Answer, Refusal, Refusals};
-use crate::world::{Beginning, Scope, Tagged, World};
+use crate::world::{Beginning, Hearing, Scope, Tagged, World};
 
 /// A service.
 pub struct Service {
@@ -30,6 +30,8 @@ pub struct Service {
     pub scope: Scope,
     /// Begins in a region that nobody has been in: makes what it keeps, and what is always there.
     pub begin: Beginning,
+    /// Hears what happens to the things of other services, where that concerns it.
+    pub hear: Option<Hearing>,
     /// Every id of the region. Things that are deleted and only remembered are not there.
     pub ids: fn(&World) -> Vec<String>,
     /// Everything that has tags.

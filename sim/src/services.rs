@@ -49,7 +49,9 @@ pub fn required(view: &View<'_>, service: &str, operation: &str, input: &Value) 
 impl World {
     /// Makes the world of a seed.
     pub fn new(seed: u64, scenario: Scenario) -> Self {
-        Self::with(seed, scenario, ALL.iter().map(|service| service.begin).collect())
+        let beginnings = ALL.iter().map(|service| service.begin).collect();
+        let hearings = ALL.iter().filter_map(|service| service.hear).collect();
+        Self::with(seed, scenario, beginnings, hearings)
     }
 
     /// Every id, of all regions.

@@ -51,6 +51,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Ssm::SCOPE,
     begin: World::begin::<Ssm>,
+    hear: None,
     ids,
     tagged,
     required: policy::required,

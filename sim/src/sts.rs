@@ -27,6 +27,7 @@ pub static SERVICE: Service = Service {
     },
     scope: Scope::Partition,
     begin: |_| (),
+    hear: None,
     ids: |_| Vec::new(),
     tagged: |_| Vec::new(),
     required: |_| Vec::new(),

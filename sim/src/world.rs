@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::arn::Arn;
 use crate::dice::Dice;
 use crate::fields::Tags;
+use crate::notice::Notice;
 use crate::partition;
 use crate::scenario::Scenario;
 
@@ -44,6 +45,9 @@ pub enum Scope {
 /// Lets a service begin in a region that nobody has been in.
 pub type Beginning = fn(&mut World);
 
+/// Lets a service hear what happens to the things of others.
+pub type Hearing = fn(&mut World, Notice<'_>);
+
 /// Everything in one account.
 pub struct World {
     /// Since the world began.
@@ -57,6 +61,8 @@ pub struct World {
 
     /// How services begin.
     beginnings: Vec<Beginning>,
+    /// How services hear of each other.
+    hearings: Vec<Hearing>,
     /// The regions that somebody has been in.
     regions: BTreeSet<String>,
     /// What services keep, by region or partition and by its type.
@@ -76,14 +82,20 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    /// Makes the world of a seed, in which these services begin.
-    pub fn with(seed: u64, scenario: Scenario, beginnings: Vec<Beginning>) -> Self {
+    /// Makes the world of a seed, in which services begin and hear of each other.
+    pub fn with(
+        seed: u64,
+        scenario: Scenario,
+        beginnings: Vec<Beginning>,
+        hearings: Vec<Hearing>,
+    ) -> Self {
         let mut world = Self {
             now: Duration::ZERO,
             region: String::new(),
             dice: Dice::new(seed, scenario.delays.clone()),
             scenario,
             beginnings,
+            hearings,
             regions: BTreeSet::new(),
             states: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -125,6 +137,13 @@ impl World {
         }
         let state = Box::new(S::new(self));
         self.states.entry(place).or_default().insert(TypeId::of::<S>(), state);
+    }
+
+    /// Tells all services what has happened.
+    pub fn tell(&mut self, notice: Notice<'_>) {
+        for hear in self.hearings.clone() {
+            hear(self, notice);
+        }
     }
 
     /// Moves to a region: what is regional is then that region's.
@@ -195,6 +214,16 @@ impl World {
         digest[..digits.min(digest.len())].to_owned()
     }
 
+    /// A new UUID.
+    pub fn uuid(&mut self) -> String {
+        in_groups(&self.hex(32))
+    }
+
+    /// A new UUID for something with a name.
+    pub fn uuid_of(&mut self, name: &str) -> String {
+        in_groups(&self.digits_of(32, name))
+    }
+
     /// A new id for something with a name.
     pub fn id_of(&mut self, prefix: &str, name: &str) -> String {
         format!("{prefix}-0{}", self.digits_of(16, &format!("{prefix} {name}")))
@@ -246,6 +275,12 @@ impl World {
         self.enter(&here);
         found
     }
+}
+
+/// Thirty-two digits as a UUID has them.
+fn in_groups(digits: &str) -> String {
+    let cuts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)];
+    cuts.map(|(from, to)| digits.get(from..to).unwrap_or_default()).join("-")
 }
 
 /// Where a state is kept.

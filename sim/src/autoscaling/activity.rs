@@ -39,7 +39,7 @@ pub(super) fn begin(
     cause: String,
     place: Option<Place<'_>>,
 ) -> String {
-    let id = uuid_of(&world.digits_of(32, &format!("activity {group}")));
+    let id = world.uuid_of(&format!("activity {group}"));
     let details = place.map(|place| {
         json!({ "Subnet ID": place.subnet, "Availability Zone": place.zone }).to_string()
     });
@@ -83,13 +83,6 @@ pub(super) fn end(world: &mut World, id: &str, status: &'static str, message: Op
             it.message = Some(message);
         }
     }
-}
-
-/// These digits in five groups.
-pub(super) fn uuid_of(hex: &str) -> String {
-    let cuts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)];
-    let parts = cuts.map(|(from, to)| hex.get(from..to).unwrap_or_default().to_owned());
-    parts.join("-")
 }
 
 /// The time, as causes say it.

@@ -209,7 +209,7 @@ pub(super) fn create_auto_scaling_group(world: &mut World, input: &Value) -> Ans
     check_service_role(world)?;
     ec2::check_template(world, template.reference(), &template.version, &subnets)?;
 
-    let uuid = super::activity::uuid_of(&world.digits_of(32, &format!("group {name}")));
+    let uuid = world.uuid_of(&format!("group {name}"));
     let resource = format!("autoScalingGroup:{uuid}:autoScalingGroupName/{name}");
     let mut group = Group {
         name: name.to_owned(),

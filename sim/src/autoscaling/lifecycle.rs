@@ -136,7 +136,7 @@ pub(super) fn hold(world: &mut World, group: &str, instance: &str, transition: T
     for (name, hook) in hooks {
         let heartbeat = Duration::from_secs(hook.heartbeat);
         let action = Action {
-            token: activity::uuid_of(&world.digits_of(32, &format!("token {instance} {name}"))),
+            token: world.uuid_of(&format!("token {instance} {name}")),
             ends: world.now + heartbeat,
             latest: world.now + Duration::from_secs(hook.longest()),
             heartbeat,

@@ -13,9 +13,10 @@ use super::activity::{self, Place};
 use super::lifecycle::{self, Transition};
 use super::member::{self, Lifecycle, Member, State, counted, state};
 use super::{Chore, DRAINING_HOOK, HEALTH_CHECK, IN_SERVICE, REACTS, RETRY, Template, group, tag};
+use crate::ec2;
+use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::world::World;
-use crate::{ec2, ecs};
 
 /// How often a group looks at an instance that starts or ends.
 const LOOK: Duration = Duration::from_secs(1);
@@ -275,7 +276,7 @@ pub(super) fn retire(world: &mut World, name: &str, id: &str, cause: &str, passe
     lifecycle::hold(world, name, id, Transition::Terminating);
     let drains = member_waits_for(world, name, id, DRAINING_HOOK);
     if drains {
-        ecs::agent::drains(world, name, id);
+        world.tell(Notice::InstanceDrains { group: name, instance: id });
     }
 }
 

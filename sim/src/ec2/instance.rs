@@ -10,9 +10,9 @@ use super::table::{Entry, Kind, Listing, Table, find, shown};
 use super::volume::Volume;
 use super::{Ec2, REMEMBERED, SHUTTING_DOWN, image, zone};
 use crate::arn::ACCOUNT;
-use crate::ecs::agent;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::iam;
+use crate::notice::Notice;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
 
@@ -365,7 +365,7 @@ pub fn terminate(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "TerminatingInstances": changes.collect::<Value>() }))
 }
 
-/// Terminates an instance, if it is not already on its way. Its agent is told at once; its
+/// Terminates an instance, if it is not already on its way. It is told at once; its
 /// interfaces go last.
 pub fn shut_down(world: &mut World, id: &str) {
     shut_down_for(world, id, "User initiated");
@@ -382,7 +382,7 @@ pub fn shut_down_for(world: &mut World, id: &str, reason: &str) {
     entry.it.state = State::ShuttingDown;
     reason.clone_into(&mut entry.it.reason);
     let name = entry.it.key.clone();
-    agent::dies(world, id);
+    world.tell(Notice::InstanceGoes(id));
     let later = world.dice.delay(SHUTTING_DOWN, &name, 30.0..=120.0);
     let id = id.to_owned();
     world.after(later, move |world| end(world, id));

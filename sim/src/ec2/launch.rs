@@ -14,8 +14,8 @@ use super::{
     FAILING_INSTANCE, NewInterface, PENDING_INSTANCE, VERIFYING, guard_duty, interface,
     launch_template,
 };
-use crate::ecs::agent;
 use crate::fields::{Fields, Tags};
+use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::world::World;
 
@@ -231,7 +231,7 @@ fn start(
             instance.it.state = State::Running;
             let (vpc, subnet) = (instance.it.vpc.clone(), instance.it.subnet.clone());
             guard_duty::notices(world, &vpc, &subnet);
-            agent::boots(world, &starting);
+            world.tell(Notice::InstanceRuns(&starting));
         }
     });
     id

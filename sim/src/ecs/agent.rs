@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::container_instance::{self, ContainerInstance};
 use super::{association, nth, scheduler};
+use crate::notice::Notice;
 use crate::partition;
 use crate::world::{self, World};
 use crate::{autoscaling, ec2, iam};
@@ -19,9 +20,18 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// After how long of silence an agent counts as disconnected.
 const SILENCE: Duration = Duration::from_mins(1);
 
+/// What of others concerns the agents on instances.
+pub(super) fn hear(world: &mut World, notice: Notice<'_>) {
+    match notice {
+        Notice::InstanceRuns(instance) => boots(world, instance),
+        Notice::InstanceGoes(instance) => dies(world, instance),
+        Notice::InstanceDrains { group, instance } => drains(world, group, instance),
+    }
+}
+
 /// An instance has booted: its agent reads `/etc/ecs/ecs.config` out of the user data and goes on
 /// from there.
-pub fn boots(world: &mut World, instance: &str) {
+fn boots(world: &mut World, instance: &str) {
     let Some(view) = ec2::instance(world, instance) else { return };
     let name = world::key(&view.tags, instance);
     let boots = world.ecs_mut().boots.entry(name.clone()).or_default();
@@ -159,7 +169,7 @@ fn of(world: &World, instance: &str) -> Option<ContainerInstance> {
 
 /// An instance is being terminated. While its agent is connected ECS takes it out of its cluster;
 /// otherwise nobody does.
-pub fn dies(world: &mut World, instance: &str) {
+fn dies(world: &mut World, instance: &str) {
     let Some(it) = of(world, instance) else { return };
     let view = ec2::instance(world, instance);
     let reachable =
@@ -180,7 +190,7 @@ pub fn dies(world: &mut World, instance: &str) {
 
 /// A group wants to terminate an instance and its draining hook holds it: tasks are drained, and the
 /// action is completed when none is left.
-pub fn drains(world: &mut World, group: &str, instance: &str) {
+fn drains(world: &mut World, group: &str, instance: &str) {
     // Without its container instance ECS knows nothing to drain, and nobody completes the action.
     let Some(it) = of(world, instance) else { return };
     let after = world.dice.delay("instance.drain", &it.key, 1.0..=5.0);

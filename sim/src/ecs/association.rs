@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{self, ALL, Attachment, Cluster};
 use super::task::Status;
-use super::{client, invalid, need_linked_role, nth, scaler, scheduler, short, uuid};
+use super::{client, invalid, need_linked_role, nth, scaler, scheduler, short};
 use crate::autoscaling;
 use crate::doubt::Doubt;
 use crate::fields::Fields;
@@ -189,7 +189,7 @@ pub(super) fn associate(
     providers: Vec<String>,
     strategy: Vec<Value>,
 ) {
-    let id = uuid(world);
+    let id = world.uuid();
     let Some(it) = world.ecs_mut().clusters.get_mut(cluster) else { return };
     let mut works = false;
     for name in providers.iter().filter(|name| !FARGATE.contains(&name.as_str())) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::association::{self, FARGATE};
-use super::{LINKED, PAGER, client, failure, includes, is_name, lacks, scaler, short, uuid};
+use super::{LINKED, PAGER, client, failure, includes, is_name, lacks, scaler, short};
 use super::{need_linked_role, wanted_tags};
 use crate::autoscaling;
 use crate::doubt::Doubt;
@@ -145,7 +145,7 @@ pub(super) fn create_capacity_provider(world: &mut World, input: &Value) -> Answ
     check_protection(protection, &scaling, group.protects_new)?;
     let provider = Provider {
         arn: world.arn("ecs", &format!("capacity-provider/{name}")),
-        serial: uuid(world),
+        serial: world.uuid(),
         name: name.clone(),
         group: group.arn,
         scaling,
@@ -350,7 +350,7 @@ fn describe(provider: &Provider, tags: bool) -> Value {
 pub(super) fn insert_for_test(world: &mut World, name: &str) {
     let provider = Provider {
         arn: world.arn("ecs", &format!("capacity-provider/{name}")),
-        serial: uuid(world),
+        serial: world.uuid(),
         name: name.to_owned(),
         group: "arn:aws:autoscaling:none".to_owned(),
         scaling: Scaling::read(&json!({ "status": "ENABLED" }), None),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::task::Status;
-use super::{LINKED, is_name, lacks, need_linked_role, short, uuid, wanted_tags};
+use super::{LINKED, is_name, lacks, need_linked_role, short, wanted_tags};
 use super::{PAGER, association, client, container_instance, failure, includes, insights, invalid};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags, ecs_tag_list};
@@ -101,7 +101,7 @@ pub(super) fn create_cluster(world: &mut World, input: &Value) -> Answer {
     association::check(world, &name, &providers, input.list("defaultCapacityProviderStrategy"))?;
     let mut settings = settings;
     settings.entry("containerInsights".to_owned()).or_insert_with(|| "disabled".to_owned());
-    let serial = uuid(world);
+    let serial = world.uuid();
     let cluster = Cluster {
         arn: world.arn("ecs", &format!("cluster/{name}")),
         serial: serial.clone(),

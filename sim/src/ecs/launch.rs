@@ -11,7 +11,7 @@ use super::service::{Key, Service};
 use super::service_event::{tell, tell_once};
 use super::service_revision::Setup;
 use super::task::{Status, Task};
-use super::{lifecycle, nth, scheduler, task_definition, uuid_of};
+use super::{lifecycle, nth, scheduler, task_definition};
 use crate::fields::{Fields, Tags};
 use crate::world::World;
 use crate::{autoscaling, ec2, iam};
@@ -105,7 +105,7 @@ fn start(
     });
     let name = nth(&service.dice(), ordinal);
     let id = world.digits_of(32, &format!("task {name}"));
-    let attachment = uuid_of(world, &format!("attachment {name}"));
+    let attachment = world.uuid_of(&format!("attachment {name}"));
     let attachment = world.arn("ecs", &format!("attachment/{attachment}"));
     let task = Task {
         arn: world.arn("ecs", &format!("task/{}/{id}", key.0)),

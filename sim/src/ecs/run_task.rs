@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::service_revision::{Setup, setup};
 use super::task::{self, Task};
+use super::wanted_tags;
 use super::{client, cluster, failure, invalid, lacks, launch, nth, placement, task_definition};
-use super::{uuid, wanted_tags};
 use crate::fields::{Fields, Tags};
 use crate::refusal::Answer;
 use crate::world::World;
@@ -68,7 +68,7 @@ fn provisioned(
     let size = task_definition::get(world, &setup.definition).map(task_definition::Revision::size);
     let (cpu, memory) = size.unwrap_or_default();
     let id = world.hex(32);
-    let attachment = uuid(world);
+    let attachment = world.uuid();
     Task {
         arn: world.arn("ecs", &format!("task/{cluster}/{id}")),
         id,

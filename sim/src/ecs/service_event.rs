@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::service::{Event, Key};
 use super::task::Status;
-use super::uuid_of;
 use crate::world::World;
 
 /// After how long the same event is told again.
@@ -12,7 +11,7 @@ const SILENT: Duration = Duration::from_hours(6);
 
 /// Adds an event to a service.
 pub(super) fn tell(world: &mut World, cluster: &str, name: &str, message: &str) {
-    let (id, at) = (uuid_of(world, &format!("event {cluster}/{name}")), world.now);
+    let (id, at) = (world.uuid_of(&format!("event {cluster}/{name}")), world.now);
     let key = (cluster.to_owned(), name.to_owned());
     if let Some(service) = world.ecs_mut().services.get_mut(&key) {
         let message = format!("(service {name}) {message}");

@@ -11,7 +11,7 @@ use super::rollout::{self, Breaker};
 use super::service::{self, Service};
 use super::service_revision::{Setup, setup};
 use super::{client, cluster, invalid, is_name, need_linked_role, scheduler};
-use super::{short, uuid, wanted_tags};
+use super::{short, wanted_tags};
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -67,7 +67,7 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
         None => "ENABLED",
     };
     let grace = grace(input, &setup)?.or((!setup.targets.is_empty()).then_some(Duration::ZERO));
-    let serial = uuid(world);
+    let serial = world.uuid();
     let deployment = rollout::deployment(world, &setup);
     let service = Service {
         arn: world.arn("ecs", &format!("service/{cluster}/{name}")),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::wildcard::is_like;
+
 /// What a request is judged by: values by condition key, in lower case since keys ignore it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
@@ -145,35 +147,6 @@ impl Condition {
             Some(Quantifier::Any) | None => is.iter().any(one),
         }
     }
-}
-
-/// Whether a text is like a pattern with `*` for any text and `?` for any character.
-pub fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut place) = (0, 0);
-    // Where to go on when the last star has to take one character more.
-    let mut retry = None;
-    while place < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                retry = Some((at, place));
-                at += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == text[place] => {
-                at += 1;
-                place += 1;
-            }
-            _ => match retry {
-                Some((star, taken)) => {
-                    retry = Some((star, taken + 1));
-                    at = star + 1;
-                    place = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 /// Whether an ARN is like a pattern, part by part: a star does not reach over a colon, but in the last
