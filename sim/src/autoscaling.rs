@@ -324,11 +324,7 @@ pub fn ids(world: &World) -> Vec<String> {
 /// What has tags: its kind, its name and the tags.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     let groups = world.autoscaling().groups.values();
-    let tags = |group: &Group| {
-        let tags = group.tags.iter();
-        tags.map(|(key, (value, _))| (key.clone(), value.clone())).collect()
-    };
-    groups.map(|it| ("auto-scaling-group".to_owned(), it.name.clone(), tags(it))).collect()
+    groups.map(|it| ("auto-scaling-group".to_owned(), it.name.clone(), tag::of(it))).collect()
 }
 
 /// Pages of listings.

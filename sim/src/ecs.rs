@@ -48,6 +48,7 @@ use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
+use crate::tags::{Fault, Rules};
 use crate::world::{Scope, State, World};
 
 mod agent;
@@ -234,22 +235,27 @@ const PAGER: Pager = Pager {
     bad_token: |_| invalid("Invalid token"),
 };
 
+/// What ECS lets tags be.
+const TAGS: Rules = Rules {
+    most: 50,
+    folds_case: false,
+    refuse: |fault| match fault {
+        Fault::TooMany => invalid("The number of tags exceeds the limit of 50."),
+        Fault::Twice(_) => {
+            invalid("Duplicate tag keys found. Please note that tag keys are unique.")
+        }
+        Fault::Reserved(_) => {
+            invalid("Some tags contain invalid keys. The aws: prefix is reserved for AWS use.")
+        }
+        Fault::Blank | Fault::LongKey(_) | Fault::LongValue(_) => {
+            invalid("Some tags contain invalid keys or values.")
+        }
+    },
+};
+
 /// Tags of a request, which have to be ones that a user may set.
 fn wanted_tags(input: &Value) -> Result<Tags, Refusal> {
-    const MOST: usize = 50;
-    if input.list("tags").len() > MOST {
-        return Err(invalid("The number of tags exceeds the limit of 50."));
-    }
-    let tags = input.tags("tags");
-    if tags.len() != input.list("tags").len() {
-        return Err(invalid("Duplicate tag keys found. Please note that tag keys are unique."));
-    }
-    match tags.keys().find(|key| key.to_ascii_lowercase().starts_with("aws:")) {
-        Some(_) => {
-            Err(invalid("Some tags contain invalid keys. The aws: prefix is reserved for AWS use."))
-        }
-        None => Ok(tags),
-    }
+    TAGS.given(input.list("tags"))
 }
 
 /// Whether a name is made of what ECS allows.

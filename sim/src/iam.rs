@@ -5,17 +5,15 @@
 //! can ask IAM when that is, so those who need one are refused and try again (`docs/aws-facts.md`,
 //! "What just made is not visible yet"). Names are unique whatever their case and their path.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::arn::ACCOUNT;
+use crate::arn::{Arn, short};
 use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
-use crate::lag::Former;
 use crate::model::Model;
 use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
@@ -28,6 +26,7 @@ mod document;
 mod inline;
 mod linked;
 mod managed;
+mod named;
 pub(crate) mod policy;
 mod profile;
 mod role;
@@ -35,6 +34,8 @@ mod tag;
 
 #[cfg(test)]
 mod tests;
+
+use named::Named;
 
 /// A label of the dice, and the seconds that it usually takes.
 type Delay = (&'static str, RangeInclusive<f64>);
@@ -88,14 +89,8 @@ pub static SERVICE: Service = Service {
 /// Everything of IAM in the account.
 #[derive(Debug, Default)]
 pub struct Iam {
-    /// By name in lower case.
-    roles: BTreeMap<String, role::Role>,
-    /// By name in lower case.
-    profiles: BTreeMap<String, profile::Profile>,
-    /// By name in lower case.
-    former_roles: Former<role::Role>,
-    /// By name in lower case.
-    former_profiles: Former<profile::Profile>,
+    roles: Named<role::Role>,
+    profiles: Named<profile::Profile>,
 }
 
 impl State for Iam {
@@ -174,7 +169,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
 /// The service-linked role of a service such as `ecs.amazonaws.com`.
 pub fn linked_role(world: &World, service: &str) -> LinkedRole {
     let path = linked::path(service);
-    match world.iam().roles.values().find(|role| role.path == path) {
+    match world.iam().roles.all.values().find(|role| role.path == path) {
         None => LinkedRole::Missing,
         Some(role) if role.counts_at > world.now => LinkedRole::Fresh,
         Some(_) => LinkedRole::Usable,
@@ -212,7 +207,7 @@ pub fn seen_profile(world: &World, name_or_arn: &str) -> SeenProfile {
 /// ARN of the role of an instance profile, by name or ARN.
 pub fn role_of_profile(world: &World, name_or_arn: &str) -> Option<String> {
     let held = find_profile(world, name_or_arn)?.role.as_ref()?;
-    Some(world.iam().roles.get(&held.role)?.arn())
+    Some(world.iam().roles.all.get(&held.role)?.arn())
 }
 
 /// ARN of an instance profile, by its name.
@@ -248,9 +243,9 @@ pub fn has_policy(world: &World, role_arn: &str, policy: &str) -> bool {
 /// All that exists: ARNs of roles and instance profiles, and `role/policy` for each policy of a role
 /// that is not AWS's own.
 pub fn ids(world: &World) -> Vec<String> {
-    let mut ids: Vec<_> = world.iam().roles.values().map(role::Role::arn).collect();
-    ids.extend(world.iam().profiles.values().map(profile::Profile::arn));
-    for role in world.iam().roles.values().filter(|role| !role.is_linked()) {
+    let mut ids: Vec<_> = world.iam().roles.all.values().map(role::Role::arn).collect();
+    ids.extend(world.iam().profiles.all.values().map(profile::Profile::arn));
+    for role in world.iam().roles.all.values().filter(|role| !role.is_linked()) {
         let attached = role.attached.keys().map(|arn| attached::name_of(arn));
         let policies = attached.chain(role.inline.keys().map(String::as_str));
         ids.extend(policies.map(|policy| format!("{}/{policy}", role.name)));
@@ -260,31 +255,31 @@ pub fn ids(world: &World) -> Vec<String> {
 
 /// What has tags: its kind, its ARN and the tags.
 pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
-    let roles = world.iam().roles.values().filter(|role| !role.is_linked());
+    let roles = world.iam().roles.all.values().filter(|role| !role.is_linked());
     let roles = roles.map(|role| ("role".to_owned(), role.arn(), role.tags.clone()));
-    let profiles = world.iam().profiles.values();
+    let profiles = world.iam().profiles.all.values();
     let profiles = profiles.map(|it| ("instance-profile".to_owned(), it.arn(), it.tags.clone()));
     roles.chain(profiles).collect()
 }
 
 fn find_role<'a>(world: &'a World, arn: &str) -> Option<&'a role::Role> {
     // The path is part of the ARN: one with another path names nothing.
-    world.iam().roles.get(&last(arn)).filter(|role| role.arn() == arn)
+    world.iam().roles.all.get(&last(arn)).filter(|role| role.arn() == arn)
 }
 
 fn find_profile<'a>(world: &'a World, name_or_arn: &str) -> Option<&'a profile::Profile> {
-    let profile = world.iam().profiles.get(&last(name_or_arn))?;
+    let profile = world.iam().profiles.all.get(&last(name_or_arn))?;
     let is_it = profile.arn() == name_or_arn || profile.name.eq_ignore_ascii_case(name_or_arn);
     is_it.then_some(profile)
 }
 
 /// What follows the last slash, as a key.
 fn last(arn: &str) -> String {
-    arn.rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
+    named::key(short(arn))
 }
 
 fn arn(partition: &str, kind: &str, path: &str, name: &str) -> String {
-    format!("arn:{partition}:iam::{ACCOUNT}:{kind}{path}{name}")
+    Arn::of_iam(partition, &format!("{kind}{path}{name}")).to_string()
 }
 
 /// When something that begins now is over.

@@ -35,6 +35,7 @@ pub mod service;
 pub mod services;
 pub mod ssm;
 pub mod sts;
+pub mod tags;
 pub mod wildcard;
 pub mod wire;
 pub mod world;

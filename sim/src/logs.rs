@@ -18,6 +18,7 @@ use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
+use crate::tags::{Fault, Rules};
 use crate::world::{EPOCH, Scope, State, World};
 
 mod policy;
@@ -42,8 +43,21 @@ const PAGER: Pager = Pager {
     bad_token: |_| invalid("The specified nextToken is invalid."),
 };
 
-/// How many tags a group may have.
-const MOST_TAGS: usize = 50;
+/// What logs let tags be.
+const TAGS: Rules = Rules {
+    most: 50,
+    folds_case: false,
+    refuse: |fault| match fault {
+        Fault::TooMany => {
+            let message = "A log group cannot have more than 50 tags.";
+            Refusal::new("TooManyTagsException", message)
+        }
+        Fault::Reserved(key) => invalid(format!("Tag key {key} is reserved for AWS.")),
+        Fault::Blank | Fault::LongKey(_) | Fault::LongValue(_) | Fault::Twice(_) => {
+            invalid("A tag is not valid.")
+        }
+    },
+};
 
 /// The service.
 pub static SERVICE: Service = Service {
@@ -186,10 +200,7 @@ fn create_log_group(world: &mut World, input: &Value) -> Answer {
     if name.to_ascii_lowercase().starts_with("aws/") {
         return Err(invalid("Log groups starting with AWS/ are reserved for AWS."));
     }
-    let tags = tags(input)?;
-    if tags.len() > MOST_TAGS {
-        return Err(invalid(format!("A log group cannot have more than {MOST_TAGS} tags.")));
-    }
+    let tags = TAGS.given_by_key(tags(input))?;
     if world.logs().groups.contains_key(name) {
         let message = "The specified log group already exists";
         return Err(Refusal::new("ResourceAlreadyExistsException", message));
@@ -283,37 +294,24 @@ fn named<'a>(world: &World, input: &'a Value) -> Result<&'a str, Refusal> {
     name.ok_or_else(|| invalid(format!("Invalid resource ARN: {arn}")))
 }
 
-fn tags(input: &Value) -> Result<Tags, Refusal> {
-    let tags = input.part("tags").as_object();
-    let pair = |(key, value): (&String, &Value)| {
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(invalid(format!("Tag key {key} is reserved for AWS.")));
-        }
-        Ok((key.clone(), value.as_str().unwrap_or_default().to_owned()))
-    };
-    tags.into_iter().flatten().map(pair).collect()
+/// The tags of a request, which are a map and no list.
+fn tags(input: &Value) -> Tags {
+    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    input.part("tags").as_object().into_iter().flatten().filter_map(text).collect()
 }
 
 fn tag_resource(world: &mut World, input: &Value) -> Answer {
-    let tags = tags(input)?;
+    let tags = TAGS.given_by_key(tags(input))?;
     let name = named(world, input)?;
     let group = find_mut(world, name)?;
-    let mut all = group.tags.clone();
-    all.extend(tags);
-    if all.len() > MOST_TAGS {
-        let message = format!("A log group cannot have more than {MOST_TAGS} tags.");
-        return Err(Refusal::new("TooManyTagsException", message));
-    }
-    group.tags = all;
+    TAGS.put(&mut group.tags, tags)?;
     Ok(json!({}))
 }
 
 fn untag_resource(world: &mut World, input: &Value) -> Answer {
     let name = named(world, input)?;
     let group = find_mut(world, name)?;
-    for key in input.texts("tagKeys") {
-        group.tags.remove(&key);
-    }
+    TAGS.remove(&mut group.tags, &input.texts("tagKeys"));
     Ok(json!({}))
 }
 

@@ -19,6 +19,7 @@ use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
+use crate::tags::{Fault, Rules};
 use crate::world::{EPOCH, Scope, State, World};
 
 mod image;
@@ -33,8 +34,20 @@ const LISTED: (&str, RangeInclusive<f64>) = ("ssm.listed", 0.0..=2.0);
 const LONGEST_VALUE: usize = 4096;
 /// Levels that a name may have.
 const DEEPEST: usize = 15;
-/// Tags that a parameter may have.
-const MOST_TAGS: usize = 50;
+/// What Systems Manager lets tags be.
+const TAGS: Rules = Rules {
+    most: 50,
+    folds_case: false,
+    refuse: |fault| match fault {
+        Fault::TooMany => Refusal::new("TooManyTagsError", "A resource can have at most 50 tags."),
+        Fault::Reserved(_) => {
+            invalid("aws: prefixed tag key names are not allowed for external use.")
+        }
+        Fault::Blank | Fault::LongKey(_) | Fault::LongValue(_) | Fault::Twice(_) => {
+            invalid("A tag is not valid.")
+        }
+    },
+};
 
 /// The service.
 pub static SERVICE: Service = Service {
@@ -225,8 +238,7 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
     let Some(kind) = input.some_text("Type") else {
         return Err(invalid("A parameter type is required when you create a parameter."));
     };
-    let tags = input.tags("Tags");
-    check_tags(&tags)?;
+    let tags = TAGS.given_by_key(input.tags("Tags"))?;
     let parameter = Parameter {
         kind: kind.to_owned(),
         description: input.some_text("Description").map(str::to_owned),
@@ -448,29 +460,15 @@ fn tags_of_mut<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Tags, Refus
     parameter.map(|it| &mut it.tags).ok_or_else(|| unknown_resource(id))
 }
 
-fn check_tags(tags: &Tags) -> Result<(), Refusal> {
-    if tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
-        return Err(invalid("aws: prefixed tag key names are not allowed for external use."));
-    }
-    if tags.len() > MOST_TAGS {
-        let message = format!("A resource can have at most {MOST_TAGS} tags.");
-        return Err(Refusal::new("TooManyTagsError", message));
-    }
-    Ok(())
-}
-
 fn add_tags_to_resource(world: &mut World, input: &Value) -> Answer {
     let tags = tags_of_mut(world, resource_id(input)?)?;
-    let mut all = tags.clone();
-    all.extend(input.tags("Tags"));
-    check_tags(&all)?;
-    *tags = all;
+    TAGS.put(tags, TAGS.given_by_key(input.tags("Tags"))?)?;
     Ok(json!({}))
 }
 
 fn remove_tags_from_resource(world: &mut World, input: &Value) -> Answer {
     let tags = tags_of_mut(world, resource_id(input)?)?;
-    tags.retain(|key, _| !input.texts("TagKeys").contains(key));
+    TAGS.remove(tags, &input.texts("TagKeys"));
     Ok(json!({}))
 }
 

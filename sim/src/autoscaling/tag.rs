@@ -7,17 +7,26 @@ use serde_json::{Value, json};
 use super::{Group, PAGER, invalid};
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
+use crate::tags::{Fault, Rules};
 use crate::world::World;
 
-/// How many tags a group may have.
-const MOST: usize = 50;
+/// What Auto Scaling lets tags be.
+const TAGS: Rules = Rules {
+    most: 50,
+    folds_case: false,
+    refuse: |fault| match fault {
+        Fault::TooMany => Refusal::new("LimitExceeded", "A group can have at most 50 tags."),
+        Fault::Twice(_) => invalid("Duplicate tag keys are not allowed."),
+        Fault::Reserved(key) => {
+            let message = format!("The tag key {key} begins with aws:, which is reserved for AWS.");
+            invalid(message)
+        }
+        Fault::Blank | Fault::LongKey(_) | Fault::LongValue(_) => invalid("A tag is too long."),
+    },
+};
 
 fn check(tag: &Value) -> Result<(), Refusal> {
-    let key = tag.text("Key");
-    if key.to_ascii_lowercase().starts_with("aws:") {
-        let message = format!("The tag key {key} begins with aws:, which is reserved for AWS.");
-        return Err(invalid(message));
-    }
+    TAGS.given(std::slice::from_ref(tag))?;
     if tag.some_text("ResourceType").is_some_and(|kind| kind != "auto-scaling-group") {
         return Err(invalid("The only supported resource type is auto-scaling-group."));
     }
@@ -41,18 +50,14 @@ pub(super) fn of_new_group(
             return Err(invalid("The ResourceId of a tag must be the name of the group."));
         }
     }
-    let tags: BTreeMap<_, _> = given.iter().map(pair).collect();
-    if tags.len() < given.len() {
-        return Err(invalid("Duplicate tag keys are not allowed."));
-    }
-    if tags.len() > MOST {
-        return Err(too_many());
-    }
-    Ok(tags)
+    TAGS.given(given)?;
+    Ok(given.iter().map(pair).collect())
 }
 
-fn too_many() -> Refusal {
-    Refusal::new("LimitExceeded", format!("A group can have at most {MOST} tags."))
+/// The tags of a group, wherever they go.
+pub(super) fn of(group: &Group) -> Tags {
+    let tags = group.tags.iter();
+    tags.map(|(key, (value, _))| (key.clone(), value.clone())).collect()
 }
 
 /// The tags with which a group launches an instance: AWS adds the group's name.
@@ -88,9 +93,7 @@ pub(super) fn create_or_update_tags(world: &mut World, input: &Value) -> Answer 
     for tag in given {
         let Some(group) = super::find_mut(world, tag.text("ResourceId")) else { continue };
         let (key, value) = pair(tag);
-        if group.tags.len() >= MOST && !group.tags.contains_key(&key) {
-            return Err(too_many());
-        }
+        TAGS.put(&mut of(group), Tags::from([(key.clone(), value.0.clone())]))?;
         group.tags.insert(key, value);
     }
     Ok(json!({}))

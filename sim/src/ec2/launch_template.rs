@@ -165,7 +165,7 @@ fn check(data: &Value) -> Result<(), Refusal> {
                 format!("'{kind}' is not a valid taggable resource type for this operation.");
             return Err(invalid(message));
         }
-        tag::checked(specification.list("Tags"))?;
+        tag::TAGS.given(specification.list("Tags"))?;
     }
     Ok(())
 }

@@ -23,10 +23,31 @@ use super::vpc::Vpc;
 use super::vpc_endpoint::VpcEndpoint;
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
+use crate::tags::{Fault, Rules};
 use crate::world::World;
 
-/// Tags that a thing can have.
-const MOST: usize = 50;
+/// What EC2 lets tags be.
+pub const TAGS: Rules = Rules {
+    most: 50,
+    folds_case: false,
+    refuse: |fault| match fault {
+        Fault::Blank => invalid("Tag key cannot be blank or empty."),
+        Fault::Reserved(_) => {
+            invalid("Tag keys starting with 'aws:' are reserved for internal use")
+        }
+        Fault::LongKey(key) => {
+            invalid(format!("Tag key exceeds the maximum length of 128: '{key}'"))
+        }
+        Fault::LongValue(value) => {
+            invalid(format!("Tag value exceeds the maximum length of 256: '{value}'"))
+        }
+        Fault::Twice(key) => invalid(format!("Duplicate tag key '{key}' specified.")),
+        Fault::TooMany => {
+            let message = "The maximum number of tags for a resource is 50.";
+            Refusal::new("TagLimitExceeded", message)
+        }
+    },
+};
 
 /// The tags that a request gives to what it makes, which is of this type and no other.
 pub fn at_birth(input: &Value, resource_type: &str) -> Result<Tags, Refusal> {
@@ -43,56 +64,18 @@ pub fn at_birth(input: &Value, resource_type: &str) -> Result<Tags, Refusal> {
             let message = format!("Duplicate resource type '{given}' found in tag specifications.");
             return Err(invalid(message));
         }
-        tags = checked(specification.list("Tags"))?;
+        tags = TAGS.given(specification.list("Tags"))?;
     }
     Ok(tags)
-}
-
-/// Tags of a request, when all of them may be given.
-pub fn checked(given: &[Value]) -> Result<Tags, Refusal> {
-    let mut tags = Tags::new();
-    for tag in given {
-        let (name, value) = (tag.text("Key"), tag.text("Value"));
-        if name.is_empty() {
-            return Err(invalid("Tag key cannot be blank or empty."));
-        }
-        if name.to_ascii_lowercase().starts_with("aws:") {
-            return Err(invalid("Tag keys starting with 'aws:' are reserved for internal use"));
-        }
-        if name.chars().count() > 128 {
-            return Err(invalid(format!("Tag key exceeds the maximum length of 128: '{name}'")));
-        }
-        if value.chars().count() > 256 {
-            return Err(invalid(format!("Tag value exceeds the maximum length of 256: '{value}'")));
-        }
-        if tags.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(invalid(format!("Duplicate tag key '{name}' specified.")));
-        }
-    }
-    few(&tags)?;
-    Ok(tags)
-}
-
-fn few(tags: &Tags) -> Result<(), Refusal> {
-    // What AWS itself puts on a thing does not count.
-    let own = tags.keys().filter(|name| !name.starts_with("aws:")).count();
-    match own > MOST {
-        true => {
-            let message = format!("The maximum number of tags for a resource is {MOST}.");
-            Err(Refusal::new("TagLimitExceeded", message))
-        }
-        false => Ok(()),
-    }
 }
 
 /// `CreateTags`: on all of the things or on none.
 pub fn create_tags(world: &mut World, input: &Value) -> Answer {
-    let new = checked(input.list("Tags"))?;
+    let new = TAGS.given(input.list("Tags"))?;
     let mut all = Vec::new();
     for id in input.texts("Resources") {
         let mut tags = tags_of(world, &id)?.clone();
-        tags.extend(new.clone());
-        few(&tags)?;
+        TAGS.put(&mut tags, new.clone())?;
         all.push((id, tags));
     }
     for (id, tags) in all {

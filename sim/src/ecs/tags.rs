@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster, invalid, wanted_tags};
+use super::{TAGS, cluster, invalid, wanted_tags};
 use crate::arn;
 use crate::fields::{Fields, Tags, ecs_tag_list};
 use crate::refusal::{Answer, Refusal};
@@ -12,21 +12,14 @@ use crate::world::World;
 pub(super) fn tag_resource(world: &mut World, input: &Value) -> Answer {
     let wanted = wanted_tags(input)?;
     let tags = tags_mut(world, input.text("resourceArn"))?;
-    let mut all = tags.clone();
-    all.extend(wanted);
-    if all.len() > 50 {
-        return Err(invalid("The number of tags exceeds the limit of 50."));
-    }
-    *tags = all;
+    TAGS.put(tags, wanted)?;
     Ok(json!({}))
 }
 
 /// `UntagResource`.
 pub(super) fn untag_resource(world: &mut World, input: &Value) -> Answer {
     let tags = tags_mut(world, input.text("resourceArn"))?;
-    for key in input.texts("tagKeys") {
-        tags.remove(&key);
-    }
+    TAGS.remove(tags, &input.texts("tagKeys"));
     Ok(json!({}))
 }
 

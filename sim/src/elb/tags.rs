@@ -1,41 +1,37 @@
 //! Tags: at birth, and by `DescribeTags`, `AddTags` and `RemoveTags`.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::{invalid, listener, load_balancer, rule, target_group};
 use crate::arn;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::refusal::{Answer, Refusal};
+use crate::tags::{Fault, Rules};
 use crate::world::World;
 
-/// As many tags as a resource can have.
-const MOST: usize = 50;
 /// As many resources as one call is about.
 const RESOURCES: usize = 20;
 
+/// What load balancing lets tags be.
+const TAGS: Rules = Rules {
+    most: 50,
+    folds_case: false,
+    refuse: |fault| match fault {
+        Fault::TooMany => Refusal::new("TooManyTags", "A resource can have at most '50' tags"),
+        Fault::Twice(key) => {
+            let message = format!("Tag key '{key}' was specified more than once");
+            Refusal::new("DuplicateTagKeys", message)
+        }
+        Fault::Reserved(_) => {
+            invalid("'aws:' prefixed tag key names are not allowed for external use.")
+        }
+        Fault::Blank | Fault::LongKey(_) | Fault::LongValue(_) => invalid("A tag is too long"),
+    },
+};
+
 /// The tags of a request, checked.
 pub(super) fn of(input: &Value) -> Result<Tags, Refusal> {
-    let mut keys = BTreeSet::new();
-    for tag in input.list("Tags") {
-        let key = tag.text("Key");
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(invalid("'aws:' prefixed tag key names are not allowed for external use."));
-        }
-        if !keys.insert(key) {
-            let message = format!("Tag key '{key}' was specified more than once");
-            return Err(Refusal::new("DuplicateTagKeys", message));
-        }
-    }
-    if keys.len() > MOST {
-        return Err(too_many());
-    }
-    Ok(input.tags("Tags"))
-}
-
-fn too_many() -> Refusal {
-    Refusal::new("TooManyTags", format!("A resource can have at most '{MOST}' tags"))
+    TAGS.given(input.list("Tags"))
 }
 
 /// The kind of what an ARN names.
@@ -102,14 +98,10 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
 pub(super) fn add(world: &mut World, input: &Value) -> Answer {
     let (arns, new) = (arns(input)?, of(input)?);
     for arn in &arns {
-        let tags = find(world, arn)?;
-        let more = new.keys().filter(|key| !tags.contains_key(*key)).count();
-        if tags.len() + more > MOST {
-            return Err(too_many());
-        }
+        TAGS.put(&mut find(world, arn)?.clone(), new.clone())?;
     }
     for arn in &arns {
-        find_mut(world, arn)?.extend(new.clone());
+        TAGS.put(find_mut(world, arn)?, new.clone())?;
     }
     Ok(json!({}))
 }
@@ -122,7 +114,7 @@ pub(super) fn remove(world: &mut World, input: &Value) -> Answer {
     }
     let keys = input.texts("TagKeys");
     for arn in &arns {
-        find_mut(world, arn)?.retain(|key, _| !keys.contains(key));
+        TAGS.remove(find_mut(world, arn)?, &keys);
     }
     Ok(json!({}))
 }

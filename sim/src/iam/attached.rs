@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::named::shown;
+use super::role::Role;
 use super::{POLICY, managed, role};
+use crate::arn::{Arn, short};
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -12,19 +15,19 @@ const MOST: usize = 10;
 
 /// The name of a policy, which ends its ARN.
 pub(super) fn name_of(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or_default()
+    short(arn)
 }
 
 /// Whether AWS has such a policy in this partition, under its own path.
 pub(super) fn is_known(partition: &str, arn: &str) -> bool {
-    let policy = arn.strip_prefix(&format!("arn:{partition}:iam::aws:policy/"));
-    policy.is_some_and(managed::has_policy)
+    let Some(Arn { resource, .. }) = Arn::parse(arn) else { return false };
+    let is_own = Arn { account: "aws", ..Arn::of_iam(partition, resource) }.to_string() == arn;
+    is_own && resource.strip_prefix("policy/").is_some_and(managed::has_policy)
 }
 
 fn check(arn: &str) -> Result<(), Refusal> {
-    let is_arn = arn.starts_with("arn:") && arn.splitn(6, ':').count() == 6;
     let invalid = || Refusal::new("InvalidInput", format!("ARN {arn} is not valid."));
-    if is_arn { Ok(()) } else { Err(invalid()) }
+    Arn::parse(arn).map(drop).ok_or_else(invalid)
 }
 
 pub(super) fn attach_role_policy(world: &mut World, input: &Value) -> Answer {
@@ -62,7 +65,7 @@ pub(super) fn detach_role_policy(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn list_attached_role_policies(world: &World, input: &Value) -> Answer {
-    let role = role::shown(world, input.text("RoleName"))?;
+    let role = shown::<Role>(world, input.text("RoleName"))?;
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
     let is_below = |arn: &&String| {
         let path = arn.split_once(":policy").map_or("/", |(_, path)| path);
@@ -82,7 +85,7 @@ pub(super) fn get_policy(world: &World, input: &Value) -> Answer {
     }
     let path = arn.split_once(":policy").map_or("/", |(_, path)| path);
     let path = path.rsplit_once('/').map_or("/", |(before, _)| before);
-    let roles = world.iam().roles.values();
+    let roles = world.iam().roles.all.values();
     Ok(json!({ "Policy": {
         "PolicyName": name_of(arn),
         "Arn": arn,

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::named::shown;
+use super::role::Role;
 use super::{document, role};
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
@@ -31,7 +33,7 @@ pub(super) fn put_role_policy(world: &mut World, input: &Value) -> Answer {
 
 pub(super) fn get_role_policy(world: &World, input: &Value) -> Answer {
     let policy = input.text("PolicyName");
-    let role = role::shown(world, input.text("RoleName"))?;
+    let role = shown::<Role>(world, input.text("RoleName"))?;
     let document = role.inline.get(policy).ok_or_else(|| unknown(policy))?;
     Ok(json!({
         "RoleName": role.name,
@@ -41,7 +43,7 @@ pub(super) fn get_role_policy(world: &World, input: &Value) -> Answer {
 }
 
 pub(super) fn list_role_policies(world: &World, input: &Value) -> Answer {
-    let role = role::shown(world, input.text("RoleName"))?;
+    let role = shown::<Role>(world, input.text("RoleName"))?;
     let names = role.inline.keys().map(|name| json!(name)).collect();
     super::page(world, input, "PolicyNames", names)
 }

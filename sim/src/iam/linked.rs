@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::role::Role;
 use super::{Iam, LINKED, VISIBLE};
+use crate::arn::Arn;
 use crate::doubt::Doubt;
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
@@ -55,7 +56,7 @@ pub(super) fn used_account(partition: &'static str) -> Iam {
             id,
             Duration::from_secs(EPOCH).saturating_sub(DAY).as_secs_f64(),
         );
-        iam.roles.insert(name.to_ascii_lowercase(), role);
+        iam.roles.all.insert(name.to_ascii_lowercase(), role);
     }
     iam
 }
@@ -70,7 +71,7 @@ pub(super) fn make(world: &mut World, service: &str, description: Option<String>
         visible_at: super::until(world, VISIBLE, name),
         ..role(world.partition(), service, name, policy, id, world.timestamp())
     };
-    world.iam_mut().roles.insert(name.to_ascii_lowercase(), role);
+    world.iam_mut().roles.all.insert(name.to_ascii_lowercase(), role);
 }
 
 pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> Answer {
@@ -84,7 +85,7 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
         return Err(Refusal::new("InvalidInput", message));
     }
     let key = name.to_ascii_lowercase();
-    if world.iam().roles.contains_key(&key) {
+    if world.iam().roles.all.contains_key(&key) {
         if world.scenario.doubts(Doubt::LinkedRoleTakenOtherwise) {
             let message = format!("Role with name {name} already exists.");
             return Err(super::already_exists(message));
@@ -96,7 +97,7 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
         return Err(Refusal::new("InvalidInput", message));
     }
     make(world, service, input.some_text("Description").map(str::to_owned));
-    let role = world.iam().roles.get(&key).map(Role::view);
+    let role = world.iam().roles.all.get(&key).map(Role::view);
     Ok(json!({ "Role": role }))
 }
 
@@ -116,7 +117,8 @@ fn role(
             "Action": ["sts:AssumeRole"],
         }],
     });
-    let policy = format!("arn:{partition}:iam::aws:policy/aws-service-role/{policy}");
+    let policy = format!("policy/aws-service-role/{policy}");
+    let policy = Arn { account: "aws", ..Arn::of_iam(partition, &policy) }.to_string();
     Role {
         partition,
         name: name.to_owned(),

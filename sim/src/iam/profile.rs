@@ -4,12 +4,13 @@
 //! role was put in (eksctl#8039). A profile goes only without its role (API
 //! `DeleteInstanceProfile`). `ListInstanceProfiles` shows no tags.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{LAGGING, PROFILE, PROFILE_ARN, PROFILE_ROLE, VISIBLE, role, tag};
+use super::named::{Kind, Named, all_shown, delete, find, find_mut, key, shown};
+use super::role::Role;
+use super::{Iam, PROFILE, PROFILE_ARN, PROFILE_ROLE, VISIBLE, tag};
 use crate::fields::{Fields, Tags, tag_list};
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -45,7 +46,7 @@ impl Profile {
     }
 
     fn view(&self, world: &World) -> Value {
-        let role = self.role.as_ref().and_then(|held| world.iam().roles.get(&held.role));
+        let role = self.role.as_ref().and_then(|held| world.iam().roles.all.get(&held.role));
         json!({
             "Path": self.path,
             "InstanceProfileName": self.name,
@@ -65,52 +66,30 @@ impl Profile {
     }
 }
 
-/// A profile that IAM's calls find.
-pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Profile, Refusal> {
-    let profile = world.iam().profiles.get(&name.to_ascii_lowercase());
-    profile.filter(|it| it.visible_at <= world.now).ok_or_else(|| unknown(name))
-}
+impl Kind for Profile {
+    fn table(iam: &Iam) -> &Named<Self> {
+        &iam.profiles
+    }
 
-/// A profile as answers show it: for a moment as it was before.
-pub(super) fn shown<'a>(world: &'a World, name: &str) -> Result<&'a Profile, Refusal> {
-    let former = world.iam().former_profiles.shown(world.now, &name.to_ascii_lowercase());
-    former.map_or_else(|| find(world, name), Ok)
-}
+    fn table_mut(iam: &mut Iam) -> &mut Named<Self> {
+        &mut iam.profiles
+    }
 
-/// All profiles that answers show.
-fn all_shown(world: &World) -> impl Iterator<Item = &Profile> {
-    let former = world.iam().former_profiles.keys();
-    let names: BTreeSet<_> = world.iam().profiles.keys().chain(former).collect();
-    names.into_iter().filter_map(|name| shown(world, name).ok())
-}
+    fn visible_at(&self) -> Duration {
+        self.visible_at
+    }
 
-/// Lets answers show a profile as it is now for a moment, whatever becomes of it.
-fn keep_former(world: &mut World, name: &str) -> Result<(), Refusal> {
-    let profile = find(world, name)?.clone();
-    let until = super::until(world, LAGGING, name);
-    let key = name.to_ascii_lowercase();
-    let now = world.now;
-    world.iam_mut().former_profiles.keep(now, &key, until, profile);
-    Ok(())
-}
-
-/// A profile that IAM's calls find, to change it.
-pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Profile, Refusal> {
-    keep_former(world, name)?;
-    let profile = world.iam_mut().profiles.get_mut(&name.to_ascii_lowercase());
-    profile.ok_or_else(|| unknown(name))
-}
-
-fn unknown(name: &str) -> Refusal {
-    super::no_such_entity(format!("Instance Profile {name} cannot be found."))
+    fn unknown(name: &str) -> Refusal {
+        super::no_such_entity(format!("Instance Profile {name} cannot be found."))
+    }
 }
 
 pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answer {
     let name = input.text("InstanceProfileName");
     let path = super::path(input)?;
     let tags = tag::checked(input)?;
-    let key = name.to_ascii_lowercase();
-    if world.iam().profiles.contains_key(&key) {
+    let key = key(name);
+    if world.iam().profiles.all.contains_key(&key) {
         return Err(super::already_exists(format!("Instance Profile {name} already exists.")));
     }
     let profile = Profile {
@@ -126,12 +105,12 @@ pub(super) fn create_instance_profile(world: &mut World, input: &Value) -> Answe
         role: None,
     };
     let answer = json!({ "InstanceProfile": profile.full_view(world) });
-    world.iam_mut().profiles.insert(key, profile);
+    world.iam_mut().profiles.all.insert(key, profile);
     Ok(answer)
 }
 
 pub(super) fn get_instance_profile(world: &World, input: &Value) -> Answer {
-    let profile = shown(world, input.text("InstanceProfileName"))?;
+    let profile = shown::<Profile>(world, input.text("InstanceProfileName"))?;
     let mut view = profile.full_view(world);
     if profile.arn_shows_at > world.now {
         view["Arn"] = json!(profile.id);
@@ -142,23 +121,23 @@ pub(super) fn get_instance_profile(world: &World, input: &Value) -> Answer {
 pub(super) fn list_instance_profiles(world: &World, input: &Value) -> Answer {
     let prefix = input.some_text("PathPrefix").unwrap_or("/");
     let found = |it: &&Profile| it.path.starts_with(prefix);
-    let profiles = all_shown(world).filter(found).map(|it| it.view(world)).collect();
+    let profiles = all_shown::<Profile>(world).filter(found).map(|it| it.view(world)).collect();
     super::page(world, input, "InstanceProfiles", profiles)
 }
 
 pub(super) fn list_instance_profiles_for_role(world: &World, input: &Value) -> Answer {
-    let role = role::shown(world, input.text("RoleName"))?.name.to_ascii_lowercase();
+    let role = key(&shown::<Role>(world, input.text("RoleName"))?.name);
     let holds = |it: &&Profile| it.role.as_ref().is_some_and(|held| held.role == role);
-    let profiles = all_shown(world).filter(holds).map(|it| it.view(world)).collect();
+    let profiles = all_shown::<Profile>(world).filter(holds).map(|it| it.view(world)).collect();
     super::page(world, input, "InstanceProfiles", profiles)
 }
 
 pub(super) fn add_role_to_instance_profile(world: &mut World, input: &Value) -> Answer {
     let (name, role) = (input.text("InstanceProfileName"), input.text("RoleName"));
-    let profile = find(world, name)?;
-    let key = role.to_ascii_lowercase();
-    let found = world.iam().roles.get(&key).filter(|role| role.addable_at <= world.now);
-    let found = found.ok_or_else(|| role::unknown(role))?;
+    let profile = find::<Profile>(world, name)?;
+    let key = key(role);
+    let found = world.iam().roles.all.get(&key).filter(|role| role.addable_at <= world.now);
+    let found = found.ok_or_else(|| Role::unknown(role))?;
     if found.is_linked() {
         let message = format!(
             "Cannot perform the operation on the protected role '{}' - this role is only \
@@ -171,27 +150,26 @@ pub(super) fn add_role_to_instance_profile(world: &mut World, input: &Value) -> 
         return Err(super::limit_exceeded("InstanceSessionsPerInstanceProfile", 1));
     }
     let counts_at = super::until(world, PROFILE_ROLE, name);
-    find_mut(world, name)?.role = Some(Held { role: key, counts_at });
+    find_mut::<Profile>(world, name)?.role = Some(Held { role: key, counts_at });
     Ok(json!({}))
 }
 
 pub(super) fn remove_role_from_instance_profile(world: &mut World, input: &Value) -> Answer {
     let role = input.text("RoleName");
-    let key = role.to_ascii_lowercase();
+    let key = key(role);
     let name = input.text("InstanceProfileName");
-    if find(world, name)?.role.as_ref().is_none_or(|held| held.role != key) {
-        return Err(role::unknown(role));
+    if find::<Profile>(world, name)?.role.as_ref().is_none_or(|held| held.role != key) {
+        return Err(Role::unknown(role));
     }
-    find_mut(world, name)?.role = None;
+    find_mut::<Profile>(world, name)?.role = None;
     Ok(json!({}))
 }
 
 pub(super) fn delete_instance_profile(world: &mut World, input: &Value) -> Answer {
     let name = input.text("InstanceProfileName");
-    if find(world, name)?.role.is_some() {
+    if find::<Profile>(world, name)?.role.is_some() {
         return Err(super::delete_conflict("remove roles from instance profile"));
     }
-    keep_former(world, name)?;
-    world.iam_mut().profiles.remove(&name.to_ascii_lowercase());
+    delete::<Profile>(world, name)?;
     Ok(json!({}))
 }

@@ -3,12 +3,13 @@
 //! A role belongs to its name, whatever the path. It goes only when no instance profile holds it and
 //! no policy is left (API `DeleteRole`). `ListRoles` shows neither tags nor boundaries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{ADDABLE, LAGGING, ROLE, TRUST, VISIBLE, attached, document, tag};
+use super::named::{self, Kind, Named, find, key, shown};
+use super::{ADDABLE, Iam, ROLE, TRUST, VISIBLE, attached, document, tag};
 use crate::fields::{Fields, Tags, tag_list};
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -87,33 +88,27 @@ impl Role {
     }
 }
 
-/// A role that IAM's calls find.
-pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
-    let role = world.iam().roles.get(&name.to_ascii_lowercase());
-    role.filter(|role| role.visible_at <= world.now).ok_or_else(|| unknown(name))
-}
+impl Kind for Role {
+    fn table(iam: &Iam) -> &Named<Self> {
+        &iam.roles
+    }
 
-/// A role as answers show it: for a moment as it was before.
-pub(super) fn shown<'a>(world: &'a World, name: &str) -> Result<&'a Role, Refusal> {
-    let former = world.iam().former_roles.shown(world.now, &name.to_ascii_lowercase());
-    former.map_or_else(|| find(world, name), Ok)
-}
+    fn table_mut(iam: &mut Iam) -> &mut Named<Self> {
+        &mut iam.roles
+    }
 
-/// Lets answers show a role as it is now for a moment, whatever becomes of it.
-fn keep_former(world: &mut World, name: &str) {
-    let key = name.to_ascii_lowercase();
-    let Some(role) = world.iam().roles.get(&key).cloned() else { return };
-    let until = super::until(world, LAGGING, name);
-    let now = world.now;
-    world.iam_mut().former_roles.keep(now, &key, until, role);
+    fn visible_at(&self) -> Duration {
+        self.visible_at
+    }
+
+    fn unknown(name: &str) -> Refusal {
+        super::no_such_entity(format!("The role with name {name} cannot be found."))
+    }
 }
 
 /// A role that IAM's calls find, to change it. AWS's own are not for users to change.
 pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Role, Refusal> {
-    find(world, name)?;
-    keep_former(world, name);
-    let role = world.iam_mut().roles.get_mut(&name.to_ascii_lowercase());
-    let role = role.ok_or_else(|| unknown(name))?;
+    let role = named::find_mut::<Role>(world, name)?;
     if role.is_linked() {
         let message = format!(
             "Cannot perform the operation on the protected role '{}' - this role is only \
@@ -123,10 +118,6 @@ pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut R
         return Err(Refusal::new("UnmodifiableEntity", message));
     }
     Ok(role)
-}
-
-pub(super) fn unknown(name: &str) -> Refusal {
-    super::no_such_entity(format!("The role with name {name} cannot be found."))
 }
 
 pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
@@ -139,8 +130,8 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
     let arn = super::arn(world.partition(), "role", &path, name);
     check_demanded(world, "CreateRole", &arn, boundary)?;
     boundary.map(|boundary| check_boundary(world, boundary)).transpose()?;
-    let key = name.to_ascii_lowercase();
-    if world.iam().roles.contains_key(&key) {
+    let key = key(name);
+    if world.iam().roles.all.contains_key(&key) {
         return Err(super::already_exists(format!("Role with name {name} already exists.")));
     }
     let visible_at = super::until(world, VISIBLE, name);
@@ -163,7 +154,7 @@ pub(super) fn create_role(world: &mut World, input: &Value) -> Answer {
         attached: BTreeMap::new(),
     };
     let answer = json!({ "Role": role.full_view() });
-    world.iam_mut().roles.insert(key, role);
+    world.iam_mut().roles.all.insert(key, role);
     Ok(answer)
 }
 
@@ -198,7 +189,7 @@ fn check_demanded(
 
 pub(super) fn put_permissions_boundary(world: &mut World, input: &Value) -> Answer {
     let (name, boundary) = (input.text("RoleName"), input.text("PermissionsBoundary"));
-    let arn = find(world, name)?.arn();
+    let arn = find::<Role>(world, name)?.arn();
     check_demanded(world, "PutRolePermissionsBoundary", &arn, Some(boundary))?;
     check_boundary(world, boundary)?;
     find_mut(world, name)?.boundary = Some(boundary.to_owned());
@@ -206,7 +197,7 @@ pub(super) fn put_permissions_boundary(world: &mut World, input: &Value) -> Answ
 }
 
 pub(super) fn get_role(world: &World, input: &Value) -> Answer {
-    let role = shown(world, input.text("RoleName"))?;
+    let role = shown::<Role>(world, input.text("RoleName"))?;
     let mut view = role.full_view();
     view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
     view["RoleLastUsed"] = json!({});
@@ -221,9 +212,7 @@ pub(super) fn list_roles(world: &World, input: &Value) -> Answer {
         view["MaxSessionDuration"] = json!(role.session.unwrap_or(3600));
         view
     };
-    let names: BTreeSet<_> =
-        world.iam().roles.keys().chain(world.iam().former_roles.keys()).collect();
-    let roles = names.into_iter().filter_map(|name| shown(world, name).ok());
+    let roles = named::all_shown::<Role>(world);
     let roles = roles.filter(found).map(view).collect();
     super::page(world, input, "Roles", roles)
 }
@@ -244,11 +233,11 @@ pub(super) fn update_assume_role_policy(world: &mut World, input: &Value) -> Ans
 
 pub(super) fn delete_role(world: &mut World, input: &Value) -> Answer {
     let name = input.text("RoleName");
-    let key = name.to_ascii_lowercase();
+    let key = key(name);
     let role = find_mut(world, name)?;
     let (attached, inline) = (role.attached.len(), role.inline.len());
     let holds = |held: &super::profile::Held| held.role == key;
-    if world.iam().profiles.values().any(|it| it.role.as_ref().is_some_and(holds)) {
+    if world.iam().profiles.all.values().any(|it| it.role.as_ref().is_some_and(holds)) {
         return Err(super::delete_conflict("remove roles from instance profile"));
     }
     if attached > 0 {
@@ -257,6 +246,6 @@ pub(super) fn delete_role(world: &mut World, input: &Value) -> Answer {
     if inline > 0 {
         return Err(super::delete_conflict("delete policies"));
     }
-    world.iam_mut().roles.remove(&key);
+    world.iam_mut().roles.all.remove(&key);
     Ok(json!({}))
 }

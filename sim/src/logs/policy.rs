@@ -1,8 +1,6 @@
 //! Calls of `CloudWatch` Logs.
 
-use serde_json::Value;
-
-use crate::fields::{Fields, Tags};
+use crate::fields::Fields;
 use crate::policy::call::{Call, Required, Target};
 
 /// What a call of logs takes.
@@ -13,7 +11,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let group = call.arn(&format!("log-group:{name}:log-stream:"));
     match call.operation {
         "CreateLogGroup" => {
-            let tags = tag_map(input.part("tags"));
+            let tags = super::tags(input);
             let own = call.own([Target::new(group, tags.clone())]);
             let made = Target::new(call.arn(&format!("log-group:{name}")), tags);
             let tag = (!made.request.is_empty()).then(|| Required::new("logs:TagResource", [made]));
@@ -22,7 +20,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
         "ListTagsForResource" => vec![call.own([call.existing_arn(input.text("resourceArn"))])],
         "TagResource" => {
             let tagged = call.existing_arn(input.text("resourceArn"));
-            vec![call.own([tagged.tagged(tag_map(input.part("tags")))])]
+            vec![call.own([tagged.tagged(super::tags(input))])]
         }
         _ if call.looks() => vec![call.own([Target::any()])],
         _ => {
@@ -30,10 +28,4 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
             vec![call.own([Target { arn: group, ..known }])]
         }
     }
-}
-
-/// Tags that are a map and no list.
-fn tag_map(tags: &Value) -> Tags {
-    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-    tags.as_object().into_iter().flatten().filter_map(text).collect()
 }

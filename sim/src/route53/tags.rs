@@ -5,10 +5,22 @@ use serde_json::{Value, json};
 use super::{invalid_input, zone};
 use crate::fields::{Fields, tag_list};
 use crate::refusal::{Answer, Refusal};
+use crate::tags::{Fault, Rules};
 use crate::world::World;
 
-/// As many tags as a hosted zone can have.
-const MOST: usize = 10;
+/// What Route 53 lets tags of a hosted zone be.
+const TAGS: Rules = Rules {
+    most: 10,
+    folds_case: false,
+    refuse: |fault| match fault {
+        Fault::TooMany => invalid_input("A resource can have at most 10 tags"),
+        Fault::Twice(_) => invalid_input("The same tag key was specified more than once"),
+        Fault::Reserved(_) => invalid_input("Tag keys cannot begin with aws:"),
+        Fault::Blank | Fault::LongKey(_) | Fault::LongValue(_) => {
+            invalid_input("A tag is empty or too long")
+        }
+    },
+};
 /// As many resources as one look takes.
 const RESOURCES: usize = 10;
 
@@ -28,24 +40,15 @@ pub(super) fn change(world: &mut World, input: &Value) -> Answer {
     let id = zone_id(input, input.text("ResourceId"))?;
     let mut tags = zone::find(world, id)?.tags.clone();
     zone::check_idle(world, id)?;
-    let (add, remove) = (input.tags("AddTags"), input.texts("RemoveTagKeys"));
+    let (add, remove) = (TAGS.given(input.list("AddTags"))?, input.texts("RemoveTagKeys"));
     if add.is_empty() && remove.is_empty() {
         return Err(invalid_input("At least one tag must be added or removed"));
-    }
-    if add.len() < input.list("AddTags").len() {
-        return Err(invalid_input("The same tag key was specified more than once"));
     }
     if let Some(key) = add.keys().find(|key| remove.contains(key)) {
         return Err(invalid_input(format!("The tag '{key}' cannot be both added and removed")));
     }
-    if add.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
-        return Err(invalid_input("Tag keys cannot begin with aws:"));
-    }
-    tags.retain(|key, _| !remove.contains(key));
-    tags.extend(add);
-    if tags.len() > MOST {
-        return Err(invalid_input(format!("A resource can have at most {MOST} tags")));
-    }
+    TAGS.remove(&mut tags, &remove);
+    TAGS.put(&mut tags, add)?;
     zone::find_mut(world, id)?.tags = tags;
     zone::occupy(world, id);
     Ok(json!({}))
