@@ -87,10 +87,6 @@ pub struct AutoScaling {
 
 impl State for AutoScaling {
     const SCOPE: Scope = Scope::Region;
-
-    fn new(_: &World) -> Self {
-        Self::default()
-    }
 }
 
 impl World {

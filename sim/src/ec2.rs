@@ -175,10 +175,6 @@ pub struct Ec2 {
 
 impl State for Ec2 {
     const SCOPE: Scope = Scope::Region;
-
-    fn new(_: &World) -> Self {
-        Self::default()
-    }
 }
 
 impl World {

@@ -128,10 +128,6 @@ pub struct Ecs {
 
 impl State for Ecs {
     const SCOPE: Scope = Scope::Region;
-
-    fn new(_: &World) -> Self {
-        Self::default()
-    }
 }
 
 impl World {

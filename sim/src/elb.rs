@@ -92,10 +92,6 @@ pub struct Elb {
 
 impl State for Elb {
     const SCOPE: Scope = Scope::Region;
-
-    fn new(_: &World) -> Self {
-        Self::default()
-    }
 }
 
 impl World {

@@ -89,10 +89,6 @@ pub struct Logs {
 
 impl State for Logs {
     const SCOPE: Scope = Scope::Region;
-
-    fn new(_: &World) -> Self {
-        Self::default()
-    }
 }
 
 impl World {

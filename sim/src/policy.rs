@@ -1,7 +1,7 @@
 //! IAM: whether the caller's policy allows a call, as AWS decides it.
 //!
 //! A call of an API is checked as one or more IAM actions, each for each resource that it concerns,
-//! with what is known of the request and the resource as context ([`call`]). Everything has to be
+//! with what is known of the request and the resource as context ([`required`]). Everything has to be
 //! allowed by some statement, and denied by none. How an action, its resources, its condition keys and
 //! its dependent actions go together is in the Service Authorization Reference; who else is asked for a
 //! launch template is in the Auto Scaling guide ("Control Amazon EC2 launch template usage").
@@ -12,12 +12,13 @@ use crate::wildcard::is_like;
 
 pub mod call;
 pub mod condition;
+pub mod required;
 #[cfg(test)]
 mod tests;
 pub mod view;
 
-use call::{Required, Target};
-use condition::{Condition, Context, is_arn_like};
+use condition::{Condition, Context, is_arn_like, texts};
+use required::{Required, Target};
 
 /// An identity-based policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,19 +43,6 @@ pub enum Verdict {
     Unmentioned,
     /// A statement denies it.
     Denied,
-}
-
-/// A text or a list of texts.
-fn texts(value: &Value) -> Result<Vec<String>, String> {
-    let text = |value: &Value| match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(truth) => Ok(truth.to_string()),
-        other => Err(format!("{other}: a text")),
-    };
-    match value {
-        Value::Array(all) => all.iter().map(text).collect(),
-        one => Ok(vec![text(one)?]),
-    }
 }
 
 impl Policy {

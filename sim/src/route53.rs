@@ -81,10 +81,6 @@ pub struct Route53 {
 
 impl State for Route53 {
     const SCOPE: Scope = Scope::Partition;
-
-    fn new(_: &World) -> Self {
-        Self::default()
-    }
 }
 
 impl World {

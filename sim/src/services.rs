@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::policy::call::{Call, Required};
+use crate::policy::call::Call;
+use crate::policy::required::Required;
 use crate::policy::view::{Thing, View};
 use crate::refusal::{Answer, Refusal};
 use crate::scenario::Scenario;

@@ -79,10 +79,6 @@ pub struct Ssm {
 
 impl State for Ssm {
     const SCOPE: Scope = Scope::Region;
-
-    fn new(_: &World) -> Self {
-        Self::default()
-    }
 }
 
 impl World {

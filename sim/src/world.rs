@@ -25,12 +25,14 @@ const CAUGHT_UP: Duration = Duration::from_secs(10);
 type Happening = Box<dyn FnOnce(&mut World) + Send>;
 
 /// What a service keeps, which the world holds for it and knows by nothing but its type.
-pub trait State: Any + Send {
+pub trait State: Any + Send + Default {
     /// What there is one of.
     const SCOPE: Scope;
 
     /// Makes it where nothing has been done yet.
-    fn new(world: &World) -> Self;
+    fn new(_world: &World) -> Self {
+        Self::default()
+    }
 }
 
 /// What a service keeps its state for.

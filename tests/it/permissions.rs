@@ -6,7 +6,7 @@ use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
 use aws_sim::fields::Tags;
-use aws_sim::policy::call::Required;
+use aws_sim::policy::required::Required;
 use aws_sim::policy::view::{Thing, View};
 use aws_sim::policy::{Policy, Verdict, refused};
 use aws_sim::services;

@@ -5,7 +5,8 @@ use crate::ec2;
 use crate::fields::{Fields, Tags};
 use crate::iam::policy::{linked_role, pass, role};
 use crate::partition;
-use crate::policy::call::{Call, Required, Tagging, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Tagging, Target};
 
 /// What a call of Auto Scaling takes.
 pub(super) fn required(call: &Call<'_>) -> Vec<Required> {

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::arn::Arn;
 use crate::fields::{Fields, Tags};
-use crate::policy::call::{Call, Required, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Target};
 use crate::policy::view::{Thing, View};
 use crate::world::World;
 

@@ -4,7 +4,8 @@ use crate::arn::short;
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
 use crate::iam::policy::{pass, role};
-use crate::policy::call::{Call, Required, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Target};
 
 /// What a call of ECS takes.
 pub(super) fn required(call: &Call<'_>) -> Vec<Required> {

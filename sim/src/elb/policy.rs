@@ -3,7 +3,8 @@
 
 use crate::fields::Fields;
 use crate::iam::policy::linked_role;
-use crate::policy::call::{Call, Required, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Target};
 
 /// The actions of EC2 that calls are checked for besides, each for everything.
 const LOOKED_UP: &[(&str, &[&str])] = &[

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::{LinkedRole, linked};
 use crate::fields::{Fields, Tags};
 use crate::partition;
-use crate::policy::call::{Call, Required, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Target};
 use crate::policy::view::View;
 use crate::world::World;
 

@@ -1,7 +1,8 @@
 //! Calls of `CloudWatch` Logs.
 
 use crate::fields::Fields;
-use crate::policy::call::{Call, Required, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Target};
 
 /// What a call of logs takes.
 pub(super) fn required(call: &Call<'_>) -> Vec<Required> {

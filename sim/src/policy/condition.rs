@@ -101,7 +101,7 @@ impl Condition {
         for (name, keys) in block {
             let keys = keys.as_object().ok_or_else(|| format!("{name}: keys and values"))?;
             for (key, values) in keys {
-                all.push(Self::line(name, key, super::texts(values)?)?);
+                all.push(Self::line(name, key, texts(values)?)?);
             }
         }
         Ok(all)
@@ -157,4 +157,17 @@ pub fn is_arn_like(pattern: &str, arn: &str) -> bool {
     pattern == "*"
         || patterns.len() == parts.len()
             && patterns.iter().zip(&parts).all(|(pattern, part)| is_like(pattern, part))
+}
+
+/// A text or a list of texts.
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(truth) => Ok(truth.to_string()),
+        other => Err(format!("{other}: a text")),
+    };
+    match value {
+        Value::Array(all) => all.iter().map(text).collect(),
+        one => Ok(vec![text(one)?]),
+    }
 }

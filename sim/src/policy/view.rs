@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::call::{Tagging, Target};
+use super::required::{Tagging, Target};
 use crate::arn::{self, Arn};
 use crate::doubt::Doubt;
 use crate::fields::Tags;

@@ -2,7 +2,8 @@
 
 use crate::arn::{Arn, short};
 use crate::fields::{Fields, Tags};
-use crate::policy::call::{Call, Required, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Target};
 
 /// What a call of Route 53 takes.
 pub(super) fn required(call: &Call<'_>) -> Vec<Required> {

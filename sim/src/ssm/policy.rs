@@ -2,7 +2,8 @@
 
 use crate::arn::Arn;
 use crate::fields::Fields;
-use crate::policy::call::{Call, Required, Target};
+use crate::policy::call::Call;
+use crate::policy::required::{Required, Target};
 
 /// What a call about parameters takes.
 pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
