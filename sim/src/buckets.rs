@@ -40,25 +40,32 @@ pub enum Shared {
     ByOperation,
 }
 
+impl Limits {
+    /// The bucket that a call takes from: its name, and how large it is.
+    pub fn bucket(
+        &self,
+        region: &str,
+        service: &str,
+        operation: &str,
+        looks: bool,
+    ) -> (String, Bucket) {
+        let name = match self.shared {
+            Shared::ByAll => service.to_owned(),
+            Shared::ByKind => format!("{region} {service} {looks}"),
+            Shared::ByOperation => format!("{region} {service} {operation}"),
+        };
+        (name, if looks { self.looks } else { self.changes })
+    }
+}
+
 impl Buckets {
     /// Makes the buckets, this many times smaller than AWS's.
     pub fn new(shrunk: u32) -> Self {
         Self { left: BTreeMap::new(), shrunk: f64::from(shrunk.max(1)) }
     }
 
-    /// Takes a token for a call. Returns whether there was one.
-    pub fn take(
-        &mut self,
-        (region, service, limits): (&str, &str, &Limits),
-        (operation, looks): (&str, bool),
-        now: Duration,
-    ) -> bool {
-        let bucket = match limits.shared {
-            Shared::ByAll => service.to_owned(),
-            Shared::ByKind => format!("{region} {service} {looks}"),
-            Shared::ByOperation => format!("{region} {service} {operation}"),
-        };
-        let (size, rate) = if looks { limits.looks } else { limits.changes };
+    /// Takes a token out of a bucket with a name. Returns whether there was one.
+    pub fn take(&mut self, bucket: String, (size, rate): Bucket, now: Duration) -> bool {
         let (size, rate) = ((size / self.shrunk).max(1.0), rate / self.shrunk);
         let (left, at) = self.left.get(&bucket).copied().unwrap_or((size, now));
         let left = (left + rate * now.saturating_sub(at).as_secs_f64()).min(size);

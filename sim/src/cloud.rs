@@ -357,8 +357,8 @@ impl Cloud {
         let inner = &mut *inner;
         let service = to.service;
         let looks = service.is_look(operation);
-        let buckets = (to.region.as_str(), service.name, &service.limits);
-        if !inner.buckets.take(buckets, (operation, looks), now) {
+        let (name, bucket) = service.limits.bucket(&to.region, service.name, operation, looks);
+        if !inner.buckets.take(name, bucket, now) {
             return Err((service.refusals.throttled)());
         }
         inner.world.advance(now);

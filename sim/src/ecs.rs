@@ -179,7 +179,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("TagResource", Changes(tags::tag_resource)),
     ("UntagResource", Changes(tags::untag_resource)),
     ("ListTagsForResource", Looks(tags::list_tags_for_resource)),
-    ("ListAccountSettings", Looks(tags::list_account_settings)),
+    ("ListAccountSettings", Looks(|world, input| Ok(tags::list_account_settings(world, input)))),
 ];
 
 /// Answers one call.

@@ -109,11 +109,11 @@ struct Parameter {
 const OPERATIONS: &[(&str, Handler)] = &[
     ("PutParameter", Changes(put_parameter)),
     ("GetParameter", Looks(get_parameter)),
-    ("GetParameters", Looks(get_parameters)),
+    ("GetParameters", Looks(|world, input| Ok(get_parameters(world, input)))),
     ("GetParametersByPath", Looks(get_parameters_by_path)),
     ("DescribeParameters", Looks(describe_parameters)),
     ("DeleteParameter", Changes(delete_parameter)),
-    ("DeleteParameters", Changes(delete_parameters)),
+    ("DeleteParameters", Changes(|world, input| Ok(delete_parameters(world, input)))),
     ("AddTagsToResource", Changes(add_tags_to_resource)),
     ("RemoveTagsFromResource", Changes(remove_tags_from_resource)),
     ("ListTagsForResource", Looks(list_tags_for_resource)),
@@ -310,7 +310,7 @@ fn get_parameter(world: &World, input: &Value) -> Answer {
     Ok(json!({ "Parameter": get(world, input.text("Name"))? }))
 }
 
-fn get_parameters(world: &World, input: &Value) -> Answer {
+fn get_parameters(world: &World, input: &Value) -> Value {
     let (mut parameters, mut unknown) = (Vec::new(), Vec::new());
     for name in input.texts("Names") {
         match get(world, &name) {
@@ -318,7 +318,7 @@ fn get_parameters(world: &World, input: &Value) -> Answer {
             Err(_) => unknown.push(name),
         }
     }
-    Ok(json!({ "Parameters": parameters, "InvalidParameters": unknown }))
+    json!({ "Parameters": parameters, "InvalidParameters": unknown })
 }
 
 fn get_parameters_by_path(world: &World, input: &Value) -> Answer {
@@ -422,13 +422,13 @@ fn delete_parameter(world: &mut World, input: &Value) -> Answer {
     gone.map(|_| json!({})).ok_or_else(|| not_found(name))
 }
 
-fn delete_parameters(world: &mut World, input: &Value) -> Answer {
+fn delete_parameters(world: &mut World, input: &Value) -> Value {
     let mut names = input.texts("Names");
     names.dedup();
     let parameters = &mut world.ssm_mut().parameters;
     let (deleted, invalid): (Vec<_>, Vec<_>) =
         names.into_iter().partition(|name| parameters.remove(name).is_some());
-    Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": invalid }))
+    json!({ "DeletedParameters": deleted, "InvalidParameters": invalid })
 }
 
 /// The name of the parameter whose tags a call is about.

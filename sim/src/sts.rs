@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::arn::ACCOUNT;
 use crate::buckets::{Limits, Shared};
 use crate::model::Model;
-use crate::refusal::{Answer, Refusal, Refusals};
+use crate::refusal::{Refusal, Refusals};
 use crate::service::Handler::{self, Looks};
 use crate::service::Service;
 use crate::world::{Scope, World};
@@ -35,8 +35,9 @@ pub static SERVICE: Service = Service {
 };
 
 /// What it answers.
-const OPERATIONS: &[(&str, Handler)] = &[("GetCallerIdentity", Looks(get_caller_identity))];
+const OPERATIONS: &[(&str, Handler)] =
+    &[("GetCallerIdentity", Looks(|world, _| Ok(caller_identity(world))))];
 
-fn get_caller_identity(world: &World, _: &Value) -> Answer {
-    Ok(json!({ "Account": ACCOUNT, "Arn": world.caller(), "UserId": "AIDAREHEARSAL" }))
+fn caller_identity(world: &World) -> Value {
+    json!({ "Account": ACCOUNT, "Arn": world.caller(), "UserId": "AIDAREHEARSAL" })
 }

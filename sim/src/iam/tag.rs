@@ -44,9 +44,9 @@ fn add(tags: &mut Tags, new: Tags) -> Answer {
     Ok(json!({}))
 }
 
-fn remove(tags: &mut Tags, input: &Value) -> Answer {
+fn remove(tags: &mut Tags, input: &Value) -> Value {
     TAGS.remove(tags, &input.texts("TagKeys"));
-    Ok(json!({}))
+    json!({})
 }
 
 fn list(world: &World, tags: &Tags, input: &Value) -> Answer {
@@ -60,7 +60,7 @@ pub(super) fn tag_role(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn untag_role(world: &mut World, input: &Value) -> Answer {
-    remove(&mut role::find_mut(world, input.text("RoleName"))?.tags, input)
+    Ok(remove(&mut role::find_mut(world, input.text("RoleName"))?.tags, input))
 }
 
 pub(super) fn list_role_tags(world: &World, input: &Value) -> Answer {
@@ -74,7 +74,7 @@ pub(super) fn tag_instance_profile(world: &mut World, input: &Value) -> Answer {
 
 pub(super) fn untag_instance_profile(world: &mut World, input: &Value) -> Answer {
     let profile = find_mut::<Profile>(world, input.text("InstanceProfileName"))?;
-    remove(&mut profile.tags, input)
+    Ok(remove(&mut profile.tags, input))
 }
 
 pub(super) fn list_instance_profile_tags(world: &World, input: &Value) -> Answer {
