@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::buckets::{Limits, Shared};
 use crate::fields::Tags;
+use crate::iam::{self, ServiceRole};
 use crate::model::Model;
 use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
@@ -69,7 +70,7 @@ pub static SERVICE: Service = Service {
         dry_run: None,
     },
     scope: AutoScaling::SCOPE,
-    begin: World::begin::<AutoScaling>,
+    begin,
     hear: None,
     ids,
     tagged,
@@ -87,6 +88,11 @@ pub struct AutoScaling {
 
 impl State for AutoScaling {
     const SCOPE: Scope = Scope::Region;
+}
+
+fn begin(world: &mut World) {
+    world.begin::<AutoScaling>();
+    iam::introduce(world, &LINKED);
 }
 
 impl World {
@@ -223,8 +229,12 @@ impl Group {
     }
 }
 
-/// The principal whose service-linked role Auto Scaling acts through.
-pub(crate) const LINKED: &str = "autoscaling.amazonaws.com";
+/// The service-linked role that Auto Scaling acts through.
+pub(crate) static LINKED: ServiceRole = ServiceRole {
+    principal: "autoscaling.amazonaws.com",
+    name: "AWSServiceRoleForAutoScaling",
+    policy: "AutoScalingServiceRolePolicy",
+};
 
 /// What it answers.
 const OPERATIONS: &[(&str, Handler)] = &[

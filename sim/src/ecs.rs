@@ -42,7 +42,7 @@ use serde_json::{Value, json};
 use crate::arn::short;
 use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
-use crate::iam;
+use crate::iam::{self, ServiceRole};
 use crate::model::Model;
 use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
@@ -97,7 +97,7 @@ pub static SERVICE: Service = Service {
         dry_run: None,
     },
     scope: Ecs::SCOPE,
-    begin: World::begin::<Ecs>,
+    begin,
     hear: Some(agent::hear),
     ids,
     tagged,
@@ -130,6 +130,11 @@ impl State for Ecs {
     const SCOPE: Scope = Scope::Region;
 }
 
+fn begin(world: &mut World) {
+    world.begin::<Ecs>();
+    iam::introduce(world, &LINKED);
+}
+
 impl World {
     /// What ECS keeps here.
     pub fn ecs(&self) -> &Ecs {
@@ -142,8 +147,12 @@ impl World {
     }
 }
 
-/// The principal whose service-linked role ECS acts through.
-const LINKED: &str = "ecs.amazonaws.com";
+/// The service-linked role that ECS acts through.
+static LINKED: ServiceRole = ServiceRole {
+    principal: "ecs.amazonaws.com",
+    name: "AWSServiceRoleForECS",
+    policy: "AmazonECSServiceRolePolicy",
+};
 
 /// What it answers.
 const OPERATIONS: &[(&str, Handler)] = &[
@@ -262,7 +271,7 @@ fn is_name(name: &str) -> bool {
 
 /// Refuses while ECS cannot act through its service-linked role.
 fn need_linked_role(world: &World) -> Result<(), Refusal> {
-    match iam::linked_role(world, LINKED) {
+    match iam::linked_role(world, LINKED.principal) {
         iam::LinkedRole::Usable => Ok(()),
         iam::LinkedRole::Missing | iam::LinkedRole::Fresh => Err(invalid(
             "Unable to assume the service linked role. Please verify that the ECS service linked \

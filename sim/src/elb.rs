@@ -29,6 +29,7 @@ use serde_json::Value;
 use crate::buckets::{Limits, Shared};
 use crate::doubt::Doubt;
 use crate::fields::Tags;
+use crate::iam::{self, ServiceRole};
 use crate::model::Model;
 use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
@@ -71,7 +72,7 @@ pub static SERVICE: Service = Service {
         dry_run: None,
     },
     scope: Elb::SCOPE,
-    begin: World::begin::<Elb>,
+    begin,
     hear: None,
     ids,
     tagged,
@@ -94,6 +95,11 @@ impl State for Elb {
     const SCOPE: Scope = Scope::Region;
 }
 
+fn begin(world: &mut World) {
+    world.begin::<Elb>();
+    iam::introduce(world, &LINKED);
+}
+
 impl World {
     /// What load balancing keeps here.
     pub fn elb(&self) -> &Elb {
@@ -106,8 +112,12 @@ impl World {
     }
 }
 
-/// The principal whose service-linked role load balancing acts through.
-pub(crate) const LINKED: &str = "elasticloadbalancing.amazonaws.com";
+/// The service-linked role that load balancing acts through.
+static LINKED: ServiceRole = ServiceRole {
+    principal: "elasticloadbalancing.amazonaws.com",
+    name: "AWSServiceRoleForElasticLoadBalancing",
+    policy: "AWSElasticLoadBalancingServiceRolePolicy",
+};
 
 /// What it answers.
 const OPERATIONS: &[(&str, Handler)] = &[

@@ -35,6 +35,8 @@ mod tag;
 #[cfg(test)]
 mod tests;
 
+pub use linked::ServiceRole;
+
 use named::Named;
 
 /// A label of the dice, and the seconds that it usually takes.
@@ -89,6 +91,8 @@ pub static SERVICE: Service = Service {
 /// Everything of IAM in the account.
 #[derive(Debug, Default)]
 pub struct Iam {
+    /// The service-linked roles of the services that there are.
+    service_roles: Vec<&'static ServiceRole>,
     roles: Named<role::Role>,
     profiles: Named<profile::Profile>,
 }
@@ -96,13 +100,8 @@ pub struct Iam {
 impl State for Iam {
     const SCOPE: Scope = Scope::Partition;
 
-    /// The account as it is before anything is done: with the service-linked roles of ECS, Auto
-    /// Scaling and load balancing, unless the scenario says that it is fresh.
-    fn new(world: &World) -> Self {
-        match world.scenario.fresh_account {
-            true => Self::default(),
-            false => linked::used_account(world.partition()),
-        }
+    fn new(_: &World) -> Self {
+        Self::default()
     }
 }
 
@@ -176,10 +175,18 @@ pub fn linked_role(world: &World, service: &str) -> LinkedRole {
     }
 }
 
+/// A service begins that acts through this role. An account has it from the start, unless the scenario
+/// says that it is fresh.
+pub fn introduce(world: &mut World, role: &'static ServiceRole) {
+    linked::introduce(world, role);
+}
+
 /// AWS makes the role itself, as a service does at its first use.
 pub fn make_linked_role(world: &mut World, service: &str) {
-    if linked_role(world, service) == LinkedRole::Missing {
-        linked::make(world, service, None);
+    if linked_role(world, service) == LinkedRole::Missing
+        && let Some(role) = linked::of(world, service)
+    {
+        linked::make(world, role, None);
     }
 }
 

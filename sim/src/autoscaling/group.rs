@@ -158,9 +158,9 @@ fn zones(world: &World, subnets: &[String]) -> Result<Vec<String>, Refusal> {
 
 /// Auto Scaling acts through a role of its own, which it makes at its first use, too late for that.
 fn check_service_role(world: &mut World) -> Result<(), Refusal> {
-    match iam::linked_role(world, LINKED) {
+    match iam::linked_role(world, LINKED.principal) {
         iam::LinkedRole::Usable => return Ok(()),
-        iam::LinkedRole::Missing => iam::make_linked_role(world, LINKED),
+        iam::LinkedRole::Missing => iam::make_linked_role(world, LINKED.principal),
         iam::LinkedRole::Fresh => {}
     }
     let message = "The service linked role AWSServiceRoleForAutoScaling is not yet ready for use.";

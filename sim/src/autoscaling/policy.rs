@@ -3,7 +3,7 @@
 use crate::arn::short;
 use crate::ec2;
 use crate::fields::{Fields, Tags};
-use crate::iam::policy::{linked_role, pass, role};
+use crate::iam::policy::{make_missing, pass, role};
 use crate::partition;
 use crate::policy::call::Call;
 use crate::policy::required::{Required, Tagging, Target};
@@ -22,9 +22,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
             if !made.request.is_empty() {
                 all.push(Required::new("autoscaling:CreateOrUpdateTags", [made]));
             }
-            if call.view.lacks_role(super::LINKED) {
-                all.push(linked_role(call.view, super::LINKED));
-            }
+            all.extend(make_missing(call.view, &super::LINKED));
             all.extend(launch(call));
             all
         }

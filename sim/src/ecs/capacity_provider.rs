@@ -96,7 +96,7 @@ pub(super) fn create_capacity_provider(world: &mut World, input: &Value) -> Answ
         ));
     }
     let tags = wanted_tags(input)?;
-    match iam::linked_role(world, LINKED) {
+    match iam::linked_role(world, LINKED.principal) {
         iam::LinkedRole::Missing => {
             return Err(client(
                 "ECS Service Linked Role does not exist. Please create a Service linked role for \

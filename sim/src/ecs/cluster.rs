@@ -74,10 +74,10 @@ pub(super) fn create_cluster(world: &mut World, input: &Value) -> Answer {
     let tags = wanted_tags(input)?;
     let settings = settings(input)?;
     let providers = association::names(input);
-    let role = iam::linked_role(world, LINKED);
+    let role = iam::linked_role(world, LINKED.principal);
     if role == iam::LinkedRole::Missing {
         // ECS tries to make it on the caller's behalf; it is usable only later.
-        iam::make_linked_role(world, LINKED);
+        iam::make_linked_role(world, LINKED.principal);
     }
     let first =
         role != iam::LinkedRole::Usable && world.scenario.doubts(Doubt::FirstClusterIsRefused);

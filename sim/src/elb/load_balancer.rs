@@ -235,8 +235,8 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         return Err(Refusal::new("TooManyLoadBalancers", message));
     }
     // Elastic Load Balancing makes its role itself, and does not wait for it.
-    if iam::linked_role(world, LINKED) == iam::LinkedRole::Missing {
-        iam::make_linked_role(world, LINKED);
+    if iam::linked_role(world, LINKED.principal) == iam::LinkedRole::Missing {
+        iam::make_linked_role(world, LINKED.principal);
     }
     let path = format!("app/{name}/{}", world.digits_of(16, &format!("load balancer {name}")));
     let arn = world.arn("elasticloadbalancing", &format!("loadbalancer/{path}"));

@@ -2,7 +2,7 @@
 //! Balancing guide, "Elastic Load Balancing API permissions".
 
 use crate::fields::Fields;
-use crate::iam::policy::linked_role;
+use crate::iam::policy::make_missing;
 use crate::policy::call::Call;
 use crate::policy::required::{Required, Target};
 
@@ -35,8 +35,8 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let looked_up = LOOKED_UP.iter().find(|(operation, _)| *operation == call.operation);
     let looked_up = looked_up.into_iter().flat_map(|(_, actions)| *actions);
     let looked_up = looked_up.map(|it| Required::new(format!("ec2:{it}"), [Target::any()]));
-    let makes_role = call.view.lacks_role(super::LINKED) && MAKE_THE_ROLE.contains(&call.operation);
-    let role = makes_role.then(|| linked_role(call.view, super::LINKED));
+    let makes_role = MAKE_THE_ROLE.contains(&call.operation);
+    let role = make_missing(call.view, &super::LINKED).filter(|_| makes_role);
     own_actions(call).into_iter().chain(looked_up).chain(role).collect()
 }
 

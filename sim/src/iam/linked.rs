@@ -8,23 +8,23 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::role::Role;
-use super::{Iam, LINKED, VISIBLE};
+use super::{LINKED, VISIBLE};
 use crate::arn::Arn;
 use crate::doubt::Doubt;
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
 use crate::world::{EPOCH, World};
 
-/// Services, their roles, and the roles' policies.
-const SERVICES: &[(&str, &str, &str)] = &[
-    ("ecs.amazonaws.com", "AWSServiceRoleForECS", "AmazonECSServiceRolePolicy"),
-    ("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy"),
-    (
-        "elasticloadbalancing.amazonaws.com",
-        "AWSServiceRoleForElasticLoadBalancing",
-        "AWSElasticLoadBalancingServiceRolePolicy",
-    ),
-];
+/// A service-linked role: one that AWS makes in an account for a service of its own.
+#[derive(Debug)]
+pub struct ServiceRole {
+    /// Who assumes it, such as `ecs.amazonaws.com`.
+    pub principal: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// The name of the policy that says what it allows.
+    pub policy: &'static str,
+}
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -33,50 +33,42 @@ pub(super) fn path(service: &str) -> String {
     format!("/aws-service-role/{service}/")
 }
 
-/// The services that have such roles.
-pub(super) fn services() -> impl Iterator<Item = &'static str> {
-    SERVICES.iter().map(|(service, ..)| *service)
+/// The role of a service such as `ecs.amazonaws.com`.
+pub(super) fn of(world: &World, service: &str) -> Option<&'static ServiceRole> {
+    world.iam().service_roles.iter().find(|role| role.principal == service).copied()
 }
 
-/// The name of a service's role.
-pub(super) fn name(service: &str) -> Option<&'static str> {
-    SERVICES.iter().find(|(it, ..)| *it == service).map(|(_, name, _)| *name)
-}
-
-/// An account that has used all services long since.
-pub(super) fn used_account(partition: &'static str) -> Iam {
-    let mut iam = Iam::default();
-    for (number, (service, name, policy)) in SERVICES.iter().enumerate() {
-        let id = format!("AROA0000000000000000{number}");
-        let role = role(
-            partition,
-            service,
-            name,
-            policy,
-            id,
-            Duration::from_secs(EPOCH).saturating_sub(DAY).as_secs_f64(),
-        );
-        iam.roles.all.insert(name.to_ascii_lowercase(), role);
+/// A service has this role. An account that is not fresh has used it long since.
+pub(super) fn introduce(world: &mut World, linked: &'static ServiceRole) {
+    if of(world, linked.principal).is_some() {
+        return;
     }
-    iam
+    let id = format!("AROA0000000000000000{}", world.iam().service_roles.len());
+    let created = Duration::from_secs(EPOCH).saturating_sub(DAY).as_secs_f64();
+    let role = role(world.partition(), linked, id, created);
+    let is_fresh = world.scenario.fresh_account;
+    let iam = world.iam_mut();
+    iam.service_roles.push(linked);
+    if !is_fresh {
+        iam.roles.all.insert(linked.name.to_ascii_lowercase(), role);
+    }
 }
 
 /// Makes the role of a service that has none.
-pub(super) fn make(world: &mut World, service: &str, description: Option<String>) {
-    let Some((_, name, policy)) = SERVICES.iter().find(|(it, ..)| *it == service) else { return };
+pub(super) fn make(world: &mut World, linked: &ServiceRole, description: Option<String>) {
     let id = format!("AROA{}", world.hex(17).to_uppercase());
     let role = Role {
         description,
-        counts_at: super::until(world, LINKED, name),
-        visible_at: super::until(world, VISIBLE, name),
-        ..role(world.partition(), service, name, policy, id, world.timestamp())
+        counts_at: super::until(world, LINKED, linked.name),
+        visible_at: super::until(world, VISIBLE, linked.name),
+        ..role(world.partition(), linked, id, world.timestamp())
     };
-    world.iam_mut().roles.all.insert(name.to_ascii_lowercase(), role);
+    world.iam_mut().roles.all.insert(linked.name.to_ascii_lowercase(), role);
 }
 
 pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> Answer {
     let service = input.text("AWSServiceName");
-    let Some((_, name, _)) = SERVICES.iter().find(|(it, ..)| *it == service) else {
+    let Some(linked) = of(world, service) else {
         let message = format!("Service {service} is not simulated");
         return Err(Refusal::new("SimulatorLacks", message));
     };
@@ -84,6 +76,7 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
         let message = format!("Custom suffix is not allowed for {service}");
         return Err(Refusal::new("InvalidInput", message));
     }
+    let name = linked.name;
     let key = name.to_ascii_lowercase();
     if world.iam().roles.all.contains_key(&key) {
         if world.scenario.doubts(Doubt::LinkedRoleTakenOtherwise) {
@@ -96,19 +89,13 @@ pub(super) fn create_service_linked_role(world: &mut World, input: &Value) -> An
         );
         return Err(Refusal::new("InvalidInput", message));
     }
-    make(world, service, input.some_text("Description").map(str::to_owned));
+    make(world, linked, input.some_text("Description").map(str::to_owned));
     let role = world.iam().roles.all.get(&key).map(Role::view);
     Ok(json!({ "Role": role }))
 }
 
-fn role(
-    partition: &'static str,
-    service: &str,
-    name: &str,
-    policy: &str,
-    id: String,
-    created: f64,
-) -> Role {
+fn role(partition: &'static str, linked: &ServiceRole, id: String, created: f64) -> Role {
+    let ServiceRole { principal: service, name, policy } = *linked;
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{

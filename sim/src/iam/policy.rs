@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LinkedRole, linked};
+use super::{LinkedRole, ServiceRole, linked};
 use crate::fields::{Fields, Tags};
 use crate::partition;
 use crate::policy::call::Call;
@@ -34,7 +34,11 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
             vec![bounded(call.own([call.view.named("role", role_name)]), input)]
         }
         "CreateInstanceProfile" => create("instance-profile", profile, "iam:TagInstanceProfile"),
-        "CreateServiceLinkedRole" => vec![linked_role(call.view, input.text("AWSServiceName"))],
+        "CreateServiceLinkedRole" => {
+            let service = input.text("AWSServiceName");
+            let name = (call.view.service_role)(service).unwrap_or("AWSServiceRole");
+            vec![link(call.view, service, name)]
+        }
         "AddRoleToInstanceProfile" => {
             let mut all = vec![call.own([profiles()])];
             // A role that is not there is nothing that could be passed on.
@@ -74,16 +78,21 @@ pub(crate) fn role(arn: &str) -> Target {
     Target::new(arn.to_owned(), Tags::new())
 }
 
-/// Tells of the roles of instance profiles, and of service-linked roles that AWS has not made yet.
+/// Tells of the roles of instance profiles, and of service-linked roles.
 pub(super) fn tell<'a>(world: &'a World, view: &mut View<'a>) {
     view.role_of_profile = Box::new(|profile| super::role_of_profile(world, profile));
+    view.service_role = Box::new(|service| linked::of(world, service).map(|role| role.name));
+    let services = world.iam().service_roles.iter().map(|role| role.principal);
     let missing = |service: &&str| super::linked_role(world, service) == LinkedRole::Missing;
-    view.missing_roles = linked::services().filter(missing).collect();
+    view.missing_roles = services.filter(missing).collect();
 }
 
-/// The permission to make the role of a service.
-pub(crate) fn linked_role(view: &View<'_>, service: &str) -> Required {
-    let name = linked::name(service).unwrap_or("AWSServiceRole");
+/// The permission to make the role of a service, when AWS has not made it yet.
+pub(crate) fn make_missing(view: &View<'_>, role: &ServiceRole) -> Option<Required> {
+    view.lacks_role(role.principal).then(|| link(view, role.principal, role.name))
+}
+
+fn link(view: &View<'_>, service: &str, name: &str) -> Required {
     let role = role(&view.iam_arn(&format!("role{}{name}", linked::path(service))));
     Required::new("iam:CreateServiceLinkedRole", [role])
         .with("iam:AWSServiceName", [service.to_owned()])

@@ -220,7 +220,7 @@ fn things_go_in_the_right_order_only() {
     done(&mut world, "DeleteRolePolicy", inline);
     done(&mut world, "DeleteRole", role);
     done(&mut world, "DeleteInstanceProfile", profile);
-    assert_eq!(ids(&world).len(), 3, "the service-linked roles stay");
+    assert_eq!(ids(&world), ids(&self::world()), "the service-linked roles stay");
 }
 
 #[test]
@@ -250,7 +250,8 @@ fn a_fresh_account_gets_its_linked_roles_too_late() {
 #[test]
 fn listings_come_in_pages() {
     let mut world = world();
-    let first = done(&mut world, "ListRoles", json!({ "MaxItems": 2 }));
+    let all = done(&mut world, "ListRoles", json!({}))["Roles"].as_array().unwrap().len();
+    let first = done(&mut world, "ListRoles", json!({ "MaxItems": all - 1 }));
     assert_eq!(first["IsTruncated"], true);
     let rest = json!({ "MaxItems": 2, "Marker": first["Marker"] });
     let rest = done(&mut world, "ListRoles", rest);

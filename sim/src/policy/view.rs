@@ -27,6 +27,9 @@ type Templates<'a> = Box<dyn Fn(&str, &str) -> Option<Value> + 'a>;
 /// Reads the role of an instance profile, by name or ARN.
 type Profiles<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 
+/// Reads the name of the service-linked role of a service such as `ecs.amazonaws.com`.
+type ServiceRoles<'a> = Box<dyn Fn(&str) -> Option<&'static str> + 'a>;
+
 /// The world as the evaluator sees it.
 pub struct View<'a> {
     /// The region of the call.
@@ -37,6 +40,8 @@ pub struct View<'a> {
     pub template: Templates<'a>,
     /// ARN of the role of an instance profile, by name or ARN.
     pub role_of_profile: Profiles<'a>,
+    /// The name of a service's service-linked role, made or not.
+    pub service_role: ServiceRoles<'a>,
     /// The services whose service-linked role AWS has not made yet, and makes in the caller's name.
     pub missing_roles: Vec<&'static str>,
     /// Which facts in doubt fall the other way.
@@ -57,6 +62,7 @@ impl View<'_> {
             things: Vec::new(),
             template: Box::new(|_, _| None),
             role_of_profile: Box::new(|_| None),
+            service_role: Box::new(|_| None),
             missing_roles: Vec::new(),
             doubts: Vec::new(),
         }
