@@ -78,6 +78,8 @@ OPERATIONS = {
 }
 # Services whose folder has another name than their model.
 FOLDERS = {"elbv2": "elb"}
+# Of the protocols that a service speaks, the SDK for Rust takes the first of these.
+PROTOCOLS = ("rest-xml", "json", "query", "ec2")
 # Values that EC2 answers with although its model does not list them.
 # The state of a VPC endpoint is written in lower case.
 ALSO = {
@@ -233,14 +235,20 @@ def trimmed(service, names):
         if it.get("output", {}).get("resultWrapper"):
             operation["wrapper"] = it["output"]["resultWrapper"]
         operations[name] = operation
+    spoken = metadata.get("protocols", [metadata["protocol"]])
     head = {
-        "protocol": metadata["protocol"],
+        "protocol": next(protocol for protocol in PROTOCOLS if protocol in spoken),
         "version": metadata["apiVersion"],
         "target": metadata.get("targetPrefix", ""),
         "namespace": metadata.get("xmlNamespace", ""),
     }
     if isinstance(head["namespace"], dict):
         head["namespace"] = head["namespace"]["uri"]
+    if head["protocol"] == "json" and metadata["jsonVersion"] == "1.0":
+        head["protocol"] = "json-1.0"
+        # The names of the models that botocore's are made from begin so.
+        head["namespace"] = f"com.amazonaws.{service}"
+        head["spoke_query"] = "awsQueryCompatible" in metadata
     return head, operations, dict(sorted(kept.items()))
 
 

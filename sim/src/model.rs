@@ -21,6 +21,9 @@ pub enum Protocol {
     /// JSON in and out; the operation is in a header.
     #[serde(rename = "json")]
     Json,
+    /// The same, with codes of errors in another form.
+    #[serde(rename = "json-1.0")]
+    Json10,
     /// XML in and out; the operation is in method and path.
     #[serde(rename = "rest-xml")]
     RestXml,
@@ -35,8 +38,11 @@ pub struct Model {
     pub version: String,
     /// What stands before the operation's name in the header of a JSON request.
     pub target: String,
-    /// The XML namespace of answers.
+    /// The namespace of answers: of their XML, or of the errors of JSON 1.0.
     pub namespace: String,
+    /// Of JSON 1.0: whether it spoke the query protocol before, so that clients know its codes of then.
+    #[serde(default)]
+    pub spoke_query: bool,
     /// Its operations, by name.
     pub operations: BTreeMap<String, Operation>,
     shapes: BTreeMap<String, Shape>,

@@ -76,7 +76,7 @@ pub fn read(to: &Addressee, request: &Request) -> (String, Result<Value, Refusal
     let model = &*to.service.model;
     let (operation, input) = match model.protocol {
         Protocol::Ec2 | Protocol::Query => form::read(model, &request.body),
-        Protocol::Json => json::read(model, request),
+        Protocol::Json | Protocol::Json10 => json::read(model, request),
         Protocol::RestXml => rest::read(model, request),
     };
     if !model.operations.contains_key(&operation) {
@@ -100,8 +100,11 @@ pub fn write(
 ) -> (Response, Vec<String>) {
     let (model, mut misfits) = (&*to.service.model, Vec::new());
     let mut response = match (model.protocol, answer) {
-        (Protocol::Json, Ok(value)) => json::write(model, operation, value, &mut misfits),
+        (Protocol::Json | Protocol::Json10, Ok(value)) => {
+            json::write(model, operation, value, &mut misfits)
+        }
         (Protocol::Json, Err(refusal)) => json::refuse(refusal),
+        (Protocol::Json10, Err(refusal)) => json::refuse_in_namespace(model, refusal),
         (_, Ok(value)) => xml::write(model, operation, value, request_id, &mut misfits),
         (_, Err(refusal)) => xml::refuse(model, refusal, request_id),
     };
