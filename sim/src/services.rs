@@ -11,22 +11,21 @@ use crate::refusal::{Answer, Refusal};
 use crate::scenario::Scenario;
 use crate::service::Service;
 use crate::world::{Scope, Tagged, World};
-use crate::{autoscaling, ec2, ecs, elb, iam, logs, route53, ssm, sts};
 
 #[cfg(test)]
 mod tests;
 
 /// Every service, each after those that it knows.
 pub static ALL: &[&Service] = &[
-    &sts::SERVICE,
-    &iam::SERVICE,
-    &logs::SERVICE,
-    &ec2::SERVICE,
-    &ssm::SERVICE,
-    &elb::SERVICE,
-    &route53::SERVICE,
-    &autoscaling::SERVICE,
-    &ecs::SERVICE,
+    &crate::sts::SERVICE,
+    &crate::iam::SERVICE,
+    &crate::logs::SERVICE,
+    &crate::ec2::SERVICE,
+    &crate::ssm::SERVICE,
+    &crate::elb::SERVICE,
+    &crate::route53::SERVICE,
+    &crate::autoscaling::SERVICE,
+    &crate::ecs::SERVICE,
 ];
 
 /// A service by the name that requests are signed for.

@@ -142,7 +142,7 @@ fn a_group_takes_what_its_template_launches() {
             (id == "lt-1" && version == "2").then(|| data.clone())
         }),
         role_of_profile: Box::new(|_| Some("arn:aws:iam::1:role/instance".to_owned())),
-        missing_roles: vec![autoscaling::LINKED.principal],
+        missing_roles: vec![crate::autoscaling::LINKED.principal],
         ..View::unknown("us-east-1")
     };
     let group = json!({
