@@ -30,6 +30,7 @@ OPERATIONS = {
         DescribeAutoScalingInstances DescribeLifecycleHooks DescribeScalingActivities DescribeTags
         PutLifecycleHook RecordLifecycleActionHeartbeat SetDesiredCapacity SetInstanceProtection
         TerminateInstanceInAutoScalingGroup UpdateAutoScalingGroup""",
+    "cloudwatch": "DeleteAlarms DescribeAlarms",
     "ec2": """AllocateAddress AssociateRouteTable AttachInternetGateway
         AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateInternetGateway
         CreateLaunchTemplate CreateLaunchTemplateVersion CreateNatGateway CreateRoute

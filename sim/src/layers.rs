@@ -27,6 +27,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("sts", &[]),
     ("iam", &[]),
     ("logs", &[]),
+    ("cloudwatch", &[]),
     ("ec2", &["iam"]),
     ("ssm", &["ec2"]),
     ("elb", &["ec2", "iam"]),

@@ -9,6 +9,7 @@ pub mod arn;
 pub mod autoscaling;
 pub mod buckets;
 pub mod cloud;
+pub mod cloudwatch;
 pub mod dice;
 pub mod doubt;
 pub mod ec2;

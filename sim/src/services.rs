@@ -20,6 +20,7 @@ pub static ALL: &[&Service] = &[
     &crate::sts::SERVICE,
     &crate::iam::SERVICE,
     &crate::logs::SERVICE,
+    &crate::cloudwatch::SERVICE,
     &crate::ec2::SERVICE,
     &crate::ssm::SERVICE,
     &crate::elb::SERVICE,
