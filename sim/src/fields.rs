@@ -23,7 +23,7 @@ pub trait Fields {
     fn texts(&self, name: &str) -> Vec<String>;
     /// A structure, or null, of which every member is absent.
     fn part(&self, name: &str) -> &Value;
-    /// The list `name` of key-value pairs (`Key` and `Value`, or `key` and `value`) as tags.
+    /// The tags `name`: a list of pairs (`Key` and `Value`, or `key` and `value`), or values by key.
     fn tags(&self, name: &str) -> Tags;
 }
 
@@ -62,7 +62,10 @@ impl Fields for Value {
             let value = tag.some_text("Value").or(tag.some_text("value")).unwrap_or_default();
             Some((key.to_owned(), value.to_owned()))
         };
-        self.list(name).iter().filter_map(pair).collect()
+        let by_key = self.part(name).as_object().into_iter().flatten();
+        let by_key =
+            by_key.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        self.list(name).iter().filter_map(pair).chain(by_key).collect()
     }
 }
 

@@ -196,7 +196,7 @@ fn create_log_group(world: &mut World, input: &Value) -> Answer {
     if name.to_ascii_lowercase().starts_with("aws/") {
         return Err(invalid("Log groups starting with AWS/ are reserved for AWS."));
     }
-    let tags = TAGS.given_by_key(tags(input))?;
+    let tags = TAGS.given_by_key(input.tags("tags"))?;
     if world.logs().groups.contains_key(name) {
         let message = "The specified log group already exists";
         return Err(Refusal::new("ResourceAlreadyExistsException", message));
@@ -291,13 +291,8 @@ fn named<'a>(world: &World, input: &'a Value) -> Result<&'a str, Refusal> {
 }
 
 /// The tags of a request, which are a map and no list.
-fn tags(input: &Value) -> Tags {
-    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-    input.part("tags").as_object().into_iter().flatten().filter_map(text).collect()
-}
-
 fn tag_resource(world: &mut World, input: &Value) -> Answer {
-    let tags = TAGS.given_by_key(tags(input))?;
+    let tags = TAGS.given_by_key(input.tags("tags"))?;
     let name = named(world, input)?;
     let group = find_mut(world, name)?;
     TAGS.put(&mut group.tags, tags)?;

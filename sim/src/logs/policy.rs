@@ -12,7 +12,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     let group = call.arn(&format!("log-group:{name}:log-stream:"));
     match call.operation {
         "CreateLogGroup" => {
-            let tags = super::tags(input);
+            let tags = input.tags("tags");
             let own = call.own([Target::new(group, tags.clone())]);
             let made = Target::new(call.arn(&format!("log-group:{name}")), tags);
             let tag = (!made.request.is_empty()).then(|| Required::new("logs:TagResource", [made]));
@@ -21,7 +21,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
         "ListTagsForResource" => vec![call.own([call.existing_arn(input.text("resourceArn"))])],
         "TagResource" => {
             let tagged = call.existing_arn(input.text("resourceArn"));
-            vec![call.own([tagged.tagged(super::tags(input))])]
+            vec![call.own([tagged.tagged(input.tags("tags"))])]
         }
         _ if call.looks() => vec![call.own([Target::any()])],
         _ => {
