@@ -25,6 +25,9 @@ import botocore
 
 # What ecsup calls, and what a person looks around with.
 OPERATIONS = {
+    "application-autoscaling": """DeleteScalingPolicy DeregisterScalableTarget
+        DescribeScalableTargets DescribeScalingPolicies ListTagsForResource PutScalingPolicy
+        RegisterScalableTarget TagResource UntagResource""",
     "autoscaling": """CompleteLifecycleAction CreateAutoScalingGroup CreateOrUpdateTags
         DeleteAutoScalingGroup DeleteLifecycleHook DeleteTags DescribeAutoScalingGroups
         DescribeAutoScalingInstances DescribeLifecycleHooks DescribeScalingActivities DescribeTags
@@ -78,7 +81,7 @@ OPERATIONS = {
     "sts": "GetCallerIdentity",
 }
 # Services whose folder has another name than their model.
-FOLDERS = {"elbv2": "elb"}
+FOLDERS = {"application-autoscaling": "application_autoscaling", "elbv2": "elb"}
 # Of the protocols that a service speaks, the SDK for Rust takes the first of these.
 PROTOCOLS = ("rest-xml", "json", "query", "ec2")
 # Values that EC2 answers with although its model does not list them.

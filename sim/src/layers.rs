@@ -34,6 +34,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("route53", &["ec2", "elb"]),
     ("autoscaling", &["ec2", "iam"]),
     ("ecs", &["autoscaling", "ec2", "elb", "iam", "logs", "route53"]),
+    ("application_autoscaling", &["cloudwatch", "ecs", "elb", "iam"]),
     // Who knows all services, and who knows that one.
     ("services", &["policy", "refusal", "scenario", "service", "world"]),
     ("faults", &["dice"]),

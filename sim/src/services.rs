@@ -27,6 +27,7 @@ pub static ALL: &[&Service] = &[
     &crate::route53::SERVICE,
     &crate::autoscaling::SERVICE,
     &crate::ecs::SERVICE,
+    &crate::application_autoscaling::SERVICE,
 ];
 
 /// A service by the name that requests are signed for.
