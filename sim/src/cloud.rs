@@ -377,7 +377,10 @@ impl Cloud {
             let message = "The client token was used before with other parameters";
             return Err(Refusal::new("IdempotentParameterMismatch", message));
         }
-        let answer = service.answer(&mut inner.world, operation, input)?;
+        inner.world.small_pages = inner.world.scenario.pages_of_one;
+        let answer = service.answer(&mut inner.world, operation, input);
+        inner.world.small_pages = false;
+        let answer = answer?;
         if let Some(key) = key {
             inner.tokens.insert(key, (rest, answer.clone()));
         }

@@ -81,7 +81,7 @@ pub fn is_small(world: &World, input: &Value) -> bool {
         let lists = value.as_array().is_some_and(|items| !items.is_empty());
         lists && !member.to_ascii_lowercase().starts_with("filter")
     };
-    world.scenario.pages_of_one && !input.as_object().is_some_and(|all| all.iter().any(names))
+    world.small_pages && !input.as_object().is_some_and(|all| all.iter().any(names))
 }
 
 #[cfg(test)]
@@ -99,14 +99,15 @@ mod tests {
         bad_token: |token| Refusal::new("BadToken", token),
     };
 
-    fn page(scenario: Scenario, input: &Value) -> Answer {
-        let world = World::with(1, scenario, Vec::new(), Vec::new());
+    fn page(small_pages: bool, input: &Value) -> Answer {
+        let mut world = World::with(1, Scenario::default(), Vec::new(), Vec::new());
+        world.small_pages = small_pages;
         PAGER.page(&world, input, "Items", 3, (0..12).map(Value::from).collect())
     }
 
     #[test]
     fn a_page_has_as_many_as_it_may_and_says_where_to_go_on() {
-        let page = |input| page(Scenario::default(), &input).unwrap();
+        let page = |input| page(false, &input).unwrap();
         assert_eq!(page(json!({})), json!({ "Items": [0, 1, 2], "Next": "3" }));
         assert_eq!(page(json!({ "Size": 99 }))["Next"], "10");
         assert_eq!(page(json!({ "Size": 2, "From": "10" })), json!({ "Items": [10, 11] }));
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        let refusal = page(Scenario::default(), &json!({ "From": "x" })).unwrap_err();
+        let refusal = page(false, &json!({ "From": "x" })).unwrap_err();
         assert_eq!((refusal.code.as_str(), refusal.message.as_str()), ("BadToken", "x"));
         let strict =
             Pager { bad_size: Some(|size| Refusal::new("Size", size.to_string())), ..PAGER };
@@ -128,8 +129,7 @@ mod tests {
 
     #[test]
     fn small_pages_are_of_what_is_not_named() {
-        let small = || Scenario { pages_of_one: true, ..Scenario::default() };
-        let count = |input| page(small(), &input).unwrap()["Items"].as_array().unwrap().len();
+        let count = |input| page(true, &input).unwrap()["Items"].as_array().unwrap().len();
         assert_eq!(count(json!({ "Size": 5 })), 1);
         assert_eq!(count(json!({ "Filters": [{}] })), 1);
         assert_eq!(count(json!({ "Names": ["a"] })), 3);

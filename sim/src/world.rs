@@ -60,6 +60,9 @@ pub struct World {
     pub dice: Dice,
     /// How this world differs from the usual one.
     pub scenario: Scenario,
+    /// Whether listings come in pages of one item: to clients, when the scenario says so, and never to
+    /// who asks the world itself.
+    pub small_pages: bool,
 
     /// How services begin.
     beginnings: Vec<Beginning>,
@@ -96,6 +99,7 @@ impl World {
             region: String::new(),
             dice: Dice::new(seed, scenario.delays.clone()),
             scenario,
+            small_pages: false,
             beginnings,
             hearings,
             regions: BTreeSet::new(),
