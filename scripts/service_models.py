@@ -37,7 +37,7 @@ OPERATIONS = {
     "ec2": """AllocateAddress AssociateRouteTable AttachInternetGateway
         AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateInternetGateway
         CreateLaunchTemplate CreateLaunchTemplateVersion CreateNatGateway CreateRoute
-        CreateRouteTable CreateSecurityGroup CreateSubnet CreateTags CreateVpc
+        CreateRouteTable CreateSecurityGroup CreateSubnet CreateTags CreateVpc CreateVpcEndpoint
         DeleteInternetGateway DeleteLaunchTemplate DeleteNatGateway DeleteRoute DeleteRouteTable
         DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DeleteVpcEndpoints
         DescribeAccountAttributes DescribeAddresses DescribeAvailabilityZones DescribeImages
@@ -47,7 +47,7 @@ OPERATIONS = {
         DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
         DescribeVpcAttribute DescribeVpcBlockPublicAccessOptions DescribeVpcEndpoints DescribeVpcs
         DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
-        ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
+        ModifyVpcAttribute ModifyVpcEndpoint ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
         RevokeSecurityGroupEgress RevokeSecurityGroupIngress TerminateInstances""",
     "ecs": """CreateCapacityProvider CreateCluster CreateService DeleteCapacityProvider
         DeleteCluster DeleteService DeleteTaskDefinitions DeregisterContainerInstance

@@ -16,6 +16,7 @@ pub mod capacity_provider_association;
 pub mod cluster;
 pub mod difference;
 pub mod elastic_ip;
+pub mod gateway_endpoint;
 pub mod guard_duty_endpoint;
 pub mod guard_duty_group;
 pub mod hosted_zone;

@@ -16,7 +16,7 @@ mod size;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -129,8 +129,29 @@ pub struct Network {
     pub private: [Ipv4Net; 2],
     /// How the private subnets reach the internet.
     pub nat: Nat,
+    /// The services that tasks reach through gateway endpoints.
+    pub endpoints: BTreeSet<Endpoint>,
     /// The two zones, by name or id, when the user chose them.
     pub zones: Option<[String; 2]>,
+}
+
+/// A service of AWS that has gateway endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Endpoint {
+    /// Amazon S3, where the layers of images in ECR are, too
+    S3,
+    /// Amazon `DynamoDB`
+    #[value(name = "dynamodb", help = "Amazon DynamoDB")]
+    DynamoDb,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::S3 => "s3",
+            Self::DynamoDb => "dynamodb",
+        })
+    }
 }
 
 /// How many NAT gateways there are.
@@ -494,6 +515,7 @@ fn network(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> O
         public: division.public,
         private: division.private,
         nat: flags.nat.unwrap_or(Nat::PerZone),
+        endpoints: flags.endpoints.iter().copied().collect(),
         zones,
     })
 }

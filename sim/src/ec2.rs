@@ -219,6 +219,8 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("AuthorizeSecurityGroupEgress", Changes(security_group_rule::authorize_egress)),
     ("RevokeSecurityGroupIngress", Changes(security_group_rule::revoke_ingress)),
     ("RevokeSecurityGroupEgress", Changes(security_group_rule::revoke_egress)),
+    ("CreateVpcEndpoint", Changes(vpc_endpoint::create)),
+    ("ModifyVpcEndpoint", Changes(vpc_endpoint::modify)),
     ("DeleteVpcEndpoints", Changes(vpc_endpoint::delete)),
     ("CreateLaunchTemplate", Changes(launch_template::create)),
     ("CreateLaunchTemplateVersion", Changes(launch_template::create_version)),

@@ -302,6 +302,7 @@ mod tests {
                     Kind::ElasticIp,
                     Kind::NatGateway,
                     Kind::RouteTable,
+                    Kind::GatewayEndpoint,
                     Kind::SecurityGroup,
                     Kind::SecurityGroupRule,
                     Kind::AutoScalingGroup,

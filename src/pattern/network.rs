@@ -3,6 +3,7 @@
 use crate::engine::graph::{Graph, Handle, MadeHandle, Needs};
 use crate::facts::Facts;
 use crate::resource::elastic_ip::ElasticIp;
+use crate::resource::gateway_endpoint::GatewayEndpoint;
 use crate::resource::internet_gateway::InternetGateway;
 use crate::resource::nat_gateway::NatGateway;
 use crate::resource::route_table::{RouteTable, Target};
@@ -98,6 +99,12 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts) -> Network {
         Nat::PerZone | Nat::Single => private_tables,
         Nat::None => vec![to_internet],
     };
+    for endpoint in &wanted.endpoints {
+        let service = format!("com.amazonaws.{}.{endpoint}", facts.region);
+        let tables: Vec<_> = ways_out.iter().map(Handle::made).collect();
+        let needs = (vpc.made(), tables);
+        graph.add(format!("endpoint/{endpoint}"), GatewayEndpoint { service }, needs);
+    }
     Network { vpc, internet_gateway, public, private, ways_out, nat_gateways }
 }
 

@@ -9,9 +9,8 @@ use aws_sdk_ec2::types::VpcEndpoint;
 
 use super::id::{VpcEndpointId, VpcId};
 use super::{Kind, Others, Owned, Phase, Resource, Seen, vpc, vpc_endpoint};
-use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
-use crate::aws::{Aws, Doing, Error, Meaning, Meanings, Owner, Result, Scope};
+use crate::aws::{Aws, Owner, Result, Scope};
 use crate::names::NodeName;
 
 /// An endpoint as AWS returned it.
@@ -32,9 +31,6 @@ const NODE: &str = "guardduty/endpoint";
 /// "Amazon GuardDuty").
 const SERVICES: [&str; 2] = [".guardduty-data", ".guardduty-data-fips"];
 
-/// What EC2 answers when it does not know an endpoint, in both spellings.
-const UNKNOWN: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"];
-
 impl Resource for GuardDutyEndpoint {
     type Output = Output;
     const KIND: Kind = Kind::GuardDutyEndpoint;
@@ -48,20 +44,7 @@ impl Resource for GuardDutyEndpoint {
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
-        const DOING: &str = "delete the VPC endpoint of GuardDuty";
-        let delete = aws.ec2.delete_vpc_endpoints().vpc_endpoint_ids(it.id.as_str()).send().await;
-        // EC2 agrees to the call, and says apart what could not be done of it.
-        let refused = delete.doing(DOING)?.unsuccessful.unwrap_or_default().into_iter().next();
-        let Some(error) = refused.and_then(|item| item.error) else { return Ok(()) };
-        let cause = Cause::Refused {
-            code: error.code.unwrap_or_default(),
-            message: error.message.unwrap_or_default(),
-            request_id: None,
-        };
-        let error = Error { attempt: DOING.into(), cause, meaning: Meaning::Fatal };
-        // It is denied, or has a reason that passes, such as a creation under way.
-        let meaning = if error.is_denied() { Meaning::Fatal } else { Meaning::NotYet };
-        Err::<(), _>(Error { meaning, ..error }).gone_is_fine(UNKNOWN).map(drop)
+        vpc_endpoint::delete(aws, &it.id, "delete the VPC endpoint of GuardDuty").await
     }
 }
 

@@ -213,6 +213,7 @@ kinds! {
         goes_after: &[
             Gone(Kind::Subnet),
             Gone(Kind::RouteTable),
+            Gone(Kind::GatewayEndpoint),
             Gone(Kind::SecurityGroup),
             Gone(Kind::GuardDutyGroup),
             Gone(Kind::InternetGateway),
@@ -307,9 +308,29 @@ kinds! {
             Gone(Kind::Service),
             Asked(Kind::CapacityProviderAssociation),
             Asked(Kind::NatGateway),
+            // By the routes in the tables an endpoint is known to be there.
+            Gone(Kind::GatewayEndpoint),
         ],
         held_for: NOT_YET,
         goes: None,
+        leaves: AT_ONCE,
+    }
+    GatewayEndpoint = super::gateway_endpoint::GatewayEndpoint {
+        words: "gateway endpoint",
+        standing: Standing::OfItsOwn,
+        // One without tags holds its VPC and its place in the tables, where it is told of. Looking for it
+        // would cost every destroy a call.
+        known_by: None,
+        may_be_twice: true,
+        keeps_for_life: &[Kind::Vpc],
+        has_id_of_ec2: true,
+        comes: SOON,
+        settles: Settles::AtOnce,
+        again: Again::Late,
+        // Without it, what still runs takes the other way.
+        goes_after: &[],
+        held_for: NOT_YET,
+        goes: Some(patience(1, 2, 10)),
         leaves: AT_ONCE,
     }
     SecurityGroup = super::security_group::SecurityGroup {

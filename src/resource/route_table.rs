@@ -8,10 +8,10 @@ use aws_sdk_ec2::types::{
     Filter, ResourceType, Route, RouteState, RouteTableAssociation, RouteTableAssociationStateCode,
 };
 
-use super::id::{InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcId};
+use super::id::{InternetGatewayId, NatGatewayId, RouteTableId, SubnetId, VpcEndpointId, VpcId};
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, internet_gateway, nat_gateway,
-    subnet, vpc,
+    subnet, vpc, vpc_endpoint,
 };
 use crate::aws::{AllPages, Aws, Cx, Doing, Meaning, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -40,6 +40,8 @@ pub struct Output {
     pub stray: Option<String>,
     /// Subnet and id of each association.
     pub associations: Vec<(SubnetId, String)>,
+    /// The VPC endpoints that have planted routes into it: theirs to keep, and to take out.
+    pub endpoints: Vec<VpcEndpointId>,
     /// Whether somebody made it the main table of its VPC.
     pub main: bool,
 }
@@ -131,6 +133,13 @@ impl Resource for RouteTable {
             }
         }
         deleted
+    }
+
+    async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+        vpc_endpoint::holding(aws, &it.vpc, |endpoint| {
+            endpoint.route_table_ids().iter().any(|table| table == it.id.as_str())
+        })
+        .await
     }
 }
 
@@ -369,6 +378,7 @@ impl From<&aws_sdk_ec2::types::RouteTable> for Output {
     fn from(table: &aws_sdk_ec2::types::RouteTable) -> Self {
         let default = table.routes().iter().find(|r| r.destination_cidr_block() == Some(ANYWHERE));
         let (default_route, stray) = default.map_or((Some(Target::Nowhere), None), destination);
+        let gateways = table.routes().iter().filter_map(Route::gateway_id);
         let associations = table.associations();
         let of_subnet = |association: &RouteTableAssociation| {
             Some((association.subnet_id()?.into(), own(association)?.to_owned()))
@@ -379,6 +389,7 @@ impl From<&aws_sdk_ec2::types::RouteTable> for Output {
             default_route,
             stray,
             associations: associations.iter().filter_map(of_subnet).collect(),
+            endpoints: gateways.filter(|id| id.starts_with("vpce-")).map(Into::into).collect(),
             main: associations.iter().any(|association| association.main() == Some(true)),
         }
     }

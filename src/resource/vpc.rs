@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use super::id::VpcId;
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare,
-    guard_duty_group, network_interface, security_group, vpc_endpoint,
+    gateway_endpoint, guard_duty_group, network_interface, security_group, vpc_endpoint,
 };
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -115,7 +115,8 @@ impl Resource for Vpc {
     }
 
     async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
-        guard_duty_group::remove_new(aws, scope).await
+        guard_duty_group::remove_new(aws, scope).await?;
+        gateway_endpoint::remove_hidden(aws, scope).await
     }
 
     async fn blockers(aws: &Aws, it: &Output) -> Result<Vec<String>> {

@@ -7,7 +7,7 @@
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use super::{EnvValue, Nat, Pattern};
+use super::{Endpoint, EnvValue, Nat, Pattern};
 
 const STACK: &str = "Stack";
 const SERVICE: &str = "Service";
@@ -210,6 +210,19 @@ pub struct ServiceFlags {
     /// NAT gateways of the private subnets [default: per-zone]
     #[arg(long, env = "ECSUP_NAT", help_heading = NETWORK, value_enum, hide_env_values = true)]
     pub nat: Option<Nat>,
+
+    /// Services that tasks reach without a NAT gateway, at no cost; may be repeated, or a list with
+    /// commas [default: none]
+    #[arg(
+        long,
+        env = "ECSUP_ENDPOINTS",
+        help_heading = NETWORK,
+        value_name = "SERVICE",
+        value_enum,
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub endpoints: Vec<Endpoint>,
 
     /// Addresses that may reach the load balancer; may be repeated, or a list with commas [default:
     /// the VPC's range for internal-worker, otherwise 0.0.0.0/0]

@@ -31,6 +31,9 @@ fn names_of_patterns_are_those_of_the_flag() {
     for nat in Nat::value_variants() {
         assert_eq!(nat.to_possible_value().unwrap().get_name(), nat.to_string());
     }
+    for endpoint in Endpoint::value_variants() {
+        assert_eq!(endpoint.to_possible_value().unwrap().get_name(), endpoint.to_string());
+    }
 }
 
 #[test]
@@ -44,6 +47,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             public: [range("10.0.0.0/18"), range("10.0.64.0/18")],
             private: [range("10.0.128.0/18"), range("10.0.192.0/18")],
             nat: Nat::PerZone,
+            endpoints: BTreeSet::new(),
             zones: None,
         },
         capacity: Capacity::Instances(Instances {
@@ -333,6 +337,7 @@ prop_compose! {
     fn any_flags()(
         pattern in prop::option::of(prop::sample::select(Pattern::value_variants())),
         nat in prop::option::of(prop::sample::select(Nat::value_variants())),
+        endpoints in endpoints(),
         (stack, service, image, health_path) in (maybe(), maybe(), maybe(), maybe()),
         (cpu, memory, port, count) in (maybe(), maybe(), maybe(), maybe()),
         (instance_type, ami, min_size, max_size) in (maybe(), maybe(), maybe(), maybe()),
@@ -344,9 +349,13 @@ prop_compose! {
             pattern, stack, tags, service, image, cpu, memory, port, count,
             env: env.into_iter().map(EnvValue::from).collect(),
             health_path, instance_type, ami, refresh_ami, min_size, max_size,
-            vpc_cidr, zones, nat, allow, zone, host, no_dns, permissions_boundary,
+            vpc_cidr, zones, nat, endpoints, allow, zone, host, no_dns, permissions_boundary,
         }
     }
+}
+
+fn endpoints() -> impl Strategy<Value = Vec<Endpoint>> {
+    prop::collection::vec(prop::sample::select(Endpoint::value_variants()), 0..3)
 }
 
 prop_compose! {
@@ -354,6 +363,7 @@ prop_compose! {
     pub(crate) fn sound_flags()(
         pattern in prop::sample::select(Pattern::value_variants()),
         nat in prop::option::of(prop::sample::select(Nat::value_variants())),
+        endpoints in endpoints(),
         stack in prop::option::of("[a-zA-Z0-9]([a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?"),
         service in prop::option::of(prop_oneof![
             "[a-zA-Z0-9]([a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?".boxed(),
@@ -378,6 +388,7 @@ prop_compose! {
         let host = zone.as_ref().zip(label).map(|(zone, label)| format!("{label}.{zone}"));
         ServiceFlags {
             pattern: Some(pattern),
+            endpoints,
             nat,
             stack,
             service,

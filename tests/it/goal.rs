@@ -47,6 +47,7 @@ pub struct Goal {
     sizes: [i64; 2],
     network: ipnet::Ipv4Net,
     nat: String,
+    endpoints: BTreeSet<String>,
     allow: BTreeSet<String>,
     /// Zone and host.
     dns: Option<(String, String)>,
@@ -110,6 +111,11 @@ impl Goal {
             instance_type: text("--instance-type", "c5.xlarge"),
             sizes: [number("--min-size", "0"), number("--max-size", "100")],
             nat: text("--nat", "per-zone"),
+            endpoints: all("--endpoints")
+                .iter()
+                .flat_map(|list| list.split(','))
+                .map(str::to_owned)
+                .collect(),
             stack,
             service,
             network,
@@ -163,6 +169,7 @@ impl Goal {
         for number in 1..=self.gateways() {
             nodes.extend([format!("elastic-ip/{number}"), format!("nat/{number}")]);
         }
+        nodes.extend(self.endpoints.iter().map(|service| format!("endpoint/{service}")));
         if self.on_instances {
             nodes.extend(
                 [

@@ -136,6 +136,11 @@ async fn network(ec2: &Ec2, found: &mut Found) {
     for it in all!(ec2.describe_route_tables()) {
         found.add("route-table", it.route_table_id());
     }
+    for it in all!(ec2.describe_vpc_endpoints()) {
+        if it.state().is_none_or(|state| !state.as_str().eq_ignore_ascii_case("deleted")) {
+            found.add("vpc-endpoint", it.vpc_endpoint_id());
+        }
+    }
     for it in all!(ec2.describe_security_groups()) {
         found.add("security-group", it.group_id());
     }

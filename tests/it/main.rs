@@ -7,6 +7,7 @@ mod chaos;
 mod command_line;
 mod doubts;
 mod emulator;
+mod endpoints;
 mod fence;
 mod figures;
 mod forced;

@@ -41,7 +41,18 @@ fn things(tags: &Tags) -> Vec<Thing> {
     let iam = |resource: &str| ("iam", format!("arn:aws:iam::{ACCOUNT}:{resource}"));
     let group = "autoScalingGroup:0f:autoScalingGroupName/asg-demo";
     let profile = format!("instance-profile/ecsup/{REGION}/demo/profile-{REGION}-demo");
-    let ids = ["vpc-1", "subnet-1", "igw-1", "eipalloc-1", "nat-1", "rtb-1", "sg-1", "lt-1", "i-1"];
+    let ids = [
+        "vpc-1",
+        "subnet-1",
+        "igw-1",
+        "eipalloc-1",
+        "nat-1",
+        "rtb-1",
+        "sg-1",
+        "lt-1",
+        "i-1",
+        "vpce-9",
+    ];
     let mut all: Vec<_> = ids.iter().map(|id| ("ec2", (*id).to_owned())).collect();
     all.extend([
         ("ec2", "rtbassoc-1".to_owned()),
@@ -177,6 +188,25 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("ec2", "DeleteSecurityGroup", json!({ "GroupId": "sg-1" })),
         ("ec2", "DeleteVpcEndpoints", json!({ "VpcEndpointIds": ["vpce-1"] })),
+        (
+            "ec2",
+            "CreateVpcEndpoint",
+            json!({
+                "VpcId": "vpc-1",
+                "RouteTableIds": ["rtb-1"],
+                "TagSpecifications": born("vpc-endpoint"),
+            }),
+        ),
+        (
+            "ec2",
+            "ModifyVpcEndpoint",
+            json!({
+                "VpcEndpointId": "vpce-9",
+                "AddRouteTableIds": ["rtb-1"],
+                "RemoveRouteTableIds": ["rtb-1"],
+            }),
+        ),
+        ("ec2", "DeleteVpcEndpoints", json!({ "VpcEndpointIds": ["vpce-9"] })),
         ("ec2", "DeleteSecurityGroup", json!({ "GroupId": "sg-planted" })),
         ("ec2", "CreateLaunchTemplate", json!({ "TagSpecifications": born("launch-template") })),
         ("ec2", "CreateLaunchTemplateVersion", json!({ "LaunchTemplateId": "lt-1" })),
@@ -382,8 +412,9 @@ fn the_parts_together_allow_what_the_whole_does() {
 /// Calls that no condition can bind to a stack: by path or by name, by another's tag, or not at all.
 fn without_tags(service: &str, operation: &str, input: &Value) -> bool {
     matches!(service, "iam" | "logs" | "route53" | "ssm")
-        || matches!(operation, "DeregisterTaskDefinition" | "DeleteVpcEndpoints")
+        || operation == "DeregisterTaskDefinition"
         || input["GroupId"] == "sg-planted"
+        || input["VpcEndpointIds"] == json!(["vpce-1"])
 }
 
 #[test]

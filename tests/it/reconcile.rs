@@ -704,6 +704,14 @@ async fn change_by_hand(stage: &Stage, flags: &[&str]) {
         "GatewayId": id("internet-gateway", "internet-gateway"),
     });
     change(ec2::answer, if leads { "ReplaceRoute" } else { "CreateRoute" }, input);
+    if flags.contains(&"--endpoints") {
+        let input = json!({
+            "VpcEndpointId": id("vpc-endpoint", "endpoint/s3"),
+            "RemoveRouteTableIds": [id("route-table", "route-table/private-2")],
+            "AddRouteTableIds": [id("route-table", "route-table/public")],
+        });
+        change(ec2::answer, "ModifyVpcEndpoint", input);
+    }
     let names = json!({ "VpcId": id("vpc", "vpc"), "EnableDnsHostnames": { "Value": false } });
     change(ec2::answer, "ModifyVpcAttribute", names);
 

@@ -90,6 +90,7 @@ pub const CHANGES: &[Change] = &[
         applies: has_gateways,
         ..change("no NAT gateway", &["--nat", "none"])
     },
+    change("endpoints", &["--endpoints", "s3,dynamodb"]),
     Change {
         applies: |flags| !has_zone(flags),
         ..change("a zone", &["--zone", "shop.internal", "--host", "api.shop.internal"])

@@ -22,6 +22,7 @@ const MADE: &[(&str, &str)] = &[
     ("CreateSecurityGroup", "security-group"),
     ("CreateSubnet", "subnet"),
     ("CreateVpc", "vpc"),
+    ("CreateVpcEndpoint", "vpc-endpoint"),
 ];
 
 /// The members by which calls name what is there, and of what type that is.
@@ -33,8 +34,13 @@ const NAMED: &[(&str, &str)] = &[
     ("NatGatewayId", "natgateway"),
     ("RouteTableId", "route-table"),
     ("SubnetId", "subnet"),
+    ("VpcEndpointId", "vpc-endpoint"),
     ("VpcId", "vpc"),
 ];
+
+/// The members that list ids of what is there.
+const LISTS: [&str; 5] =
+    ["InstanceIds", "VpcEndpointIds", "RouteTableIds", "AddRouteTableIds", "RemoveRouteTableIds"];
 
 /// Calls about a route are checked for its table, not for where the route leads.
 const OF_TABLE: &[&str] = &["CreateRoute", "ReplaceRoute", "DeleteRoute"];
@@ -66,7 +72,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
         Some(call.existing(&format!("{kind}/{}", input.some_text(member)?)))
     });
     let mut targets: Vec<_> = made.iter().cloned().chain(named).collect();
-    let named = [input.texts("InstanceIds"), input.texts("VpcEndpointIds")].concat();
+    let named = LISTS.map(|list| input.texts(list)).concat();
     targets.extend(named.iter().map(|id| by_id(call, id)));
     // An association is its table's. Its own id is not part of any ARN.
     if let Some(association) = input.some_text("AssociationId") {

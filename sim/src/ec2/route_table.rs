@@ -13,7 +13,7 @@ use super::table::{
     self, Entry, Kind, Listing, Table, find, find_mut, make, make_visible, visible,
 };
 use super::vpc::Vpc;
-use super::{Ec2, tag};
+use super::{Ec2, tag, vpc_endpoint};
 use crate::arn::ACCOUNT;
 use crate::fields::{Fields, Tags, tag_list};
 use crate::refusal::{Answer, Refusal};
@@ -108,7 +108,11 @@ impl Kind for RouteTable {
             "owner-id" => vec![ACCOUNT.to_owned()],
             "route-table-id" => vec![entry.id.clone()],
             "route.destination-cidr-block" => routes.map(|it| it.destination.to_string()).collect(),
-            "route.gateway-id" => routes.filter_map(|it| it.gateway().map(str::to_owned)).collect(),
+            "route.gateway-id" => {
+                let own = routes.filter_map(|it| it.gateway().map(str::to_owned));
+                own.chain(vpc_endpoint::with_table(world, &entry.id).map(|it| it.id.clone()))
+                    .collect()
+            }
             "route.nat-gateway-id" => {
                 routes.filter_map(|it| it.nat_gateway().map(str::to_owned)).collect()
             }
@@ -133,12 +137,13 @@ impl Kind for RouteTable {
             value
         });
         let routes = entry.it.routes.iter().map(|route| route.write(world, &entry.it.vpc));
+        let planted = vpc_endpoint::with_table(world, &entry.id).map(vpc_endpoint::route);
         json!({
             "RouteTableId": entry.id,
             "VpcId": entry.it.vpc,
             "OwnerId": ACCOUNT,
             "Associations": associations.collect::<Value>(),
-            "Routes": routes.collect::<Value>(),
+            "Routes": routes.chain(planted).collect::<Value>(),
             "PropagatingVgws": [],
             "Tags": tag_list(&entry.tags),
         })
@@ -196,7 +201,8 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
 pub fn delete(world: &mut World, input: &Value) -> Answer {
     let table = find::<RouteTable>(world, input.text("RouteTableId"))?;
     let id = table.id.clone();
-    if !table.it.associations.is_empty() {
+    let is_held = world.ec2().endpoints.all().any(|it| it.it.tables.contains(&id));
+    if !table.it.associations.is_empty() || is_held {
         let message = format!("The routeTable '{id}' has dependencies and cannot be deleted.");
         return Err(Refusal::new("DependencyViolation", message));
     }

@@ -716,3 +716,69 @@ fn regions_have_the_zones_that_they_have() {
     assert!(!zone::names("ap-northeast-1").contains(&"ap-northeast-1b".to_owned()));
     assert_eq!(zone::names("us-east-1").len(), 6);
 }
+
+#[test]
+fn a_gateway_endpoint_is_routes_in_tables_and_holds_them_and_the_vpc() {
+    let slow = BTreeMap::from([(VISIBLE.to_owned(), 3.0..=3.0)]);
+    let mut rig = Rig::with(Scenario { delays: slow, ..Scenario::default() });
+    let network = rig.network();
+    let table = rig.table(&network.vpc, &network.private, ("GatewayId", &network.gateway));
+    let other = rig.call("CreateRouteTable", json!({ "VpcId": network.vpc }));
+    let other = other["RouteTable"].text("RouteTableId").to_owned();
+    let wish = |table: &str| {
+        json!({
+            "VpcId": network.vpc,
+            "ServiceName": "com.amazonaws.us-east-1.s3",
+            "RouteTableIds": [table],
+        })
+    };
+    let with = |member: &str, value: &str| {
+        let mut input = wish(&table);
+        input[member] = json!(value);
+        input
+    };
+    // A table that was just made is not known, with a code of this call's own.
+    assert_eq!(rig.code("CreateVpcEndpoint", wish(&other)), "InvalidRouteTableId.NotFound");
+    rig.pass(6);
+    let unknown = with("VpcId", "vpc-1");
+    assert_eq!(rig.code("CreateVpcEndpoint", unknown), "InvalidVpcId.NotFound");
+    for service in ["com.amazonaws.eu-west-1.s3", "com.amazonaws.us-east-1.ec2", "s3"] {
+        let code = rig.code("CreateVpcEndpoint", with("ServiceName", service));
+        assert_eq!(code, "InvalidServiceName");
+    }
+    let interface = with("VpcEndpointType", "Interface");
+    assert_eq!(rig.code("CreateVpcEndpoint", interface), "SimulatorLacks");
+
+    let made = rig.call("CreateVpcEndpoint", wish(&table))["VpcEndpoint"].clone();
+    let id = made.text("VpcEndpointId").to_owned();
+    assert_eq!((made.text("State"), made.text("VpcEndpointType")), ("available", "Gateway"));
+    rig.pass(6);
+    let leads = |rig: &mut Rig, table: &str| {
+        let shown = rig.call("DescribeRouteTables", json!({ "RouteTableIds": [table] }));
+        let routes = shown["RouteTables"][0].list("Routes").to_vec();
+        routes.iter().any(|route| {
+            route.text("GatewayId") == id
+                && route.text("DestinationPrefixListId").starts_with("pl-")
+        })
+    };
+    assert!(leads(&mut rig, &table) && !leads(&mut rig, &other));
+    // One route to a service in a table.
+    assert_eq!(rig.code("CreateVpcEndpoint", wish(&table)), "RouteAlreadyExists");
+    let moved = json!({
+        "VpcEndpointId": id,
+        "AddRouteTableIds": [other],
+        "RemoveRouteTableIds": [table],
+    });
+    rig.call("ModifyVpcEndpoint", moved.clone());
+    rig.call("ModifyVpcEndpoint", moved);
+    rig.pass(6);
+    assert!(!leads(&mut rig, &table) && leads(&mut rig, &other));
+
+    let table = json!({ "RouteTableId": other });
+    assert_eq!(rig.code("DeleteRouteTable", table.clone()), "DependencyViolation");
+    let deleted = rig.call("DeleteVpcEndpoints", json!({ "VpcEndpointIds": [id, "vpce-1"] }));
+    let unsuccessful = deleted.list("Unsuccessful");
+    assert_eq!(unsuccessful.len(), 1, "{unsuccessful:?}");
+    assert_eq!(unsuccessful[0]["Error"].text("Code"), "InvalidVpcEndpointId.NotFound");
+    rig.call("DeleteRouteTable", table);
+}

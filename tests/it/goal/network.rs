@@ -30,6 +30,7 @@ impl Found<'_> {
         self.route_table("route-table/public", &subnets[..2], Some(internet));
         self.route_table("route-table/private-1", &subnets[2..3], out(0));
         self.route_table("route-table/private-2", &subnets[3..], out(1));
+        self.endpoints(&vpc);
         Network { vpc, public: subnets[..2].to_vec(), private: subnets[2..].to_vec() }
     }
 
@@ -89,13 +90,50 @@ impl Found<'_> {
         ids
     }
 
+    /// Where the endpoints lead from and to, and that every table of the stack has the routes to them
+    /// that it should have.
+    fn endpoints(&mut self, vpc: &str) {
+        let goal = self.goal;
+        let tables = self.of_stack("DescribeRouteTables", "RouteTables");
+        let uses = |node: &str| (node == "route-table/public") == (goal.gateways() == 0);
+        let used: BTreeSet<_> = tables
+            .iter()
+            .filter(|(node, _)| uses(node))
+            .map(|(_, table)| table.text("RouteTableId"))
+            .collect();
+        let endpoints = self.of_stack("DescribeVpcEndpoints", "VpcEndpoints");
+        let mut ids = BTreeSet::new();
+        for service in &goal.endpoints {
+            let node = format!("endpoint/{service}");
+            let endpoint = endpoints.get(&node).cloned().unwrap_or_default();
+            let name = format!("com.amazonaws.{}.{service}", goal.region);
+            self.same(&format!("service of {node}"), endpoint.text("ServiceName"), name);
+            self.same(&format!("type of {node}"), endpoint.text("VpcEndpointType"), "Gateway");
+            self.same(&format!("VPC of {node}"), endpoint.text("VpcId"), vpc);
+            self.same(&format!("state of {node}"), endpoint.text("State"), "available");
+            let has: BTreeSet<_> = endpoint.texts("RouteTableIds").into_iter().collect();
+            self.same(&format!("tables of {node}"), has, &used);
+            ids.insert(endpoint.text("VpcEndpointId").to_owned());
+        }
+        for (node, table) in &tables {
+            let routes = table.list("Routes").iter();
+            let routes = routes.filter(|it| it.some_text("DestinationPrefixListId").is_some());
+            let to: BTreeSet<_> = routes.map(|it| it.text("GatewayId").to_owned()).collect();
+            let wanted = if uses(node) { ids.clone() } else { BTreeSet::new() };
+            self.same(&format!("endpoints in {node}"), to, wanted);
+        }
+    }
+
     /// Whose table it is, and where its default route leads.
     fn route_table(&mut self, node: &str, subnets: &[String], target: Option<&str>) {
         let table = self.of_stack("DescribeRouteTables", "RouteTables").remove(node);
         let table = table.unwrap_or_default();
         let of: BTreeSet<_> = texts(table.list("Associations"), "SubnetId").into_iter().collect();
         self.same(&format!("subnets of {node}"), of, subnets.iter().collect::<BTreeSet<_>>());
-        let routes = table.list("Routes").iter().filter(|route| route.text("GatewayId") != "local");
+        let routes = table.list("Routes").iter().filter(|route| {
+            route.text("GatewayId") != "local"
+                && route.some_text("DestinationPrefixListId").is_none()
+        });
         let routes: Vec<_> = routes.map(route_in_words).collect();
         let wanted: Vec<_> = target.iter().map(|to| format!("0.0.0.0/0 to {to}, active")).collect();
         self.same(&format!("routes of {node}"), routes, wanted);

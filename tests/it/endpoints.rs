@@ -1,0 +1,162 @@
+//! Gateway endpoints: they come and go with their flag, and none is left behind or taken for ours.
+
+use std::time::Duration;
+
+use aws_sim::cloud::Cloud;
+use aws_sim::ec2;
+use aws_sim::fields::Fields as _;
+use aws_sim::scenario::Scenario;
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Stage, in_virtual_time};
+use serde_json::{Value, json};
+
+use crate::proofs::{
+    STACKS, WITH_ENDPOINT, deploy, destroy, expect, holds, ids, lifecycle_on, no_defects,
+    nothing_denied, nothing_left, obey_the_printed_policy,
+};
+
+/// Until AWS shows what was changed by hand.
+const SHOWN: Duration = Duration::from_secs(30);
+
+fn stage(seed: u64) -> Stage {
+    Stage { cloud: Cloud::new(seed, Scenario::default()) }
+}
+
+/// What somebody does with a console.
+fn by_hand(stage: &Stage, operation: &str, input: &Value) -> Value {
+    let answer = stage.cloud.world(|world| ec2::answer(world, operation, input));
+    answer.unwrap_or_else(|refusal| panic!("{operation} by hand: {refusal:?}"))
+}
+
+/// The endpoints that are there: their ids and tables.
+fn endpoints(stage: &Stage) -> Vec<(String, Vec<String>)> {
+    let shown = by_hand(stage, "DescribeVpcEndpoints", &json!({}));
+    let endpoints = shown.list("VpcEndpoints").iter();
+    endpoints.map(|it| (it.text("VpcEndpointId").to_owned(), it.texts("RouteTableIds"))).collect()
+}
+
+#[test]
+fn a_stack_with_an_endpoint_comes_and_goes() {
+    for (seed, guard_duty) in [(0, false), (1, true)] {
+        in_virtual_time(seed, async || {
+            let scenario = Scenario { guard_duty, ..Scenario::default() };
+            let stage = Stage { cloud: Cloud::new(seed, scenario) };
+            obey_the_printed_policy(&stage, WITH_ENDPOINT).await;
+            lifecycle_on(&stage, WITH_ENDPOINT).await.unwrap();
+            nothing_denied(&stage.cloud).unwrap();
+        });
+    }
+}
+
+#[test]
+fn endpoints_go_when_they_are_asked_for_no_more() {
+    for (seed, flags) in (0..).zip([STACKS[0], STACKS[2], STACKS[5]]) {
+        in_virtual_time(seed, async || {
+            let stage = stage(seed);
+            let before = ids(&stage.cloud);
+            obey_the_printed_policy(&stage, flags).await;
+            let with = |list| [flags, &["--endpoints", list]].concat();
+            // From both to one, from one to the other, and to none.
+            for flags in [with("s3,dynamodb"), with("s3"), with("dynamodb"), flags.to_vec()] {
+                expect(&stage.play(&deploy(&flags)).await, Exit::Done, "deploy").unwrap();
+                holds(&stage.cloud, &flags).await.unwrap();
+                let again = stage.play(&deploy(&flags)).await;
+                expect(&again, Exit::Done, "the second deploy").unwrap();
+                assert!(again.changes().is_empty(), "{flags:?}: {:?}", again.changes());
+            }
+            expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy").unwrap();
+            no_defects(&stage.cloud).unwrap();
+            nothing_denied(&stage.cloud).unwrap();
+            nothing_left(&stage.cloud, &before).unwrap();
+        });
+    }
+}
+
+/// Where tasks move behind NAT gateways, their endpoint moves with them.
+#[test]
+fn an_endpoint_follows_the_tasks_into_other_subnets() {
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        let flags = [STACKS[5], &["--endpoints", "s3"]].concat();
+        expect(&stage.play(&deploy(&flags)).await, Exit::Done, "deploy").unwrap();
+        holds(&stage.cloud, &flags).await.unwrap();
+        let first = endpoints(&stage);
+        expect(&stage.play(&deploy(WITH_ENDPOINT)).await, Exit::Done, "the change").unwrap();
+        holds(&stage.cloud, WITH_ENDPOINT).await.unwrap();
+        let then = endpoints(&stage);
+        assert_eq!((&first[0].0, first[0].1.len(), then[0].1.len()), (&then[0].0, 1, 2));
+    });
+}
+
+/// One that somebody has taken out of all tables holds the VPC, and no table tells of it.
+#[test]
+fn one_that_no_table_shows_goes_too() {
+    for repaired in [false, true] {
+        in_virtual_time(1, async || {
+            let stage = stage(1);
+            let before = ids(&stage.cloud);
+            expect(&stage.play(&deploy(WITH_ENDPOINT)).await, Exit::Done, "deploy").unwrap();
+            let (id, tables) = endpoints(&stage).remove(0);
+            let input = json!({ "VpcEndpointId": id, "RemoveRouteTableIds": tables });
+            by_hand(&stage, "ModifyVpcEndpoint", &input);
+            if repaired {
+                // The first makes another one, by whose routes the second finds both.
+                for _ in 0..2 {
+                    tokio::time::sleep(SHOWN).await;
+                    let deployed = stage.play(&deploy(WITH_ENDPOINT)).await;
+                    expect(&deployed, Exit::Done, "a deploy that repairs").unwrap();
+                }
+                holds(&stage.cloud, WITH_ENDPOINT).await.unwrap();
+            }
+            let destroyed = stage.play(&destroy(WITH_ENDPOINT)).await;
+            expect(&destroyed, Exit::Done, "destroy").unwrap();
+            nothing_left(&stage.cloud, &before).unwrap();
+        });
+    }
+}
+
+/// A table has one route to a service: where a stranger's endpoint has it, ours is not made, and theirs is
+/// neither taken over nor removed.
+#[test]
+fn a_strangers_endpoint_in_our_tables_is_told_and_stays() {
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        let before = ids(&stage.cloud);
+        expect(&stage.play(&deploy(STACKS[2])).await, Exit::Done, "deploy").unwrap();
+        holds(&stage.cloud, STACKS[2]).await.unwrap();
+        let tables = by_hand(&stage, "DescribeRouteTables", &json!({}));
+        let mut tables = tables.list("RouteTables").iter();
+        let is_private = |table: &&Value| {
+            table.tags("Tags").get("ecsup:node").is_some_and(|it| it == "route-table/private-1")
+        };
+        let table = tables.find(is_private).expect("it was deployed");
+        let input = json!({
+            "VpcId": table.text("VpcId"),
+            "VpcEndpointType": "Gateway",
+            "ServiceName": "com.amazonaws.us-east-1.s3",
+            "RouteTableIds": [table.text("RouteTableId")],
+        });
+        let theirs = by_hand(&stage, "CreateVpcEndpoint", &input);
+        let theirs = theirs.part("VpcEndpoint").text("VpcEndpointId").to_owned();
+        let silent = stage.play(&deploy(STACKS[2])).await;
+        expect(&silent, Exit::Done, "a deploy without the flag").unwrap();
+        assert!(silent.changes().is_empty(), "{:?}", silent.changes());
+
+        let refused = stage.play(&deploy(WITH_ENDPOINT)).await;
+        expect(&refused, Exit::DeployIncomplete, "a deploy with the flag").unwrap();
+        assert!(refused.said().contains("RouteAlreadyExists"), "{}", refused.said());
+        assert_eq!(endpoints(&stage).iter().map(|it| &it.0).collect::<Vec<_>>(), [&theirs]);
+
+        let destroyed = stage.play(&destroy(WITH_ENDPOINT)).await;
+        expect(&destroyed, Exit::DestroyIncomplete, "destroy").unwrap();
+        let said = destroyed.said();
+        for held in ["route-table/private-1", "vpc"] {
+            let line = said.lines().find(|line| line.contains(&format!("{held} (")));
+            let line = line.unwrap_or_else(|| panic!("{held} is not left:\n{said}"));
+            assert!(line.contains(&theirs), "{line}");
+        }
+        by_hand(&stage, "DeleteVpcEndpoints", &json!({ "VpcEndpointIds": [theirs] }));
+        expect(&stage.play(&destroy(WITH_ENDPOINT)).await, Exit::Done, "destroy").unwrap();
+        nothing_left(&stage.cloud, &before).unwrap();
+    });
+}
