@@ -193,7 +193,7 @@ impl Asked<'_> {
         let lost = release(&taken.held, &prepared.run, screen).await;
         let report = match worked {
             Some(Ok(None)) => return Ok(None),
-            Some(Err(error)) => return Err(error),
+            Some(Err(error)) => return Err(lost.into_iter().fold(error, CommandError::problem)),
             Some(Ok(report)) => report,
             None => None,
         };

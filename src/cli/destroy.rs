@@ -146,6 +146,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
     };
     match worked.done {
         Some(Ok((receipt, _))) if is_clean(&receipt) => {
+            worked.lost.into_iter().for_each(|why| screen.warning(why));
             if !receipt.unsure.is_empty() {
                 return Err(of_unsure(&stack, &receipt.unsure));
             }

@@ -124,7 +124,7 @@ impl CommandError {
         let mut hints = self.hints.iter().chain(&help);
         match (self.unchanged && changes, hints.next()) {
             (true, Some(first)) => screen.hint(&format!("{UNCHANGED}; {first}")),
-            // Whoever said no does not have to hear it.
+            // The answer to a No is no error: `--quiet` leaves it out.
             (true, None) if self.problems.is_empty() => screen.note(UNCHANGED),
             (true, None) => screen.hint(UNCHANGED),
             (false, first) => first.into_iter().for_each(|first| screen.hint(first)),
