@@ -203,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::spec::{DEFAULT_IMAGE, Image};
+    use crate::spec::{DEFAULT_IMAGE, Image, RunOn};
 
     fn instance_type(name: &str, vcpus: u32, memory_mib: u32, interfaces: u32) -> InstanceType {
         InstanceType {
@@ -227,6 +227,9 @@ mod tests {
             count: 2,
             env: BTreeMap::new(),
             health_path: "/".into(),
+            run_on: RunOn::Instances,
+            internal: None,
+            public: None,
         }
     }
 

@@ -15,12 +15,12 @@ use crate::facts::{self, Facts, Problem};
 use crate::names::{Names, NodeName};
 use crate::pattern::{self, Stack};
 use crate::service_roles;
-use crate::spec::{Capacity, Spec};
+use crate::spec::Spec;
 
 /// What resources of a stack that is going to be deployed act with.
 pub fn context(aws: &Aws, region: &str, spec: &Spec) -> Rc<Cx> {
     let names = Names::new(spec.stack.clone(), region);
-    let labels = Labels { pattern: spec.pattern.to_string(), user: spec.tags.clone() };
+    let labels = Labels { pattern: spec.pattern_name().to_owned(), user: spec.tags.clone() };
     Rc::new(Cx { aws: aws.clone(), names, labels })
 }
 
@@ -58,9 +58,9 @@ pub async fn prepare(spec: Spec, run: Run, forced: bool) -> Result<Prepared, Pro
 
 /// Refuses to make another pattern of a stack.
 fn other_pattern(spec: &Spec, things: &[Box<dyn Thing>]) -> Option<(NodeName, String)> {
-    let wanted = spec.pattern.to_string();
+    let wanted = spec.pattern_name();
     let mut made_from = things.iter().filter_map(|thing| thing.owner().pattern.as_ref());
-    let other = made_from.find(|pattern| **pattern != wanted)?;
+    let other = made_from.find(|pattern| *pattern != wanted)?;
     let why = format!(
         "stack `{}` was made from pattern `{other}`: a stack keeps its pattern, so deploy another one or destroy this one first",
         spec.stack
@@ -91,7 +91,7 @@ impl Prepared {
 /// way is told to `warn`.
 pub async fn carry_out(prepared: &Prepared, warn: impl Fn(&str)) -> Result<Report> {
     let run = &prepared.run;
-    let scales = matches!(prepared.spec.capacity, Capacity::Instances(_));
+    let scales = prepared.spec.instances.is_some();
     if let Some(warning) = service_roles::make(&run.cx.aws, scales).await? {
         warn(&warning);
     }

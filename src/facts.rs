@@ -9,7 +9,7 @@ use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::service::Service;
-use crate::spec::{Ami, Capacity, Instances, Spec, SpecError};
+use crate::spec::{Ami, Instances, RunOn, Spec, SpecError};
 
 mod addresses;
 mod image;
@@ -102,10 +102,7 @@ fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
 
 async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let aws = looks.aws();
-    let instances = match &spec.capacity {
-        Capacity::Instances(instances) => Some(instances),
-        Capacity::Fargate => None,
-    };
+    let instances = spec.instances.as_ref();
     let (zones, kind, internet) = futures::join!(
         zones::choose(looks, spec),
         optional(instances, async |instances| instance_type::look_up(aws, instances).await),
@@ -134,15 +131,17 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
             }
             Err(problem) => return Err(problem),
         };
+        let count = spec.services_on(RunOn::Instances).map(|it| it.count).sum();
         // Without knowing the type, one instance per zone is the safe start.
-        let mut per_instance = spec.service.count;
-        if let Some(kind) = &kind {
-            let (fits, more) = instance_type::check_room(kind, instances, &spec.service)?;
+        let mut per_instance = count;
+        for service in spec.services_on(RunOn::Instances) {
+            let Some(kind) = &kind else { continue };
+            let (fits, more) = instance_type::check_room(kind, instances, service)?;
             per_instance = fits.tasks;
             room = Some(fits);
             warnings.extend(more);
         }
-        let (count, zones) = (spec.service.count, 2);
+        let zones = 2;
         let (min, max) = (instances.min_size, instances.max_size);
         first_instances = capacity::warm_start(count, per_instance, zones, min, max);
         image = choose_image(looks, instances, kind.as_ref(), &mut warnings).await?;
@@ -207,7 +206,8 @@ async fn choose_image(
 /// The newest deployment of the stack's service, which a forced deploy supersedes.
 pub async fn deployment(looks: &Looks, spec: &Spec) -> Result<Option<String>> {
     let services = looks.list::<Service>(None).await?;
-    let ours = services.iter().find(|it| it.it().name == spec.service.name.as_str());
+    let wanted = |name: &str| spec.services.iter().any(|service| service.name.as_str() == name);
+    let ours = services.iter().find(|it| wanted(&it.it().name));
     Ok(ours.and_then(|it| it.it().deployment.as_ref()).map(|it| it.id.clone()))
 }
 

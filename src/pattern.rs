@@ -18,7 +18,7 @@ use crate::engine::graph::{Graph, Handle};
 use crate::facts::Facts;
 use crate::names::Names;
 use crate::resource::load_balancer;
-use crate::spec::{Capacity, Spec};
+use crate::spec::{RunOn, Scheme, Spec};
 
 pub mod capacity;
 pub mod ingress;
@@ -31,8 +31,8 @@ mod tests;
 pub struct Stack {
     /// Its graph.
     pub graph: Graph,
-    /// Its load balancer, whose name is what a user needs next.
-    pub load_balancer: Handle<load_balancer::Output>,
+    /// Its load balancers, whose names are what a user needs next.
+    pub load_balancers: Vec<(Scheme, Handle<load_balancer::Output>)>,
 }
 
 /// Draws the graph of a spec: `internal-worker` and `public-api` on instances of our own,
@@ -41,19 +41,23 @@ pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
     let mut graph = Graph::default();
     let network = network::network(&mut graph, spec, facts);
     let cluster = capacity::cluster(&mut graph, names);
-    let pool = match &spec.capacity {
-        Capacity::Instances(wanted) => {
-            Some(capacity::instances(&mut graph, spec, wanted, &network, &cluster, facts))
+    let pool = spec
+        .instances
+        .as_ref()
+        .map(|wanted| capacity::instances(&mut graph, spec, wanted, &network, &cluster, facts));
+    let mut load_balancers = Vec::new();
+    for service in &spec.services {
+        for (scheme, wanted) in spec.ingresses() {
+            let ingress = ingress::ingress(&mut graph, scheme, wanted, service, &network);
+            let blocks = service::Blocks {
+                network: &network,
+                cluster: &cluster,
+                pool: pool.as_ref().filter(|_| service.run_on == RunOn::Instances),
+                ingress: &ingress,
+            };
+            service::service(&mut graph, spec, (scheme, service), names, &blocks, facts);
+            load_balancers.push((scheme, ingress.load_balancer));
         }
-        Capacity::Fargate => None,
-    };
-    let ingress = ingress::ingress(&mut graph, spec, &network);
-    let blocks = service::Blocks {
-        network: &network,
-        cluster: &cluster,
-        pool: pool.as_ref(),
-        ingress: &ingress,
-    };
-    service::service(&mut graph, spec, names, &blocks, facts);
-    Stack { graph, load_balancer: ingress.load_balancer }
+    }
+    Stack { graph, load_balancers }
 }

@@ -98,20 +98,20 @@ impl fmt::Display for Pattern {
 /// One stack, fully said and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
-    /// What to build.
-    pub pattern: Pattern,
+    /// The preset that it was made from. `None` where every service makes both choices itself.
+    pub pattern: Option<Pattern>,
     /// The stack's name.
     pub stack: StackName,
     /// The VPC and its subnets.
     pub network: Network,
-    /// What the tasks run on.
-    pub capacity: Capacity,
-    /// What stands in front of the service.
-    pub load_balancer: LoadBalancer,
-    /// The service itself.
-    pub service: Service,
-    /// The private DNS zone and the service's name in it, if there is to be one.
-    pub dns: Option<PrivateDns>,
+    /// The instances; there if and only if some service runs on them.
+    pub instances: Option<Instances>,
+    /// The load balancer that only the VPC can reach; there if and only if some service uses it.
+    pub internal: Option<Ingress>,
+    /// The load balancer on the internet; there if and only if some service uses it.
+    pub public: Option<Ingress>,
+    /// The services: at least one, in the order in which they were said, no name twice.
+    pub services: Vec<Service>,
     /// The user's own tags, for everything in the stack.
     pub tags: BTreeMap<String, String>,
     /// ARN of the policy that has to bound every role, if there is to be one.
@@ -176,15 +176,6 @@ impl fmt::Display for Nat {
     }
 }
 
-/// What the tasks run on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Capacity {
-    /// EC2 instances of the stack's own.
-    Instances(Instances),
-    /// Fargate.
-    Fargate,
-}
-
 /// The EC2 instances of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instances {
@@ -211,13 +202,29 @@ pub enum Ami {
     Exactly(String),
 }
 
-/// What stands in front of the service.
+/// A load balancer, which services share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadBalancer {
-    /// Where it can be reached from.
-    pub scheme: Scheme,
+pub struct Ingress {
     /// The ranges that may reach it; at least one, and no two overlap.
     pub allow: Vec<Ipv4Net>,
+    /// The private zone to make, in lower case and without a closing dot, if there is to be one.
+    pub zone: Option<String>,
+    /// What its listener answers to what no rule matches.
+    pub unknown: Unknown,
+}
+
+/// What a listener answers to what no rule matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// This service does, which then has no rule of its own.
+    Service(ServiceName),
+    /// The load balancer itself does.
+    Answer {
+        /// The HTTP status: 2xx, 4xx or 5xx.
+        status: u16,
+        /// The body, as plain text.
+        text: String,
+    },
 }
 
 /// Where a load balancer can be reached from.
@@ -229,6 +236,11 @@ pub enum Scheme {
     InternetFacing,
 }
 
+impl Scheme {
+    /// Both, in the order in which they are made.
+    pub const ALL: [Self; 2] = [Self::Internal, Self::InternetFacing];
+}
+
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -238,7 +250,7 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// The service, with one container in each task.
+/// A service, with one container in each task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// The name of the service, of its container and of its log streams.
@@ -257,15 +269,75 @@ pub struct Service {
     pub env: BTreeMap<String, EnvValue>,
     /// The path that the load balancer's health checks ask for.
     pub health_path: String,
+    /// What its tasks run on.
+    pub run_on: RunOn,
+    /// How it is reached through the internal load balancer, if it is.
+    pub internal: Option<Route>,
+    /// How it is reached through the public load balancer, if it is.
+    pub public: Option<Route>,
 }
 
-/// A private DNS zone with the service's name in it, both in lower case and without a closing dot.
+/// What the tasks of a service run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunOn {
+    /// EC2 instances of the stack's own.
+    Instances,
+    /// Fargate.
+    Fargate,
+}
+
+/// How a service is reached through a load balancer. Without hosts and paths it has no rule, and is the
+/// one that [`Unknown`] names. With both, both have to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrivateDns {
-    /// The zone, such as `internal-worker.internal`.
-    pub zone: String,
-    /// The service's host: the zone itself, or a name in it.
-    pub host: String,
+pub struct Route {
+    /// The hosts of its rule, in lower case; `*` and `?` stand for others.
+    pub hosts: Vec<String>,
+    /// The paths of its rule; `*` and `?` stand for others.
+    pub paths: Vec<String>,
+    /// Its names in the load balancer's zone, each an alias, in lower case and without a closing dot;
+    /// empty without a zone. No name is there twice in a stack.
+    pub names: Vec<String>,
+}
+
+impl Spec {
+    /// The word for the preset, or for none, in the tag of everything in the stack.
+    pub fn pattern_name(&self) -> &'static str {
+        self.pattern.map_or("custom", Pattern::name)
+    }
+
+    /// The load balancer of a scheme, if there is to be one.
+    pub fn ingress(&self, scheme: Scheme) -> Option<&Ingress> {
+        match scheme {
+            Scheme::Internal => self.internal.as_ref(),
+            Scheme::InternetFacing => self.public.as_ref(),
+        }
+    }
+
+    /// The load balancers that there are to be.
+    pub fn ingresses(&self) -> impl Iterator<Item = (Scheme, &Ingress)> {
+        let all = Scheme::ALL.into_iter();
+        all.filter_map(|scheme| Some((scheme, self.ingress(scheme)?)))
+    }
+
+    /// A service by its name.
+    pub fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == *name)
+    }
+
+    /// The services that run on instances, or on Fargate.
+    pub fn services_on(&self, run_on: RunOn) -> impl Iterator<Item = &Service> {
+        self.services.iter().filter(move |service| service.run_on == run_on)
+    }
+}
+
+impl Service {
+    /// How the service is reached through the load balancer of a scheme, if it is.
+    pub fn route(&self, scheme: Scheme) -> Option<&Route> {
+        match scheme {
+            Scheme::Internal => self.internal.as_ref(),
+            Scheme::InternetFacing => self.public.as_ref(),
+        }
+    }
 }
 
 impl Spec {
@@ -285,22 +357,21 @@ impl Spec {
             problems.keep("--permissions-boundary", typed, check_boundary(typed))
         });
         let service = service(flags, pattern, &mut problems);
-        let capacity = capacity(flags, pattern, &mut problems);
+        let instances = instances(flags, pattern, &mut problems);
         let network = network(flags, pattern, &mut problems);
-        let load_balancer = load_balancer(flags, pattern, network.as_ref(), &mut problems);
+        let allow = allow(flags, pattern, network.as_ref(), &mut problems);
         let dns = match (&stack, &service.name) {
             (Some(stack), Some(name)) => {
                 dns::choose(flags, pattern, stack, name, service.image.as_ref(), &mut problems)
             }
             _ => None,
         };
-        let capacity = capacity.inspect(|it| it.check_count(service.count, &mut problems));
+        let instances = instances.inspect(|it| it.check_count(service.count, &mut problems));
         if let (Some(network), Some(count)) = (&network, service.count) {
             network.check_count(count, &mut problems);
         }
 
-        let (Some(stack), Some(network), Some(capacity), Some(service)) =
-            (stack, network, capacity, service.finish())
+        let (Some(stack), Some(network), Some(mut service)) = (stack, network, service.finish())
         else {
             return Err(problems.into_errors());
         };
@@ -308,25 +379,39 @@ impl Spec {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let (zone, host) = dns.map(|it| (it.zone, it.host)).unzip();
+        let ingress = Ingress { allow, zone, unknown: Unknown::Service(service.name.clone()) };
+        let names = host.into_iter().collect();
+        let route = Route { hosts: Vec::new(), paths: Vec::new(), names };
+        let (mut internal, mut public) = (None, None);
+        match pattern.scheme() {
+            Scheme::Internal => {
+                internal = Some(ingress);
+                service.internal = Some(route);
+            }
+            Scheme::InternetFacing => {
+                public = Some(ingress);
+                service.public = Some(route);
+            }
+        }
         Ok(Self {
-            pattern,
+            pattern: Some(pattern),
             stack,
             network,
-            capacity,
-            load_balancer,
-            service,
-            dns,
+            instances,
+            internal,
+            public,
+            services: vec![service],
             tags,
             permissions_boundary,
         })
     }
 }
 
-impl Capacity {
+impl Instances {
     /// Checks that the group may grow at all when there are tasks to run.
     fn check_count(&self, count: Option<u32>, problems: &mut Problems) {
-        let Self::Instances(instances) = self else { return };
-        if instances.max_size == 0 && count.is_some_and(|count| count > 0) {
+        if self.max_size == 0 && count.is_some_and(|count| count > 0) {
             problems.add("--max-size", "0", "leaves no instance to run the tasks of --count on");
         }
     }
@@ -380,6 +465,7 @@ struct Draft {
     count: Option<u32>,
     env: BTreeMap<String, EnvValue>,
     health_path: Option<String>,
+    run_on: RunOn,
 }
 
 impl Draft {
@@ -393,6 +479,9 @@ impl Draft {
             count: self.count?,
             env: self.env,
             health_path: self.health_path?,
+            run_on: self.run_on,
+            internal: None,
+            public: None,
         })
     }
 }
@@ -413,7 +502,11 @@ fn service(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> D
     let env = pairs::check_env(&flags.env, problems);
     let path = flags.health_path.as_deref().unwrap_or(DEFAULT_HEALTH_PATH);
     let health_path = problems.keep("--health-path", path, check_health_path(path));
-    Draft { name, image, cpu, memory, port, count, env, health_path }
+    let run_on = match pattern {
+        Pattern::InternalWorker | Pattern::PublicApi => RunOn::Instances,
+        Pattern::FargateApi => RunOn::Fargate,
+    };
+    Draft { name, image, cpu, memory, port, count, env, health_path, run_on }
 }
 
 fn cpu_and_memory(
@@ -444,7 +537,7 @@ fn cpu_and_memory(
     (cpu, memory)
 }
 
-fn capacity(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Option<Capacity> {
+fn instances(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Option<Instances> {
     if pattern == Pattern::FargateApi {
         let typed = [
             ("--instance-type", flags.instance_type.as_deref()),
@@ -462,7 +555,7 @@ fn capacity(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> 
                 );
             }
         }
-        return Some(Capacity::Fargate);
+        return None;
     }
     let instance_type = flags.instance_type.as_deref().unwrap_or(DEFAULT_INSTANCE_TYPE);
     let instance_type =
@@ -483,12 +576,7 @@ fn capacity(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> 
             format!("must not be larger than --max-size, which is {max_size}{default}"),
         );
     }
-    Some(Capacity::Instances(Instances {
-        instance_type: instance_type?,
-        ami: ami?,
-        min_size,
-        max_size,
-    }))
+    Some(Instances { instance_type: instance_type?, ami: ami?, min_size, max_size })
 }
 
 fn ami(flags: &ServiceFlags, problems: &mut Problems) -> Option<Ami> {
@@ -520,25 +608,25 @@ fn network(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> O
     })
 }
 
-fn load_balancer(
+/// The ranges that may reach the load balancer.
+fn allow(
     flags: &ServiceFlags,
     pattern: Pattern,
     network: Option<&Network>,
     problems: &mut Problems,
-) -> LoadBalancer {
-    let scheme = pattern.scheme();
+) -> Vec<Ipv4Net> {
     let mut allow = Vec::new();
     for typed in &flags.allow {
         let checked = network::check_allowed(typed, &allow);
         allow.extend(problems.keep("--allow", typed, checked));
     }
     if flags.allow.is_empty() {
-        allow.extend(match scheme {
+        allow.extend(match pattern.scheme() {
             Scheme::Internal => network.map(|it| it.vpc_cidr),
             Scheme::InternetFacing => Some(Ipv4Net::default()),
         });
     }
-    LoadBalancer { scheme, allow }
+    allow
 }
 
 /// Parses the name that was typed, or the default.

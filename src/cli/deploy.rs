@@ -309,17 +309,22 @@ fn incomplete(
 /// What a user needs next: names to reach the service by, and the next commands.
 fn summary(prepared: &Prepared, connection: &Connection, screen: &Screen) {
     let spec = &prepared.spec;
-    let reach = match spec.load_balancer.scheme {
-        Scheme::Internal => " (from inside the VPC)",
-        Scheme::InternetFacing => "",
-    };
     screen.out(&format!("stack          {}", spec.stack));
     screen.out(&format!("region         {}", connection.region));
-    if let Some(balancer) = prepared.stack.load_balancer.values() {
-        screen.out(&format!("load balancer  http://{}{reach}", balancer.dns_name));
+    for (scheme, balancer) in &prepared.stack.load_balancers {
+        let reach = match scheme {
+            Scheme::Internal => " (from inside the VPC)",
+            Scheme::InternetFacing => "",
+        };
+        if let Some(balancer) = balancer.values() {
+            screen.out(&format!("load balancer  http://{}{reach}", balancer.dns_name));
+        }
     }
-    if let Some(dns) = &spec.dns {
-        screen.out(&format!("private name   http://{} (from inside the VPC)", dns.host));
+    let routes = Scheme::ALL
+        .into_iter()
+        .flat_map(|scheme| spec.services.iter().filter_map(move |service| service.route(scheme)));
+    for name in routes.flat_map(|route| &route.names) {
+        screen.out(&format!("private name   http://{name} (from inside the VPC)"));
     }
     let plan = &prepared.plan;
     let is_made = |verdict: &Verdict| matches!(verdict, Verdict::Create | Verdict::Remake(_));
@@ -330,7 +335,10 @@ fn summary(prepared: &Prepared, connection: &Connection, screen: &Screen) {
         plan.count_resources(|_| true),
         if prepared.run.wait_for_ready { prepared.plan.removals.len() } else { 0 },
     ));
-    screen.out(&format!("logs           {}", prepared.run.cx.names.log_group(&spec.service.name)));
+    for service in &spec.services {
+        let logs = prepared.run.cx.names.log_group(&service.name);
+        screen.out(&format!("logs           {logs}"));
+    }
     screen.note(&format!(
         "next: `ecsup deploy` with other flags changes it, `ecsup destroy {}` removes it",
         spec.stack

@@ -3,7 +3,7 @@
 use crate::aws::Error;
 use crate::aws::error::Cause;
 use crate::facts::Facts;
-use crate::spec::{Capacity, Spec};
+use crate::spec::{RunOn, Spec};
 
 /// What to do when the caller may not do something.
 const DENIED: &str = "the caller lacks this permission: `ecsup permissions` prints the policy that it \
@@ -178,9 +178,8 @@ pub(super) fn for_removal(why: &str) -> Option<&'static str> {
 
 /// The quota that is too small, and what the stack needs of it to begin with.
 fn out_of_vcpus(spec: &Spec, facts: &Facts) -> String {
-    let service = &spec.service;
-    let (needs, name, code, less) = match &spec.capacity {
-        Capacity::Instances(instances) => {
+    let (needs, name, code, less) = match &spec.instances {
+        Some(instances) => {
             let (count, kind) = (facts.first_instances, &instances.instance_type);
             let these = match count {
                 1 => format!("1 instance of `{kind}`"),
@@ -194,9 +193,11 @@ fn out_of_vcpus(spec: &Spec, facts: &Facts) -> String {
             let (name, code) = quota(kind);
             (needs, name, code, "`--instance-type` or `--count`")
         }
-        Capacity::Fargate => {
-            let units = f64::from(service.cpu) * f64::from(service.count);
-            let needs = format!("{} vCPUs for {} tasks", units / 1024.0, service.count);
+        None => {
+            let all = || spec.services_on(RunOn::Fargate);
+            let units: f64 = all().map(|it| f64::from(it.cpu) * f64::from(it.count)).sum();
+            let tasks: u32 = all().map(|it| it.count).sum();
+            let needs = format!("{} vCPUs for {tasks} tasks", units / 1024.0);
             let (name, code) = ("Fargate On-Demand vCPU resource count", "L-3032A538");
             (needs, name, code, "`--cpu` or `--count`")
         }

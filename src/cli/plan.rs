@@ -14,7 +14,7 @@ use crate::engine::verdict::{Planned, Verdict};
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
-use crate::spec::{Capacity, Nat, ServiceFlags, Spec};
+use crate::spec::{Nat, ServiceFlags, Spec};
 use crate::ui::{Screen, Tone};
 
 /// What `ecsup plan` takes.
@@ -105,8 +105,7 @@ pub(super) async fn prepare(
 
 /// Says of a stack that is as it should be what cannot be seen: where the tag of its image points now.
 pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
-    let image = &prepared.spec.service.image;
-    if image.can_move() {
+    for image in prepared.spec.services.iter().map(|it| &it.image).filter(|it| it.can_move()) {
         screen.note(&format!(
             "whether `{image}` means another image by now is not looked up: to deploy it again, use \
              `ecsup deploy --force`"
@@ -115,7 +114,7 @@ pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
 }
 
 fn warning_about_nat(spec: &Spec) -> Option<String> {
-    let on_instances = matches!(spec.capacity, Capacity::Instances(_));
+    let on_instances = spec.instances.is_some();
     let text = "--nat none: instances stand in the public subnets with public addresses and no \
         inbound rule, and their tasks have no way out of the VPC: AWS gives tasks on EC2 no public address";
     (spec.network.nat == Nat::None && on_instances).then(|| text.to_owned())
@@ -124,7 +123,12 @@ fn warning_about_nat(spec: &Spec) -> Option<String> {
 /// What is planned, and where.
 pub(super) fn title(prepared: &Prepared, connection: &Connection) -> String {
     let Prepared { spec, facts, .. } = prepared;
-    format!("stack {} (pattern {})\n{}", spec.stack, spec.pattern, connection.header(&facts.caller))
+    format!(
+        "stack {} (pattern {})\n{}",
+        spec.stack,
+        spec.pattern_name(),
+        connection.header(&facts.caller)
+    )
 }
 
 /// Says why the plan cannot be carried out, if it cannot.

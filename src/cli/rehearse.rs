@@ -21,7 +21,7 @@ use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
 use super::{Cli, Command, Done, Exit, Global, Outcome};
 use crate::engine::event::duration;
-use crate::spec::{Capacity, EnvValue, Nat, ServiceFlags, Spec, SpecError};
+use crate::spec::{EnvValue, Nat, ServiceFlags, Spec, SpecError};
 use crate::ui::Screen;
 
 mod report;
@@ -146,8 +146,8 @@ fn read_policy(path: &Path) -> Result<Policy, SpecError> {
 /// Why a scenario shows nothing with this stack: it would be the usual world.
 fn why_not_played(named: &Named, spec: &Spec) -> Option<SpecError> {
     let scenario = named.scenario();
-    let rule = if scenario.is_of_instances() && spec.capacity == Capacity::Fargate {
-        format!("is about EC2 instances, and {} has none", spec.pattern)
+    let rule = if scenario.is_of_instances() && spec.instances.is_none() {
+        format!("is about EC2 instances, and {} has none", spec.pattern_name())
     } else if scenario.is_of_nat_gateways() && spec.network.nat == Nat::None {
         "is about NAT gateways, and with --nat none there is none".to_owned()
     } else {

@@ -7,7 +7,7 @@
 use super::{Problem, refused};
 use crate::capacity::Room;
 use crate::resource::service::PERCENTS;
-use crate::spec::{Capacity, Nat, Network, Scheme, Spec};
+use crate::spec::{Nat, Network, Spec};
 
 /// Addresses that a load balancer takes in a subnet at least, and those that AWS wants to be free for
 /// it, so that it can grow (Elastic Load Balancing guide, "Subnets for your load balancer").
@@ -57,7 +57,7 @@ enum Count {
 pub(super) fn check(spec: &Spec, room: Option<Room>) -> Result<Option<String>, Problem> {
     let there = spec.network.addresses();
     let range = spec.network.vpc_cidr;
-    let count = spec.service.count;
+    let count = spec.services.iter().map(|service| service.count).sum();
     if let Some((place, demand)) = short_of(spec, room, count, Count::Least) {
         let (field, value, say) = advice(spec, room, Count::Least, demand);
         let rule = format!(
@@ -101,9 +101,9 @@ fn demands(spec: &Spec, room: Option<Room>, count: u32, how: Count) -> [Demand; 
         Count::Least => count,
         Count::Most => most_tasks(count),
     };
-    let (tasks, instances) = match &spec.capacity {
-        Capacity::Fargate => (at_a_time, 0),
-        Capacity::Instances(group) => {
+    let (tasks, instances) = match &spec.instances {
+        None => (at_a_time, 0),
+        Some(group) => {
             let on_one = room.map_or(u32::MAX, |room| match how {
                 Count::Least => room.most,
                 Count::Most => room.tasks,
@@ -117,9 +117,9 @@ fn demands(spec: &Spec, room: Option<Room>, count: u32, how: Count) -> [Demand; 
     };
     let balancer = 2 * BALANCER[usize::from(how == Count::Most)];
     let outside = spec.network.nat == Nat::None;
-    let on_fargate = spec.capacity == Capacity::Fargate;
+    let on_fargate = spec.instances.is_none();
     let (tasks_outside, instances_outside) = (outside && on_fargate, outside);
-    let balancer_outside = spec.load_balancer.scheme == Scheme::InternetFacing;
+    let balancer_outside = spec.public.is_some();
     [false, true].map(|public| {
         let here = |count: u32, outside: bool| if outside == public { count } else { 0 };
         Demand {
@@ -144,7 +144,7 @@ fn advice(
     how: Count,
     demand: Demand,
 ) -> (&'static str, String, String) {
-    let count = spec.service.count;
+    let count = spec.services.iter().map(|service| service.count).sum();
     let larger = Network::prefix_for(demand.sum())
         .map(|prefix| format!(", or a --vpc-cidr of /{prefix} for a new stack"));
     let larger = larger.unwrap_or_default();
@@ -153,7 +153,7 @@ fn advice(
         Some(less) => ("--count", count.to_string(), format!("say --count {less} or less{larger}")),
         // Without any task the instances are too many.
         None => {
-            let Capacity::Instances(group) = &spec.capacity else { return Default::default() };
+            let Some(group) = &spec.instances else { return Default::default() };
             let there = spec.network.addresses();
             let less = there.saturating_sub(demand.sum() - demand.instances);
             let say = format!("say --min-size {less} or less{larger}");

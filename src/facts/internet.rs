@@ -8,7 +8,7 @@ use super::{Problem, refused, unknown};
 use crate::aws::{Aws, Doing, Result};
 use crate::engine::looks::Looks;
 use crate::resource::vpc::{BlockMode, Vpc};
-use crate::spec::{Nat, Scheme, Spec};
+use crate::spec::{Nat, Spec};
 
 /// Refuses what cannot reach the internet at all. Returns what else there is to say.
 pub(super) async fn check(looks: &Looks, spec: &Spec) -> Result<Option<String>, Problem> {
@@ -36,7 +36,7 @@ async fn of_region(aws: &Aws) -> Result<Option<BlockMode>> {
 
 fn judge(mode: BlockMode, spec: &Spec, region: &str) -> Result<Option<String>, Problem> {
     let nat = spec.network.nat;
-    let public = spec.load_balancer.scheme == Scheme::InternetFacing;
+    let public = spec.public.is_some();
     match (mode, nat) {
         (BlockMode::Bidirectional, _) => {
             let what = match (nat, public) {

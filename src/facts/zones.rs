@@ -14,7 +14,7 @@ use crate::engine::looks::Looks;
 use crate::resource::Owned;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::subnet::{self, Subnet};
-use crate::spec::{Capacity, Instances, Spec};
+use crate::spec::{Instances, Spec};
 
 /// Zones that lack NAT gateways, load balancers or the instance types of today
 /// (`docs/aws-facts.md`, "Zones").
@@ -84,10 +84,7 @@ pub(super) async fn choose(
     looks: &Looks,
     spec: &Spec,
 ) -> Result<([String; 2], Vec<String>), Problem> {
-    let instances = match &spec.capacity {
-        Capacity::Instances(instances) => Some(instances),
-        Capacity::Fargate => None,
-    };
+    let instances = spec.instances.as_ref();
     let asked = spec.network.zones.as_ref();
     let kept = kept(&looks.list::<Subnet>(None).await?);
     let template = match instances {

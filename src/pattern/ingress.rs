@@ -7,7 +7,7 @@ use crate::resource::load_balancer::{self, LoadBalancer};
 use crate::resource::security_group::{self, SecurityGroup};
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::target_group::{self, TargetGroup};
-use crate::spec::{Scheme, Spec};
+use crate::spec::{self, Scheme, Service};
 
 /// The port that the load balancer listens on.
 const LISTENER_PORT: u16 = 80;
@@ -25,14 +25,19 @@ pub struct Ingress {
 }
 
 /// Adds the load balancer, its security group and rules, the target group and the listener.
-pub fn ingress(graph: &mut Graph, spec: &Spec, network: &Network) -> Ingress {
-    let scheme = spec.load_balancer.scheme;
+pub fn ingress(
+    graph: &mut Graph,
+    scheme: Scheme,
+    wanted: &spec::Ingress,
+    service: &Service,
+    network: &Network,
+) -> Ingress {
     let group = SecurityGroup {
         which: "load-balancer",
         description: format!("Access to the {scheme} load balancer"),
     };
     let group = graph.add("security-group/load-balancer", group, network.vpc.clone());
-    for range in &spec.load_balancer.allow {
+    for range in &wanted.allow {
         let rule =
             SecurityGroupRule { port: LISTENER_PORT, description: format!("HTTP from {range}") };
         let source = Source::Range(range.to_string());
@@ -57,11 +62,11 @@ pub fn ingress(graph: &mut Graph, spec: &Spec, network: &Network) -> Ingress {
         }
     };
     let target_group = TargetGroup {
-        service: spec.service.name.clone(),
-        port: spec.service.port,
-        health_path: spec.service.health_path.clone(),
+        service: service.name.clone(),
+        port: service.port,
+        health_path: service.health_path.clone(),
     };
-    let name = format!("target-group/{}", spec.service.name);
+    let name = format!("target-group/{}", service.name);
     let target_group = graph.add(name, target_group, network.vpc.clone());
     // A load balancer takes listeners while it is still provisioning.
     let listener = graph.add(

@@ -15,7 +15,7 @@ use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::{self, Service};
 use crate::resource::task_definition::{Compatibility, TaskDefinition};
-use crate::spec::{Nat, Spec};
+use crate::spec::{self, Nat, Scheme, Spec};
 
 /// How long the service's logs are kept, in days.
 const RETENTION_DAYS: i32 = 30;
@@ -33,9 +33,15 @@ pub struct Blocks<'a> {
 }
 
 /// Adds the service, on instances when there is a pool of them, else on Fargate.
-pub fn service(graph: &mut Graph, spec: &Spec, names: &Names, blocks: &Blocks<'_>, facts: &Facts) {
+pub fn service(
+    graph: &mut Graph,
+    spec: &Spec,
+    (scheme, wanted): (Scheme, &spec::Service),
+    names: &Names,
+    blocks: &Blocks<'_>,
+    facts: &Facts,
+) {
     let Blocks { network, cluster, pool, ingress } = blocks;
-    let wanted = &spec.service;
     let role = Role {
         which: "execution",
         trust: role::execution_trust(&facts.caller.partition, &facts.region, &facts.caller.account),
@@ -68,17 +74,18 @@ pub fn service(graph: &mut Graph, spec: &Spec, names: &Names, blocks: &Blocks<'_
     // One node per port: after a change of port the old rule stays until the new tasks serve.
     let rule = SecurityGroupRule {
         port: wanted.port,
-        description: format!("Ingress from the {} load balancer", spec.load_balancer.scheme),
+        description: format!("Ingress from the {} load balancer", scheme),
     };
     let from = ingress.group.made().map(|group| Source::Group(group.id));
     let rule = graph.add(format!("rule/service-{}", wanted.port), rule, (group.made(), from));
 
-    if let Some(dns) = &spec.dns {
-        let zone = HostedZone { name: dns.zone.clone() };
-        let zone = graph.add(hosted_zone::NODE, zone, network.vpc.clone());
-        let name = Record { host: dns.host.clone() };
-        // The load balancer's own name is known from the start.
-        graph.add(record::node(&dns.host), name, (zone, ingress.load_balancer.made()));
+    if let Some(zone) = spec.ingress(scheme).and_then(|ingress| ingress.zone.clone()) {
+        let zone = graph.add(hosted_zone::NODE, HostedZone { name: zone }, network.vpc.clone());
+        for host in wanted.route(scheme).iter().flat_map(|route| &route.names) {
+            // The load balancer's own name is known from the start.
+            let needs = (zone.clone(), ingress.load_balancer.made());
+            graph.add(record::node(host), Record { host: host.clone() }, needs);
+        }
     }
 
     let on_fargate = pool.is_none();

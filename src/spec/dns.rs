@@ -2,7 +2,7 @@
 
 use super::error::Problems;
 use super::image::DOCKER_HUB;
-use super::{Image, Pattern, PrivateDns, ServiceFlags};
+use super::{Image, Pattern, ServiceFlags};
 use crate::names::{ServiceName, StackName, default_host, default_zone};
 
 /// Longest DNS name as text, without the closing dot (RFC 1035: 255 octets on the wire).
@@ -15,6 +15,14 @@ const OF_AWS: [&str; 6] =
     ["amazonaws.com", "amazonaws.com.cn", "api.aws", "on.aws", "public.ecr.aws", "cloudfront.net"];
 /// Docker Hub's registry and what its images consist of are served under these names.
 const OF_DOCKER_HUB: [&str; 2] = [DOCKER_HUB, "docker.com"];
+
+/// A private DNS zone with the service's name in it, both in lower case and without a closing dot.
+pub(super) struct PrivateDns {
+    /// The zone, such as `internal-worker.internal`.
+    pub(super) zone: String,
+    /// The service's host: the zone itself, or a name in it.
+    pub(super) host: String,
+}
 
 /// Chooses the zone and the host, and checks what was typed.
 pub(super) fn choose(

@@ -40,7 +40,7 @@ fn names_of_patterns_are_those_of_the_flag() {
 fn an_internal_worker_needs_nothing_but_its_pattern() {
     let spec = Spec::from_flags(&flags(Pattern::InternalWorker)).unwrap();
     let expected = Spec {
-        pattern: Pattern::InternalWorker,
+        pattern: Some(Pattern::InternalWorker),
         stack: "internal-worker".parse().unwrap(),
         network: Network {
             vpc_cidr: range("10.0.0.0/16"),
@@ -50,14 +50,19 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             endpoints: BTreeSet::new(),
             zones: None,
         },
-        capacity: Capacity::Instances(Instances {
+        instances: Some(Instances {
             instance_type: "c5.xlarge".into(),
             ami: Ami::Latest { refresh: false },
             min_size: 0,
             max_size: 100,
         }),
-        load_balancer: LoadBalancer { scheme: Scheme::Internal, allow: vec![range("10.0.0.0/16")] },
-        service: Service {
+        internal: Some(Ingress {
+            allow: vec![range("10.0.0.0/16")],
+            zone: Some("internal-worker.internal".into()),
+            unknown: Unknown::Service("worker".parse().unwrap()),
+        }),
+        public: None,
+        services: vec![Service {
             name: "worker".parse().unwrap(),
             image: Image::parse(DEFAULT_IMAGE).unwrap(),
             cpu: 256,
@@ -66,11 +71,14 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             count: 2,
             env: BTreeMap::new(),
             health_path: "/".into(),
-        },
-        dns: Some(PrivateDns {
-            zone: "internal-worker.internal".into(),
-            host: "worker.internal-worker.internal".into(),
-        }),
+            run_on: RunOn::Instances,
+            internal: Some(Route {
+                hosts: Vec::new(),
+                paths: Vec::new(),
+                names: vec!["worker.internal-worker.internal".into()],
+            }),
+            public: None,
+        }],
         tags: BTreeMap::new(),
         permissions_boundary: None,
     };
@@ -81,12 +89,14 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
 fn the_public_patterns_differ_in_capacity_only() {
     let on_instances = Spec::from_flags(&flags(Pattern::PublicApi)).unwrap();
     let on_fargate = Spec::from_flags(&flags(Pattern::FargateApi)).unwrap();
-    assert_eq!(on_instances.service, on_fargate.service);
-    assert_eq!(on_instances.service.name.as_str(), "web");
-    assert_eq!(on_instances.load_balancer.allow, [range("0.0.0.0/0")]);
-    assert_eq!(on_instances.load_balancer, on_fargate.load_balancer);
-    assert_eq!((on_instances.dns, &on_fargate.dns), (None, &None));
-    assert_eq!(on_fargate.capacity, Capacity::Fargate);
+    let moved = Service { run_on: RunOn::Fargate, ..on_instances.services[0].clone() };
+    assert_eq!([moved], *on_fargate.services);
+    assert_eq!(on_instances.services[0].name.as_str(), "web");
+    let ingress = on_instances.public.unwrap();
+    assert_eq!((&ingress.allow[..], &ingress.zone), (&[range("0.0.0.0/0")][..], &None));
+    assert_eq!(Some(ingress), on_fargate.public);
+    assert_eq!((on_instances.internal, on_fargate.internal), (None, None));
+    assert!(on_instances.instances.is_some() && on_fargate.instances.is_none());
 }
 
 #[test]
@@ -97,8 +107,9 @@ fn a_zone_or_a_host_gives_any_pattern_private_dns() {
             host: host.map(Into::into),
             ..flags(Pattern::FargateApi)
         };
-        let dns = Spec::from_flags(&flags).unwrap().dns.unwrap();
-        (dns.zone, dns.host)
+        let spec = Spec::from_flags(&flags).unwrap();
+        let route = spec.services[0].public.clone().unwrap();
+        (spec.public.unwrap().zone.unwrap(), route.names.concat())
     };
     let pair = |zone: &str, host: &str| (zone.to_owned(), host.to_owned());
     assert_eq!(dns(Some("In.Example.com."), None), pair("in.example.com", "web.in.example.com"));
@@ -112,14 +123,15 @@ fn a_zone_or_a_host_gives_any_pattern_private_dns() {
         pair("api.internal", "api.internal")
     );
     let none = ServiceFlags { no_dns: true, ..flags(Pattern::InternalWorker) };
-    assert_eq!(Spec::from_flags(&none).unwrap().dns, None);
+    let none = Spec::from_flags(&none).unwrap();
+    assert_eq!(none.internal.unwrap().zone, None);
+    assert_eq!(none.services[0].internal.clone().unwrap().names, [""; 0]);
 }
 
 #[test]
 fn machine_images_are_kept_refreshed_or_pinned() {
-    let ami = |flags: &ServiceFlags| match Spec::from_flags(flags).unwrap().capacity {
-        Capacity::Instances(instances) => instances.ami,
-        Capacity::Fargate => panic!("the pattern has instances"),
+    let ami = |flags: &ServiceFlags| {
+        Spec::from_flags(flags).unwrap().instances.expect("the pattern has instances").ami
     };
     let refresh = ServiceFlags { refresh_ami: true, ..flags(Pattern::PublicApi) };
     assert_eq!(ami(&refresh), Ami::Latest { refresh: true });
@@ -153,7 +165,7 @@ fn a_boundary_is_the_arn_of_a_managed_policy() {
 fn debug_text_holds_no_environment_values() {
     let flags = ServiceFlags { env: vec!["PASSWORD=hunter2".into()], ..flags(Pattern::PublicApi) };
     let spec = Spec::from_flags(&flags).unwrap();
-    assert_eq!(spec.service.env["PASSWORD"].as_str(), "hunter2");
+    assert_eq!(spec.services[0].env["PASSWORD"].as_str(), "hunter2");
     let debug = format!("{spec:?}");
     assert!(debug.contains("PASSWORD") && !debug.contains("hunter2"));
 }
@@ -410,16 +422,25 @@ prop_compose! {
 
 /// What every accepted spec promises to those who use it.
 fn check_promises(spec: &Spec) {
-    assert!(!spec.load_balancer.allow.is_empty());
-    assert!(spec.tags.len() <= 40);
-    if let Capacity::Instances(instances) = &spec.capacity {
+    assert!(spec.tags.len() <= 40 && !spec.services.is_empty());
+    let on_instances = spec.services_on(RunOn::Instances).count() > 0;
+    assert_eq!(spec.instances.is_some(), on_instances);
+    if let Some(instances) = &spec.instances {
         assert!(instances.min_size <= instances.max_size);
-        assert!(instances.max_size > 0 || spec.service.count == 0);
+        let tasks: u32 = spec.services_on(RunOn::Instances).map(|it| it.count).sum();
+        assert!(instances.max_size > 0 || tasks == 0);
     }
-    if let Some(dns) = &spec.dns {
-        assert!(dns.host.ends_with(&dns.zone) && dns.host.len() <= 253);
+    for scheme in Scheme::ALL {
+        let routes: Vec<_> = spec.services.iter().filter_map(|it| it.route(scheme)).collect();
+        assert_eq!(spec.ingress(scheme).is_some(), !routes.is_empty());
+        let Some(ingress) = spec.ingress(scheme) else { continue };
+        assert!(!ingress.allow.is_empty());
+        for name in routes.iter().flat_map(|route| &route.names) {
+            let zone = ingress.zone.as_ref().expect("a name is in a zone");
+            assert!(name.ends_with(zone) && name.len() <= 253);
+        }
     }
-    assert!(spec.service.port > 0 && spec.service.health_path.starts_with('/'));
+    assert!(spec.services.iter().all(|it| it.port > 0 && it.health_path.starts_with('/')));
 }
 
 proptest! {

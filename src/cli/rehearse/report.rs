@@ -121,7 +121,7 @@ pub(super) fn to_json(
     });
     json!({
         "stack": spec.stack.to_string(),
-        "pattern": spec.pattern.to_string(),
+        "pattern": spec.pattern_name(),
         "seed": args.seed,
         "scenario": args.scenario,
         "faults": if args.faults == OnTheWay::Rough { "rough" } else { "none" },
