@@ -216,7 +216,7 @@ fn unknown(what: &str, error: &Error) -> String {
 }
 
 fn refused(field: &'static str, value: &str, rule: impl Into<String>) -> Problem {
-    SpecError { field, value: value.to_owned(), rule: rule.into() }.into()
+    SpecError::new(field, value, rule).into()
 }
 
 async fn optional<A, T, E>(

@@ -37,3 +37,4 @@ pub mod spec;
 #[cfg(feature = "rehearse")]
 pub mod timeline;
 pub mod ui;
+pub mod wish;

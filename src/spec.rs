@@ -1,49 +1,38 @@
-//! What was asked for: the flags, checked once, as one [`Spec`] without anything left open.
+//! What was asked for, checked, as one [`Spec`] without anything left open; and the rules that single
+//! values keep.
 //!
-//! [`Spec::from_flags`] reports every mistake at once, each with the flag, the value and the rule,
-//! so that nobody corrects five flags in five runs. What a pattern does with a spec is in
-//! `pattern`, and what only AWS can know (whether an instance type exists, how large it is) is
-//! asked later.
+//! A spec is made of a wish, which says where each value came from. What a pattern does with a spec is in
+//! `pattern`, and what only AWS can know (whether an instance type exists, how large it is) is asked
+//! later.
 
-mod dns;
+pub(crate) mod dns;
 mod error;
-mod flags;
 mod image;
 mod letters;
-mod network;
-mod pairs;
-mod size;
-#[cfg(test)]
-pub(crate) mod tests;
+pub(crate) mod network;
+pub(crate) mod pairs;
+pub(crate) mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use ipnet::Ipv4Net;
 
-pub use self::error::SpecError;
-pub use self::flags::ServiceFlags;
+pub use self::error::{At, SpecError};
 pub use self::image::Image;
 pub use self::pairs::EnvValue;
 
-use self::error::Problems;
+pub(crate) use self::error::Problems;
+pub(crate) use self::pairs::{check_variable, is_variable};
 use crate::arn::Arn;
-use crate::names::{NameError, ServiceName, StackName};
+use crate::names::{ServiceName, StackName};
 
 /// The image of the published templates.
 pub const DEFAULT_IMAGE: &str = "public.ecr.aws/docker/library/nginx:latest";
 /// The instance type of the published templates.
 pub const DEFAULT_INSTANCE_TYPE: &str = "c5.xlarge";
-const DEFAULT_CPU: u32 = 256;
-const DEFAULT_MEMORY: u32 = 512;
-const DEFAULT_PORT: u32 = 80;
-const DEFAULT_COUNT: u32 = 2;
-const DEFAULT_MIN_SIZE: u32 = 0;
-const DEFAULT_MAX_SIZE: u32 = 100;
-const DEFAULT_HEALTH_PATH: &str = "/";
 /// Longest health check path, in characters (Elastic Load Balancing `CreateTargetGroup`).
 const HEALTH_PATH_LIMIT: usize = 1024;
 /// Longest instance type, in characters. The longest that AWS has are half as long.
@@ -63,6 +52,9 @@ pub enum Pattern {
 }
 
 impl Pattern {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::InternalWorker, Self::PublicApi, Self::FargateApi];
+
     /// Returns the pattern's name, which is also the default name of its stack.
     pub fn name(self) -> &'static str {
         match self {
@@ -80,12 +72,26 @@ impl Pattern {
         }
     }
 
-    /// Returns where the pattern's load balancer can be reached from.
-    pub fn scheme(self) -> Scheme {
+    /// Returns what the pattern's services run on, unless one says otherwise.
+    pub fn run_on(self) -> RunOn {
         match self {
-            Self::InternalWorker => Scheme::Internal,
-            Self::PublicApi | Self::FargateApi => Scheme::InternetFacing,
+            Self::InternalWorker | Self::PublicApi => RunOn::Instances,
+            Self::FargateApi => RunOn::Fargate,
         }
+    }
+
+    /// Returns the load balancer that leads to the pattern's services, unless one says otherwise, as a
+    /// manifest calls it.
+    pub fn ingress(self) -> &'static str {
+        match self {
+            Self::InternalWorker => "internal",
+            Self::PublicApi | Self::FargateApi => "public",
+        }
+    }
+
+    /// Returns the pattern of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -145,6 +151,13 @@ pub enum Endpoint {
     DynamoDb,
 }
 
+impl Endpoint {
+    /// Returns the endpoint of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::S3, Self::DynamoDb].into_iter().find(|it| it.to_string() == name)
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -164,6 +177,13 @@ pub enum Nat {
     /// None: instances, or Fargate tasks, live in the public subnets; EC2 tasks then have no way
     /// out
     None,
+}
+
+impl Nat {
+    /// Returns the choice of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::PerZone, Self::Single, Self::None].into_iter().find(|it| it.to_string() == name)
+    }
 }
 
 impl fmt::Display for Nat {
@@ -340,83 +360,6 @@ impl Service {
     }
 }
 
-impl Spec {
-    /// Checks what was typed, and fills in what was not. Answers everything that is wrong at once,
-    /// in the order of the flags' help.
-    pub fn from_flags(flags: &ServiceFlags) -> Result<Self, Vec<SpecError>> {
-        let mut problems = Problems::default();
-        if flags.pattern.is_none() {
-            let names = Pattern::value_variants().iter().map(|it| it.name()).collect::<Vec<_>>();
-            problems.add("--pattern", "", format!("say what to build: {}", names.join(", ")));
-        }
-        // Without a pattern, the rest is checked against the one that takes every flag.
-        let pattern = flags.pattern.unwrap_or(Pattern::InternalWorker);
-        let stack = name("--stack", flags.stack.as_deref(), pattern.name(), &mut problems);
-        let tags = pairs::check_tags(&flags.tags, &mut problems);
-        let permissions_boundary = flags.permissions_boundary.as_deref().and_then(|typed| {
-            problems.keep("--permissions-boundary", typed, check_boundary(typed))
-        });
-        let service = service(flags, pattern, &mut problems);
-        let instances = instances(flags, pattern, &mut problems);
-        let network = network(flags, pattern, &mut problems);
-        let allow = allow(flags, pattern, network.as_ref(), &mut problems);
-        let dns = match (&stack, &service.name) {
-            (Some(stack), Some(name)) => {
-                dns::choose(flags, pattern, stack, name, service.image.as_ref(), &mut problems)
-            }
-            _ => None,
-        };
-        let instances = instances.inspect(|it| it.check_count(service.count, &mut problems));
-        if let (Some(network), Some(count)) = (&network, service.count) {
-            network.check_count(count, &mut problems);
-        }
-
-        let (Some(stack), Some(network), Some(mut service)) = (stack, network, service.finish())
-        else {
-            return Err(problems.into_errors());
-        };
-        let errors = problems.into_errors();
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let (zone, host) = dns.map(|it| (it.zone, it.host)).unzip();
-        let ingress = Ingress { allow, zone, unknown: Unknown::Service(service.name.clone()) };
-        let names = host.into_iter().collect();
-        let route = Route { hosts: Vec::new(), paths: Vec::new(), names };
-        let (mut internal, mut public) = (None, None);
-        match pattern.scheme() {
-            Scheme::Internal => {
-                internal = Some(ingress);
-                service.internal = Some(route);
-            }
-            Scheme::InternetFacing => {
-                public = Some(ingress);
-                service.public = Some(route);
-            }
-        }
-        Ok(Self {
-            pattern: Some(pattern),
-            stack,
-            network,
-            instances,
-            internal,
-            public,
-            services: vec![service],
-            tags,
-            permissions_boundary,
-        })
-    }
-}
-
-impl Instances {
-    /// Checks that the group may grow at all when there are tasks to run.
-    fn check_count(&self, count: Option<u32>, problems: &mut Problems) {
-        if self.max_size == 0 && count.is_some_and(|count| count > 0) {
-            problems.add("--max-size", "0", "leaves no instance to run the tasks of --count on");
-        }
-    }
-}
-
 /// How many addresses AWS gives out in two quarters of a range.
 fn addresses_of_half(prefix: u8) -> u32 {
     2 * network::usable_addresses(prefix.saturating_add(2))
@@ -433,229 +376,10 @@ impl Network {
     pub fn prefix_for(addresses: u32) -> Option<u8> {
         network::PREFIXES.rev().find(|prefix| addresses_of_half(*prefix) >= addresses)
     }
-
-    /// Checks that the tasks' own addresses fit into two subnets. What else takes some is counted
-    /// when the instance type is known.
-    fn check_count(&self, count: u32, problems: &mut Problems) {
-        let addresses = self.addresses();
-        if count > addresses {
-            let larger = Self::prefix_for(count)
-                .map(|prefix| format!(", or a --vpc-cidr of /{prefix} for a new stack"));
-            problems.add(
-                "--count",
-                count.to_string(),
-                format!(
-                    "each task has an address of its own, and `{}` leaves {addresses} for tasks: \
-                     say --count {addresses} or less{}",
-                    self.vpc_cidr,
-                    larger.unwrap_or_default()
-                ),
-            );
-        }
-    }
 }
 
-/// A service whose parts are there as far as they were right.
-struct Draft {
-    name: Option<ServiceName>,
-    image: Option<Image>,
-    cpu: Option<u32>,
-    memory: Option<u32>,
-    port: Option<u16>,
-    count: Option<u32>,
-    env: BTreeMap<String, EnvValue>,
-    health_path: Option<String>,
-    run_on: RunOn,
-}
-
-impl Draft {
-    fn finish(self) -> Option<Service> {
-        Some(Service {
-            name: self.name?,
-            image: self.image?,
-            cpu: self.cpu?,
-            memory: self.memory?,
-            port: self.port?,
-            count: self.count?,
-            env: self.env,
-            health_path: self.health_path?,
-            run_on: self.run_on,
-            internal: None,
-            public: None,
-        })
-    }
-}
-
-fn service(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Draft {
-    let default = pattern.default_service();
-    let name = name("--service", flags.service.as_deref(), default, problems);
-    let image = flags.image.as_deref().unwrap_or(DEFAULT_IMAGE);
-    let image = problems.keep("--image", image, Image::parse(image));
-    let (cpu, memory) = cpu_and_memory(flags, pattern, problems);
-    let mut whole = |field, typed: Option<&str>, default, range, what| {
-        number(field, typed, default, &range, what, problems)
-    };
-    let port = whole("--port", flags.port.as_deref(), DEFAULT_PORT, size::PORT, "a port number");
-    let port = port.and_then(|port| u16::try_from(port).ok());
-    let count =
-        whole("--count", flags.count.as_deref(), DEFAULT_COUNT, size::COUNT, "a number of tasks");
-    let env = pairs::check_env(&flags.env, problems);
-    let path = flags.health_path.as_deref().unwrap_or(DEFAULT_HEALTH_PATH);
-    let health_path = problems.keep("--health-path", path, check_health_path(path));
-    let run_on = match pattern {
-        Pattern::InternalWorker | Pattern::PublicApi => RunOn::Instances,
-        Pattern::FargateApi => RunOn::Fargate,
-    };
-    Draft { name, image, cpu, memory, port, count, env, health_path, run_on }
-}
-
-fn cpu_and_memory(
-    flags: &ServiceFlags,
-    pattern: Pattern,
-    problems: &mut Problems,
-) -> (Option<u32>, Option<u32>) {
-    let (typed_cpu, typed_memory) = (flags.cpu.as_deref(), flags.memory.as_deref());
-    if pattern != Pattern::FargateApi {
-        let what = "a number of CPU units, 1024 to a vCPU";
-        let cpu = number("--cpu", typed_cpu, DEFAULT_CPU, &size::CPU, what, problems);
-        let what = "a number of MiB";
-        let memory =
-            number("--memory", typed_memory, DEFAULT_MEMORY, &size::MEMORY, what, problems);
-        return (cpu, memory);
-    }
-    let cpu = match typed_cpu {
-        Some(typed) => problems.keep("--cpu", typed, size::fargate_cpu(typed)),
-        None => Some(DEFAULT_CPU),
-    };
-    let default = DEFAULT_MEMORY.to_string();
-    let checked = size::fargate_memory(typed_memory.unwrap_or(&default), cpu);
-    let checked = match typed_memory {
-        Some(_) => checked,
-        None => checked.map_err(|rule| format!("is the default, but {rule}")),
-    };
-    let memory = problems.keep("--memory", typed_memory.unwrap_or(&default), checked);
-    (cpu, memory)
-}
-
-fn instances(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Option<Instances> {
-    if pattern == Pattern::FargateApi {
-        let typed = [
-            ("--instance-type", flags.instance_type.as_deref()),
-            ("--ami", flags.ami.as_deref()),
-            ("--refresh-ami", flags.refresh_ami.then_some("")),
-            ("--min-size", flags.min_size.as_deref()),
-            ("--max-size", flags.max_size.as_deref()),
-        ];
-        for (field, typed) in typed {
-            if let Some(typed) = typed {
-                problems.add(
-                    field,
-                    typed,
-                    format!("means nothing for {pattern}, which has no instances"),
-                );
-            }
-        }
-        return None;
-    }
-    let instance_type = flags.instance_type.as_deref().unwrap_or(DEFAULT_INSTANCE_TYPE);
-    let instance_type =
-        problems.keep("--instance-type", instance_type, check_instance_type(instance_type));
-    let ami = ami(flags, problems);
-    let mut whole = |field, typed: Option<&str>, default| {
-        let what = "a number of instances";
-        number(field, typed, default, &size::INSTANCES, what, problems)
-    };
-    let min_size = whole("--min-size", flags.min_size.as_deref(), DEFAULT_MIN_SIZE);
-    let max_size = whole("--max-size", flags.max_size.as_deref(), DEFAULT_MAX_SIZE);
-    let (min_size, max_size) = (min_size?, max_size?);
-    if min_size > max_size {
-        let default = if flags.max_size.is_none() { ", the default" } else { "" };
-        problems.add(
-            "--min-size",
-            min_size.to_string(),
-            format!("must not be larger than --max-size, which is {max_size}{default}"),
-        );
-    }
-    Some(Instances { instance_type: instance_type?, ami: ami?, min_size, max_size })
-}
-
-fn ami(flags: &ServiceFlags, problems: &mut Problems) -> Option<Ami> {
-    let Some(typed) = flags.ami.as_deref() else {
-        return Some(Ami::Latest { refresh: flags.refresh_ami });
-    };
-    if flags.refresh_ami {
-        problems.add("--refresh-ami", "", "cannot be combined with --ami, which says which image");
-    }
-    problems.keep("--ami", typed, check_ami(typed)).map(Ami::Exactly)
-}
-
-fn network(flags: &ServiceFlags, pattern: Pattern, problems: &mut Problems) -> Option<Network> {
-    let text = flags.vpc_cidr.as_deref().unwrap_or(network::DEFAULT_VPC);
-    let division = network::check_vpc(text, pattern != Pattern::FargateApi);
-    let division = problems.keep("--vpc-cidr", text, division);
-    let zones = match flags.zones.as_slice() {
-        [] => None,
-        typed => problems.keep("--zones", &typed.join(","), network::check_zones(typed)),
-    };
-    let division = division?;
-    Some(Network {
-        vpc_cidr: division.vpc,
-        public: division.public,
-        private: division.private,
-        nat: flags.nat.unwrap_or(Nat::PerZone),
-        endpoints: flags.endpoints.iter().copied().collect(),
-        zones,
-    })
-}
-
-/// The ranges that may reach the load balancer.
-fn allow(
-    flags: &ServiceFlags,
-    pattern: Pattern,
-    network: Option<&Network>,
-    problems: &mut Problems,
-) -> Vec<Ipv4Net> {
-    let mut allow = Vec::new();
-    for typed in &flags.allow {
-        let checked = network::check_allowed(typed, &allow);
-        allow.extend(problems.keep("--allow", typed, checked));
-    }
-    if flags.allow.is_empty() {
-        allow.extend(match pattern.scheme() {
-            Scheme::Internal => network.map(|it| it.vpc_cidr),
-            Scheme::InternetFacing => Some(Ipv4Net::default()),
-        });
-    }
-    allow
-}
-
-/// Parses the name that was typed, or the default.
-fn name<T: FromStr<Err = NameError>>(
-    field: &'static str,
-    typed: Option<&str>,
-    default: &str,
-    problems: &mut Problems,
-) -> Option<T> {
-    let text = typed.unwrap_or(default);
-    problems.keep(field, text, text.parse().map_err(|error: NameError| error.rule))
-}
-
-/// Parses the whole number that was typed, or returns the default.
-fn number(
-    field: &'static str,
-    typed: Option<&str>,
-    default: u32,
-    range: &RangeInclusive<u32>,
-    what: &str,
-    problems: &mut Problems,
-) -> Option<u32> {
-    match typed {
-        Some(typed) => problems.keep(field, typed, size::number(typed, range, what)),
-        None => Some(default),
-    }
-}
-
-fn check_health_path(path: &str) -> Result<String, String> {
+/// Checks the path of a health check.
+pub(crate) fn check_health_path(path: &str) -> Result<String, String> {
     let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
     if path.starts_with('/') && path.len() <= HEALTH_PATH_LIMIT && printable {
         return Ok(path.to_owned());
@@ -667,7 +391,7 @@ fn check_health_path(path: &str) -> Result<String, String> {
 }
 
 /// Checks the shape only: which types there are differs by region, and grows.
-fn check_instance_type(text: &str) -> Result<String, String> {
+pub(crate) fn check_instance_type(text: &str) -> Result<String, String> {
     let word = |text: &str| {
         text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
             && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
@@ -681,7 +405,8 @@ fn check_instance_type(text: &str) -> Result<String, String> {
     Err("must be a family and a size, such as `c5.xlarge`".into())
 }
 
-fn check_ami(text: &str) -> Result<String, String> {
+/// Checks the id of a machine image.
+pub(crate) fn check_ami(text: &str) -> Result<String, String> {
     let fits = text.strip_prefix("ami-").is_some_and(|digits| {
         (8..=17).contains(&digits.len())
             && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -710,4 +435,11 @@ pub(crate) fn check_boundary(text: &str) -> Result<String, String> {
     }
     Err("must be the ARN of a managed policy, such as `arn:aws:iam::123456789012:policy/NAME`"
         .into())
+}
+
+/// Checks a time with its unit, such as `30s` or `5m`.
+pub(crate) fn check_duration(text: &str) -> Result<Duration, String> {
+    let time: Option<Duration> =
+        text.parse::<jiff::SignedDuration>().ok().and_then(|time| time.try_into().ok());
+    time.ok_or_else(|| "must be a time with its unit, such as \"30s\" or \"5m\"".to_owned())
 }

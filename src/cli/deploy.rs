@@ -21,8 +21,9 @@ use crate::engine::{Failure, Stop, forecast};
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
-use crate::spec::{Scheme, ServiceFlags, Spec};
+use crate::spec::Scheme;
 use crate::ui::Screen;
+use crate::wish::{ServiceFlags, spec_of_flags};
 
 /// What `ecsup deploy` takes.
 #[derive(Debug, Args)]
@@ -68,7 +69,7 @@ struct Worked {
 
 /// Runs the command.
 pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outcome {
-    let spec = Spec::from_flags(&args.flags).map_err(CommandError::usage)?;
+    let spec = spec_of_flags(&args.flags).map_err(CommandError::usage)?;
     if let Some(why) = screen.why_not_ask().filter(|_| !args.yes) {
         let why = format!("deploy asks before it changes something, and {why}");
         let hint = "say --yes to go ahead without being asked, or use `ecsup plan`";

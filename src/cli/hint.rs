@@ -233,7 +233,8 @@ fn quota(instance_type: &str) -> (&'static str, &'static str) {
 mod tests {
     use super::*;
     use crate::facts::Caller;
-    use crate::spec::{Pattern, ServiceFlags};
+    use crate::spec::Pattern;
+    use crate::wish::{ServiceFlags, spec_of_flags};
 
     fn hint(why: &str) -> Option<String> {
         hint_for(why, ServiceFlags::default())
@@ -242,7 +243,7 @@ mod tests {
     /// The hint for a stack of these flags, which begins with two instances.
     fn hint_for(why: &str, flags: ServiceFlags) -> Option<String> {
         let pattern = flags.pattern.or(Some(Pattern::PublicApi));
-        let spec = Spec::from_flags(&ServiceFlags { pattern, ..flags }).unwrap();
+        let spec = spec_of_flags(&ServiceFlags { pattern, ..flags }).unwrap();
         let facts = Facts {
             caller: Caller::default(),
             region: "eu-west-1".into(),

@@ -81,11 +81,11 @@ fn bounds(args: &PermissionsArgs, global: &Global) -> Result<Bounds, Vec<SpecErr
     let region = global.region.as_deref();
     if let Some(region) = region.filter(|region| !is_region(region)) {
         let rule = "must be the name of a region, which has the form of `eu-west-1`".to_owned();
-        errors.push(SpecError { field: "--region", value: region.to_owned(), rule });
+        errors.push(SpecError::new("--region", region.to_owned(), rule));
     }
     let stack = args.stack.as_deref().map(str::parse::<StackName>).transpose();
     let stack = stack.unwrap_or_else(|error| {
-        errors.push(SpecError { field: "--stack", value: error.value, rule: error.rule });
+        errors.push(SpecError::new("--stack", error.value, error.rule));
         None
     });
     let boundary = args.permissions_boundary.as_deref();
@@ -93,7 +93,7 @@ fn bounds(args: &PermissionsArgs, global: &Global) -> Result<Bounds, Vec<SpecErr
         Ok(boundary) => Some(boundary),
         Err(rule) => {
             let value = typed.to_owned();
-            errors.push(SpecError { field: "--permissions-boundary", value, rule });
+            errors.push(SpecError::new("--permissions-boundary", value, rule));
             None
         }
     });

@@ -14,8 +14,9 @@ use crate::engine::verdict::{Planned, Verdict};
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
-use crate::spec::{Nat, ServiceFlags, Spec};
+use crate::spec::{Nat, Spec};
 use crate::ui::{Screen, Tone};
+use crate::wish::{ServiceFlags, spec_of_flags};
 
 /// What `ecsup plan` takes.
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ pub(super) struct How {
 pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome {
     let stop = Rc::new(Stop::default());
     let how = How { waits_for_ready: true, forced: false };
-    let spec = Spec::from_flags(&args.flags).map_err(CommandError::usage)?;
+    let spec = spec_of_flags(&args.flags).map_err(CommandError::usage)?;
     let look = async {
         let connection = connect(global, screen).await?;
         let prepared = prepare(spec, &connection, screen, &stop, how).await?;

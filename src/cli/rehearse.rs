@@ -21,8 +21,9 @@ use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
 use super::{Cli, Command, Done, Exit, Global, Outcome};
 use crate::engine::event::duration;
-use crate::spec::{EnvValue, Nat, ServiceFlags, Spec, SpecError};
+use crate::spec::{EnvValue, Nat, Spec, SpecError};
 use crate::ui::Screen;
+use crate::wish::{ServiceFlags, spec_of_flags};
 
 mod report;
 mod stage;
@@ -140,7 +141,7 @@ fn read_policy(path: &Path) -> Result<Policy, SpecError> {
             .map_err(|why| format!("must be an IAM policy that the simulator understands: {why}"))
     });
     let value = path.display().to_string();
-    policy.map_err(|rule| SpecError { field: "--policy", value, rule })
+    policy.map_err(|rule| SpecError::new("--policy", value, rule))
 }
 
 /// Why a scenario shows nothing with this stack: it would be the usual world.
@@ -153,7 +154,7 @@ fn why_not_played(named: &Named, spec: &Spec) -> Option<SpecError> {
     } else {
         return None;
     };
-    Some(SpecError { field: "--scenario", value: named.name.to_owned(), rule })
+    Some(SpecError::new("--scenario", named.name.to_owned(), rule))
 }
 
 /// One command of the play.
@@ -167,7 +168,7 @@ struct Act {
 /// Runs the command, on a clock that has stood still from the beginning: see [`in_virtual_time`].
 pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Outcome {
     let alone = args.listen.is_some() && args.flags.pattern.is_none();
-    let spec = match Spec::from_flags(&args.flags) {
+    let spec = match spec_of_flags(&args.flags) {
         Ok(spec) => Some(spec),
         Err(_) if alone => None,
         Err(errors) => return Err(CommandError::usage(errors)),

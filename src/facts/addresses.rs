@@ -165,14 +165,15 @@ fn advice(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Pattern, ServiceFlags};
+    use crate::spec::Pattern;
+    use crate::wish::{ServiceFlags, spec_of_flags};
 
     /// What is said of a count of tasks in a range; `room` is that of a `c5.xlarge`.
     fn said(pattern: Pattern, range: &str, count: u32, more: ServiceFlags) -> String {
-        let spec = Spec::from_flags(&ServiceFlags {
+        let spec = spec_of_flags(&ServiceFlags {
             pattern: Some(pattern),
             vpc_cidr: Some(range.to_owned()),
-            count: Some(count.to_string()),
+            count: vec![count.to_string()],
             ..more
         });
         let room = Room { tasks: 3, most: 3, limit: "network interfaces", memory: None };
@@ -194,7 +195,7 @@ mod tests {
     fn addresses_are_counted_where_what_takes_them_is() {
         let spec = |pattern: Pattern, nat: Option<Nat>| {
             let flags = ServiceFlags { pattern: Some(pattern), nat, ..none() };
-            Spec::from_flags(&flags).unwrap()
+            spec_of_flags(&flags).unwrap()
         };
         let of = |pattern, nat| {
             let room = Room { tasks: 3, most: 3, limit: "", memory: None };

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::forecast;
 use crate::facts::Caller;
-use crate::spec::tests::sound_flags;
-use crate::spec::{Nat, Pattern, ServiceFlags};
+use crate::spec::{Nat, Pattern};
+use crate::wish::tests::sound_flags;
+use crate::wish::{ServiceFlags, spec_of_flags};
 
 /// What a look at a region would have found.
 fn facts() -> Facts {
@@ -27,7 +28,7 @@ fn facts() -> Facts {
 }
 
 fn graph(flags: &ServiceFlags) -> Graph {
-    let spec = Spec::from_flags(flags).expect("the flags are right");
+    let spec = spec_of_flags(flags).expect("the flags are right");
     stack(&spec, &Names::new(spec.stack.clone(), "eu-west-1"), &facts()).graph
 }
 

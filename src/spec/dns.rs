@@ -1,8 +1,8 @@
 //! Checks of DNS names, and the choice of a zone and a host.
 
+use super::Image;
 use super::error::Problems;
 use super::image::DOCKER_HUB;
-use super::{Image, Pattern, ServiceFlags};
 use crate::names::{ServiceName, StackName, default_host, default_zone};
 
 /// Longest DNS name as text, without the closing dot (RFC 1035: 255 octets on the wire).
@@ -16,48 +16,46 @@ const OF_AWS: [&str; 6] =
 /// Docker Hub's registry and what its images consist of are served under these names.
 const OF_DOCKER_HUB: [&str; 2] = [DOCKER_HUB, "docker.com"];
 
-/// A private DNS zone with the service's name in it, both in lower case and without a closing dot.
-pub(super) struct PrivateDns {
-    /// The zone, such as `internal-worker.internal`.
-    pub(super) zone: String,
-    /// The service's host: the zone itself, or a name in it.
-    pub(super) host: String,
+/// What was said of a zone and a name in it, by flags.
+pub(crate) struct Said<'a> {
+    /// The zone, if one was.
+    pub(crate) zone: Option<&'a str>,
+    /// The service's name, if one was.
+    pub(crate) host: Option<&'a str>,
+    /// Whether it was said that there is to be none.
+    pub(crate) none: bool,
+    /// Whether there is to be one if nothing is said.
+    pub(crate) is_usual: bool,
 }
 
-/// Chooses the zone and the host, and checks what was typed.
-pub(super) fn choose(
-    flags: &ServiceFlags,
-    pattern: Pattern,
+/// Chooses the zone and the service's name in it, and checks what was typed. Both are in lower case and
+/// without a closing dot.
+pub(crate) fn choose(
+    said: &Said<'_>,
     stack: &StackName,
     service: &ServiceName,
     image: Option<&Image>,
     problems: &mut Problems,
-) -> Option<PrivateDns> {
-    if flags.no_dns {
-        for (field, typed) in [("--zone", &flags.zone), ("--host", &flags.host)] {
+) -> Option<(String, String)> {
+    if said.none {
+        for (field, typed) in [("--zone", said.zone), ("--host", said.host)] {
             if let Some(typed) = typed {
                 problems.add(field, typed, "cannot be combined with --no-dns");
             }
         }
         return None;
     }
-    let typed_zone = check_typed(problems, "--zone", flags.zone.as_deref());
-    let typed_host = check_typed(problems, "--host", flags.host.as_deref());
-    if typed_zone.is_none() && typed_host.is_none() && pattern != Pattern::InternalWorker {
+    let typed_zone = check_typed(problems, "--zone", said.zone);
+    let typed_host = check_typed(problems, "--host", said.host);
+    if typed_zone.is_none() && typed_host.is_none() && !said.is_usual {
         return None;
     }
     let zone = typed_zone.clone().unwrap_or_else(|| match &typed_host {
         Some(host) => zone_of(host, &default_zone(stack)),
         None => default_zone(stack),
     });
-    let of_aws = OF_AWS.into_iter().find(|it| lies_in(it, &zone) || lies_in(&zone, it));
-    let rule = match of_aws {
-        Some(hidden) => Some(format!("would hide AWS's own names, under {hidden}, from the VPC")),
-        None => image.and_then(|image| hidden_registry(image, &zone)).map(|host| {
-            format!("would hide {host} from the VPC, so that no task could pull its --image")
-        }),
-    };
-    if let Some(rule) = rule {
+    let images: Vec<_> = image.into_iter().collect();
+    if let Err(rule) = check_hides(&zone, &images) {
         match (&typed_zone, &typed_host) {
             (None, Some(host)) => problems.add("--host", host, format!("its zone `{zone}` {rule}")),
             _ => problems.add("--zone", &zone, rule),
@@ -80,7 +78,20 @@ pub(super) fn choose(
         );
         return None;
     }
-    Some(PrivateDns { zone, host })
+    Some((zone, host))
+}
+
+/// Checks that a private zone of this name hides nothing that these images need.
+pub(crate) fn check_hides(zone: &str, images: &[&Image]) -> Result<(), String> {
+    if let Some(hidden) = OF_AWS.into_iter().find(|it| lies_in(it, zone) || lies_in(zone, it)) {
+        return Err(format!("would hide AWS's own names, under {hidden}, from the VPC"));
+    }
+    match images.iter().find_map(|image| hidden_registry(image, zone)) {
+        Some(host) => {
+            Err(format!("would hide {host} from the VPC, so that no task could pull its image"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The host that an image comes from, when a private zone answers for its name and does not know it.
@@ -101,7 +112,7 @@ fn check_typed(
 }
 
 /// Checks a DNS name, and returns it in lower case and without the closing dot.
-fn check_name(text: &str) -> Result<String, String> {
+pub(crate) fn check_name(text: &str) -> Result<String, String> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let label_fits = |label: &str| {
         (1..=LABEL_LIMIT).contains(&label.len())
@@ -131,7 +142,7 @@ fn zone_of(host: &str, own: &str) -> String {
 }
 
 /// Whether a name is a zone's apex or a name in it.
-fn lies_in(name: &str, zone: &str) -> bool {
+pub(crate) fn lies_in(name: &str, zone: &str) -> bool {
     name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 

@@ -13,7 +13,7 @@ const TAG_LIMIT: usize = 128;
 /// Hexadecimal digits of a SHA-256 digest.
 const DIGEST_DIGITS: usize = 64;
 /// The registry of images that name none.
-pub(super) const DOCKER_HUB: &str = "docker.io";
+pub(crate) const DOCKER_HUB: &str = "docker.io";
 
 /// A container image, as it was given: `public.ecr.aws/docker/library/nginx:latest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,17 @@ impl Image {
     pub fn parse(text: &str) -> Result<Self, String> {
         check(text)?;
         Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the name of an image with another tag, without a digest.
+    pub(crate) fn with_tag(image: &str, tag: &str) -> String {
+        let name = image.split_once('@').map_or(image, |(name, _)| name);
+        // The colon of a registry's port has a slash behind it.
+        let repository = match name.rsplit_once(':') {
+            Some((repository, old)) if !old.contains('/') => repository,
+            _ => name,
+        };
+        format!("{repository}:{tag}")
     }
 
     /// Returns the name as it was given.
@@ -38,7 +49,7 @@ impl Image {
 
     /// Returns the host that the image is pulled from, in lower case and without its port; `None` when
     /// that is a number or the machine itself.
-    pub(super) fn registry_host(&self) -> Option<String> {
+    pub(crate) fn registry_host(&self) -> Option<String> {
         let (Some(registry), _) = split_registry(&self.0) else { return Some(DOCKER_HUB.into()) };
         // What is in brackets is a number.
         let host = registry.split(':').next().unwrap_or(registry).to_ascii_lowercase();

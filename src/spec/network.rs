@@ -6,13 +6,13 @@ use std::ops::RangeInclusive;
 use ipnet::Ipv4Net;
 
 /// The VPC's range unless the user says otherwise.
-pub(super) const DEFAULT_VPC: &str = "10.0.0.0/16";
+pub(crate) const DEFAULT_VPC: &str = "10.0.0.0/16";
 /// Largest VPC, as a prefix length (EC2 `CreateVpc`).
 const LARGEST: u8 = 16;
 /// Smallest VPC, as a prefix length: a quarter of it is a /27.
 const SMALLEST: u8 = 25;
 /// Prefix lengths that a VPC may have.
-pub(super) const PREFIXES: RangeInclusive<u8> = LARGEST..=SMALLEST;
+pub(crate) const PREFIXES: RangeInclusive<u8> = LARGEST..=SMALLEST;
 /// Inbound rules of one security group (default quota of Amazon VPC).
 const RULES: usize = 60;
 /// Addresses of each subnet that AWS keeps: network, router, DNS, future use, broadcast.
@@ -32,14 +32,14 @@ const DOCKER: &str = "172.17.0.0/16";
 
 /// A VPC's range and its quarters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Division {
-    pub(super) vpc: Ipv4Net,
-    pub(super) public: [Ipv4Net; 2],
-    pub(super) private: [Ipv4Net; 2],
+pub(crate) struct Division {
+    pub(crate) vpc: Ipv4Net,
+    pub(crate) public: [Ipv4Net; 2],
+    pub(crate) private: [Ipv4Net; 2],
 }
 
 /// Checks a VPC's range and divides it. `docker` says whether container instances will run in it.
-pub(super) fn check_vpc(text: &str, docker: bool) -> Result<Division, String> {
+pub(crate) fn check_vpc(text: &str, docker: bool) -> Result<Division, String> {
     let vpc = parse(text)?;
     if !PREFIXES.contains(&vpc.prefix_len()) {
         return Err(format!(
@@ -66,7 +66,7 @@ pub(super) fn check_vpc(text: &str, docker: bool) -> Result<Division, String> {
 }
 
 /// Returns how many addresses of a subnet with this prefix length AWS gives out.
-pub(super) fn usable_addresses(prefix: u8) -> u32 {
+pub(crate) fn usable_addresses(prefix: u8) -> u32 {
     1_u32
         .checked_shl(32_u32.saturating_sub(u32::from(prefix)))
         .unwrap_or(0)
@@ -74,7 +74,7 @@ pub(super) fn usable_addresses(prefix: u8) -> u32 {
 }
 
 /// Checks two zones, each by its name or by its id. Whether they are there, only AWS knows.
-pub(super) fn check_zones(typed: &[String]) -> Result<[String; 2], String> {
+pub(crate) fn check_zones(typed: &[String]) -> Result<[String; 2], String> {
     let zones: Vec<_> = typed.iter().map(|zone| zone.trim()).collect();
     let is_zone = |zone: &&str| {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -100,7 +100,7 @@ pub(super) fn check_zones(typed: &[String]) -> Result<[String; 2], String> {
 }
 
 /// Checks one range that may reach the load balancer, given those before it.
-pub(super) fn check_allowed(text: &str, before: &[Ipv4Net]) -> Result<Ipv4Net, String> {
+pub(crate) fn check_allowed(text: &str, before: &[Ipv4Net]) -> Result<Ipv4Net, String> {
     let range = parse(text)?;
     if before.len() >= RULES {
         return Err(format!("is one too many: a security group holds {RULES} inbound rules"));

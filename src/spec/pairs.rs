@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::error::Problems;
 use super::letters::LETTERS_AND_NUMBERS;
 
 /// Longest task definition, in bytes: ECS counts its JSON, with every name, quote and escape (ECS
@@ -49,46 +48,30 @@ impl fmt::Debug for EnvValue {
     }
 }
 
-/// Checks the container's environment variables.
-pub(super) fn check_env(typed: &[EnvValue], problems: &mut Problems) -> BTreeMap<String, EnvValue> {
-    const FIELD: &str = "--env";
-    let mut env = BTreeMap::new();
-    for (index, pair) in typed.iter().enumerate() {
-        let place = || format!("number {}", index + 1);
-        let Some((name, value)) = pair.0.split_once('=') else {
-            // Whatever this is, it may be a secret whose name was forgotten.
-            problems.add(FIELD, place(), "needs `=`, as in `NAME=value`");
-            continue;
-        };
-        if !is_variable(name) {
-            problems.add(
-                FIELD,
-                place(),
-                "the name must be letters, digits, `_`, `.` and `-`, and begin with a letter or \
-                 `_`",
-            );
-        } else if value.contains('\0') {
-            problems.add(
-                FIELD,
-                name,
-                "the value holds a NUL character, which no process can receive",
-            );
-        } else if env.insert(name.to_owned(), EnvValue::from(value)).is_some() {
-            problems.add(FIELD, name, "is given twice");
-        }
-    }
-    let (length, most) = (written(&env), DEFINITION_LIMIT - DEFINITION_REST);
-    if length > most {
-        problems.add(
-            FIELD,
-            format!("{} variables", env.len()),
-            format!(
-                "take {length} bytes as JSON, and at most {most} are left for them: ECS takes task \
-                 definitions of {DEFINITION_LIMIT} bytes, names, quotes and escapes included"
-            ),
+/// Checks a variable of a container's environment.
+pub(crate) fn check_variable(name: &str, value: &str) -> Result<(), String> {
+    if !is_variable(name) {
+        return Err(
+            "the name must be letters, digits, `_`, `.` and `-`, and begin with a letter or `_`"
+                .into(),
         );
     }
-    env
+    if value.contains('\0') {
+        return Err("the value holds a NUL character, which no process can receive".into());
+    }
+    Ok(())
+}
+
+/// Checks that a container's variables fit into a task definition.
+pub(crate) fn check_env(env: &BTreeMap<String, EnvValue>) -> Result<(), String> {
+    let (length, most) = (written(env), DEFINITION_LIMIT - DEFINITION_REST);
+    if length <= most {
+        return Ok(());
+    }
+    Err(format!(
+        "take {length} bytes as JSON, and at most {most} are left for them: ECS takes task \
+         definitions of {DEFINITION_LIMIT} bytes, names, quotes and escapes included"
+    ))
 }
 
 /// How many bytes variables take in a task definition: `{"name":"A","value":"b"},` each.
@@ -99,47 +82,37 @@ fn written(env: &BTreeMap<String, EnvValue>) -> usize {
     env.iter().map(pair).sum()
 }
 
-fn is_variable(name: &str) -> bool {
+/// Whether a name is one of a variable.
+pub(crate) fn is_variable(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-/// Checks the tags.
-pub(super) fn check_tags(typed: &[String], problems: &mut Problems) -> BTreeMap<String, String> {
-    const FIELD: &str = "--tag";
-    let mut tags: BTreeMap<String, String> = BTreeMap::new();
-    for pair in typed {
-        let Some((key, value)) = pair.split_once('=') else {
-            problems.add(FIELD, pair, "needs `=`, as in `team=payments`");
-            continue;
-        };
-        // IAM compares keys ignoring case and refuses the second of two.
-        let twice = tags.keys().any(|it| it.to_lowercase() == key.to_lowercase());
-        if let Err(rule) = check_tag(key, value) {
-            problems.add(FIELD, pair, rule);
-        } else if twice {
-            problems.add(
-                FIELD,
-                pair,
-                "the key is given twice; IAM takes `Team` and `team` for one",
-            );
-        } else {
-            tags.insert(key.to_owned(), value.to_owned());
-        }
+/// Checks how many tags of the user's there are.
+pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), String> {
+    if tags.len() <= TAGS {
+        return Ok(());
     }
-    if tags.len() > TAGS {
-        problems.add(
-            FIELD,
-            format!("{} tags", tags.len()),
-            format!(
-                "at most {TAGS}: AWS takes 50 on each resource, and some are needed for ecsup's own"
-            ),
-        );
-    }
-    tags
+    Err(format!(
+        "at most {TAGS}: AWS takes 50 on each resource, and some are needed for ecsup's own"
+    ))
 }
 
-fn check_tag(key: &str, value: &str) -> Result<(), String> {
+/// Checks a tag, given those before it.
+pub(crate) fn check_tag(
+    key: &str,
+    value: &str,
+    before: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    check_text(key, value)?;
+    // IAM compares keys ignoring case and refuses the second of two.
+    if before.keys().any(|it| it.to_lowercase() == key.to_lowercase()) {
+        return Err("the key is given twice; IAM takes `Team` and `team` for one".into());
+    }
+    Ok(())
+}
+
+fn check_text(key: &str, value: &str) -> Result<(), String> {
     let lower = key.to_lowercase();
     if key.is_empty() || key.chars().count() > KEY_LIMIT {
         return Err(format!("the key must have 1 to {KEY_LIMIT} characters"));
@@ -194,76 +167,53 @@ fn is_mark(it: char) -> bool {
 mod tests {
     use super::*;
 
+    fn env(name: &str, value: &str) -> BTreeMap<String, EnvValue> {
+        BTreeMap::from([(name.to_owned(), EnvValue::from(value))])
+    }
+
     #[test]
     #[expect(clippy::unicode_not_nfc, reason = "as it was typed")]
     fn a_character_that_tags_cannot_have_is_named() {
-        let problems = tags(&["owner=Zu\u{308}ri", "level=\u{24b6}", "blank=\u{3000}"]);
-        insta::assert_snapshot!(problems.join("\n"), @r"
-        --tag `owner=Züri`: AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+0308, a mark apart from its letter: type both as one letter
-        --tag `level=Ⓐ`: AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+24B6
-        ");
-    }
-
-    fn env(typed: &[&str]) -> (BTreeMap<String, EnvValue>, Vec<String>) {
-        let typed: Vec<EnvValue> = typed.iter().copied().map(EnvValue::from).collect();
-        let mut problems = Problems::default();
-        let env = check_env(&typed, &mut problems);
-        (env, problems.into_errors().iter().map(ToString::to_string).collect())
-    }
-
-    fn tags(typed: &[&str]) -> Vec<String> {
-        let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
-        let mut problems = Problems::default();
-        check_tags(&typed, &mut problems);
-        problems.into_errors().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn values_keep_everything_behind_the_first_equals_sign() {
-        let (env, problems) = env(&["URL=a=b,c", "EMPTY=", "spring.profiles=x"]);
-        assert!(problems.is_empty());
-        assert_eq!(env["URL"].as_str(), "a=b,c");
-        assert_eq!(env["EMPTY"].as_str(), "");
-        assert_eq!(env.len(), 3);
-    }
-
-    #[test]
-    fn messages_never_show_what_may_be_a_secret() {
-        let (_, problems) =
-            env(&["s3cret", "A=s3cret", "A=s3cret", "1s3cret=s3cret", "B=s3cret\0"]);
-        insta::assert_snapshot!(problems.join("\n"), @r"
-        --env `number 1`: needs `=`, as in `NAME=value`
-        --env `A`: is given twice
-        --env `number 4`: the name must be letters, digits, `_`, `.` and `-`, and begin with a letter or `_`
-        --env `B`: the value holds a NUL character, which no process can receive
-        ");
+        let problem = |key: &str, value: &str| check_tag(key, value, &BTreeMap::new()).err();
+        insta::assert_snapshot!(problem("owner", "Zu\u{308}ri").unwrap(), @"AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+0308, a mark apart from its letter: type both as one letter");
+        insta::assert_snapshot!(problem("level", "\u{24b6}").unwrap(), @"AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+24B6");
+        assert_eq!(problem("blank", "\u{3000}"), None);
     }
 
     #[test]
     fn the_environment_is_counted_as_it_is_written() {
-        let (taken, _) = env(&["A=b"]);
-        assert_eq!(written(&taken), r#"{"name":"A","value":"b"},"#.len());
-        let (taken, _) = env(&["A=\"\\\n\u{1}ä"]);
-        assert_eq!(written(&taken), r#"{"name":"A","value":"\"\\\n\u0001ä"},"#.len());
-        let most = DEFINITION_LIMIT - DEFINITION_REST - written(&env(&["A="]).0);
-        assert!(env(&[&format!("A={}", "x".repeat(most))]).1.is_empty());
-        let (_, problems) = env(&[&format!("A={}", "x".repeat(most + 1))]);
-        insta::assert_snapshot!(problems.join("\n"), @"--env `1 variables`: take 62465 bytes as JSON, and at most 62464 are left for them: ECS takes task definitions of 65536 bytes, names, quotes and escapes included");
+        assert_eq!(written(&env("A", "b")), r#"{"name":"A","value":"b"},"#.len());
+        let written_as = r#"{"name":"A","value":"\"\\\n\u0001ä"},"#;
+        assert_eq!(written(&env("A", "\"\\\n\u{1}ä")), written_as.len());
+        let most = DEFINITION_LIMIT - DEFINITION_REST - written(&env("A", ""));
+        assert_eq!(check_env(&env("A", &"x".repeat(most))), Ok(()));
+        let problem = check_env(&env("A", &"x".repeat(most + 1))).unwrap_err();
+        insta::assert_snapshot!(problem, @"take 62465 bytes as JSON, and at most 62464 are left for them: ECS takes task definitions of 65536 bytes, names, quotes and escapes included");
     }
 
     #[test]
     fn tags_follow_the_strictest_service() {
-        assert!(tags(&["team=payments", "Kostenstelle=Züri 1", "empty=", "mail=a@b.c"]).is_empty());
-        let long_key = format!("{}=", "k".repeat(129));
-        let long_value = format!("k={}", "v".repeat(257));
-        for tag in ["team", "=x", "AWS:x=y", "ecsup:stack=x", "name=x", "AmazonECSManaged=", "a=#"]
-            .into_iter()
-            .chain([long_key.as_str(), long_value.as_str()])
+        let before = BTreeMap::from([("Team".to_owned(), "a".to_owned())]);
+        for (key, value) in
+            [("owner", "payments"), ("Kostenstelle", "Züri 1"), ("empty", ""), ("mail", "a@b.c")]
         {
-            assert_eq!(tags(&[tag]).len(), 1, "{tag}");
+            assert_eq!(check_tag(key, value, &before), Ok(()), "{key}");
         }
-        assert_eq!(tags(&["Team=a", "team=b"]).len(), 1);
-        let many: Vec<String> = (0..41).map(|index| format!("k{index}=")).collect();
-        assert_eq!(tags(&many.iter().map(String::as_str).collect::<Vec<_>>()).len(), 1);
+        let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
+        for (key, value) in [
+            ("team", "b"),
+            ("", "x"),
+            ("AWS:x", "y"),
+            ("ecsup:stack", "x"),
+            ("name", "x"),
+            ("AmazonECSManaged", ""),
+            ("a", "#"),
+            (long_key.as_str(), ""),
+            ("k", long_value.as_str()),
+        ] {
+            assert!(check_tag(key, value, &before).is_err(), "{key}={value}");
+        }
+        let many = (0..41).map(|index| (format!("k{index}"), String::new())).collect();
+        assert!(check_tags(&many).is_err());
     }
 }

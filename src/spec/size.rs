@@ -9,19 +9,19 @@ const FARGATE_CPU: [u32; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
 const LISTED: usize = 8;
 
 /// CPU units of a task on EC2: 128 (0.125 vCPU) to 196608 (192 vCPUs) (`RegisterTaskDefinition`).
-pub(super) const CPU: RangeInclusive<u32> = 128..=196_608;
+pub(crate) const CPU: RangeInclusive<u32> = 128..=196_608;
 /// MiB of a task on EC2: Docker refuses containers below 6 MiB, and the largest instance type, of
 /// the family `u7inh-32tb`, has 32 TiB.
-pub(super) const MEMORY: RangeInclusive<u32> = 6..=33_554_432;
+pub(crate) const MEMORY: RangeInclusive<u32> = 6..=33_554_432;
 /// Tasks of one service (default quota of ECS).
-pub(super) const COUNT: RangeInclusive<u32> = 0..=5000;
+pub(crate) const COUNT: RangeInclusive<u32> = 0..=5000;
 /// Instances of one cluster (default quota of ECS).
-pub(super) const INSTANCES: RangeInclusive<u32> = 0..=5000;
+pub(crate) const INSTANCES: RangeInclusive<u32> = 0..=5000;
 /// TCP ports.
-pub(super) const PORT: RangeInclusive<u32> = 1..=65535;
+pub(crate) const PORT: RangeInclusive<u32> = 1..=65535;
 
 /// Parses a whole number in a range.
-pub(super) fn number(text: &str, range: &RangeInclusive<u32>, what: &str) -> Result<u32, String> {
+pub(crate) fn number(text: &str, range: &RangeInclusive<u32>, what: &str) -> Result<u32, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(number) if digits && range.contains(&number) => Ok(number),
@@ -29,8 +29,20 @@ pub(super) fn number(text: &str, range: &RangeInclusive<u32>, what: &str) -> Res
     }
 }
 
+/// Parses the memory of a task, in MiB. A few of them were most likely meant as GiB.
+pub(crate) fn memory(text: &str) -> Result<u32, String> {
+    number(text, &MEMORY, "a number of MiB").map_err(|rule| rule + &in_gib(text))
+}
+
+fn in_gib(text: &str) -> String {
+    match text.parse::<u32>() {
+        Ok(gib @ 1..6) => format!("; for {gib} GiB write {}", gib * 1024),
+        _ => String::new(),
+    }
+}
+
 /// Parses CPU units that Fargate sells.
-pub(super) fn fargate_cpu(text: &str) -> Result<u32, String> {
+pub(crate) fn fargate_cpu(text: &str) -> Result<u32, String> {
     number(text, &CPU, "")
         .ok()
         .filter(|cpu| FARGATE_CPU.contains(cpu))
@@ -38,8 +50,9 @@ pub(super) fn fargate_cpu(text: &str) -> Result<u32, String> {
 }
 
 /// Parses memory that Fargate sells; with this many CPU units, if those are known.
-pub(super) fn fargate_memory(text: &str, cpu: Option<u32>) -> Result<u32, String> {
-    let memory = number(text, &MEMORY, "a whole number of MiB")?;
+pub(crate) fn fargate_memory(text: &str, cpu: Option<u32>) -> Result<u32, String> {
+    let memory =
+        number(text, &MEMORY, "a whole number of MiB").map_err(|rule| rule + &in_gib(text))?;
     let Some(cpu) = cpu else { return Ok(memory) };
     let (sold, step) = memory_sold(cpu);
     if sold.contains(&memory) {

@@ -6,7 +6,8 @@ use aws_sim::services;
 use clap::{Parser as _, ValueEnum as _};
 use ecsup::cli::{Cli, Command, Exit};
 use ecsup::names::{SERVICE_NAME_LIMIT, STACK_NAME_LIMIT};
-use ecsup::spec::{Pattern, ServiceFlags, Spec};
+use ecsup::spec::Pattern;
+use ecsup::wish::{ServiceFlags, spec_of_flags};
 use proptest::prelude::*;
 
 use crate::stage::{FARGATE, deploy, end, stage};
@@ -23,7 +24,7 @@ const STRICT: [(&str, &str); 5] = [
 fn ecsup_takes(value: &str) -> bool {
     let pattern = Pattern::value_variants().first().copied();
     let tags = vec![format!("key={value}")];
-    Spec::from_flags(&ServiceFlags { pattern, tags, ..ServiceFlags::default() }).is_ok()
+    spec_of_flags(&ServiceFlags { pattern, tags, ..ServiceFlags::default() }).is_ok()
 }
 
 fn aws_takes(value: &str) -> bool {
@@ -129,7 +130,7 @@ fn is_taken(env: &[String]) -> bool {
     let words: Vec<_> = env.iter().map(String::as_str).collect();
     let cli = [&["ecsup", "plan", "--pattern", "fargate-api"], &words[..]].concat();
     let Command::Plan(args) = Cli::parse_from(cli).command else { unreachable!("a plan") };
-    Spec::from_flags(&args.flags).is_ok()
+    spec_of_flags(&args.flags).is_ok()
 }
 
 /// A stack of the smallest range: each two subnets have 54 addresses.

@@ -1,8 +1,18 @@
-//! Tests of the whole step from flags to spec.
+//! Tests of the whole step from what was said to a spec.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum as _;
+use ipnet::Ipv4Net;
 use proptest::prelude::*;
 
 use super::*;
+use crate::spec::{
+    Ami, DEFAULT_IMAGE, Endpoint, EnvValue, Ingress, Instances, Nat, Network, Route, RunOn, Scheme,
+    Service, Unknown, check_boundary,
+};
+
+mod manifests;
 
 fn flags(pattern: Pattern) -> ServiceFlags {
     ServiceFlags { pattern: Some(pattern), ..ServiceFlags::default() }
@@ -19,7 +29,7 @@ fn range(text: &str) -> Ipv4Net {
 
 /// Every complaint about some flags, a line each.
 fn complaints(flags: &ServiceFlags) -> String {
-    let errors = Spec::from_flags(flags).expect_err("the flags are wrong");
+    let errors = spec_of_flags(flags).expect_err("the flags are wrong");
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -38,7 +48,7 @@ fn names_of_patterns_are_those_of_the_flag() {
 
 #[test]
 fn an_internal_worker_needs_nothing_but_its_pattern() {
-    let spec = Spec::from_flags(&flags(Pattern::InternalWorker)).unwrap();
+    let spec = spec_of_flags(&flags(Pattern::InternalWorker)).unwrap();
     let expected = Spec {
         pattern: Some(Pattern::InternalWorker),
         stack: "internal-worker".parse().unwrap(),
@@ -87,8 +97,8 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
 
 #[test]
 fn the_public_patterns_differ_in_capacity_only() {
-    let on_instances = Spec::from_flags(&flags(Pattern::PublicApi)).unwrap();
-    let on_fargate = Spec::from_flags(&flags(Pattern::FargateApi)).unwrap();
+    let on_instances = spec_of_flags(&flags(Pattern::PublicApi)).unwrap();
+    let on_fargate = spec_of_flags(&flags(Pattern::FargateApi)).unwrap();
     let moved = Service { run_on: RunOn::Fargate, ..on_instances.services[0].clone() };
     assert_eq!([moved], *on_fargate.services);
     assert_eq!(on_instances.services[0].name.as_str(), "web");
@@ -107,7 +117,7 @@ fn a_zone_or_a_host_gives_any_pattern_private_dns() {
             host: host.map(Into::into),
             ..flags(Pattern::FargateApi)
         };
-        let spec = Spec::from_flags(&flags).unwrap();
+        let spec = spec_of_flags(&flags).unwrap();
         let route = spec.services[0].public.clone().unwrap();
         (spec.public.unwrap().zone.unwrap(), route.names.concat())
     };
@@ -123,7 +133,7 @@ fn a_zone_or_a_host_gives_any_pattern_private_dns() {
         pair("api.internal", "api.internal")
     );
     let none = ServiceFlags { no_dns: true, ..flags(Pattern::InternalWorker) };
-    let none = Spec::from_flags(&none).unwrap();
+    let none = spec_of_flags(&none).unwrap();
     assert_eq!(none.internal.unwrap().zone, None);
     assert_eq!(none.services[0].internal.clone().unwrap().names, [""; 0]);
 }
@@ -131,7 +141,7 @@ fn a_zone_or_a_host_gives_any_pattern_private_dns() {
 #[test]
 fn machine_images_are_kept_refreshed_or_pinned() {
     let ami = |flags: &ServiceFlags| {
-        Spec::from_flags(flags).unwrap().instances.expect("the pattern has instances").ami
+        spec_of_flags(flags).unwrap().instances.expect("the pattern has instances").ami
     };
     let refresh = ServiceFlags { refresh_ami: true, ..flags(Pattern::PublicApi) };
     assert_eq!(ami(&refresh), Ami::Latest { refresh: true });
@@ -164,7 +174,7 @@ fn a_boundary_is_the_arn_of_a_managed_policy() {
 #[test]
 fn debug_text_holds_no_environment_values() {
     let flags = ServiceFlags { env: vec!["PASSWORD=hunter2".into()], ..flags(Pattern::PublicApi) };
-    let spec = Spec::from_flags(&flags).unwrap();
+    let spec = spec_of_flags(&flags).unwrap();
     assert_eq!(spec.services[0].env["PASSWORD"].as_str(), "hunter2");
     let debug = format!("{spec:?}");
     assert!(debug.contains("PASSWORD") && !debug.contains("hunter2"));
@@ -180,11 +190,11 @@ fn every_mistake_is_told_at_once() {
     let flags = ServiceFlags {
         stack: text("-demo"),
         service: text("my_service"),
-        image: text("https://example.com/app"),
+        image: vec!["https://example.com/app".into()],
         cpu: text("64"),
         memory: text("1GB"),
         port: text("0"),
-        count: text("-1"),
+        count: vec!["-1".into()],
         env: vec!["secret".into()],
         health_path: text("healthz"),
         instance_type: text("c5"),
@@ -209,8 +219,8 @@ fn every_mistake_is_told_at_once() {
     --env `number 1`: needs `=`, as in `NAME=value`
     --health-path `healthz`: must begin with `/` and have at most 1024 printable ASCII characters, no blanks
     --instance-type `c5`: must be a family and a size, such as `c5.xlarge`
-    --refresh-ami: cannot be combined with --ami, which says which image
     --ami `ami-xyz`: must be `ami-` and 8 to 17 lower-case hexadecimal digits
+    --refresh-ami: cannot be combined with --ami, which says which image
     --min-size `5`: must not be larger than --max-size, which is 3
     --vpc-cidr `10.0.0.0/8`: must be a /16 to /25: AWS has no larger VPC, and an Application Load Balancer needs subnets of at least /27, which are quarters of the VPC, with 8 free addresses
     --allow `10.1.2.3`: needs a prefix length; for one address write `10.1.2.3/32`
@@ -279,16 +289,16 @@ fn address_ranges_that_cannot_work_are_refused() {
 fn more_tasks_than_addresses_or_instances_are_refused() {
     let flags = ServiceFlags {
         vpc_cidr: text("10.0.0.0/25"),
-        count: text("55"),
+        count: vec!["55".into()],
         max_size: text("0"),
         ..flags(Pattern::InternalWorker)
     };
     insta::assert_snapshot!(complaints(&flags), @r"
-    --max-size `0`: leaves no instance to run the tasks of --count on
     --count `55`: each task has an address of its own, and `10.0.0.0/25` leaves 54 for tasks: say --count 54 or less, or a --vpc-cidr of /24 for a new stack
+    --max-size `0`: leaves no instance to run the tasks of --count on
     ");
-    let idle = ServiceFlags { count: text("0"), ..flags };
-    assert!(Spec::from_flags(&idle).is_ok());
+    let idle = ServiceFlags { count: vec!["0".into()], ..flags };
+    assert!(spec_of_flags(&idle).is_ok());
 }
 
 #[test]
@@ -358,10 +368,13 @@ prop_compose! {
         (refresh_ami, no_dns) in (any::<bool>(), any::<bool>()),
     ) -> ServiceFlags {
         ServiceFlags {
-            pattern, stack, tags, service, image, cpu, memory, port, count,
+            pattern, stack, tags, service, cpu, memory, port,
+            image: image.into_iter().collect(),
+            count: count.into_iter().collect(),
             env: env.into_iter().map(EnvValue::from).collect(),
             health_path, instance_type, ami, refresh_ami, min_size, max_size,
             vpc_cidr, zones, nat, endpoints, allow, zone, host, no_dns, permissions_boundary,
+            ..ServiceFlags::default()
         }
     }
 }
@@ -405,7 +418,7 @@ prop_compose! {
             stack,
             service,
             port: port.map(|port| port.to_string()),
-            count: count.map(|count| count.to_string()),
+            count: count.map(|count| count.to_string()).into_iter().collect(),
             vpc_cidr: vpc_cidr.map(str::to_owned),
             no_dns,
             zone,
@@ -446,7 +459,7 @@ fn check_promises(spec: &Spec) {
 proptest! {
     #[test]
     fn any_flags_are_accepted_or_refused_with_reasons(flags in any_flags()) {
-        match Spec::from_flags(&flags) {
+        match spec_of_flags(&flags) {
             Ok(spec) => check_promises(&spec),
             Err(errors) => {
                 prop_assert!(!errors.is_empty());
@@ -465,11 +478,11 @@ proptest! {
         match index {
             0 => flags.stack = typed,
             1 => flags.service = typed,
-            2 => flags.image = typed,
+            2 => flags.image.extend(typed),
             3 => flags.cpu = typed,
             4 => flags.memory = typed,
             5 => flags.port = typed,
-            6 => flags.count = typed,
+            6 => flags.count.extend(typed),
             7 => flags.health_path = typed,
             8 => flags.instance_type = typed,
             9 => flags.ami = typed,
@@ -480,7 +493,7 @@ proptest! {
             14 => flags.tags = typed.into_iter().collect(),
             _ => flags.env = typed.into_iter().map(EnvValue::from).collect(),
         }
-        if let Ok(spec) = Spec::from_flags(&flags) {
+        if let Ok(spec) = spec_of_flags(&flags) {
             check_promises(&spec);
         }
     }

@@ -1,24 +1,71 @@
 //! What was typed, before anyone has looked at it.
 //!
 //! Nearly everything is text here, so that one look can report every mistake at once and in our own
-//! words; see [`Spec::from_flags`](super::Spec::from_flags). Each flag may come from the
-//! environment instead, as `ECSUP_` and its name in capitals.
+//! words. Each flag may come from the environment instead, as `ECSUP_` and its name in capitals.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use super::{Endpoint, EnvValue, Nat, Pattern};
+use super::value::{Place, Said, Table, Value};
+use crate::spec::{Endpoint, EnvValue, Nat, Pattern, SpecError, check_variable, is_variable};
 
+const FILE: &str = "Manifest";
 const STACK: &str = "Stack";
 const SERVICE: &str = "Service";
 const INSTANCES: &str = "Instances (internal-worker and public-api)";
 const NETWORK: &str = "Network";
 const NAMES: &str = "Private DNS";
 
+/// Which manifest is read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FileFlags {
+    /// The manifest [default: ./ecsup.toml, if there is one]
+    #[arg(
+        long,
+        env = "ECSUP_FILE",
+        help_heading = FILE,
+        value_name = "FILE",
+        hide_env_values = true,
+        conflicts_with = "no_file"
+    )]
+    pub file: Option<PathBuf>,
+
+    /// Read no manifest, although there is one
+    #[arg(
+        long,
+        env = "ECSUP_NO_FILE",
+        help_heading = FILE,
+        value_parser = BoolishValueParser::new(),
+        hide_env_values = true
+    )]
+    pub no_file: bool,
+
+    /// Which of the manifest's environments
+    #[arg(
+        long,
+        env = "ECSUP_ENVIRONMENT",
+        help_heading = FILE,
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub environment: Option<String>,
+}
+
 /// The flags that describe a stack.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServiceFlags {
-    /// What to build; the one flag that has to be given
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: FileFlags,
+
+    /// Which flags came as variables of the environment, by the flags' names.
+    #[arg(skip)]
+    pub variables: BTreeSet<String>,
+
+    /// What to build; without a manifest, the one flag that has to be given
     #[arg(long, env = "ECSUP_PATTERN", help_heading = STACK, value_enum, hide_env_values = true)]
     pub pattern: Option<Pattern>,
 
@@ -64,9 +111,16 @@ pub struct ServiceFlags {
     )]
     pub service: Option<String>,
 
-    /// Container image [default: public.ecr.aws/docker/library/nginx:latest]
-    #[arg(long, env = "ECSUP_IMAGE", help_heading = SERVICE, hide_env_values = true)]
-    pub image: Option<String>,
+    /// Container image, or `:TAG` for another tag of the same; of several services NAME=IMAGE, and may
+    /// be repeated [default: what runs, or for a new stack public.ecr.aws/docker/library/nginx:latest]
+    #[arg(
+        long,
+        env = "ECSUP_IMAGE",
+        help_heading = SERVICE,
+        value_name = "[NAME=]IMAGE",
+        hide_env_values = true
+    )]
+    pub image: Vec<String>,
 
     /// CPU of one task, in units of 1/1024 vCPU [default: 256]
     #[arg(
@@ -100,16 +154,17 @@ pub struct ServiceFlags {
     )]
     pub port: Option<String>,
 
-    /// Number of tasks to keep running [default: 2]
+    /// Number of tasks to keep running; of several services NAME=TASKS, and may be repeated [default:
+    /// 2]
     #[arg(
         long,
         env = "ECSUP_COUNT",
         help_heading = SERVICE,
-        value_name = "TASKS",
+        value_name = "[NAME=]TASKS",
         allow_hyphen_values = true,
         hide_env_values = true
     )]
-    pub count: Option<String>,
+    pub count: Vec<String>,
 
     /// Environment variable of the container; may be repeated. `ECSUP_ENV` holds exactly one, since
     /// a value may hold commas
@@ -268,6 +323,144 @@ pub struct ServiceFlags {
     pub no_dns: bool,
 }
 
+/// The flags of a stack in the order of their help, in which what is wrong with them is told.
+pub fn order(flag: &str) -> usize {
+    ORDER.iter().position(|it| *it == flag).unwrap_or(ORDER.len())
+}
+
+const ORDER: &[&str] = &[
+    "--file",
+    "--no-file",
+    "--environment",
+    "--pattern",
+    "--stack",
+    "--tag",
+    "--permissions-boundary",
+    "--service",
+    "--image",
+    "--cpu",
+    "--memory",
+    "--port",
+    "--count",
+    "--env",
+    "--health-path",
+    "--instance-type",
+    "--ami",
+    "--refresh-ami",
+    "--min-size",
+    "--max-size",
+    "--vpc-cidr",
+    "--zones",
+    "--nat",
+    "--endpoints",
+    "--allow",
+    "--zone",
+    "--host",
+    "--no-dns",
+];
+
+impl ServiceFlags {
+    /// Where a flag was said.
+    pub(super) fn place(&self, flag: &'static str) -> Place {
+        match self.variables.contains(flag.trim_start_matches('-')) {
+            true => Place::Variable(flag),
+            false => Place::Flag(flag),
+        }
+    }
+
+    /// The flags of one service that hold one text each, with the key that says the same.
+    pub(super) fn of_service(&self) -> [(&'static str, &'static str, Option<&str>); 5] {
+        [
+            ("--cpu", "cpu", self.cpu.as_deref()),
+            ("--memory", "memory", self.memory.as_deref()),
+            ("--port", "port", self.port.as_deref()),
+            ("--health-path", "health.path", self.health_path.as_deref()),
+            ("--host", "host", self.host.as_deref()),
+        ]
+    }
+
+    /// Lays the flags that are not a service's over a table.
+    pub(super) fn say_stack(&self, table: &mut Table, problems: &mut Vec<SpecError>) {
+        let texts = [
+            ("--stack", "stack", self.stack.clone()),
+            ("--pattern", "pattern", self.pattern.map(|it| it.to_string())),
+            ("--permissions-boundary", "permissions_boundary", self.permissions_boundary.clone()),
+            ("--instance-type", "capacity.instance_type", self.instance_type.clone()),
+            ("--ami", "capacity.ami", self.ami.clone()),
+            ("--min-size", "capacity.min_size", self.min_size.clone()),
+            ("--max-size", "capacity.max_size", self.max_size.clone()),
+            ("--vpc-cidr", "network.vpc_cidr", self.vpc_cidr.clone()),
+            ("--nat", "network.nat", self.nat.map(|it| it.to_string())),
+        ];
+        for (flag, path, text) in texts {
+            if let Some(text) = text {
+                table.set(path, Value::Text(text), &self.place(flag));
+            }
+        }
+        self.say_list(table, "--zones", "network.zones", &self.zones);
+        let endpoints: Vec<_> = self.endpoints.iter().map(ToString::to_string).collect();
+        self.say_list(table, "--endpoints", "network.endpoints", &endpoints);
+        let place = self.place("--tag");
+        let mut given = BTreeSet::new();
+        for pair in &self.tags {
+            match pair.split_once('=') {
+                None => {
+                    problems.push(SpecError::new("--tag", pair, "needs `=`, as in `team=payments`"))
+                }
+                Some((key, _)) if !given.insert(key) => {
+                    problems.push(SpecError::new("--tag", pair, "the key is given twice"));
+                }
+                Some((key, value)) => {
+                    table.set_in("tags", key, Value::Text(value.to_owned()), &place)
+                }
+            }
+        }
+    }
+
+    /// Lays a list over what stands in a table.
+    pub(super) fn say_list(
+        &self,
+        table: &mut Table,
+        flag: &'static str,
+        path: &str,
+        list: &[String],
+    ) {
+        if list.is_empty() {
+            return;
+        }
+        let place = self.place(flag);
+        let one = |text: &String| Said { value: Value::Text(text.clone()), place: place.clone() };
+        table.set(path, Value::List(list.iter().map(one).collect()), &place);
+    }
+
+    /// Lays the flags of one service over its table.
+    pub(super) fn say_service(&self, service: &mut Table, problems: &mut Vec<SpecError>) {
+        for (flag, path, text) in self.of_service() {
+            if let Some(text) = text {
+                service.set(path, Value::Text(text.to_owned()), &self.place(flag));
+            }
+        }
+        let place = self.place("--env");
+        let mut given = BTreeSet::new();
+        for (index, pair) in self.env.iter().enumerate() {
+            // Whatever this is, it may be a secret whose name was forgotten.
+            let number = || format!("number {}", index + 1);
+            let mut problem =
+                |value: String, rule: &str| problems.push(SpecError::new("--env", value, rule));
+            let Some((name, value)) = pair.as_str().split_once('=') else {
+                problem(number(), "needs `=`, as in `NAME=value`");
+                continue;
+            };
+            match check_variable(name, value) {
+                Err(rule) if !is_variable(name) => problem(number(), &rule),
+                Err(rule) => problem(name.to_owned(), &rule),
+                Ok(()) if !given.insert(name) => problem(name.to_owned(), "is given twice"),
+                Ok(()) => service.set_in("env", name, Value::Text(value.to_owned()), &place),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
@@ -318,12 +511,41 @@ mod tests {
 
     #[test]
     fn negative_numbers_reach_our_own_check() {
-        assert_eq!(parse(&["--count", "-1"]).count.as_deref(), Some("-1"));
+        assert_eq!(parse(&["--count", "-1"]).count, ["-1"]);
     }
 
     #[test]
     fn debug_text_holds_no_environment_values() {
         let flags = parse(&["--env", "PASSWORD=hunter2"]);
         assert!(!format!("{flags:?}").contains("hunter2"));
+    }
+
+    fn env(typed: &[&str]) -> (Table, Vec<String>) {
+        let env = typed.iter().copied().map(EnvValue::from).collect();
+        let (mut table, mut problems) = (Table::default(), Vec::new());
+        ServiceFlags { env, ..ServiceFlags::default() }.say_service(&mut table, &mut problems);
+        (table, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn values_keep_everything_behind_the_first_equals_sign() {
+        let (table, problems) = env(&["URL=a=b,c", "EMPTY=", "spring.profiles=x"]);
+        assert!(problems.is_empty());
+        let env = table.table("env").unwrap();
+        assert_eq!(env.text("URL"), Some("a=b,c"));
+        assert_eq!(env.text("EMPTY"), Some(""));
+        assert_eq!(env.0.keys().collect::<Vec<_>>(), ["EMPTY", "URL", "spring.profiles"]);
+    }
+
+    #[test]
+    fn messages_never_show_what_may_be_a_secret() {
+        let (_, problems) =
+            env(&["s3cret", "A=s3cret", "A=s3cret", "1s3cret=s3cret", "B=s3cret\0"]);
+        insta::assert_snapshot!(problems.join("\n"), @r"
+        --env `number 1`: needs `=`, as in `NAME=value`
+        --env `A`: is given twice
+        --env `number 4`: the name must be letters, digits, `_`, `.` and `-`, and begin with a letter or `_`
+        --env `B`: the value holds a NUL character, which no process can receive
+        ");
     }
 }

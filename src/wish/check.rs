@@ -1,0 +1,1158 @@
+//! From a wish to a [`Spec`]: every rule that needs no look at AWS, and the defaults.
+
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
+use semver::{Version, VersionReq};
+
+use super::key::Key;
+use super::value::{Entry, Place, Said, Table, Value};
+use super::{Wanted, Wish, file, flags};
+use crate::names::{NameError, ServiceName, StackName, default_host, default_zone};
+use crate::spec::{
+    self, Ami, DEFAULT_IMAGE, DEFAULT_INSTANCE_TYPE, EnvValue, Image, Ingress, Instances, Nat,
+    Network, Pattern, Problems, Route, RunOn, Scheme, Service, Spec, SpecError, Unknown, dns,
+    network, pairs, size,
+};
+
+const DEFAULT_CPU: u32 = 256;
+const DEFAULT_MEMORY: u32 = 512;
+const DEFAULT_PORT: u32 = 80;
+const DEFAULT_COUNT: u32 = 2;
+const DEFAULT_MIN_SIZE: u32 = 0;
+const DEFAULT_MAX_SIZE: u32 = 100;
+const DEFAULT_HEALTH_PATH: &str = "/";
+/// What an ALB answers to what no rule matches, unless the file says otherwise.
+const NOT_FOUND: u16 = 404;
+/// Longest body of a fixed response, in bytes (Elastic Load Balancing `FixedResponseActionConfig`).
+const ANSWER_LIMIT: usize = 1024;
+/// Values of one rule, and wildcards in them (Application Load Balancer quotas, both fixed).
+const RULE_VALUES: usize = 5;
+/// Longest value of a condition, in characters (`RuleCondition`).
+const CONDITION_LIMIT: usize = 128;
+/// Rules of a load balancer, and target groups of one (default quotas; the second cannot be raised).
+const RULES: usize = 100;
+
+/// The load balancers, and what they are called in a manifest.
+pub const SCHEMES: [(Scheme, &str); 2] =
+    [(Scheme::Internal, "internal"), (Scheme::InternetFacing, "public")];
+
+/// Checks a wish.
+pub fn check(wish: &Wish) -> Result<Spec, Vec<SpecError>> {
+    let mut checker = Checker { wish, problems: Problems(wish.problems.clone()) };
+    let spec = checker.spec();
+    let mut errors = checker.problems.0;
+    match wish.is_by_flags() {
+        true => errors.sort_by_key(|error| flags::order(&error.field)),
+        false => errors = file::in_order(errors),
+    }
+    // What is not built yet is said when everything else is right.
+    if errors.is_empty() && !wish.later.is_empty() {
+        return Err(wish.later.clone());
+    }
+    match spec {
+        Some(spec) if errors.is_empty() => Ok(spec),
+        _ => Err(errors),
+    }
+}
+
+/// Checks what can only be seen where it was written, before anything is merged: `path` is where the
+/// table stands.
+pub fn check_places(table: &Table, path: &str, problems: &mut Vec<SpecError>) {
+    let mut problem = |entry: &Entry, at_value: bool, field: String, value: &str, rule: String| {
+        let place = if at_value { &entry.said.place } else { &entry.key };
+        let error = SpecError::new(field, value, rule);
+        problems.push(match place.spot() {
+            Some(spot) => error.at(spot.at()),
+            None => error,
+        });
+    };
+    let under =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let named = |name: &str| table.table(name).map(|it| it.0.iter()).into_iter().flatten();
+    let shared = table.0.get("defaults").map(|entry| ("defaults".to_owned(), entry));
+    let services = named("service").map(|(name, entry)| (format!("service.{name}"), entry));
+    for (name, entry) in shared.into_iter().chain(services) {
+        let Value::Table(service) = &entry.said.value else { continue };
+        if let (Some(count), Some(scaling)) = (service.0.get("count"), service.0.get("scaling")) {
+            let rule = format!(
+                "cannot stand beside `scaling`{}, which has min and max",
+                scaling.key.aside()
+            );
+            problem(count, false, under(&format!("{name}.count")), "", rule);
+        }
+        let Some(secrets) = service.get("secrets") else { continue };
+        let secrets: Vec<(String, &Place)> = match &secrets.value {
+            Value::List(list) => list
+                .iter()
+                .filter_map(|said| match &said.value {
+                    Value::Text(text) => Some((text.clone(), &said.place)),
+                    Value::List(_) | Value::Table(_) => None,
+                })
+                .collect(),
+            Value::Table(table) => {
+                table.0.iter().map(|(name, entry)| (name.clone(), &entry.key)).collect()
+            }
+            Value::Text(_) => Vec::new(),
+        };
+        for (secret, place) in secrets {
+            let Some(variable) = service.table("env").and_then(|env| env.0.get(&secret)) else {
+                continue;
+            };
+            let rule = format!("is also in env{}", variable.key.aside());
+            let said = Entry {
+                key: place.clone(),
+                said: Said { value: Value::Text(String::new()), place: place.clone() },
+            };
+            problem(&said, false, under(&format!("{name}.secrets.{secret}")), "", rule);
+        }
+    }
+    for (name, entry) in named("job") {
+        let Value::Table(job) = &entry.said.value else { continue };
+        let Some(schedule) = job.0.get("schedule") else { continue };
+        let Value::Text(text) = &schedule.said.value else { continue };
+        let fields = |kind: &str| {
+            text.strip_prefix(kind)?
+                .strip_prefix('(')?
+                .strip_suffix(')')
+                .map(|it| it.split_whitespace().count())
+        };
+        if fields("cron") == Some(6) || fields("rate") == Some(2) || fields("at") == Some(1) {
+            continue;
+        }
+        let words: Vec<_> = text.split_whitespace().collect();
+        // Of five fields the day of the week and that of the month cannot both be said.
+        let hint = match words[..] {
+            [minute, hour, day, month, "*"] => {
+                format!("; write \"cron({minute} {hour} {day} {month} ? *)\"")
+            }
+            _ => String::new(),
+        };
+        let rule = format!("must be cron(…) with six fields, rate(…) or at(…){hint}");
+        problem(schedule, true, under(&format!("job.{name}.schedule")), text, rule);
+    }
+    let services = table.table("service");
+    for (environment, entry) in named("environment") {
+        let Value::Table(here) = &entry.said.value else { continue };
+        for (name, entry) in here.table("service").map(|it| it.0.iter()).into_iter().flatten() {
+            if services.is_some_and(|it| it.0.contains_key(name)) {
+                continue;
+            }
+            let names = services.map(|it| it.0.keys()).into_iter().flatten();
+            let near = file::nearest(name, names.map(String::as_str));
+            let near = if near.is_empty() { ";".to_owned() } else { near };
+            let rule =
+                format!("no such service{near} An environment changes services and adds none");
+            let rule = rule.replace("; An", ": an");
+            problem(entry, false, format!("environment.{environment}.service.{name}"), "", rule);
+        }
+    }
+    let inner: Vec<_> = named("environment").collect();
+    for (name, entry) in inner {
+        if let Value::Table(here) = &entry.said.value {
+            check_places(here, &format!("environment.{name}"), problems);
+        }
+    }
+}
+
+/// A service whose parts are there as far as they were right.
+struct Draft<'a> {
+    wanted: &'a Wanted,
+    name: Option<ServiceName>,
+    image: Option<Image>,
+    cpu: Option<u32>,
+    memory: Option<u32>,
+    port: Option<u16>,
+    count: Option<u32>,
+    env: BTreeMap<String, EnvValue>,
+    health_path: Option<String>,
+    run_on: RunOn,
+    schemes: Vec<Scheme>,
+    routes: BTreeMap<Scheme, Route>,
+}
+
+impl Draft<'_> {
+    fn finish(mut self) -> Option<Service> {
+        Some(Service {
+            name: self.name?,
+            image: self.image?,
+            cpu: self.cpu?,
+            memory: self.memory?,
+            port: self.port?,
+            count: self.count?,
+            env: self.env,
+            health_path: self.health_path?,
+            run_on: self.run_on,
+            internal: self.routes.remove(&Scheme::Internal),
+            public: self.routes.remove(&Scheme::InternetFacing),
+        })
+    }
+}
+
+struct Checker<'a> {
+    wish: &'a Wish,
+    problems: Problems,
+}
+
+impl<'a> Checker<'a> {
+    fn spec(&mut self) -> Option<Spec> {
+        let wish = self.wish;
+        self.version();
+        let pattern = wish.pattern();
+        let makes_choices = |service: &Wanted| {
+            service.table.text("run_on").is_some() && service.table.text("ingress").is_some()
+        };
+        if wish.is_by_flags() && pattern.is_none() {
+            let names = Pattern::ALL.map(Pattern::name).join(", ");
+            self.problems.add("--pattern", "", format!("say what to build: {names}"));
+        }
+        // Without a pattern, the rest is checked against the one that takes every flag.
+        let usual = pattern.unwrap_or(Pattern::InternalWorker);
+        let stack = self.stack(usual);
+        let tags = self.tags();
+        let boundary = self.text(None, "permissions_boundary");
+        let permissions_boundary = boundary.and_then(|said| {
+            self.keep(None, "permissions_boundary", said, spec::check_boundary(said))
+        });
+        if wish.services.is_empty() && wish.problems.is_empty() {
+            let file = wish.manifest.clone().unwrap_or_default();
+            self.problems.add(
+                "",
+                "",
+                format!("{file}: has no services: write one, as in [service.web]"),
+            );
+        }
+        let mut drafts = Vec::new();
+        for wanted in &wish.services {
+            if pattern.is_none() && !wish.is_by_flags() && !makes_choices(wanted) {
+                let rule = "needs `run_on` and `ingress`, or the file a `pattern` that says both";
+                self.of_service(wanted, rule);
+            }
+            drafts.push(self.service(wanted, usual));
+        }
+        let on_instances = drafts.iter().any(|draft| draft.run_on == RunOn::Instances);
+        let instances = self.instances(on_instances, usual);
+        let network = self.network(on_instances);
+        let ingresses = SCHEMES.map(|(scheme, name)| {
+            let used = drafts.iter().any(|draft| draft.schemes.contains(&scheme));
+            let ingress =
+                self.ingress(scheme, name, used, &mut drafts, stack.as_ref(), network.as_ref());
+            used.then_some(ingress).flatten()
+        });
+        let counts = |on: Option<RunOn>| -> Option<u32> {
+            let of = drafts.iter().filter(|draft| on.is_none_or(|on| draft.run_on == on));
+            of.map(|draft| draft.count)
+                .try_fold(0_u32, |sum, count| Some(sum.saturating_add(count?)))
+        };
+        if let (Some(instances), Some(count)) = (&instances, counts(Some(RunOn::Instances))) {
+            if instances.max_size == 0 && count > 0 {
+                let whose = self.count_called(&drafts);
+                self.problem(
+                    None,
+                    "capacity.max_size",
+                    "0",
+                    format!("leaves no instance to run the tasks of {whose} on"),
+                );
+            }
+        }
+        if let (Some(network), Some(count)) = (&network, counts(None)) {
+            self.addresses(network, count, &drafts);
+        }
+        let [internal, public] = ingresses;
+        let services: Option<Vec<_>> = drafts.into_iter().map(Draft::finish).collect();
+        Some(Spec {
+            pattern,
+            stack: stack?,
+            network: network?,
+            instances,
+            internal,
+            public,
+            services: services?,
+            tags,
+            permissions_boundary,
+        })
+    }
+
+    /// The keys of a service, or of the stack.
+    fn table(&self, service: Option<&'a Wanted>) -> &'a Table {
+        service.map_or(&self.wish.table, |service| &service.table)
+    }
+
+    fn text(&self, service: Option<&'a Wanted>, path: &str) -> Option<&'a str> {
+        self.table(service).text(path)
+    }
+
+    /// What a key is called where it was said, or could be; and where that was.
+    fn field(&self, service: Option<&Wanted>, path: &str) -> (String, Option<Place>) {
+        let place = match service {
+            Some(service) => service.table.at(path),
+            None => self.wish.table.at(path),
+        };
+        let place = place.map(|said| said.place.clone());
+        let full = match service {
+            Some(service) => format!("service.{}.{path}", service.name),
+            None => path.to_owned(),
+        };
+        match &place {
+            Some(Place::Flag(flag) | Place::Variable(flag)) => ((*flag).to_owned(), place),
+            Some(Place::File(_) | Place::Running) => (full, place),
+            None if self.wish.is_by_flags() => (self.flag(service.is_some(), path), None),
+            None => (full, None),
+        }
+    }
+
+    fn flag(&self, of_service: bool, path: &str) -> String {
+        let general = match (of_service, path.split_once('.')) {
+            (true, _) => format!("service.*.{path}"),
+            (false, Some(("ingress", rest))) => match rest.split_once('.') {
+                Some((_, key)) => format!("ingress.*.{key}"),
+                None => path.to_owned(),
+            },
+            (false, _) => path.to_owned(),
+        };
+        Key::flag(&general).unwrap_or(path).to_owned()
+    }
+
+    /// How another key is named within a sentence.
+    fn called(&self, service: Option<&Wanted>, path: &str) -> String {
+        let (field, place) = self.field(service, path);
+        match place {
+            Some(Place::Flag(_) | Place::Variable(_)) => field,
+            _ if self.wish.is_by_flags() => field,
+            Some(place) => format!("{}{}", path.rsplit('.').next().unwrap_or(path), place.aside()),
+            None => path.rsplit('.').next().unwrap_or(path).to_owned(),
+        }
+    }
+
+    fn problem(
+        &mut self,
+        service: Option<&Wanted>,
+        path: &str,
+        value: &str,
+        rule: impl Into<String>,
+    ) {
+        let (field, place) = self.field(service, path);
+        self.problem_at(field, place.as_ref(), value, rule.into());
+    }
+
+    fn problem_at(&mut self, field: String, place: Option<&Place>, value: &str, rule: String) {
+        let error = SpecError::new(field, value, rule);
+        self.problems.0.push(match place.and_then(Place::spot) {
+            Some(spot) => error.at(spot.at()),
+            None => error,
+        });
+    }
+
+    /// Says something of a service as a whole.
+    fn of_service(&mut self, service: &Wanted, rule: impl Into<String>) {
+        let field = format!("service.{}", service.name);
+        self.problem_at(field, service.key.as_ref(), "", rule.into());
+    }
+
+    fn keep<T>(
+        &mut self,
+        service: Option<&Wanted>,
+        path: &str,
+        value: &str,
+        checked: Result<T, String>,
+    ) -> Option<T> {
+        checked.map_err(|rule| self.problem(service, path, value, rule)).ok()
+    }
+
+    fn whole(
+        &mut self,
+        service: Option<&'a Wanted>,
+        path: &str,
+        default: u32,
+        range: std::ops::RangeInclusive<u32>,
+        what: &str,
+    ) -> Option<u32> {
+        match self.text(service, path) {
+            Some(text) => self.keep(service, path, text, size::number(text, &range, what)),
+            None => Some(default),
+        }
+    }
+
+    fn version(&mut self) {
+        let Some(said) = self.text(None, "required_version") else { return };
+        let is = env!("CARGO_PKG_VERSION");
+        match (VersionReq::parse(said), Version::parse(is)) {
+            (Ok(wanted), Ok(version)) if !wanted.matches(&version) => {
+                self.problem(
+                    None,
+                    "required_version",
+                    said,
+                    format!("this is ecsup {is}: take one of these versions"),
+                );
+            }
+            (Err(why), _) => {
+                self.problem(
+                    None,
+                    "required_version",
+                    said,
+                    format!("must be a range of versions, such as `>=0.1, <0.2`: {why}"),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn stack(&mut self, usual: Pattern) -> Option<StackName> {
+        let account = self.text(None, "account");
+        if let Some(account) =
+            account.filter(|it| it.len() != 12 || !it.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            self.problem(
+                None,
+                "account",
+                account,
+                "must be the 12 digits of an account's number, as text",
+            );
+        }
+        let region = self.text(None, "region");
+        if let Some(region) = region.filter(|region| !crate::names::is_region(region)) {
+            self.problem(
+                None,
+                "region",
+                region,
+                "must be the name of a region, which has the form of `eu-west-1`",
+            );
+        }
+        let said = self.text(None, "stack");
+        if let (None, Some(file)) = (said, &self.wish.manifest) {
+            if self.wish.problems.is_empty() {
+                let rule =
+                    format!("{file}: says no name for the stack: write `stack = \"…\"` at its top");
+                self.problems.add("", "", rule);
+            }
+            return None;
+        }
+        let text = said.unwrap_or(usual.name());
+        self.keep(None, "stack", text, text.parse().map_err(|error: NameError| error.rule))
+    }
+
+    fn tags(&mut self) -> BTreeMap<String, String> {
+        let mut tags = BTreeMap::new();
+        for (key, entry) in
+            self.wish.table.table("tags").map(|it| it.0.iter()).into_iter().flatten()
+        {
+            let Value::Text(value) = &entry.said.value else { continue };
+            match pairs::check_tag(key, value, &tags) {
+                Ok(()) => {
+                    tags.insert(key.clone(), value.clone());
+                }
+                Err(rule) => match &entry.said.place {
+                    Place::Flag(flag) | Place::Variable(flag) => {
+                        self.problems.add(*flag, format!("{key}={value}"), rule);
+                    }
+                    place => self.problem_at(format!("tags.{key}"), Some(place), value, rule),
+                },
+            }
+        }
+        if let Err(rule) = pairs::check_tags(&tags) {
+            self.problem(None, "tags", &format!("{} tags", tags.len()), rule);
+        }
+        tags
+    }
+
+    fn service(&mut self, wanted: &'a Wanted, usual: Pattern) -> Draft<'a> {
+        let of = Some(wanted);
+        let name = wanted.name.parse().map_err(|error: NameError| error.rule);
+        let name = match (name, &wanted.key) {
+            (Ok(name), _) => Some(name),
+            (Err(rule), Some(Place::Flag(_) | Place::Variable(_))) => {
+                self.problems.add("--service", &wanted.name, rule);
+                None
+            }
+            (Err(rule), _) => {
+                self.of_service(wanted, rule);
+                None
+            }
+        };
+        let run_on = match self.text(of, "run_on") {
+            Some("instances") => RunOn::Instances,
+            Some("fargate") => RunOn::Fargate,
+            _ => usual.run_on(),
+        };
+        let ingress = self.text(of, "ingress").unwrap_or(usual.ingress());
+        let schemes: Vec<_> = SCHEMES
+            .into_iter()
+            .filter(|(_, name)| *name == ingress || ingress == "both")
+            .map(|(scheme, _)| scheme)
+            .collect();
+        let image = self.image(wanted);
+        let (cpu, memory) = self.cpu_and_memory(wanted, run_on);
+        let port = self.whole(of, "port", DEFAULT_PORT, size::PORT, "a port number");
+        let port = port.and_then(|port| u16::try_from(port).ok());
+        let count = self.whole(of, "count", DEFAULT_COUNT, size::COUNT, "a number of tasks");
+        let env = self.env(wanted);
+        let path = self.text(of, "health.path").unwrap_or(DEFAULT_HEALTH_PATH);
+        let health_path = self.keep(of, "health.path", path, spec::check_health_path(path));
+        if schemes.is_empty() {
+            for key in ["port", "health", "hosts", "paths"] {
+                if let Some(entry) =
+                    wanted.table.entry(key).filter(|_| self.wish.manifest.is_some())
+                {
+                    let rule = "means nothing where no load balancer leads to the service";
+                    let place = entry.key.clone();
+                    self.problem_at(
+                        format!("service.{}.{key}", wanted.name),
+                        Some(&place),
+                        "",
+                        rule.to_owned(),
+                    );
+                }
+            }
+        }
+        self.percentages(wanted);
+        let routes = BTreeMap::new();
+        Draft {
+            wanted,
+            name,
+            image,
+            cpu,
+            memory,
+            port,
+            count,
+            env,
+            health_path,
+            run_on,
+            schemes,
+            routes,
+        }
+    }
+
+    fn image(&mut self, wanted: &'a Wanted) -> Option<Image> {
+        let said = match self.text(Some(wanted), "image") {
+            Some(said) => said,
+            None if self.wish.is_by_flags() => DEFAULT_IMAGE,
+            None => {
+                // One that could not be filled in is told already.
+                let rule = format!(
+                    "has no image, and none runs yet that could stay; write `image`, or give --image {}=…",
+                    wanted.name
+                );
+                self.of_service(wanted, rule);
+                return None;
+            }
+        };
+        if said.contains("${") {
+            return None;
+        }
+        if said.starts_with(':') {
+            let rule =
+                "is a tag alone, and there is no image that it could be of: say the whole image";
+            self.problem(Some(wanted), "image", said, rule);
+            return None;
+        }
+        self.keep(Some(wanted), "image", said, Image::parse(said))
+    }
+
+    fn cpu_and_memory(&mut self, wanted: &'a Wanted, run_on: RunOn) -> (Option<u32>, Option<u32>) {
+        let of = Some(wanted);
+        if run_on == RunOn::Instances {
+            let what = "a number of CPU units, 1024 to a vCPU";
+            let cpu = self.whole(of, "cpu", DEFAULT_CPU, size::CPU, what);
+            let memory = match self.text(of, "memory") {
+                Some(text) => self.keep(of, "memory", text, size::memory(text)),
+                None => Some(DEFAULT_MEMORY),
+            };
+            return (cpu, memory);
+        }
+        let cpu = match self.text(of, "cpu") {
+            Some(text) => self.keep(of, "cpu", text, size::fargate_cpu(text)),
+            None => Some(DEFAULT_CPU),
+        };
+        let default = DEFAULT_MEMORY.to_string();
+        let said = self.text(of, "memory");
+        let checked = size::fargate_memory(said.unwrap_or(&default), cpu);
+        let memory = match (said, checked) {
+            (Some(said), checked) => self.keep(of, "memory", said, checked),
+            (None, Ok(memory)) => Some(memory),
+            (None, Err(rule)) => {
+                let rule = format!("is the default, but {rule}");
+                // Where it is not said there is no place for it: that of the CPU is the nearest.
+                let (field, _) = self.field(of, "memory");
+                let (_, place) = self.field(of, "cpu");
+                self.problem_at(field, place.as_ref(), &default, rule);
+                None
+            }
+        };
+        (cpu, memory)
+    }
+
+    fn env(&mut self, wanted: &Wanted) -> BTreeMap<String, EnvValue> {
+        let mut env = BTreeMap::new();
+        for (name, entry) in wanted.table.table("env").map(|it| it.0.iter()).into_iter().flatten() {
+            let Value::Text(value) = &entry.said.value else { continue };
+            match pairs::check_variable(name, value) {
+                Ok(()) => {
+                    env.insert(name.clone(), EnvValue::from(value.as_str()));
+                }
+                Err(rule) => {
+                    let place = entry.key.clone();
+                    self.problem_at(
+                        format!("service.{}.env.{name}", wanted.name),
+                        Some(&place),
+                        "",
+                        rule,
+                    );
+                }
+            }
+        }
+        if let Err(rule) = pairs::check_env(&env) {
+            self.problem(Some(wanted), "env", &format!("{} variables", env.len()), rule);
+        }
+        env
+    }
+
+    /// Whether tasks can be replaced at all.
+    fn percentages(&mut self, wanted: &Wanted) {
+        let number = |path: &str| wanted.table.text(path).and_then(|text| text.parse::<u32>().ok());
+        let (min, max) = (number("deploy.min_percent"), number("deploy.max_percent"));
+        let (min, max) = (min.unwrap_or(75), max.unwrap_or(200));
+        if min >= max || max <= 100 && min >= 100 {
+            let rule = format!(
+                "with max_percent {max} no task can be replaced; lower it, or raise max_percent"
+            );
+            self.problem(Some(wanted), "deploy.min_percent", &min.to_string(), rule);
+        }
+    }
+
+    fn instances(&mut self, on_instances: bool, usual: Pattern) -> Option<Instances> {
+        if !on_instances {
+            self.no_instances(usual);
+            return None;
+        }
+        let instance_type =
+            self.text(None, "capacity.instance_type").unwrap_or(DEFAULT_INSTANCE_TYPE);
+        let instance_type = self.keep(
+            None,
+            "capacity.instance_type",
+            instance_type,
+            spec::check_instance_type(instance_type),
+        );
+        let ami = self.ami();
+        let what = "a number of instances";
+        let min_size =
+            self.whole(None, "capacity.min_size", DEFAULT_MIN_SIZE, size::INSTANCES, what);
+        let max_size =
+            self.whole(None, "capacity.max_size", DEFAULT_MAX_SIZE, size::INSTANCES, what);
+        let (min_size, max_size) = (min_size?, max_size?);
+        if min_size > max_size {
+            let default =
+                if self.text(None, "capacity.max_size").is_none() { ", the default" } else { "" };
+            let max = self.called(None, "capacity.max_size");
+            let rule = format!("must not be larger than {max}, which is {max_size}{default}");
+            self.problem(None, "capacity.min_size", &min_size.to_string(), rule);
+        }
+        Some(Instances { instance_type: instance_type?, ami: ami?, min_size, max_size })
+    }
+
+    /// What is said of instances means nothing where there are none.
+    fn no_instances(&mut self, usual: Pattern) {
+        let nothing = format!("means nothing for {usual}, which has no instances");
+        if let Some(entry) = self.wish.table.0.get("capacity") {
+            if entry.key.spot().is_some() {
+                let rule =
+                    "no service runs on instances; say run_on = \"instances\", or remove the table";
+                self.problem_at("capacity".to_owned(), Some(&entry.key), "", rule.to_owned());
+            } else {
+                for key in ["instance_type", "ami", "min_size", "max_size"] {
+                    let path = format!("capacity.{key}");
+                    if let Some(text) = self.text(None, &path) {
+                        self.problem(None, &path, text, nothing.clone());
+                    }
+                }
+            }
+        }
+        if self.wish.refresh_ami {
+            self.problems.add("--refresh-ami", "", nothing);
+        }
+    }
+
+    fn ami(&mut self) -> Option<Ami> {
+        let refresh = self.wish.refresh_ami;
+        let Some(said) = self.text(None, "capacity.ami") else {
+            return Some(Ami::Latest { refresh });
+        };
+        if refresh {
+            let ami = self.called(None, "capacity.ami");
+            self.problems.add(
+                "--refresh-ami",
+                "",
+                format!("cannot be combined with {ami}, which says which image"),
+            );
+        }
+        self.keep(None, "capacity.ami", said, spec::check_ami(said)).map(Ami::Exactly)
+    }
+
+    fn network(&mut self, on_instances: bool) -> Option<Network> {
+        let text = self.text(None, "network.vpc_cidr").unwrap_or(network::DEFAULT_VPC);
+        let division = network::check_vpc(text, on_instances);
+        let division = self.keep(None, "network.vpc_cidr", text, division);
+        let zones = self.wish.table.texts("network.zones").and_then(|said| {
+            let said: Vec<_> = said.into_iter().map(|(zone, _)| zone.to_owned()).collect();
+            self.keep(None, "network.zones", &said.join(","), network::check_zones(&said))
+        });
+        let endpoints = self.wish.table.texts("network.endpoints").unwrap_or_default();
+        let division = division?;
+        Some(Network {
+            vpc_cidr: division.vpc,
+            public: division.public,
+            private: division.private,
+            nat: self.text(None, "network.nat").and_then(Nat::named).unwrap_or(Nat::PerZone),
+            endpoints: endpoints
+                .into_iter()
+                .filter_map(|(name, _)| spec::Endpoint::named(name))
+                .collect(),
+            zones,
+        })
+    }
+
+    /// Checks that the tasks' own addresses fit into two subnets. What else takes some is counted when the
+    /// instance type is known.
+    fn addresses(&mut self, network: &Network, count: u32, drafts: &[Draft<'_>]) {
+        let addresses = network.addresses();
+        if count <= addresses {
+            return;
+        }
+        let vpc = self.called(None, "network.vpc_cidr");
+        let larger = Network::prefix_for(count);
+        let larger = larger.map(|prefix| format!(", or a {vpc} of /{prefix} for a new stack"));
+        let larger = larger.unwrap_or_default();
+        let each = format!(
+            "each task has an address of its own, and `{}` leaves {addresses} for tasks",
+            network.vpc_cidr
+        );
+        match drafts {
+            [only] => {
+                let called = self.called(Some(only.wanted), "count");
+                let rule = format!("{each}: say {called} {addresses} or less{larger}");
+                self.problem(Some(only.wanted), "count", &count.to_string(), rule);
+            }
+            _ => {
+                let rule = format!("{each}, and the services' counts add up to {count}{larger}");
+                self.problem(None, "network.vpc_cidr", "", rule);
+            }
+        }
+    }
+
+    /// How the counts of these services are called.
+    fn count_called(&self, drafts: &[Draft<'_>]) -> String {
+        match drafts {
+            [only] => self.called(Some(only.wanted), "count"),
+            _ => "the services".to_owned(),
+        }
+    }
+
+    /// A load balancer and the routes of its services, if some use it.
+    fn ingress(
+        &mut self,
+        scheme: Scheme,
+        name: &str,
+        used: bool,
+        drafts: &mut [Draft<'a>],
+        stack: Option<&StackName>,
+        network: Option<&Network>,
+    ) -> Option<Ingress> {
+        if !used {
+            let path = format!("ingress.{name}");
+            if let Some(entry) =
+                self.wish.table.entry(&path).filter(|entry| entry.key.spot().is_some())
+            {
+                let place = entry.key.clone();
+                let rule = format!(
+                    "no service uses it; say ingress = \"{name}\" in one, or remove the table"
+                );
+                self.problem_at(path, Some(&place), "", rule);
+            }
+            return None;
+        }
+        let allow = self.allow(scheme, name, network);
+        let mine: Vec<_> =
+            (0..drafts.len()).filter(|at| drafts[*at].schemes.contains(&scheme)).collect();
+        if self.wish.is_by_flags() {
+            let (zone, host) = self.dns_of_flags(scheme, drafts.first()?, stack).unzip();
+            let draft = drafts.first_mut()?;
+            let route =
+                Route { hosts: Vec::new(), paths: Vec::new(), names: host.into_iter().collect() };
+            draft.routes.insert(scheme, route);
+            let unknown = Unknown::Service(draft.name.clone()?);
+            return Some(Ingress { allow, zone, unknown });
+        }
+        let zone = self.zone(scheme, name, &mine, drafts, stack);
+        let unknown = self.unknown(name, &mine, drafts);
+        self.routes(scheme, name, zone.as_deref(), &mine, drafts, unknown.as_ref());
+        Some(Ingress { allow, zone, unknown: unknown? })
+    }
+
+    fn allow(&mut self, scheme: Scheme, name: &str, network: Option<&Network>) -> Vec<Ipv4Net> {
+        let path = format!("ingress.{name}.allow");
+        let Some(said) = self.wish.table.texts(&path) else {
+            return match scheme {
+                Scheme::Internal => network.map(|it| it.vpc_cidr),
+                Scheme::InternetFacing => Some(Ipv4Net::default()),
+            }
+            .into_iter()
+            .collect();
+        };
+        let (field, _) = self.field(None, &path);
+        let mut allow = Vec::new();
+        if said.is_empty() {
+            self.problem(None, &path, "", "must name a range at least, or nobody could reach it");
+        }
+        for (range, place) in said {
+            match network::check_allowed(range, &allow) {
+                Ok(range) => allow.push(range),
+                Err(rule) => {
+                    let field = match place {
+                        Place::Flag(flag) | Place::Variable(flag) => (*flag).to_owned(),
+                        Place::File(_) | Place::Running => field.clone(),
+                    };
+                    self.problem_at(field, Some(place), range, rule);
+                }
+            }
+        }
+        allow
+    }
+
+    /// The zone and the name in it that flags alone ask for.
+    fn dns_of_flags(
+        &mut self,
+        scheme: Scheme,
+        draft: &Draft<'_>,
+        stack: Option<&StackName>,
+    ) -> Option<(String, String)> {
+        let (stack, service) = (stack?, draft.name.as_ref()?);
+        let said = dns::Said {
+            zone: self.text(None, &format!("ingress.{}.zone", called(scheme))),
+            host: draft.wanted.table.text("host"),
+            none: self.wish.no_dns,
+            is_usual: scheme == Scheme::Internal,
+        };
+        dns::choose(&said, stack, service, draft.image.as_ref(), &mut self.problems)
+    }
+
+    /// The private zone of a load balancer, if there is to be one.
+    fn zone(
+        &mut self,
+        scheme: Scheme,
+        name: &str,
+        mine: &[usize],
+        drafts: &[Draft<'_>],
+        stack: Option<&StackName>,
+    ) -> Option<String> {
+        let path = format!("ingress.{name}.zone");
+        let said = self.text(None, &path);
+        // A zone that is there is for a later version to use; it takes the place of one to make.
+        if self.text(None, &format!("ingress.{name}.existing_zone")).is_some() {
+            if let Some(said) = said {
+                let other = self.called(None, &format!("ingress.{name}.existing_zone"));
+                self.problem(None, &path, said, format!("cannot stand beside {other}"));
+            }
+            return None;
+        }
+        let text = match (said, scheme) {
+            (Some("false"), _) | (None, Scheme::InternetFacing) => return None,
+            (Some(said), _) => said.to_owned(),
+            (None, Scheme::Internal) => default_zone(stack?),
+        };
+        let zone = self.keep(None, &path, &text, dns::check_name(&text))?;
+        let images: Vec<_> = mine.iter().filter_map(|at| drafts[*at].image.as_ref()).collect();
+        self.keep(None, &path, &text, dns::check_hides(&zone, &images))?;
+        Some(zone)
+    }
+
+    /// What answers to what no rule matches.
+    fn unknown(&mut self, name: &str, mine: &[usize], drafts: &[Draft<'_>]) -> Option<Unknown> {
+        let path = format!("ingress.{name}.unknown");
+        let has_rule = |draft: &Draft<'_>| {
+            ["hosts", "paths"]
+                .iter()
+                .any(|key| draft.wanted.table.texts(key).is_some_and(|it| !it.is_empty()))
+        };
+        let Some(said) = self.wish.table.at(&path).cloned() else {
+            return match mine {
+                [only] if !has_rule(&drafts[*only]) => {
+                    Some(Unknown::Service(drafts[*only].name.clone()?))
+                }
+                _ => Some(Unknown::Answer { status: NOT_FOUND, text: String::new() }),
+            };
+        };
+        let (status, text) = match &said.value {
+            Value::Table(table) => (
+                table.text("status").unwrap_or("404").to_owned(),
+                table.text("text").unwrap_or_default().to_owned(),
+            ),
+            Value::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (text.clone(), String::new())
+            }
+            Value::Text(service) => {
+                let names: Vec<_> =
+                    mine.iter().map(|at| drafts[*at].wanted.name.as_str()).collect();
+                return match mine.iter().find(|at| drafts[**at].wanted.name == *service) {
+                    Some(at) => Some(Unknown::Service(drafts[*at].name.clone()?)),
+                    None => {
+                        let rule = format!(
+                            "must be a service that this load balancer leads to: {}",
+                            names.join(", ")
+                        );
+                        self.problem(None, &path, service, rule);
+                        None
+                    }
+                };
+            }
+            Value::List(_) => return None,
+        };
+        let number =
+            status.parse::<u16>().ok().filter(|status| matches!(status, 200..=299 | 400..=599));
+        let Some(status) = number else {
+            self.problem(None, &path, &status, "must be a status of 2xx, 4xx or 5xx");
+            return None;
+        };
+        if text.len() > ANSWER_LIMIT {
+            let rule = format!(
+                "its text has {} bytes, and a load balancer answers with at most {ANSWER_LIMIT}",
+                text.len()
+            );
+            self.problem(None, &path, "", rule);
+            return None;
+        }
+        Some(Unknown::Answer { status, text })
+    }
+
+    /// The routes of the services of one load balancer.
+    fn routes(
+        &mut self,
+        scheme: Scheme,
+        name: &str,
+        zone: Option<&str>,
+        mine: &[usize],
+        drafts: &mut [Draft<'a>],
+        unknown: Option<&Unknown>,
+    ) {
+        // What leads to whom, and where that was said: to find two of the same.
+        let mut taken: Vec<(String, String, String, Option<Place>)> = Vec::new();
+        let mut everything: Option<(&Wanted, Option<Place>)> = None;
+        let mut rules = 0;
+        for at in mine {
+            let wanted = drafts[*at].wanted;
+            let Some(service) = drafts[*at].name.clone() else { continue };
+            let is_unknown = matches!(unknown, Some(Unknown::Service(it)) if *it == service);
+            let hosts = self.hosts(wanted, name, zone);
+            let paths = self.paths(wanted);
+            let own = default_host(&service, zone.unwrap_or_default());
+            if let Some(zone) = zone.filter(|_| hosts.is_empty()) {
+                if dns::check_name(&own).is_err() {
+                    self.of_service(wanted, format!("its name `{own}` is too long for DNS: say `hosts`, or a zone shorter than `{zone}`"));
+                    continue;
+                }
+            }
+            let mut names: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
+            if names.is_empty() && zone.is_some() {
+                names.push(own);
+            }
+            let mut route = Route {
+                hosts: names.clone(),
+                paths: paths.iter().map(|(path, _)| path.clone()).collect(),
+                names,
+            };
+            route.names.retain(|host| zone.is_some() && !host.contains(['*', '?']));
+            // Whoever takes everything and is alone needs no rule for it.
+            if is_unknown && mine.len() == 1 && route.paths.is_empty() {
+                route.hosts.clear();
+            }
+            if route.hosts.is_empty() && route.paths.is_empty() && !is_unknown {
+                match &everything {
+                    Some((other, place)) => {
+                        let aside = place.as_ref().map(Place::aside).unwrap_or_default();
+                        let rule = format!(
+                            "takes everything on the {name} load balancer, and so does service.{}{aside}; give one of them `hosts` or `paths`",
+                            other.name
+                        );
+                        self.of_service(wanted, rule);
+                    }
+                    None => everything = Some((wanted, wanted.key.clone())),
+                }
+            }
+            let values = route.hosts.len() + route.paths.len();
+            let wildcards: usize = route
+                .hosts
+                .iter()
+                .chain(&route.paths)
+                .map(|it| it.matches(['*', '?']).count())
+                .sum();
+            for (number, what) in [(values, "hosts and paths"), (wildcards, "`*` and `?`")] {
+                if number > RULE_VALUES {
+                    self.of_service(
+                        wanted,
+                        format!(
+                            "has {number} {what}, and a rule of a load balancer takes {RULE_VALUES}"
+                        ),
+                    );
+                }
+            }
+            rules += usize::from(values > 0);
+            self.taken(wanted, &hosts, &route, &mut taken);
+            drafts[*at].routes.insert(scheme, route);
+        }
+        if let (Some((wanted, _)), true) = (everything, mine.len() > 1) {
+            if self.problems.0.iter().all(|problem| !problem.rule.contains("takes everything")) {
+                let rule = format!(
+                    "nothing leads to it on the {name} load balancer: give it `hosts` or `paths`, or say ingress.{name}.unknown = \"{}\"",
+                    wanted.name
+                );
+                self.of_service(wanted, rule);
+            }
+        }
+        for (number, what) in [(rules, "rules"), (mine.len(), "target groups")] {
+            if number > RULES {
+                let rule = format!(
+                    "the services of the {name} load balancer need {number} {what}, and it takes {RULES}"
+                );
+                let field = format!("ingress.{name}");
+                let place = self.wish.table.entry(&field).map(|entry| entry.key.clone());
+                self.problem_at(field, place.as_ref(), "", rule);
+            }
+        }
+    }
+
+    /// Refuses a host, or a host with a path, that two services have.
+    fn taken(
+        &mut self,
+        wanted: &Wanted,
+        hosts: &[(String, Option<Place>)],
+        route: &Route,
+        taken: &mut Vec<(String, String, String, Option<Place>)>,
+    ) {
+        let paths = if route.paths.is_empty() { vec![String::new()] } else { route.paths.clone() };
+        let all = if route.hosts.is_empty() { vec![String::new()] } else { route.hosts.clone() };
+        for host in &all {
+            let place =
+                hosts.iter().find(|(it, _)| it == host).and_then(|(_, place)| place.clone());
+            for path in &paths {
+                if host.is_empty() && path.is_empty() {
+                    continue;
+                }
+                let same = taken
+                    .iter()
+                    .find(|(it, of, other, _)| it == host && of == path && *other != wanted.name);
+                if let Some((_, _, other, there)) = same {
+                    let aside = there.as_ref().map(Place::aside).unwrap_or_default();
+                    let what = match (host.is_empty(), path.is_empty()) {
+                        (_, true) => format!("is also a host of service.{other}{aside}"),
+                        (true, false) => {
+                            format!("the path {path} is also one of service.{other}{aside}")
+                        }
+                        (false, false) => format!(
+                            "is also a host of service.{other}{aside}, for the same path {path}"
+                        ),
+                    };
+                    let key = if host.is_empty() { "paths" } else { "hosts" };
+                    let place = place
+                        .clone()
+                        .or_else(|| wanted.table.at(key).map(|said| said.place.clone()));
+                    let field = format!("service.{}.{key}", wanted.name);
+                    self.problem_at(field, place.as_ref().or(wanted.key.as_ref()), host, what);
+                }
+                taken.push((host.clone(), path.clone(), wanted.name.clone(), place.clone()));
+            }
+        }
+    }
+
+    /// The hosts that a service says, and where each stands.
+    fn hosts(
+        &mut self,
+        wanted: &'a Wanted,
+        ingress: &str,
+        zone: Option<&str>,
+    ) -> Vec<(String, Option<Place>)> {
+        let field = format!("service.{}.hosts", wanted.name);
+        let existing = self.text(None, &format!("ingress.{ingress}.existing_zone"));
+        let mut hosts: Vec<(String, Option<Place>)> = Vec::new();
+        for (text, place) in wanted.table.texts("hosts").unwrap_or_default() {
+            let checked = check_host(text).and_then(|host| match (zone, existing) {
+                (Some(zone), _) | (None, Some(zone))
+                    if !dns::lies_in(&host, zone) && !zone.starts_with('Z') =>
+                {
+                    let key = if existing.is_some() { "existing_zone" } else { "zone" };
+                    let aside = self
+                        .wish
+                        .table
+                        .at(&format!("ingress.{ingress}.{key}"))
+                        .map(|it| it.place.aside());
+                    Err(format!(
+                        "must be the zone `{zone}`{} or a name in it",
+                        aside.unwrap_or_default()
+                    ))
+                }
+                _ if hosts.iter().any(|(it, _)| *it == host) => Err("is given twice".to_owned()),
+                _ => Ok(host),
+            });
+            match checked {
+                Ok(host) => hosts.push((host, Some(place.clone()))),
+                Err(rule) => {
+                    let field = match place {
+                        Place::Flag(flag) | Place::Variable(flag) => (*flag).to_owned(),
+                        Place::File(_) | Place::Running => field.clone(),
+                    };
+                    self.problem_at(field, Some(place), text, rule);
+                }
+            }
+        }
+        hosts
+    }
+
+    fn paths(&mut self, wanted: &'a Wanted) -> Vec<(String, Option<Place>)> {
+        let field = format!("service.{}.paths", wanted.name);
+        let mut paths: Vec<(String, Option<Place>)> = Vec::new();
+        for (text, place) in wanted.table.texts("paths").unwrap_or_default() {
+            let checked = match check_path(text) {
+                Ok(path) if paths.iter().any(|(it, _)| *it == path) => {
+                    Err("is given twice".to_owned())
+                }
+                other => other,
+            };
+            match checked {
+                Ok(path) => paths.push((path, Some(place.clone()))),
+                Err(rule) => self.problem_at(field.clone(), Some(place), text, rule),
+            }
+        }
+        paths
+    }
+}
+
+/// What a load balancer is called in a manifest.
+fn called(scheme: Scheme) -> &'static str {
+    SCHEMES.iter().find(|(it, _)| *it == scheme).map_or("", |(_, name)| name)
+}
+
+/// Checks a host of a rule, and returns it in lower case (Elastic Load Balancing, "Host conditions").
+fn check_host(text: &str) -> Result<String, String> {
+    let host = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let labels: Vec<_> = host.split('.').collect();
+    let label = |label: &&str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte))
+    };
+    let last =
+        labels.last().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    if host.len() <= CONDITION_LIMIT && labels.len() >= 2 && labels.iter().all(label) && last {
+        return Ok(host);
+    }
+    Err(format!(
+        "must be a host of at most {CONDITION_LIMIT} characters with a dot in it and letters alone behind the last; `*` and `?` may stand before that"
+    ))
+}
+
+/// Checks a path of a rule (Elastic Load Balancing, "Path conditions").
+fn check_path(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.$/~\"'@:+&*?".contains(&byte);
+    if text.starts_with(['/', '*']) && text.len() <= CONDITION_LIMIT && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "must begin with `/` and have at most {CONDITION_LIMIT} characters: letters, digits and `_ - . $ / ~ \" ' @ : + & * ?`"
+    ))
+}

@@ -1,0 +1,226 @@
+//! Writes a wish as a manifest: what is in effect, for `ecsup config`, or what was said, for `ecsup init`.
+
+use std::fmt::Write as _;
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Wish;
+use super::key::{Key, SERVICE, Shape, Stage, TOP};
+use super::value::{Place, Said, Table, Value};
+
+/// How a manifest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Everything that is in effect, defaults included, each with where it came from. Values of the
+    /// environment's variables are not shown: they may be secrets.
+    Effective,
+    /// What was said, as a file that says the same.
+    Said,
+}
+
+/// Where comments begin, at least.
+const COMMENTS: usize = 36;
+
+impl Wish {
+    /// Writes it as a manifest.
+    pub fn to_manifest(&self, how: How) -> String {
+        let mut writer = Writer { wish: self, how, text: String::new() };
+        writer.top();
+        for wanted in &self.services {
+            writer.header(&format!("service.{}", written_key(&wanted.name)));
+            writer.keys(&wanted.table, SERVICE, "", true);
+        }
+        writer.text
+    }
+
+    /// What a key of a service is when it does not say it.
+    fn default_of(&self, key: &Key, is_service: bool) -> Option<(String, String)> {
+        let quoted = |text: &str| format!("{text:?}");
+        if let Some(pattern) = self.pattern().filter(|_| is_service) {
+            let run_on = if pattern.run_on() == crate::spec::RunOn::Fargate {
+                "fargate"
+            } else {
+                "instances"
+            };
+            match key.name {
+                "run_on" => return Some((quoted(run_on), pattern.to_string())),
+                "ingress" => return Some((quoted(pattern.ingress()), pattern.to_string())),
+                _ => {}
+            }
+        }
+        (!key.default.is_empty()).then(|| (key.default.to_owned(), "default".to_owned()))
+    }
+}
+
+struct Writer<'a> {
+    wish: &'a Wish,
+    how: How,
+    text: String,
+}
+
+impl Writer<'_> {
+    fn top(&mut self) {
+        let leaves: &dyn Fn(&&Key) -> bool = &|key| !is_table(key);
+        for key in TOP.iter().filter(leaves) {
+            self.key(&self.wish.table, key, key.name, false);
+        }
+        for key in TOP {
+            let table = self.wish.table.table(key.name);
+            match key.shape {
+                Shape::Table(keys) if key.name == "ingress" => {
+                    for one in keys {
+                        let Shape::Table(keys) = one.shape else { continue };
+                        let used = self.wish.uses(one.name);
+                        let table = table.and_then(|table| table.table(one.name));
+                        self.section(table, keys, &format!("ingress.{}", one.name), used);
+                    }
+                }
+                Shape::Table(keys) => {
+                    let used = key.name != "capacity" || self.wish.has_instances();
+                    self.section(table, keys, key.name, used && key.stage != Stage::Later);
+                }
+                Shape::Pairs => {
+                    let Some(table) = table.filter(|table| !table.0.is_empty()) else { continue };
+                    self.header(key.name);
+                    for (name, entry) in &table.0 {
+                        self.line(
+                            &written_key(name),
+                            &written(&entry.said, &Shape::Text("")),
+                            Some(&entry.said.place),
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A table of its own: of what is in effect whenever it is used, of what was said if it says something.
+    fn section(&mut self, table: Option<&Table>, keys: &'static [Key], name: &str, is_used: bool) {
+        let says = table.is_some_and(|table| !table.0.is_empty());
+        if !says && (self.how == How::Said || !is_used) {
+            return;
+        }
+        let length = self.text.len();
+        self.header(name);
+        let begun = self.text.len();
+        self.keys(table.unwrap_or(&Table::default()), keys, "", false);
+        if self.text.len() == begun {
+            self.text.truncate(length);
+        }
+    }
+
+    fn header(&mut self, name: &str) {
+        let gap = if self.text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(self.text, "{gap}[{name}]");
+    }
+
+    fn keys(&mut self, table: &Table, keys: &'static [Key], prefix: &str, is_service: bool) {
+        for key in keys {
+            let name = if prefix.is_empty() {
+                key.name.to_owned()
+            } else {
+                format!("{prefix}.{}", key.name)
+            };
+            self.key(table, key, &name, is_service);
+        }
+    }
+
+    fn key(&mut self, table: &Table, key: &Key, name: &str, is_service: bool) {
+        let said = table.get(key.name);
+        match (key.shape, said) {
+            (Shape::Variables, Some(Said { value: Value::Table(table), .. })) => {
+                for (variable, entry) in &table.0 {
+                    let Value::Text(text) = &entry.said.value else { continue };
+                    let name = format!("{name}.{}", written_key(variable));
+                    match self.how {
+                        How::Said => self.line(&name, &toml_text(text), Some(&entry.said.place)),
+                        How::Effective => {
+                            let comment = format!(
+                                "{}, {} characters, not shown",
+                                entry.said.place,
+                                text.chars().count()
+                            );
+                            self.commented(&name, "\"…\"", &comment);
+                        }
+                    }
+                }
+            }
+            (Shape::Table(keys), said) => {
+                let empty = Table::default();
+                let table = match said {
+                    Some(Said { value: Value::Table(table), .. }) => table,
+                    _ => &empty,
+                };
+                // What is not built yet has no defaults to show.
+                if key.stage == Stage::Now {
+                    self.keys(table, keys, name, is_service);
+                }
+            }
+            (shape, Some(said)) => self.line(name, &written(said, &shape), Some(&said.place)),
+            (_, None) if self.how == How::Effective && key.stage != Stage::Later => {
+                if let Some((value, origin)) = self.wish.default_of(key, is_service) {
+                    self.commented(name, &value, &origin);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn line(&mut self, name: &str, value: &str, place: Option<&Place>) {
+        match (self.how, place) {
+            (How::Effective, Some(place)) => self.commented(name, value, &place.to_string()),
+            _ => {
+                let _ = writeln!(self.text, "{name} = {value}");
+            }
+        }
+    }
+
+    fn commented(&mut self, name: &str, value: &str, comment: &str) {
+        let line = format!("{name} = {value}");
+        let blanks = " ".repeat(COMMENTS.saturating_sub(line.width()).max(2));
+        let _ = writeln!(self.text, "{line}{blanks}# {comment}");
+    }
+}
+
+fn is_table(key: &Key) -> bool {
+    matches!(
+        key.shape,
+        Shape::Table(_) | Shape::Named(_) | Shape::Defaults | Shape::Environments | Shape::Pairs
+    )
+}
+
+/// A value as TOML: numbers and switches by what the key holds.
+fn written(said: &Said, shape: &Shape) -> String {
+    match (&said.value, shape) {
+        (Value::Text(text), Shape::Whole(_) | Shape::Switch) => text.clone(),
+        (Value::Text(text), Shape::TextOrFalse(_)) if text == "false" => text.clone(),
+        (Value::Text(text), Shape::Unknown) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.clone()
+        }
+        (Value::Text(text), _) => toml_text(text),
+        (Value::List(list), _) => {
+            let list: Vec<_> = list.iter().map(|said| written(said, &Shape::Text(""))).collect();
+            format!("[{}]", list.join(", "))
+        }
+        (Value::Table(table), shape) => {
+            let pairs = table.0.iter().map(|(name, entry)| {
+                let number = matches!(shape, Shape::Unknown) && name == "status";
+                let shape = if number { Shape::Whole("") } else { Shape::Text("") };
+                format!("{} = {}", written_key(name), written(&entry.said, &shape))
+            });
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn toml_text(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A key as TOML: in quotes where it has to be.
+fn written_key(name: &str) -> String {
+    let is_bare = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if is_bare { name.to_owned() } else { toml_text(name) }
+}

@@ -1,0 +1,175 @@
+//! Tests of manifests: mistakes, and what is accepted.
+
+use super::*;
+
+/// What is said of a manifest: the rest of the file, or its excerpt, is left to other tests.
+fn said(text: &str, flags: &ServiceFlags) -> Vec<String> {
+    match of(text, flags).check() {
+        Ok(_) => Vec::new(),
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            errors.iter().map(|error| error.to_string().replacen("ecsup.toml:", "", 1)).collect()
+        }
+    }
+}
+
+/// A manifest, where the environment has one variable.
+pub(super) fn of(text: &str, flags: &ServiceFlags) -> Wish {
+    let source = Source { name: MANIFEST.to_owned(), text: text.to_owned() };
+    let variables = |name: &str| (name == "LEVEL").then(|| "debug".to_owned());
+    Wish::of_file(&Rc::new(source), flags, &variables)
+}
+
+const BASE: &str =
+    "stack = \"shop\"\npattern = \"fargate-api\"\n\n[service.web]\nimage = \"web:1\"";
+
+/// The mistakes that people make most, each with what is said of it. The first text follows the base,
+/// from its sixth line on, unless it begins with the number of the line that it replaces.
+const MISTAKES: &[(&str, &str)] = &[
+    ("cpus = 512", "6:1: service.web.cpus: no such key; did you mean `cpu`?"),
+    (
+        "variables.A = \"1\"",
+        "6:1: service.web.variables: no such key; Copilot's `variables` is `env` here",
+    ),
+    (
+        "region = \"eu-west-1\"",
+        "6:1: service.web.region: no such key here; `region` belongs above the first [table]",
+    ),
+    (
+        "interval = \"10s\"",
+        "6:1: service.web.interval: no such key here; it is one of `health` and of `container_health`",
+    ),
+    ("4:[servce.web]", "4:2: servce: no such table; did you mean `service`?"),
+    (
+        "cpu = 0.25",
+        "6:7: service.web.cpu `0.25`: must be a number of CPU units, 1024 to a vCPU; for a quarter write 256",
+    ),
+    (
+        "memory = 1",
+        "6:10: service.web.memory `1`: must be a whole number of MiB, from 6 to 33554432; for 1 GiB write 1024",
+    ),
+    ("health.interval = 6", "6:19: service.web.health.interval `6`: needs a unit, as in \"6s\""),
+    (
+        "command = \"npm start\"",
+        "6:11: service.web.command: must be an array, [\"npm\", \"start\"], or for a shell [\"sh\", \"-c\", \"npm start\"]",
+    ),
+    ("port = 08080", "6:8: not TOML: a number cannot begin with 0; write 8080"),
+    (
+        "5:",
+        "4:10: service.web: has no image, and none runs yet that could stay; write `image`, or give --image web=…",
+    ),
+    (
+        "5:image = \"web:${env:TAG}\"",
+        "5:9: service.web.image: TAG is not set in the environment; set it, give --image web=…, or --keep-images",
+    ),
+    (
+        "env.STAGE = \"${stage}\"",
+        "6:13: service.web.env.STAGE: no variable `stage`; there are account, environment, region, stack, env:NAME and ssm:NAME; for the text itself write $${stage}",
+    ),
+    (
+        "secrets.DB = \"postgres://user:password@host/db\"",
+        "6:14: service.web.secrets.DB: must say where the secret is, not what it is: NAME, /path/NAME, secretsmanager:NAME or an ARN",
+    ),
+    ("env.DB = \"x\"\nsecrets = [\"DB\"]", "7:12: service.web.secrets.DB: is also in env (line 6)"),
+    (
+        "count = 2\nscaling = { min = 1, max = 4, cpu_percent = 60 }",
+        "6:1: service.web.count: cannot stand beside `scaling` (line 7), which has min and max",
+    ),
+    (
+        "\n[service.api]\nimage = \"api:1\"",
+        "7:10: service.api: takes everything on the public load balancer, and so does service.web (line 4); give one of them `hosts` or `paths`",
+    ),
+    (
+        "hosts = [\"a.com\"]\n\n[service.api]\nimage = \"api:1\"\nhosts = [\"a.com\"]",
+        "10:10: service.api.hosts `a.com`: is also a host of service.web (line 6)",
+    ),
+    (
+        "hosts = [\"web.org\"]\n\n[ingress.public]\nexisting_zone = \"a.com\"",
+        "6:10: service.web.hosts `web.org`: must be the zone `a.com` (line 9) or a name in it",
+    ),
+    (
+        "\n[capacity]\nmax_size = 4",
+        "7:2: capacity: no service runs on instances; say run_on = \"instances\", or remove the table",
+    ),
+    (
+        "deploy = { min_percent = 100, max_percent = 100 }",
+        "6:26: service.web.deploy.min_percent `100`: with max_percent 100 no task can be replaced; lower it, or raise max_percent",
+    ),
+    (
+        "\n[environment.prod.service.wbe]",
+        "7:27: environment.prod.service.wbe: no such service; did you mean `web`? An environment changes services and adds none",
+    ),
+    ("\n[environment.prod]", "7:14: this manifest has environments: say which, --environment prod"),
+    (
+        "\n[job.night]\nof = \"web\"\nschedule = \"30 2 * * *\"",
+        "9:12: job.night.schedule `30 2 * * *`: must be cron(…) with six fields, rate(…) or at(…); write \"cron(30 2 * * ? *)\"",
+    ),
+];
+
+/// The base with a mistake in it.
+fn with(mistake: &str) -> String {
+    let line =
+        mistake.split_once(':').and_then(|(line, text)| Some((line.parse::<usize>().ok()?, text)));
+    let Some((line, text)) = line else { return format!("{BASE}\n{mistake}\n") };
+    let mut lines: Vec<_> = BASE.lines().collect();
+    lines[line - 1] = text;
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn the_mistakes_that_people_make_are_told_where_they_were_made() {
+    for (mistake, told) in MISTAKES {
+        let mut flags = ServiceFlags::default();
+        // The one about a service that is not there is told beside the one about no environment.
+        if mistake.contains("wbe") {
+            flags.manifest.environment = Some("prod".to_owned());
+        }
+        assert_eq!(said(&with(mistake), &flags), [*told], "{mistake}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    let text = with("cpus = 512\nport = \"80\"\ncount = -1\nenv.PASSWORD = 1.5\nhosts = \"a.b\"");
+    insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r#"
+    6:1: service.web.cpus: no such key; did you mean `cpu`?
+    7:8: service.web.port `80`: must be a port number, without quotes
+    8:9: service.web.count `-1`: must be a number of tasks, from 0 to 5000
+    9:16: service.web.env.PASSWORD: must be text, a whole number, true or false; a number with a point has no one text: write it in quotes
+    10:9: service.web.hosts `a.b`: must be an array: write ["a.b"], each a host
+    "#);
+}
+
+#[test]
+fn a_mistake_shows_its_line_and_points_at_it() {
+    let errors = of(&with("memory = 1"), &ServiceFlags::default()).check().unwrap_err();
+    assert_eq!(errors[0].at.as_ref().unwrap().excerpt, "  6 │ memory = 1\n    │          ─");
+    let text = with("\tenv.\"ä→語\" = { a = 1 }");
+    let errors = of(&text, &ServiceFlags::default()).check().unwrap_err();
+    // Wide letters take two columns, and a tab one.
+    let line = "  6 │  env.\"ä→語\" = { a = 1 }\n    │               ─────────";
+    assert_eq!(errors[0].at.as_ref().unwrap().excerpt, line);
+}
+
+#[test]
+fn what_is_not_built_yet_is_said_when_everything_else_is_right() {
+    let text = with("secrets = [\"DB\"]\nexec = true\nhealth.interval = \"5s\"");
+    insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
+    6:1: service.web.secrets: is not built yet: this version of ecsup knows the key and does nothing with it
+    7:1: service.web.exec: is not built yet: this version of ecsup knows the key and does nothing with it
+    8:8: service.web.health.interval: is not built yet: this version of ecsup knows the key and does nothing with it
+    ");
+}
+
+#[test]
+fn four_lines_are_a_stack() {
+    let text =
+        "stack = \"hello\"\npattern = \"internal-worker\"\n[service.worker]\nimage = \"nginx\"\n";
+    let spec = of(text, &ServiceFlags::default()).check().unwrap();
+    let flags = ServiceFlags {
+        stack: Some("hello".to_owned()),
+        image: vec!["nginx".to_owned()],
+        ..flags(Pattern::InternalWorker)
+    };
+    assert_eq!(spec, spec_of_flags(&flags).unwrap());
+}

@@ -1,0 +1,95 @@
+//! `ecsup docs`: the reference of the manifest, made from the table of keys.
+
+use std::fmt::Write as _;
+
+use super::key::{Key, Shape, Stage, keys_at};
+use super::schema::capital;
+
+/// The topics: each a table of the manifest.
+pub const TOPICS: &[(&str, &[&str], &str)] = &[
+    ("manifest", &[], "what stands at the top of the file"),
+    ("network", &["network"], "[network]: the VPC"),
+    ("capacity", &["capacity"], "[capacity]: the instances that services run on"),
+    (
+        "ingress",
+        &["ingress", "internal"],
+        "[ingress.internal] and [ingress.public]: the load balancers",
+    ),
+    (
+        "service",
+        &["service", "NAME"],
+        "[service.NAME] and [defaults]: a service, and what services share",
+    ),
+    (
+        "health",
+        &["service", "NAME", "health"],
+        "health, in a service: what tells a load balancer that a task is healthy",
+    ),
+];
+
+/// The reference of a topic: each key with what it holds, what it means, its default and its flag.
+pub fn topic(name: &str) -> Option<String> {
+    let (_, path, title) = TOPICS.iter().find(|(topic, ..)| *topic == name)?;
+    let keys = keys_at(path)?;
+    let general = match path {
+        ["ingress", _] => "ingress.*".to_owned(),
+        ["service", _] => "service.*".to_owned(),
+        ["service", _, rest @ ..] => format!("service.*.{}", rest.join(".")),
+        path => path.join("."),
+    };
+    let mut text = format!("{title}\n");
+    for key in keys.iter().filter(|key| key.stage != Stage::Later) {
+        let path = if general.is_empty() {
+            key.name.to_owned()
+        } else {
+            format!("{general}.{}", key.name)
+        };
+        let _ = write!(text, "\n{}  {}\n", key.name, holds(key));
+        let _ = writeln!(text, "    {}.", capital(key.about));
+        if !key.default.is_empty() {
+            let _ = writeln!(text, "    Default: {}", key.default);
+        }
+        if !key.example.is_empty() {
+            let _ = writeln!(text, "    Example: {} = {}", key.name, key.example);
+        }
+        if let Some(flag) = Key::flag(&path) {
+            let _ = writeln!(text, "    Flag: {flag}");
+        }
+        if key.stage == Stage::OfOneService {
+            let _ = writeln!(text, "    Not in [defaults].");
+        }
+    }
+    let later: Vec<_> =
+        keys.iter().filter(|key| key.stage == Stage::Later).map(|key| key.name).collect();
+    if !later.is_empty() {
+        let _ = write!(text, "\nKnown, and not built yet: {}.\n", later.join(", "));
+    }
+    Some(text)
+}
+
+/// What a key holds, in a word or a few.
+fn holds(key: &Key) -> String {
+    match key.shape {
+        Shape::Text(_) => "text".to_owned(),
+        Shape::Whole(_) => "whole number".to_owned(),
+        Shape::Switch => "true or false".to_owned(),
+        Shape::Duration => "time with its unit".to_owned(),
+        Shape::Choice(choices) => {
+            choices.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(" or ")
+        }
+        Shape::Texts(_) | Shape::Words => "array of texts".to_owned(),
+        Shape::Choices(choices) => {
+            let choices: Vec<_> = choices.iter().map(|it| format!("\"{it}\"")).collect();
+            format!("array of {}", choices.join(", "))
+        }
+        Shape::Pairs => "table of texts".to_owned(),
+        Shape::Variables => "table of texts, whole numbers, true or false".to_owned(),
+        Shape::Secrets => "table of texts, or array of names".to_owned(),
+        Shape::TextOrFalse(_) => "text or false".to_owned(),
+        Shape::Unknown => "service, status, or { status, text }".to_owned(),
+        Shape::Table(_) | Shape::Named(_) | Shape::Defaults | Shape::Environments => {
+            "table".to_owned()
+        }
+        Shape::Tables(_) => "array of tables".to_owned(),
+    }
+}
