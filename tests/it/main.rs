@@ -35,6 +35,7 @@ mod rollout;
 mod slips;
 mod snapshots;
 mod stage;
+mod takeover;
 mod transitions;
 mod waits;
 mod witness;
