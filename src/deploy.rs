@@ -47,7 +47,7 @@ pub async fn prepare(spec: Spec, run: Run, forced: bool) -> Result<Prepared, Pro
     let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
     let (mut facts, things) = gathered.await?;
     if forced {
-        facts.superseded = facts::deployment(&run.looks, &spec).await?;
+        facts.superseded = facts::deployments(&run.looks).await?;
     }
     let stack = pattern::stack(&spec, &run.cx.names, &facts);
     let plan = plan::plan(&run, &stack.graph).await?;

@@ -3,10 +3,13 @@
 //! A look-up that an endpoint does not offer, or that the caller may not make, gives a warning and
 //! never a refusal: it only means that AWS will say later what ecsup could have said now.
 
+use std::collections::BTreeMap;
+
 use crate::arn::Arn;
 use crate::aws::{Aws, Doing, Error, Result};
 use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
+use crate::resource::Owned;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::service::Service;
 use crate::spec::{Ami, Instances, RunOn, Spec, SpecError};
@@ -15,7 +18,10 @@ mod addresses;
 mod image;
 mod instance_type;
 mod internet;
+mod there;
 mod zones;
+
+pub use there::There;
 
 /// Who calls, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,8 +49,10 @@ pub struct Facts {
     pub first_instances: u32,
     /// What is known of the instance type, if there are to be instances.
     pub instance_type: Option<InstanceType>,
-    /// The service's deployment, when another one is wanted although nothing else has changed.
-    pub superseded: Option<String>,
+    /// By service, the deployment after which another one is wanted although nothing else has changed.
+    pub superseded: BTreeMap<String, String>,
+    /// What is there of what a stack may have several of.
+    pub there: There,
     /// What could not be looked up, and what that means.
     pub warnings: Vec<String>,
 }
@@ -103,16 +111,18 @@ fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
 async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let aws = looks.aws();
     let instances = spec.instances.as_ref();
-    let (zones, kind, internet) = futures::join!(
+    let (zones, kind, internet, there) = futures::join!(
         zones::choose(looks, spec),
         optional(instances, async |instances| instance_type::look_up(aws, instances).await),
         internet::check(looks, spec),
+        There::look(looks),
     );
     // A type that there is not has no zones either.
     if let Err(Problem::Refused(errors)) = kind {
         return Err(Problem::Refused(errors));
     }
     let (zones, mut warnings) = zones?;
+    let there = there?;
     warnings.extend(internet?);
 
     let (mut image, mut first_instances, mut instance_type) = (String::new(), 0, None);
@@ -155,7 +165,8 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         image,
         first_instances,
         instance_type,
-        superseded: None,
+        superseded: BTreeMap::new(),
+        there,
         warnings,
     })
 }
@@ -203,12 +214,13 @@ async fn choose_image(
     }
 }
 
-/// The newest deployment of the stack's service, which a forced deploy supersedes.
-pub async fn deployment(looks: &Looks, spec: &Spec) -> Result<Option<String>> {
+/// The newest deployments of the stack's services, which a forced deploy supersedes.
+pub async fn deployments(looks: &Looks) -> Result<BTreeMap<String, String>> {
     let services = looks.list::<Service>(None).await?;
-    let wanted = |name: &str| spec.services.iter().any(|service| service.name.as_str() == name);
-    let ours = services.iter().find(|it| wanted(&it.it().name));
-    Ok(ours.and_then(|it| it.it().deployment.as_ref()).map(|it| it.id.clone()))
+    let newest = services.iter().map(Owned::it);
+    let newest =
+        newest.filter_map(|it| Some((it.name.clone(), it.deployment.as_ref()?.id.clone())));
+    Ok(newest.collect())
 }
 
 fn unknown(what: &str, error: &Error) -> String {

@@ -252,6 +252,19 @@ impl Names {
         self.name("lb", &[self.stack.as_str()], LOAD_BALANCING_LIMIT, self.ignoring_case())
     }
 
+    /// Names a load balancer of which the stack has others: `lb-<stack>-<which>-<hash>`, at most 32
+    /// characters. Always hashed, because `lb-<stack>` may end like this.
+    pub fn load_balancer_of(&self, which: &str) -> String {
+        self.name("lb", &[self.stack.as_str(), which], LOAD_BALANCING_LIMIT, Hash::Always)
+    }
+
+    /// Names a target group of a service that has others: `tg-<stack>-<service>-<which>-<hash>`, at most
+    /// 32 characters.
+    pub fn target_group_of(&self, service: &ServiceName, which: &str) -> String {
+        let parts = [self.stack.as_str(), service.as_str(), which];
+        self.name("tg", &parts, LOAD_BALANCING_LIMIT, Hash::Always)
+    }
+
     /// Names a service's target group: `tg-<stack>-<service>-<hash>`, at most 32 characters. Always
     /// hashed: AWS admits no separator here that the parts could not hold themselves.
     pub fn target_group(&self, service: &ServiceName) -> String {
@@ -289,6 +302,13 @@ impl Names {
         self.name("role", &[&self.region, self.stack.as_str(), role], ROLE_LIMIT, hash)
     }
 
+    /// Names a role of one service: `role-<region>-<stack>-<role>-<service>-<hash>`, at most 64
+    /// characters. Always hashed: each part may hold the separator.
+    pub fn role_of(&self, role: &str, service: &ServiceName) -> String {
+        let parts = [self.region.as_str(), self.stack.as_str(), role, service.as_str()];
+        self.name("role", &parts, ROLE_LIMIT, Hash::Always)
+    }
+
     /// Names the instance profile: `profile-<region>-<stack>`, at most 128 characters.
     pub fn instance_profile(&self) -> String {
         let parts = [self.region.as_str(), self.stack.as_str()];
@@ -305,6 +325,15 @@ impl Names {
     /// is unique in its VPC only, and a VPC is one stack's.
     pub fn security_group(&self, which: &str) -> String {
         self.name("group", &[self.stack.as_str(), which], LONG_LIMIT, Hash::Needed)
+    }
+
+    /// Names a security group of one service: `group-<stack>-<which>-<service>`. Two names that differ in
+    /// case are one to EC2.
+    pub fn security_group_of(&self, which: &str, service: &ServiceName) -> String {
+        let upper_case = service.as_str().bytes().any(|byte| byte.is_ascii_uppercase());
+        let hash = if upper_case { Hash::Always } else { Hash::Needed };
+        let parts = [self.stack.as_str(), which, service.as_str()];
+        self.name("group", &parts, LONG_LIMIT, hash)
     }
 
     /// Names a service's task definition family: `td-<stack>_<service>`. The underscore, which
@@ -457,7 +486,14 @@ mod tests {
             charset: letters_digits_hyphens,
             refused_prefixes: &["internal-"],
             hyphen_at_the_edge: false,
-            names: |n, s| vec![n.load_balancer(), n.target_group(s)],
+            names: |n, s| {
+                vec![
+                    n.load_balancer(),
+                    n.load_balancer_of("internal"),
+                    n.target_group(s),
+                    n.target_group_of(s, "internal"),
+                ]
+            },
         },
         Limit {
             shortest: 1,
@@ -489,7 +525,10 @@ mod tests {
             charset: |byte| with(byte, b"_+=,.@-"),
             refused_prefixes: &[],
             hyphen_at_the_edge: true,
-            names: |n, _| WORDS.iter().map(|word| n.role(word)).collect(),
+            names: |n, s| {
+                let words = WORDS.iter().map(|word| n.role(word));
+                words.chain([n.role_of("execution", s)]).collect()
+            },
         },
         Limit {
             shortest: 1,
@@ -513,7 +552,10 @@ mod tests {
             charset: |byte| with(byte, b" ._-:/()#,@[]+=&;{}!$*"),
             refused_prefixes: &["sg-"],
             hyphen_at_the_edge: true,
-            names: |n, _| WORDS.iter().map(|word| n.security_group(word)).collect(),
+            names: |n, s| {
+                let words = WORDS.iter().map(|word| n.security_group(word));
+                words.chain([n.security_group_of("service", s)]).collect()
+            },
         },
         Limit {
             shortest: 1,
@@ -564,6 +606,7 @@ mod tests {
     /// Names that must be the stack's own in the account and region, however AWS compares them.
     fn exclusive(names: &Names) -> Vec<String> {
         let mut all = vec![names.load_balancer(), names.instance_profile()];
+        all.extend(["internal", "public"].map(|which| names.load_balancer_of(which)));
         all.extend(WORDS.iter().map(|word| names.role(word)));
         all.iter().map(|name| name.to_ascii_lowercase()).collect()
     }
@@ -714,6 +757,21 @@ mod tests {
                 first.target_group(&of_first).to_ascii_lowercase(),
                 second.target_group(&of_second).to_ascii_lowercase()
             );
+            for which in ["internal", "public"] {
+                for other in [second.target_group(&of_second), second.target_group_of(&of_second, which)] {
+                    prop_assert_ne!(
+                        first.target_group_of(&of_first, which).to_ascii_lowercase(),
+                        other.to_ascii_lowercase()
+                    );
+                }
+            }
+            prop_assert_ne!(
+                first.role_of("execution", &of_first).to_ascii_lowercase(),
+                second.role_of("execution", &of_second).to_ascii_lowercase()
+            );
+            let groups = [&of_first, &of_second].map(|it| first.security_group_of("service", it));
+            let same = groups[0].eq_ignore_ascii_case(&groups[1]);
+            prop_assert!(of_first == of_second || !same, "{groups:?}");
             prop_assert_ne!(first.task_family(&of_first), second.task_family(&of_second));
             prop_assert_ne!(first.log_group(&of_first), second.log_group(&of_second));
             if one.0 != two.0 {

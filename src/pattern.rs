@@ -1,7 +1,8 @@
 //! Patterns: functions from a spec and facts to a graph.
 //!
 //! The three patterns differ in two choices, what the tasks run on and who can reach the load
-//! balancer. [`network`], [`capacity`], [`ingress`] and [`service`] are the building blocks.
+//! balancer; they are presets of these choices for each service. [`network`], [`capacity`], [`ingress`]
+//! and [`service`] are the building blocks, [`naming`] says what is called what.
 //!
 //! ```text
 //! vpc ─┬─ internet-gateway ── nat/N ── route-table/private-N ────────────────┐
@@ -10,7 +11,7 @@
 //! role/instance ── instance-profile ── launch-template ── auto-scaling-group │
 //! cluster ─┬─────────────────────────────── capacity-provider ┘              │
 //!          └─ capacity-provider-association ── capacity/warm                 │
-//! target-group/… ─┬─ listener/80 ──────────── service/… ◄────────────────────┘
+//! target-group/… ─┬─ listener/80 ── listener-rule/… ── service/… ◄───────────┘
 //! load-balancer ──┴─ record/… ── hosted-zone     └── task-definition/… ── role/execution, log-group/…
 //! ```
 
@@ -18,14 +19,18 @@ use crate::engine::graph::{Graph, Handle};
 use crate::facts::Facts;
 use crate::names::Names;
 use crate::resource::load_balancer;
-use crate::spec::{RunOn, Scheme, Spec};
+use crate::spec::{Scheme, Spec, Unknown};
 
 pub mod capacity;
 pub mod ingress;
+pub mod naming;
 pub mod network;
 pub mod service;
 #[cfg(test)]
 mod tests;
+
+use naming::Naming;
+use service::{Blocks, WayIn};
 
 /// A stack as it should be.
 pub struct Stack {
@@ -35,29 +40,53 @@ pub struct Stack {
     pub load_balancers: Vec<(Scheme, Handle<load_balancer::Output>)>,
 }
 
-/// Draws the graph of a spec: `internal-worker` and `public-api` on instances of our own,
-/// `fargate-api` on Fargate.
+/// Draws the graph of a spec: the network, the cluster, the instances if some service runs on them, the
+/// load balancers that services use, and each service.
 pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
     let mut graph = Graph::default();
+    let naming = Naming::new(spec, names, &facts.there);
     let network = network::network(&mut graph, spec, facts);
     let cluster = capacity::cluster(&mut graph, names);
-    let pool = spec
-        .instances
-        .as_ref()
-        .map(|wanted| capacity::instances(&mut graph, spec, wanted, &network, &cluster, facts));
-    let mut load_balancers = Vec::new();
-    for service in &spec.services {
-        for (scheme, wanted) in spec.ingresses() {
-            let ingress = ingress::ingress(&mut graph, scheme, wanted, service, &network);
-            let blocks = service::Blocks {
-                network: &network,
-                cluster: &cluster,
-                pool: pool.as_ref().filter(|_| service.run_on == RunOn::Instances),
-                ingress: &ingress,
-            };
-            service::service(&mut graph, spec, (scheme, service), names, &blocks, facts);
-            load_balancers.push((scheme, ingress.load_balancer));
-        }
+    let pool = spec.instances.as_ref().map(|wanted| {
+        capacity::instances(&mut graph, spec, wanted, &network, &cluster, names, facts)
+    });
+    let balancers: Vec<_> = spec
+        .ingresses()
+        .map(|wanted| ingress::load_balancer(&mut graph, wanted, &network, &naming))
+        .collect();
+    let blocks = Blocks {
+        spec,
+        facts,
+        names,
+        naming: &naming,
+        network: &network,
+        cluster: &cluster,
+        pool: pool.as_ref(),
+    };
+    let targets: Vec<_> = spec
+        .services
+        .iter()
+        .map(|wanted| service::target_groups(&mut graph, wanted, &blocks))
+        .collect();
+    let listeners: Vec<_> = balancers
+        .iter()
+        .map(|balancer| {
+            let unknown = spec.services.iter().zip(&targets).find_map(|(service, targets)| {
+                let is_it = balancer.wanted.unknown == Unknown::Service(service.name.clone());
+                targets.get(&balancer.scheme).filter(|_| is_it)
+            });
+            balancer.listener(&mut graph, &naming, unknown)
+        })
+        .collect();
+    let zones: Vec<_> = balancers.iter().map(|it| it.zone(&mut graph, &network, &naming)).collect();
+    for (wanted, targets) in spec.services.iter().zip(&targets) {
+        let ways_in = balancers.iter().zip(&listeners).zip(&zones);
+        let ways_in = ways_in.filter_map(|((balancer, listener), zone)| {
+            let target_group = targets.get(&balancer.scheme)?;
+            Some(WayIn { balancer, listener, zone: zone.as_ref(), target_group })
+        });
+        service::service(&mut graph, wanted, &ways_in.collect::<Vec<_>>(), &blocks);
     }
+    let load_balancers = balancers.into_iter().map(|it| (it.scheme, it.load_balancer)).collect();
     Stack { graph, load_balancers }
 }

@@ -27,6 +27,7 @@ pub mod internet_gateway;
 pub mod kind;
 pub mod launch_template;
 pub mod listener;
+pub mod listener_rule;
 pub mod load_balancer;
 pub mod log_group;
 pub mod nat_gateway;

@@ -251,7 +251,8 @@ mod tests {
             image: String::new(),
             first_instances: 2,
             instance_type: None,
-            superseded: None,
+            superseded: std::collections::BTreeMap::new(),
+            there: crate::facts::There::default(),
             warnings: Vec::new(),
         };
         for_failure(why, &spec, &facts)

@@ -332,7 +332,7 @@ mod tests {
             (Kind::InternetGateway, &[Kind::NatGateway, Kind::ElasticIp, Kind::LoadBalancer]),
             (Kind::Cluster, &[Kind::Service, Kind::Instance, Kind::CapacityProvider]),
             (Kind::CapacityProvider, &[Kind::CapacityProviderAssociation, Kind::Service]),
-            (Kind::TargetGroup, &[Kind::LoadBalancer, Kind::Service]),
+            (Kind::TargetGroup, &[Kind::LoadBalancer, Kind::ListenerRule, Kind::Service]),
             (Kind::HostedZone, &[Kind::Record]),
             (Kind::Role, &[Kind::InstanceProfile, Kind::Instance]),
         ];

@@ -45,10 +45,11 @@ pub fn instances(
     wanted: &Instances,
     network: &Network,
     cluster: &Handle<cluster::Output>,
+    names: &Names,
     facts: &Facts,
 ) -> Pool {
     let role = Role {
-        which: "instance",
+        name: names.role("instance"),
         trust: role::instance_trust(&facts.caller.partition),
         policy: role::instance_policy(&facts.caller.partition),
         boundary: spec.permissions_boundary.clone(),
@@ -56,7 +57,7 @@ pub fn instances(
     let role = graph.add("role/instance", role, ());
     let profile = graph.add("instance-profile", InstanceProfile, role.made());
     let group = SecurityGroup {
-        which: "instance",
+        name: names.security_group("instance"),
         description: "Access to the EC2 hosts that run containers".into(),
     };
     let group = graph.add("security-group/instance", group, network.vpc.clone());

@@ -1,48 +1,49 @@
-//! The way in: a load balancer, what may reach it, and the service's target group behind it.
+//! The ways in: load balancers, what may reach them, and what they do with what no rule matches.
 
+use super::naming::{Named, Naming};
 use super::network::Network;
 use crate::engine::graph::{Graph, Handle, Needs as _};
-use crate::resource::listener::{self, Listener};
+use crate::resource::hosted_zone::{self, HostedZone};
+use crate::resource::listener::{self, Answer, Listener};
 use crate::resource::load_balancer::{self, LoadBalancer};
 use crate::resource::security_group::{self, SecurityGroup};
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
-use crate::resource::target_group::{self, TargetGroup};
-use crate::spec::{self, Scheme, Service};
+use crate::resource::target_group;
+use crate::spec::{self, Scheme, Unknown};
 
-/// The port that the load balancer listens on.
-const LISTENER_PORT: u16 = 80;
+/// The port that load balancers listen on.
+pub const LISTENER_PORT: u16 = 80;
 
-/// What a service takes from the way in.
-pub struct Ingress {
+/// A load balancer, as services take from it.
+pub struct Balancer<'a> {
+    /// Where it can be reached from.
+    pub scheme: Scheme,
+    /// What was asked for.
+    pub wanted: &'a spec::Ingress,
     /// The load balancer.
     pub load_balancer: Handle<load_balancer::Output>,
-    /// The load balancer's security group.
+    /// Its security group.
     pub group: Handle<security_group::Output>,
-    /// The service's targets.
-    pub target_group: Handle<target_group::Output>,
-    /// What makes the targets known to the load balancer.
-    pub listener: Handle<listener::Output>,
 }
 
-/// Adds the load balancer, its security group and rules, the target group and the listener.
-pub fn ingress(
+/// Adds a load balancer, its security group and the group's rules.
+pub fn load_balancer<'a>(
     graph: &mut Graph,
-    scheme: Scheme,
-    wanted: &spec::Ingress,
-    service: &Service,
+    (scheme, wanted): (Scheme, &'a spec::Ingress),
     network: &Network,
-) -> Ingress {
-    let group = SecurityGroup {
-        which: "load-balancer",
-        description: format!("Access to the {scheme} load balancer"),
-    };
-    let group = graph.add("security-group/load-balancer", group, network.vpc.clone());
+    naming: &Naming<'_>,
+) -> Balancer<'a> {
+    let Named { node, name } = naming.balancer_group(scheme);
+    let group =
+        SecurityGroup { name, description: format!("Access to the {scheme} load balancer") };
+    let group = graph.add(node, group, network.vpc.clone());
     for range in &wanted.allow {
         let rule =
             SecurityGroupRule { port: LISTENER_PORT, description: format!("HTTP from {range}") };
         let source = Source::Range(range.to_string());
         let needs = (group.made(), ().map(move |()| source.clone()));
-        graph.add(format!("rule/load-balancer-{LISTENER_PORT}-from-{range}"), rule, needs);
+        let node = naming.balancer_rule(scheme, LISTENER_PORT, &range.to_string());
+        graph.add(node, rule, needs);
     }
 
     let subnets = match scheme {
@@ -50,29 +51,51 @@ pub fn ingress(
         Scheme::InternetFacing => &network.public,
     };
     let subnets: Vec<_> = subnets.iter().map(Handle::made).collect();
-    let balancer = LoadBalancer { internal: scheme == Scheme::Internal };
+    let Named { node, name } = naming.load_balancer(scheme);
+    let balancer = LoadBalancer { name, internal: scheme == Scheme::Internal };
     let needs = (subnets, group.made());
     let zones_hold = network.zones_hold();
     let load_balancer = match scheme {
-        Scheme::Internal => graph.add_after("load-balancer", balancer, needs, &zones_hold),
+        Scheme::Internal => graph.add_after(node, balancer, needs, &zones_hold),
         // AWS wants to see the way to the internet first.
         Scheme::InternetFacing => {
             let after = (network.internet_gateway.clone(), zones_hold);
-            graph.add_after("load-balancer", balancer, needs, &after)
+            graph.add_after(node, balancer, needs, &after)
         }
     };
-    let target_group = TargetGroup {
-        service: service.name.clone(),
-        port: service.port,
-        health_path: service.health_path.clone(),
-    };
-    let name = format!("target-group/{}", service.name);
-    let target_group = graph.add(name, target_group, network.vpc.clone());
-    // A load balancer takes listeners while it is still provisioning.
-    let listener = graph.add(
-        format!("listener/{LISTENER_PORT}"),
-        Listener { port: LISTENER_PORT },
-        (load_balancer.made(), target_group.made()),
-    );
-    Ingress { load_balancer, group, target_group, listener }
+    Balancer { scheme, wanted, load_balancer, group }
+}
+
+impl Balancer<'_> {
+    /// Adds the listener. `unknown` is the target group of the service that gets what no rule matches.
+    pub fn listener(
+        &self,
+        graph: &mut Graph,
+        naming: &Naming<'_>,
+        unknown: Option<&Handle<target_group::Output>>,
+    ) -> Handle<listener::Output> {
+        let answer = match &self.wanted.unknown {
+            Unknown::Answer { status, text } => {
+                Some(Answer { status: *status, text: text.clone() })
+            }
+            Unknown::Service(_) => None,
+        };
+        let listener = Listener { port: LISTENER_PORT, answer };
+        // A load balancer takes listeners while it is still provisioning.
+        let needs = (self.load_balancer.made(), unknown.map(Handle::made));
+        graph.add(naming.listener(self.scheme, LISTENER_PORT), listener, needs)
+    }
+
+    /// Adds the private zone, if there is to be one.
+    pub fn zone(
+        &self,
+        graph: &mut Graph,
+        network: &Network,
+        naming: &Naming<'_>,
+    ) -> Option<Handle<hosted_zone::Output>> {
+        let name = self.wanted.zone.clone()?;
+        let which = naming.zone(self.scheme);
+        let zone = HostedZone { which, name };
+        Some(graph.add(hosted_zone::node(which), zone, network.vpc.clone()))
+    }
 }

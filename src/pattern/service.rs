@@ -1,116 +1,167 @@
-//! The service: what its tasks run, who may reach them, its name in the VPC, and the service itself.
+//! A service: what its tasks run, who may reach them, its names, and the service itself.
+
+use std::collections::BTreeMap;
 
 use super::capacity::Pool;
-use super::ingress::Ingress;
+use super::ingress::{Balancer, LISTENER_PORT};
+use super::naming::{Named, Naming};
 use super::network::Network;
 use crate::engine::graph::{Graph, Handle, Needs as _};
 use crate::facts::Facts;
 use crate::names::Names;
 use crate::resource::cluster;
-use crate::resource::hosted_zone::{self, HostedZone};
+use crate::resource::hosted_zone;
+use crate::resource::listener;
+use crate::resource::listener_rule::ListenerRule;
 use crate::resource::log_group::LogGroup;
 use crate::resource::record::{self, Record};
 use crate::resource::role::{self, Role};
 use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::{self, Service};
+use crate::resource::target_group::{self, TargetGroup};
 use crate::resource::task_definition::{Compatibility, TaskDefinition};
-use crate::spec::{self, Nat, Scheme, Spec};
+use crate::spec::{self, Nat, RunOn, Scheme, Spec};
 
-/// How long the service's logs are kept, in days.
+/// How long the logs of services are kept, in days.
 const RETENTION_DAYS: i32 = 30;
 
-/// What a service takes from the other blocks.
+/// What services take from the other blocks.
 pub struct Blocks<'a> {
+    /// What was asked for.
+    pub spec: &'a Spec,
+    /// What is known.
+    pub facts: &'a Facts,
+    /// The names in AWS of what there is one of.
+    pub names: &'a Names,
+    /// The names of what there may be several of.
+    pub naming: &'a Naming<'a>,
     /// The network.
     pub network: &'a Network,
     /// The cluster.
     pub cluster: &'a Handle<cluster::Output>,
-    /// The instances to run on; without them it is Fargate.
+    /// The instances, if there are any.
     pub pool: Option<&'a Pool>,
-    /// The way in.
-    pub ingress: &'a Ingress,
 }
 
-/// Adds the service, on instances when there is a pool of them, else on Fargate.
+/// A load balancer with its listener and its zone, and a service's targets behind it.
+pub struct WayIn<'a> {
+    /// The load balancer.
+    pub balancer: &'a Balancer<'a>,
+    /// Its listener.
+    pub listener: &'a Handle<listener::Output>,
+    /// Its zone, if it has one.
+    pub zone: Option<&'a Handle<hosted_zone::Output>>,
+    /// The targets.
+    pub target_group: &'a Handle<target_group::Output>,
+}
+
+/// Adds the target groups of a service, one for each load balancer that reaches it.
+pub fn target_groups(
+    graph: &mut Graph,
+    wanted: &spec::Service,
+    blocks: &Blocks<'_>,
+) -> BTreeMap<Scheme, Handle<target_group::Output>> {
+    let schemes = Scheme::ALL.into_iter().filter(|scheme| wanted.route(*scheme).is_some());
+    let mut add = |scheme: Scheme| {
+        let Named { node, name } = blocks.naming.target_group(wanted, scheme);
+        let (port, health_path) = (wanted.port, wanted.health_path.clone());
+        let target_group = TargetGroup { name, port, health_path };
+        (scheme, graph.add(node, target_group, blocks.network.vpc.clone()))
+    };
+    schemes.map(&mut add).collect()
+}
+
+/// Adds the service.
 pub fn service(
     graph: &mut Graph,
-    spec: &Spec,
-    (scheme, wanted): (Scheme, &spec::Service),
-    names: &Names,
+    wanted: &spec::Service,
+    ways_in: &[WayIn<'_>],
     blocks: &Blocks<'_>,
-    facts: &Facts,
 ) {
-    let Blocks { network, cluster, pool, ingress } = blocks;
+    let Blocks { spec, facts, names, naming, network, cluster, pool } = blocks;
+    let pool = pool.filter(|_| wanted.run_on == RunOn::Instances);
+    let Named { node, name } = naming.execution_role(&wanted.name);
     let role = Role {
-        which: "execution",
+        name,
         trust: role::execution_trust(&facts.caller.partition, &facts.region, &facts.caller.account),
         policy: role::execution_policy(&facts.caller.partition),
         boundary: spec.permissions_boundary.clone(),
     };
-    let role = graph.add("role/execution", role, ());
+    let role = graph.add(node, role, ());
     let logs = LogGroup { name: names.log_group(&wanted.name), retention_days: RETENTION_DAYS };
     let logs = graph.add(format!("log-group/{}", wanted.name), logs, ());
+    let environment = wanted.env.iter();
     let task_definition = TaskDefinition {
         service: wanted.name.clone(),
         image: wanted.image.to_string(),
         cpu: wanted.cpu,
         memory: wanted.memory,
-        port: wanted.port,
-        environment: wanted
-            .env
-            .iter()
-            .map(|(key, value)| (key.clone(), value.as_str().to_owned()))
-            .collect(),
-        compatibility: if pool.is_some() { Compatibility::Ec2 } else { Compatibility::Fargate },
+        port: (!ways_in.is_empty()).then_some(wanted.port),
+        environment: environment.map(|(key, it)| (key.clone(), it.as_str().to_owned())).collect(),
+        compatibility: match wanted.run_on {
+            RunOn::Instances => Compatibility::Ec2,
+            RunOn::Fargate => Compatibility::Fargate,
+        },
         region: facts.region.clone(),
     };
-    let task_definition =
-        graph.add(format!("task-definition/{}", wanted.name), task_definition, (role, logs.made()));
+    let node = format!("task-definition/{}", wanted.name);
+    let task_definition = graph.add(node, task_definition, (role, logs.made()));
 
-    let group =
-        SecurityGroup { which: "service", description: "Security group for service".into() };
-    let group = graph.add("security-group/service", group, network.vpc.clone());
-    // One node per port: after a change of port the old rule stays until the new tasks serve.
-    let rule = SecurityGroupRule {
-        port: wanted.port,
-        description: format!("Ingress from the {} load balancer", scheme),
-    };
-    let from = ingress.group.made().map(|group| Source::Group(group.id));
-    let rule = graph.add(format!("rule/service-{}", wanted.port), rule, (group.made(), from));
+    let Named { node, name } = naming.service_group(&wanted.name);
+    let group = SecurityGroup { name, description: "Security group for service".into() };
+    let group = graph.add(node, group, network.vpc.clone());
+    let (mut let_in, mut rules) = (Vec::new(), Vec::new());
+    for WayIn { balancer, listener, zone, target_group } in ways_in {
+        let scheme = balancer.scheme;
+        // One node per port: after a change of port the old rule stays until the new tasks serve.
+        let rule = SecurityGroupRule {
+            port: wanted.port,
+            description: format!("Ingress from the {scheme} load balancer"),
+        };
+        let from = balancer.group.made().map(|group| Source::Group(group.id));
+        let node = naming.service_rule(&wanted.name, wanted.port, scheme);
+        let_in.push(graph.add(node, rule, (group.made(), from)).made());
 
-    if let Some(zone) = spec.ingress(scheme).and_then(|ingress| ingress.zone.clone()) {
-        let zone = graph.add(hosted_zone::NODE, HostedZone { name: zone }, network.vpc.clone());
-        for host in wanted.route(scheme).iter().flat_map(|route| &route.names) {
+        let Some(route) = wanted.route(scheme) else { continue };
+        if !(route.hosts.is_empty() && route.paths.is_empty()) {
+            let rule = ListenerRule { hosts: route.hosts.clone(), paths: route.paths.clone() };
+            let node = Naming::listener_rule(scheme, LISTENER_PORT, &wanted.name);
+            rules.push(graph.add(node, rule, ((*listener).clone(), target_group.made())));
+        }
+        for host in &route.names {
+            let Some(zone) = zone else { continue };
             // The load balancer's own name is known from the start.
-            let needs = (zone.clone(), ingress.load_balancer.made());
+            let needs = ((*zone).clone(), balancer.load_balancer.made());
             graph.add(record::node(host), Record { host: host.clone() }, needs);
         }
     }
 
-    let on_fargate = pool.is_none();
+    let on_fargate = wanted.run_on == RunOn::Fargate;
     let service = Service {
         name: wanted.name.clone(),
         count: wanted.count,
         port: wanted.port,
         public_address: on_fargate && spec.network.nat == Nat::None,
-        superseded: facts.superseded.clone(),
+        superseded: facts.superseded.get(wanted.name.as_str()).cloned(),
     };
     let subnets =
         if on_fargate { network.with_way_out(spec.network.nat) } else { &network.private };
     let place = (subnets.to_vec(), group.made());
     let provider = pool.map(|pool| pool.provider.clone());
-    let needs = ((*cluster).clone(), task_definition, ingress.target_group.made(), place, provider);
-    let needs = needs.map(|(cluster, task_definition, target_group, place, provider)| {
+    let target_groups: Vec<_> = ways_in.iter().map(|it| it.target_group.made()).collect();
+    let needs = ((*cluster).clone(), task_definition, target_groups, place, provider);
+    let needs = needs.map(|(cluster, task_definition, target_groups, place, provider)| {
         let (subnets, group) = place;
-        service::Needs { cluster, task_definition, target_group, subnets, group, provider }
+        service::Needs { cluster, task_definition, target_groups, subnets, group, provider }
     });
     let name = format!("service/{}", wanted.name);
-    // CreateService refuses a target group without a listener and a provider that the cluster does
-    // not know. Tasks on instances start when instances have found their way out; on Fargate
+    // CreateService refuses a target group to which no listener leads, and a provider that the cluster
+    // does not know. Tasks on instances start when instances have found their way out; on Fargate
     // nothing else holds them back, and an image pulled too early is a failed task.
     let association = pool.map(|pool| pool.association.clone());
-    let order = (ingress.listener.clone(), rule.made(), association);
+    let listeners: Vec<_> = ways_in.iter().map(|it| it.listener.clone()).collect();
+    let order = (listeners, let_in, rules, association);
     if on_fargate {
         let ways_out = (network.ways_out.clone(), network.nat_gateways.clone());
         graph.add_after(name, service, needs, &(order, ways_out));

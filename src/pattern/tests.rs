@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::forecast;
-use crate::facts::Caller;
-use crate::spec::{Nat, Pattern};
+use crate::facts::{Caller, There};
+use crate::spec::{Ingress, Nat, Pattern, Route, RunOn, Service, Spec, Unknown};
 use crate::wish::tests::sound_flags;
 use crate::wish::{ServiceFlags, spec_of_flags};
 
@@ -22,7 +22,8 @@ fn facts() -> Facts {
         image: "ami-0123456789abcdef0".into(),
         first_instances: 2,
         instance_type: None,
-        superseded: None,
+        superseded: std::collections::BTreeMap::new(),
+        there: There::default(),
         warnings: Vec::new(),
     }
 }
@@ -60,6 +61,109 @@ fn public_api() {
 #[test]
 fn fargate_api() {
     insta::assert_snapshot!(graph(&flags(Pattern::FargateApi)).to_text());
+}
+
+fn preset(pattern: Pattern) -> Spec {
+    spec_of_flags(&flags(pattern)).expect("the flags are right")
+}
+
+/// The nodes of a spec without those of the network, where these things are there already.
+fn beside_the_network(spec: &Spec, there: There) -> String {
+    let facts = Facts { there, ..facts() };
+    let names = Names::new(spec.stack.clone(), "eu-west-1");
+    let text = stack(spec, &names, &facts).graph.to_text();
+    let of_network =
+        ["vpc", "internet-gateway", "subnet/", "route-table/", "elastic-ip/", "nat/", "cluster"];
+    let is_own = |line: &&str| !of_network.iter().any(|beginning| line.starts_with(beginning));
+    text.lines().filter(is_own).collect::<Vec<_>>().join("\n")
+}
+
+fn service(of: &Spec, name: &str, route: Option<&str>) -> Service {
+    let route = route.map(|host| Route {
+        hosts: vec![host.into()],
+        paths: Vec::new(),
+        names: vec![host.into()],
+    });
+    let name = name.parse().expect("a name");
+    Service { name, internal: route, public: None, ..of.services[0].clone() }
+}
+
+/// The article's stack: services behind one load balancer, told apart by their hosts.
+fn article() -> Spec {
+    let mut spec = preset(Pattern::InternalWorker);
+    let internal = spec.internal.as_mut().expect("it is internal");
+    internal.zone = Some("in.example.com".into());
+    internal.unknown = Unknown::Answer { status: 503, text: "no such host".into() };
+    spec.services = ["service-a", "service-b"]
+        .map(|name| service(&spec, name, Some(&format!("{name}.in.example.com"))))
+        .into();
+    spec
+}
+
+#[test]
+fn services_behind_one_load_balancer() {
+    insta::assert_snapshot!(beside_the_network(&article(), There::default()));
+}
+
+#[test]
+fn public_and_internal_services_on_fargate() {
+    let mut spec = preset(Pattern::FargateApi);
+    spec.internal = Some(Ingress {
+        allow: vec![spec.network.vpc_cidr],
+        zone: Some("shop.internal".into()),
+        unknown: Unknown::Answer { status: 404, text: "not found".into() },
+    });
+    let internal = ["users", "orders"]
+        .map(|name| service(&spec, name, Some(&format!("{name}.shop.internal"))));
+    spec.services.extend(internal);
+    insta::assert_snapshot!(beside_the_network(&spec, There::default()));
+}
+
+#[test]
+fn a_worker_that_nobody_reaches_beside_a_service_on_instances() {
+    let mut spec = preset(Pattern::PublicApi);
+    let mails = service(&spec, "mails", None);
+    spec.services.push(Service { run_on: RunOn::Fargate, ..mails });
+    insta::assert_snapshot!(beside_the_network(&spec, There::default()));
+}
+
+#[test]
+fn what_is_there_keeps_its_name_when_others_come_and_go() {
+    let names = |spec: &Spec, there: &There| {
+        let lines = beside_the_network(spec, there.clone());
+        let names = lines.lines().map(|line| line.split(" <- ").next().unwrap_or_default());
+        names.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+    let both = article();
+    let mut alone = both.clone();
+    alone.services.truncate(1);
+    let first = names(&alone, &There::default());
+    let there = There {
+        nodes: first.iter().map(|name| crate::names::NodeName::from(name.as_str())).collect(),
+        balancer: Some(Scheme::Internal),
+        zone: Some("in.example.com".into()),
+        services: ["service-a".to_owned()].into(),
+        targets: [("service-a".to_owned(), Scheme::Internal)].into(),
+    };
+    let later = names(&both, &there);
+    assert!(later.is_superset(&first), "{later:#?}");
+    assert!(later.contains("role/execution/service-b"));
+    // The first goes, and the second stays what it is, though it is alone now.
+    let nodes = later.iter().map(|name| crate::names::NodeName::from(name.as_str())).collect();
+    let there = There { nodes, ..there };
+    let mut second = both.clone();
+    second.services.remove(0);
+    assert!(names(&second, &there).is_subset(&later));
+    let gone = There { services: std::collections::BTreeSet::new(), ..there.clone() };
+    assert!(names(&second, &gone).is_subset(&later));
+    // On the internet besides, everything that the internal load balancer has stays.
+    let mut public = both.clone();
+    public.public = Some(Ingress { zone: None, ..both.internal.clone().expect("it is internal") });
+    public.services[0].public = public.services[0].internal.clone();
+    let with_public = names(&public, &there);
+    assert!(with_public.is_superset(&names(&both, &there)), "{with_public:#?}");
+    assert!(with_public.contains("target-group/service-a/public"));
+    assert!(with_public.contains("load-balancer/public"));
 }
 
 #[test]

@@ -31,11 +31,10 @@ pub(super) enum Sid {
     ScalingChange,
     EcsCreate,
     EcsRegister,
-    EcsChange,
+    Change,
     EcsTag,
     EcsDeregister,
     LoadBalancingCreate,
-    LoadBalancingChange,
     LoadBalancingTag,
     Retag,
     Lock,
@@ -63,11 +62,10 @@ impl Sid {
             | Sid::ScalingChange
             | Sid::EcsCreate
             | Sid::EcsRegister
-            | Sid::EcsChange
+            | Sid::Change
             | Sid::EcsTag
             | Sid::EcsDeregister
             | Sid::LoadBalancingCreate
-            | Sid::LoadBalancingChange
             | Sid::LoadBalancingTag
             | Sid::Retag
             | Sid::Lock => Part::Service,
@@ -130,11 +128,9 @@ impl Sid {
             }
             Sid::EcsCreate => bounds.ecs(on_instances),
             // What is changed is bound by its tag.
-            Sid::EcsChange => vec![bounds.arn("ecs", "*")],
+            Sid::Change => ["ecs", "elasticloadbalancing"].map(|it| bounds.arn(it, "*")).into(),
             Sid::LoadBalancingCreate => bounds.load_balancing(),
-            Sid::LoadBalancingChange | Sid::LoadBalancingTag => {
-                vec![bounds.arn("elasticloadbalancing", "*")]
-            }
+            Sid::LoadBalancingTag => vec![bounds.arn("elasticloadbalancing", "*")],
         }
     }
 
@@ -151,9 +147,7 @@ impl Sid {
                 let key = format!("aws:ResourceTag/{}", guard_duty_endpoint::TAG);
                 condition("StringEquals", &key, json!("true"))
             }
-            Sid::Ec2Change | Sid::ScalingChange | Sid::EcsChange | Sid::LoadBalancingChange => {
-                bounds.tagged("aws:ResourceTag")
-            }
+            Sid::Ec2Change | Sid::ScalingChange | Sid::Change => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
             Sid::LoadBalancingTag => bounds.tagged_by_create("elasticloadbalancing"),

@@ -16,8 +16,12 @@ use crate::aws::tags::all;
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName};
 
-/// The node of the zone, which a stack has one of.
+/// The node of the zone without a mark.
 pub const NODE: &str = "hosted-zone";
+
+/// The marks with which the nonces in caller references begin, and what they say. A reference has no room
+/// for more than a letter.
+const MARKS: [(&str, &str); 2] = [("i-", "internal"), ("p-", "public")];
 
 /// A hosted zone as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub struct Output {
 /// The hosted zone that is wanted.
 #[derive(Debug)]
 pub struct HostedZone {
+    /// Which one it is, where a stack may have several: `internal` or `public`.
+    pub which: Option<&'static str>,
     /// Its name, without a final dot.
     pub name: String,
 }
@@ -56,7 +62,7 @@ impl Resource for HostedZone {
         let mut found = Vec::new();
         for (names, described) in ours(aws, scope).await? {
             let mut output = Output::from(&described);
-            let (stack, node) = (names.stack().to_string(), NodeName::from(NODE));
+            let (stack, node) = (names.stack().to_string(), node_of(described.caller_reference()));
             let mut owner = Owner { stack, node, pattern: None, tags: None };
             // An overview of all stacks does without what takes calls for each zone.
             if scope.names().is_some() {
@@ -109,7 +115,10 @@ impl Wanted for HostedZone {
 
     async fn create(&self, cx: &Cx, _node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the private hosted zone";
-        let reference = format!("{}{:016x}", cx.names.zone_reference_prefix(), fastrand::u64(..));
+        let mark = MARKS.iter().find(|(_, which)| self.which == Some(which));
+        let mark = mark.map_or("", |(mark, _)| mark);
+        let prefix = cx.names.zone_reference_prefix();
+        let reference = format!("{prefix}{mark}{:016x}", fastrand::u64(..));
         let config = HostedZoneConfig::builder()
             .private_zone(true)
             .comment(format!("Names of the stack {}, made by ecsup", cx.names.stack()));
@@ -210,6 +219,17 @@ pub(super) async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Names, Descrip
     Ok(zones.into_iter().filter_map(own).collect())
 }
 
+/// The node of a zone.
+pub fn node(which: Option<&str>) -> NodeName {
+    which.map_or_else(|| NodeName::from(NODE), |which| NodeName::from(format!("{NODE}/{which}")))
+}
+
+/// The node that a caller reference says. It is kept for life, so nothing else need say it.
+fn node_of(reference: &str) -> NodeName {
+    let nonce = reference.rsplit('/').next().unwrap_or_default();
+    node(MARKS.iter().find(|(mark, _)| nonce.starts_with(mark)).map(|(_, which)| *which))
+}
+
 /// The stack that a caller reference belongs to, when it is one of ours and within the scope.
 fn stack_of(reference: &str, scope: &Scope) -> Option<Names> {
     let (prefix, _nonce) = reference.rsplit_once('/')?;
@@ -248,6 +268,8 @@ mod tests {
         let region = Scope::Region("eu-west-1".into());
         let demo = Names::new("demo".parse().unwrap(), "eu-west-1");
         let stack = Scope::Stack(demo.clone());
+        assert_eq!(node_of("ecsup/eu-west-1/demo/00ff").as_str(), "hosted-zone");
+        assert_eq!(node_of("ecsup/eu-west-1/demo/p-00ff").as_str(), "hosted-zone/public");
         assert_eq!(stack_of("ecsup/eu-west-1/demo/00ff", &region), Some(demo.clone()));
         assert_eq!(stack_of("ecsup/eu-west-1/demo/00ff", &stack), Some(demo));
         assert_eq!(stack_of("ecsup/eu-west-1/demo-2/00ff", &stack), None);

@@ -56,6 +56,8 @@ ids! {
     VpcEndpointId,
     /// Id of a launch template: `lt-…`.
     LaunchTemplateId,
+    /// ARN of a rule of a listener.
+    ListenerRuleArn,
     /// Id of a hosted zone, without the leading `/hostedzone/`.
     HostedZoneId,
     /// ARN of an IAM role.

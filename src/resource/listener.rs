@@ -1,11 +1,13 @@
-//! A listener: a port of the load balancer, forwarding to a target group.
+//! A listener: a port of the load balancer, and what is done with what no rule matches.
 //!
 //! AWS accepts it while the load balancer is still being provisioned, and removes what is left of them
 //! together with the load balancer. Listeners cannot be listed but through their load balancer.
 
+use std::fmt;
+
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, ForwardActionConfig, Listener as Description, ProtocolEnum,
-    TargetGroupTuple,
+    Action, ActionTypeEnum, FixedResponseActionConfig, ForwardActionConfig,
+    Listener as Description, ProtocolEnum, TargetGroupTuple,
 };
 use futures::future::try_join_all;
 
@@ -27,8 +29,8 @@ pub struct Output {
     pub load_balancer: Option<LoadBalancerArn>,
     /// Its port.
     pub port: Option<u16>,
-    /// The target groups that it forwards to.
-    pub forwards_to: Option<Vec<TargetGroupArn>>,
+    /// What it does with what no rule matches.
+    pub does: Option<Does>,
 }
 
 /// The listener that is wanted.
@@ -36,6 +38,42 @@ pub struct Output {
 pub struct Listener {
     /// Its port.
     pub port: u16,
+    /// What it answers itself to what no rule matches, when that does not go to a target group.
+    pub answer: Option<Answer>,
+}
+
+/// An answer of the load balancer's own, in plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub text: String,
+}
+
+/// What is done with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Does {
+    /// It goes to target groups.
+    Forward(Vec<TargetGroupArn>),
+    /// The load balancer answers.
+    Answer(Answer),
+    /// Something that ecsup never asks for, in AWS's words.
+    Else(String),
+}
+
+impl fmt::Display for Does {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forward(groups) if groups.is_empty() => f.write_str("none"),
+            Self::Forward(groups) => {
+                let groups: Vec<_> = groups.iter().map(TargetGroupArn::as_str).collect();
+                f.write_str(&groups.join(", "))
+            }
+            Self::Answer(Answer { status, text }) => write!(f, "{status} {text:?}"),
+            Self::Else(what) => f.write_str(what),
+        }
+    }
 }
 
 /// The listeners of these load balancers.
@@ -80,7 +118,7 @@ impl Resource for Listener {
     }
 
     fn uses(it: &Output) -> Vec<String> {
-        let groups = it.forwards_to.iter().flatten().map(ToString::to_string);
+        let groups = it.does.iter().flat_map(Does::target_groups).map(ToString::to_string);
         it.load_balancer.iter().map(ToString::to_string).chain(groups).collect()
     }
 
@@ -96,7 +134,8 @@ impl Resource for Listener {
 }
 
 impl Wanted for Listener {
-    type Needs = (load_balancer::Output, target_group::Output);
+    /// The load balancer, and the target group for what no rule matches unless the listener answers that.
+    type Needs = (load_balancer::Output, Option<target_group::Output>);
     type Change = Whole;
 
     async fn create(
@@ -113,7 +152,7 @@ impl Wanted for Listener {
             .load_balancer_arn(load_balancer.arn.as_str())
             .protocol(ProtocolEnum::Http)
             .port(i32::from(self.port))
-            .default_actions(forward_to(&target_group.arn))
+            .default_actions(self.does(target_group.as_ref()).action())
             .set_tags(Some(tags(cx, node)))
             .send()
             .await
@@ -135,11 +174,11 @@ impl Wanted for Listener {
             differences.push(Difference::remake("LoadBalancerArn", is, &load_balancer.arn));
         }
         compare(&mut differences, Whole, "Port", it.port.as_ref(), &self.port);
-        let wanted = std::slice::from_ref(&target_group.arn);
-        if let Some(is) = it.forwards_to.as_deref().filter(|is| *is != wanted) {
-            let is: Vec<_> = is.iter().map(TargetGroupArn::as_str).collect();
-            let is = if is.is_empty() { "none".to_owned() } else { is.join(", ") };
-            differences.push(Difference::update(Whole, "TargetGroups", is, &target_group.arn));
+        let wanted = self.does(target_group.as_ref());
+        if let Some(is) = it.does.as_ref().filter(|is| **is != wanted) {
+            let both_forward = matches!((is, &wanted), (Does::Forward(_), Does::Forward(_)));
+            let field = if both_forward { "TargetGroups" } else { "DefaultActions" };
+            differences.push(Difference::update(Whole, field, is, wanted));
         }
         differences
     }
@@ -154,16 +193,73 @@ impl Wanted for Listener {
     ) -> Result<Made<Output>> {
         let modify = cx.aws.elb.modify_listener().listener_arn(it.arn.as_str());
         let modify = modify.port(i32::from(self.port));
-        let modify = modify.default_actions(forward_to(&target_group.arn)).send().await;
+        let modify = modify.default_actions(self.does(target_group.as_ref()).action()).send().await;
         modify.doing("change the listener").wait_on(&[UNKNOWN, target_group::UNKNOWN])?;
-        let forwards_to = Some(vec![target_group.arn.clone()]);
-        Ok(Made::Ready(Output { port: Some(self.port), forwards_to, ..it.clone() }))
+        let does = Some(self.does(target_group.as_ref()));
+        Ok(Made::Ready(Output { port: Some(self.port), does, ..it.clone() }))
+    }
+}
+
+impl Listener {
+    fn does(&self, target_group: Option<&target_group::Output>) -> Does {
+        match &self.answer {
+            Some(answer) => Does::Answer(answer.clone()),
+            None => Does::Forward(target_group.iter().map(|group| group.arn.clone()).collect()),
+        }
+    }
+}
+
+impl Does {
+    /// The target groups that requests go to.
+    pub(super) fn target_groups(&self) -> &[TargetGroupArn] {
+        match self {
+            Self::Forward(groups) => groups,
+            Self::Answer(_) | Self::Else(_) => &[],
+        }
+    }
+
+    fn action(&self) -> Action {
+        match self {
+            Self::Answer(Answer { status, text }) => {
+                let answer = FixedResponseActionConfig::builder().status_code(status.to_string());
+                let answer = answer.content_type("text/plain").message_body(text).build();
+                let action = Action::builder().r#type(ActionTypeEnum::FixedResponse);
+                action.fixed_response_config(answer).build()
+            }
+            Self::Forward(_) | Self::Else(_) => {
+                let groups = self.target_groups().iter();
+                groups.map(forward_to).next().unwrap_or_else(|| Action::builder().build())
+            }
+        }
+    }
+
+    /// What the actions of a listener or a rule do.
+    pub(super) fn of(actions: &[Action]) -> Self {
+        let kind =
+            |it: &Action| it.r#type().map(ActionTypeEnum::as_str).unwrap_or_default().to_owned();
+        let [action] = actions else {
+            let groups: Vec<_> = actions.iter().flat_map(targets).collect();
+            let kinds = || actions.iter().map(kind).collect::<Vec<_>>().join(", ");
+            return match groups.is_empty() && !actions.is_empty() {
+                true => Self::Else(kinds()),
+                false => Self::Forward(groups),
+            };
+        };
+        let groups = targets(action);
+        match action.fixed_response_config().filter(|_| groups.is_empty()) {
+            Some(answer) => Self::Answer(Answer {
+                status: answer.status_code().and_then(|it| it.parse().ok()).unwrap_or_default(),
+                text: answer.message_body().unwrap_or_default().to_owned(),
+            }),
+            None if groups.is_empty() => Self::Else(kind(action)),
+            None => Self::Forward(groups),
+        }
     }
 }
 
 /// Names the target group twice, in the old form and in the weighted one: AWS accepts both when they
 /// agree, and whoever understands only one of them forwards all the same.
-fn forward_to(target_group: &TargetGroupArn) -> Action {
+pub(super) fn forward_to(target_group: &TargetGroupArn) -> Action {
     let group = TargetGroupTuple::builder().target_group_arn(target_group.as_str()).weight(100);
     Action::builder()
         .r#type(ActionTypeEnum::Forward)
@@ -174,12 +270,11 @@ fn forward_to(target_group: &TargetGroupArn) -> Action {
 
 impl From<&Description> for Output {
     fn from(described: &Description) -> Self {
-        let actions = described.default_actions.as_ref();
         Self {
             arn: ListenerArn::from(described.listener_arn().unwrap_or_default()),
             load_balancer: described.load_balancer_arn().map(LoadBalancerArn::from),
             port: described.port().and_then(|port| u16::try_from(port).ok()),
-            forwards_to: actions.map(|actions| actions.iter().flat_map(targets).collect()),
+            does: described.default_actions.as_deref().map(Does::of),
         }
     }
 }
@@ -208,5 +303,16 @@ mod tests {
         assert_eq!(targets(&both), std::slice::from_ref(&arn));
         assert_eq!(targets(&plain), [arn]);
         assert_eq!(targets(&Action::builder().r#type(ActionTypeEnum::FixedResponse).build()), []);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_is_read() {
+        let answer = Answer { status: 503, text: "no such host".into() };
+        for does in [Does::Forward(vec![TargetGroupArn::from("arn:1")]), Does::Answer(answer)] {
+            assert_eq!(Does::of(&[does.action()]), does);
+        }
+        let redirect = Action::builder().r#type(ActionTypeEnum::Redirect).build();
+        assert_eq!(Does::of(&[redirect]), Does::Else("redirect".into()));
+        assert_eq!(Does::of(&[]), Does::Forward(Vec::new()));
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::aws::{
     AllPages, Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing,
 };
-use crate::names::NodeName;
+use crate::names::{Names, NodeName};
 
 /// A load balancer as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Output {
 /// The load balancer that is wanted.
 #[derive(Debug)]
 pub struct LoadBalancer {
+    /// Its name.
+    pub name: String,
     /// Whether it is internal.
     pub internal: bool,
 }
@@ -136,8 +138,8 @@ impl Wanted for LoadBalancer {
     const REMADE_WHEN_BROKEN: bool = true;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
-        let name = cx.names.load_balancer();
-        let found = cx.aws.elb.describe_load_balancers().names(&name).send().await;
+        let name = &self.name;
+        let found = cx.aws.elb.describe_load_balancers().names(name).send().await;
         let found = found.doing("look for the load balancer by its name");
         let found = found.gone_is_fine(&[UNKNOWN])?;
         let Some(arn) =
@@ -160,7 +162,7 @@ impl Wanted for LoadBalancer {
             .aws
             .elb
             .create_load_balancer()
-            .name(cx.names.load_balancer())
+            .name(&self.name)
             .r#type(LoadBalancerTypeEnum::Application)
             .scheme(self.scheme())
             .set_subnets(Some(subnets.iter().map(|subnet| subnet.id.to_string()).collect()))
@@ -323,14 +325,24 @@ async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Description)>> {
 
 /// The load balancers that are named like ours, whosever they are.
 pub(super) async fn named_like_ours(aws: &Aws, scope: &Scope) -> Result<Vec<Description>> {
-    // A stack has one load balancer, whose name is known.
-    let names = scope.names().map(|names| vec![names.load_balancer()]);
-    let listed = aws.elb.describe_load_balancers().set_names(names).into_paginator().items();
+    // Asked by names, AWS answers with an error when one of them is nobody's.
+    let names = scope.names().map(names);
+    let listed = aws.elb.describe_load_balancers().into_paginator().items();
     let listed = listed.send().all().await;
     let listed = listed.doing("list the load balancers").gone_is_fine(&[UNKNOWN])?;
     let mut listed = listed.unwrap_or_default();
-    listed.retain(|one| one.load_balancer_name().is_some_and(|name| name.starts_with(PREFIX)));
+    listed.retain(|one| {
+        let name = one.load_balancer_name().unwrap_or_default();
+        let is_own = |names: &[String; 3]| names.iter().any(|own| own == name);
+        names.as_ref().map_or_else(|| name.starts_with(PREFIX), is_own)
+    });
     Ok(listed)
+}
+
+/// The names that load balancers of a stack may have.
+pub(super) fn names(names: &Names) -> [String; 3] {
+    let [internal, public] = ["internal", "public"].map(|which| names.load_balancer_of(which));
+    [names.load_balancer(), internal, public]
 }
 
 /// The tags of a node in the form that ELB takes.
@@ -345,7 +357,7 @@ pub(super) async fn is_foreign(cx: &Cx, arn: &str) -> Result<bool> {
     Ok(tags.get(arn).is_some_and(|tags| scope.owner(tags).is_none()))
 }
 
-/// Reads the tags of load balancers, target groups or listeners, by arn. What has gone meanwhile is
+/// Reads the tags of load balancers, target groups, listeners or rules, by arn. What has gone meanwhile is
 /// left out.
 pub(super) async fn tags_of(aws: &Aws, arns: &[&str]) -> Result<BTreeMap<String, Vec<Tag>>> {
     /// As many as `DescribeTags` takes.
@@ -368,7 +380,7 @@ async fn describe_tags(aws: &Aws, arns: &[&str]) -> Result<Option<Vec<(String, V
     let read = aws.elb.describe_tags().set_resource_arns(Some(arns)).send().await;
     let read = read
         .doing("read the tags of load balancers, target groups and listeners")
-        .gone_is_fine(&[UNKNOWN, "TargetGroupNotFound", "ListenerNotFound"])?;
+        .gone_is_fine(&[UNKNOWN, "TargetGroupNotFound", "ListenerNotFound", "RuleNotFound"])?;
     Ok(read.map(|read| {
         let described = read.tag_descriptions.unwrap_or_default().into_iter();
         described
@@ -426,7 +438,7 @@ mod tests {
             security_group::Output { id: SecurityGroupId::from("sg-1"), vpc: VpcId::from("vpc-1") };
         let needs = (vec![subnet("subnet-1"), subnet("subnet-2")], group);
         let it = Output::from(&described(LoadBalancerStateEnum::Active, ""));
-        let wanted = LoadBalancer { internal: true };
+        let wanted = LoadBalancer { name: "lb-demo".into(), internal: true };
         assert_eq!(wanted.drift(&it, &needs), [], "in whatever order, and nothing read");
         let it = Output {
             subnets: Some(vec!["subnet-1".into()]),
@@ -434,7 +446,8 @@ mod tests {
             idle_timeout: Some("60".into()),
             ..it
         };
-        let differences = LoadBalancer { internal: false }.drift(&it, &needs);
+        let differences =
+            LoadBalancer { name: "lb-demo".into(), internal: false }.drift(&it, &needs);
         let fields: Vec<_> = differences.iter().map(|one| one.field.as_str()).collect();
         assert_eq!(fields, ["Scheme", "Subnets", "SecurityGroups", IDLE_TIMEOUT]);
         assert!(matches!(differences[0].remedy, Remedy::Replacement(_)));

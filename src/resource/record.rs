@@ -149,12 +149,12 @@ impl Record {
     }
 }
 
-/// The records of a stack's zone that point at the stack's load balancer.
+/// The records of a stack's zone that point at a load balancer of the stack.
 async fn in_zone(aws: &Aws, names: &Names, zone: &HostedZoneId) -> Result<Vec<Owned<Output>>> {
-    let target = names.load_balancer();
+    let targets = load_balancer::names(names);
     let read = |record: &ResourceRecordSet| {
         let it = Output::of(zone, record)?;
-        it.target.as_deref().filter(|name| is_of(name, &target))?;
+        it.target.as_deref().filter(|name| targets.iter().any(|target| is_of(name, target)))?;
         let (stack, node) = (names.stack().to_string(), node(&it.host));
         let (owner, id) = (Owner { stack, node, pattern: None, tags: None }, it.host.clone());
         Some(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) })

@@ -32,8 +32,8 @@ pub struct Output {
 /// The role that is wanted.
 #[derive(Debug)]
 pub struct Role {
-    /// What it is for: `instance` or `execution`.
-    pub which: &'static str,
+    /// Its name.
+    pub name: String,
     /// The trust policy, as JSON.
     pub trust: String,
     /// ARN of the managed policy that it gets.
@@ -116,8 +116,8 @@ impl Wanted for Role {
     type Change = Change;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
-        let name = cx.names.role(self.which);
-        let Some(role) = get(&cx.aws, &name).await? else { return Ok(None) };
+        let name = &self.name;
+        let Some(role) = get(&cx.aws, name).await? else { return Ok(None) };
         let ours = Scope::Stack(cx.names.clone()).owner(role.tags()).is_some();
         Ok((!ours).then(|| format!("the IAM role `{}{name}`", role.path())))
     }
@@ -129,7 +129,7 @@ impl Wanted for Role {
             .iam
             .create_role()
             .path(cx.names.iam_path())
-            .role_name(cx.names.role(self.which))
+            .role_name(&self.name)
             .assume_role_policy_document(&self.trust)
             // From birth: an organisation may deny the creation of a role without one.
             .set_permissions_boundary(self.boundary.clone())
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn a_policy_is_compared_by_what_it_says() {
         let wanted = Role {
-            which: "instance",
+            name: "role-demo-instance".into(),
             trust: instance_trust("aws"),
             policy: instance_policy("aws"),
             boundary: None,
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn a_boundary_is_set_when_one_is_asked_for_and_else_left_alone() {
         let wanted = |boundary: Option<&str>| Role {
-            which: "instance",
+            name: "role-demo-instance".into(),
             trust: instance_trust("aws"),
             policy: instance_policy("aws"),
             boundary: boundary.map(str::to_owned),

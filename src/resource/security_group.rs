@@ -29,8 +29,8 @@ pub struct Output {
 /// The security group that is wanted.
 #[derive(Debug)]
 pub struct SecurityGroup {
-    /// What it is for: `load-balancer`, `service` or `instance`.
-    pub which: &'static str,
+    /// Its name.
+    pub name: String,
     /// Its description. A group keeps it for life, so another one is no difference.
     pub description: String,
 }
@@ -87,7 +87,7 @@ impl Wanted for SecurityGroup {
             .aws
             .ec2_once
             .create_security_group()
-            .group_name(cx.names.security_group(self.which))
+            .group_name(&self.name)
             .description(&self.description)
             .vpc_id(vpc.id.as_str())
             .tag_specifications(cx.ec2_tags(node, ResourceType::SecurityGroup))

@@ -38,8 +38,8 @@ pub struct Needs {
     pub cluster: cluster::Output,
     /// What its tasks run.
     pub task_definition: task_definition::Output,
-    /// Where its tasks register.
-    pub target_group: target_group::Output,
+    /// Where its tasks register; nowhere, when nobody reaches them.
+    pub target_groups: Vec<target_group::Output>,
     /// The subnets of its tasks.
     pub subnets: Vec<subnet::Output>,
     /// The security group of its tasks.
@@ -307,7 +307,7 @@ impl Wanted for Service {
 
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
         const DOING: &str = "create the ECS service";
-        let Needs { cluster, task_definition, target_group, provider, .. } = needs;
+        let Needs { cluster, task_definition, target_groups, provider, .. } = needs;
         let create = cx
             .aws
             .ecs_once
@@ -317,8 +317,8 @@ impl Wanted for Service {
             .task_definition(task_definition.arn.as_str())
             .desired_count(self.count())
             .network_configuration(self.network_configuration(needs, DOING)?)
-            .load_balancers(self.load_balancer(target_group))
-            .health_check_grace_period_seconds(GRACE_PERIOD)
+            .set_load_balancers(Some(self.load_balancers(target_groups)))
+            .set_health_check_grace_period_seconds(grace_period(target_groups))
             .deployment_configuration(deployment_configuration())
             .enable_ecs_managed_tags(true)
             .propagate_tags(PropagateTags::Service)
@@ -348,7 +348,7 @@ impl Wanted for Service {
     }
 
     fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Change>> {
-        let Needs { task_definition, target_group, provider, .. } = needs;
+        let Needs { task_definition, target_groups, provider, .. } = needs;
         let mut differences = Vec::new();
         differences.extend(capacity(it, provider.as_ref()));
         let mut differs = |change: Change, field: &str, is: Option<String>, wanted: String| {
@@ -360,11 +360,12 @@ impl Wanted for Service {
         let is = it.task_definition.as_deref().map(revision);
         let wanted = revision(task_definition.arn.as_str());
         differs(Change::TaskDefinition, "taskDefinition", is, wanted);
-        let targets = it.targets.as_ref().map(|targets| {
-            let targets = targets.iter().map(|(group, port)| target(group, *port));
-            targets.collect::<Vec<_>>().join(", ")
-        });
-        let wanted = target(target_group.arn.as_str(), i32::from(self.port));
+        let targets = it
+            .targets
+            .as_ref()
+            .map(|targets| in_words(targets.iter().map(|(group, port)| target(group, *port))));
+        let port = i32::from(self.port);
+        let wanted = in_words(target_groups.iter().map(|group| target(group.arn.as_str(), port)));
         differs(Change::LoadBalancers, "loadBalancers", targets, wanted);
         let wanted = self.network(needs);
         // Where tasks cannot have public addresses, AWS may say so or say nothing.
@@ -383,7 +384,10 @@ impl Wanted for Service {
         let all = &mut differences;
         let (count, grace) = (it.desired_count.as_ref(), it.grace_period.as_ref());
         compare(all, Change::DesiredCount, "desiredCount", count, &self.count());
-        compare(all, Change::GracePeriod, "healthCheckGracePeriodSeconds", grace, &GRACE_PERIOD);
+        // Where nobody checks their health, it means nothing.
+        if let Some(wanted) = grace_period(target_groups) {
+            compare(all, Change::GracePeriod, "healthCheckGracePeriodSeconds", grace, &wanted);
+        }
         let (percents, breaker) = (it.percents.as_ref(), it.circuit_breaker.as_ref());
         compare(all, Change::Deployments, "deploymentConfiguration", percents, &PERCENTS);
         compare(all, Change::Deployments, "deploymentCircuitBreaker", breaker, &[true, true]);
@@ -422,7 +426,7 @@ impl Wanted for Service {
         changes: &[Change],
     ) -> Result<Made<Output>> {
         const DOING: &str = "update the ECS service";
-        let Needs { task_definition, target_group, provider, .. } = needs;
+        let Needs { task_definition, target_groups, provider, .. } = needs;
         // Each forced call starts a deployment: one whose answer is lost is looked up.
         let forced = changes.iter().any(|change| change.forces());
         let ecs = if forced { &cx.aws.ecs_once } else { &cx.aws.ecs };
@@ -432,7 +436,11 @@ impl Wanted for Service {
             update = match change {
                 Change::TaskDefinition => update.task_definition(task_definition.arn.as_str()),
                 Change::DesiredCount => update.desired_count(self.count()),
-                Change::LoadBalancers => update.load_balancers(self.load_balancer(target_group)),
+                Change::LoadBalancers => {
+                    let of = Some(self.load_balancers(target_groups));
+                    let grace = grace_period(target_groups);
+                    update.set_load_balancers(of).set_health_check_grace_period_seconds(grace)
+                }
                 Change::Network => {
                     update.network_configuration(self.network_configuration(needs, DOING)?)
                 }
@@ -499,12 +507,15 @@ impl Service {
         i32::try_from(self.count).unwrap_or(i32::MAX)
     }
 
-    fn load_balancer(&self, target_group: &target_group::Output) -> LoadBalancer {
-        LoadBalancer::builder()
-            .target_group_arn(target_group.arn.as_str())
-            .container_name(self.name.as_str())
-            .container_port(i32::from(self.port))
-            .build()
+    fn load_balancers(&self, target_groups: &[target_group::Output]) -> Vec<LoadBalancer> {
+        let of = |target_group: &target_group::Output| {
+            LoadBalancer::builder()
+                .target_group_arn(target_group.arn.as_str())
+                .container_name(self.name.as_str())
+                .container_port(i32::from(self.port))
+                .build()
+        };
+        target_groups.iter().map(of).collect()
     }
 
     fn network(&self, Needs { subnets, group, provider, .. }: &Needs) -> Network {
@@ -707,6 +718,20 @@ fn deployment_configuration() -> DeploymentConfiguration {
         .build()
 }
 
+/// How long health checks do not count, where there are any.
+fn grace_period(target_groups: &[target_group::Output]) -> Option<i32> {
+    (!target_groups.is_empty()).then_some(GRACE_PERIOD)
+}
+
+/// Targets in words, in whichever order they are.
+fn in_words(targets: impl Iterator<Item = String>) -> String {
+    let targets: BTreeSet<_> = targets.collect();
+    match targets.is_empty() {
+        true => "none".to_owned(),
+        false => Vec::from_iter(targets).join(", "),
+    }
+}
+
 fn target(group: &str, port: i32) -> String {
     format!("port {port} in {group}")
 }
@@ -744,6 +769,7 @@ mod tests {
         let target_group = target_group::Output {
             arn: "tg".into(),
             vpc: None,
+            load_balancers: None,
             health_path: None,
             health_check: None,
             deregistration_delay: None,
@@ -773,7 +799,7 @@ mod tests {
         Needs {
             cluster,
             task_definition,
-            target_group,
+            target_groups: vec![target_group],
             subnets: vec![subnet("subnet-b"), subnet("subnet-a")],
             group,
             provider: on_instances.then_some(provider),
@@ -786,7 +812,7 @@ mod tests {
             .task_definition(REVISION)
             .desired_count(2)
             .network_configuration(wanted().network_configuration(needs, "").unwrap())
-            .load_balancers(wanted().load_balancer(&needs.target_group))
+            .set_load_balancers(Some(wanted().load_balancers(&needs.target_groups)))
             .health_check_grace_period_seconds(GRACE_PERIOD)
             .deployment_configuration(deployment_configuration());
         match &needs.provider {

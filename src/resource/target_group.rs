@@ -9,11 +9,11 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::future::try_join_all;
 
-use super::id::{TargetGroupArn, VpcId};
+use super::id::{LoadBalancerArn, TargetGroupArn, VpcId};
 use super::load_balancer::{is_foreign, tags, tags_of};
 use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, vpc};
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
-use crate::names::{NodeName, ServiceName};
+use crate::names::NodeName;
 
 /// A target group as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Output {
     pub arn: TargetGroupArn,
     /// The VPC that its targets are in.
     pub vpc: Option<VpcId>,
+    /// The load balancers that lead to it: one at most.
+    pub load_balancers: Option<Vec<LoadBalancerArn>>,
     /// Path of the health check.
     pub health_path: Option<String>,
     /// Interval, timeout, healthy and unhealthy threshold of the health check.
@@ -33,8 +35,8 @@ pub struct Output {
 /// The target group that is wanted.
 #[derive(Debug)]
 pub struct TargetGroup {
-    /// The service.
-    pub service: ServiceName,
+    /// Its name.
+    pub name: String,
     /// The port it is made with; immutable, and not compared: ECS registers each task with its own.
     pub port: u16,
     /// Path of the health check.
@@ -128,8 +130,8 @@ impl Wanted for TargetGroup {
     type Change = Change;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
-        let name = cx.names.target_group(&self.service);
-        let found = cx.aws.elb.describe_target_groups().names(&name).send().await;
+        let name = &self.name;
+        let found = cx.aws.elb.describe_target_groups().names(name).send().await;
         let found = found.doing("look for the target group by its name");
         let found = found.gone_is_fine(&[UNKNOWN])?;
         let Some(arn) =
@@ -148,7 +150,7 @@ impl Wanted for TargetGroup {
             .aws
             .elb
             .create_target_group()
-            .name(cx.names.target_group(&self.service))
+            .name(&self.name)
             .vpc_id(vpc.id.as_str())
             .target_type(TargetTypeEnum::Ip)
             .protocol(ProtocolEnum::Http)
@@ -241,6 +243,10 @@ impl From<&Description> for Output {
         Self {
             arn: TargetGroupArn::from(described.target_group_arn().unwrap_or_default()),
             vpc: described.vpc_id().map(VpcId::from),
+            load_balancers: described
+                .load_balancer_arns
+                .as_ref()
+                .map(|arns| arns.iter().map(|arn| LoadBalancerArn::from(arn.as_str())).collect()),
             health_path: described.health_check_path().map(str::to_owned),
             health_check: health_check(),
             deregistration_delay: None,
@@ -273,11 +279,8 @@ mod tests {
 
     #[test]
     fn health_check_and_delay_are_changed_in_place() {
-        let wanted = TargetGroup {
-            service: "web".parse().unwrap(),
-            port: 80,
-            health_path: "/health".into(),
-        };
+        let wanted =
+            TargetGroup { name: "tg-demo-web".into(), port: 80, health_path: "/health".into() };
         let vpc = vpc::Output {
             id: VpcId::from("vpc-1"),
             cidr: None,

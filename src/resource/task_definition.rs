@@ -85,8 +85,8 @@ pub struct TaskDefinition {
     pub cpu: u32,
     /// Memory in MiB.
     pub memory: u32,
-    /// The container's port.
-    pub port: u16,
+    /// The container's port, if anybody reaches it.
+    pub port: Option<u16>,
     /// Its environment.
     pub environment: BTreeMap<String, String>,
     /// What it runs on.
@@ -210,10 +210,11 @@ impl TaskDefinition {
 
     fn container(&self, log_group: &str) -> Result<ContainerDefinition, String> {
         // Each task has a network interface of its own, so the host's port is the container's.
-        let port = PortMapping::builder()
-            .container_port(i32::from(self.port))
-            .host_port(i32::from(self.port))
-            .protocol(TransportProtocol::Tcp);
+        let port = |port: u16| {
+            let port = i32::from(port);
+            let mapping = PortMapping::builder().container_port(port).host_port(port);
+            mapping.protocol(TransportProtocol::Tcp).build()
+        };
         let variable = |(name, value)| KeyValuePair::builder().name(name).value(value).build();
         let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs);
         let options = self.log_options(log_group).into_iter();
@@ -224,7 +225,7 @@ impl TaskDefinition {
             .cpu(i32::try_from(self.cpu).map_err(|error| error.to_string())?)
             .memory(i32::try_from(self.memory).map_err(|error| error.to_string())?)
             .essential(true)
-            .port_mappings(port.build())
+            .set_port_mappings(Some(self.port.map(port).into_iter().collect()))
             .set_environment(Some(self.environment.iter().map(variable).collect()))
             .log_configuration(logs.map_err(|error| error.to_string())?)
             .build())
@@ -232,6 +233,7 @@ impl TaskDefinition {
 
     /// What is registered, as the API writes it: whatever is added to the request is added here.
     fn request(&self, (role, log_group): &(role::Output, log_group::Output)) -> Value {
+        let port = |port| json!({ "containerPort": port, "hostPort": port, "protocol": "tcp" });
         json!({
             "cpu": self.cpu.to_string(),
             "memory": self.memory.to_string(),
@@ -247,9 +249,7 @@ impl TaskDefinition {
                 "cpu": self.cpu,
                 "memory": self.memory,
                 "essential": true,
-                "portMappings": [
-                    { "containerPort": self.port, "hostPort": self.port, "protocol": "tcp" }
-                ],
+                "portMappings": self.port.into_iter().map(port).collect::<Vec<_>>(),
                 "environment": self.environment,
                 "logConfiguration": {
                     "logDriver": "awslogs",
@@ -270,10 +270,15 @@ impl TaskDefinition {
             image: self.image.clone(),
             cpu: self.cpu.to_string(),
             memory: self.memory.to_string(),
-            port: self.port.to_string(),
+            port: port(self.port),
             environment: self.environment.iter().map(variable).collect(),
         }
     }
+}
+
+/// A port in words.
+fn port(port: Option<impl fmt::Display>) -> String {
+    port.map_or_else(|| "none".to_owned(), |port| port.to_string())
 }
 
 fn hash_of(request: &Value) -> String {
@@ -361,7 +366,7 @@ impl Content {
             image: container.image()?.to_owned(),
             cpu: revision.cpu()?.to_owned(),
             memory: revision.memory()?.to_owned(),
-            port: container.port_mappings().first()?.container_port()?.to_string(),
+            port: port(container.port_mappings().first().and_then(PortMapping::container_port)),
             environment: container.environment().iter().filter_map(variable).collect(),
         })
     }
@@ -495,7 +500,7 @@ mod tests {
             image: "nginx:2".into(),
             cpu: 256,
             memory: 512,
-            port: 80,
+            port: Some(80),
             environment: [("PASSWORD".into(), "swordfish".into())].into(),
             compatibility: Compatibility::Ec2,
             region: "eu-west-1".into(),

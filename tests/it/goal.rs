@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 mod capacity;
 mod ingress;
 mod network;
+pub mod requests;
 mod service;
 
 /// Kinds that get their tags from something else, or of which several are right.

@@ -14,7 +14,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("aws", &["names"]),
     ("resource", &["arn", "aws", "names"]),
     ("engine", &["aws", "names", "resource"]),
-    ("facts", &["arn", "aws", "capacity", "engine", "resource", "spec"]),
+    ("facts", &["arn", "aws", "capacity", "engine", "names", "resource", "spec"]),
     ("lock", &["aws", "engine", "names"]),
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
     ("service_roles", &["aws"]),

@@ -22,6 +22,7 @@ mod limits;
 mod listening;
 mod localstack;
 mod locks;
+mod many;
 mod meddler;
 mod neighbours;
 mod partitions;

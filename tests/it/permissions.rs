@@ -63,6 +63,7 @@ fn things(tags: &Tags) -> Vec<Thing> {
         ("ecs", arn("ecs", "task-definition/td-demo_web:1")),
         elb("loadbalancer/app/lb-demo/1"),
         elb("listener/app/lb-demo/1/2"),
+        elb("listener-rule/app/lb-demo/1/2/4"),
         elb("targetgroup/tg-demo-web-12345678/3"),
         ("iam", role("instance")),
         ("iam", role("execution")),
@@ -117,6 +118,7 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
     let elb = |resource: &str| arn("elasticloadbalancing", resource);
     let balancer = elb("loadbalancer/app/lb-demo/1");
     let listener = elb("listener/app/lb-demo/1/2");
+    let rule = elb("listener-rule/app/lb-demo/1/2/4");
     let targets = elb("targetgroup/tg-demo-web-12345678/3");
     let group = "asg-demo";
     let group_arn = arn("autoscaling", "autoScalingGroup:0f:autoScalingGroupName/asg-demo");
@@ -373,6 +375,9 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("elasticloadbalancing", "ModifyListener", json!({ "ListenerArn": listener })),
         ("elasticloadbalancing", "DeleteListener", json!({ "ListenerArn": listener })),
+        ("elasticloadbalancing", "CreateRule", json!({ "ListenerArn": listener, "Tags": tags })),
+        ("elasticloadbalancing", "ModifyRule", json!({ "RuleArn": rule })),
+        ("elasticloadbalancing", "DeleteRule", json!({ "RuleArn": rule })),
         ("ssm", "PutParameter", json!({ "Name": lock, "Tags": tags })),
         ("ssm", "GetParameter", json!({ "Name": lock })),
         ("ssm", "DeleteParameters", json!({ "Names": [lock] })),
@@ -440,7 +445,8 @@ fn things_of_nobody_and_of_other_stacks_are_out_of_reach() {
 
 /// Whether a call that makes something makes it in something that is there, or launches from it.
 fn names_something_old(input: &Value) -> bool {
-    let names = ["VpcId", "GroupId", "AllocationId", "LoadBalancerArn", "LaunchTemplate"];
+    let names =
+        ["VpcId", "GroupId", "AllocationId", "LoadBalancerArn", "ListenerArn", "LaunchTemplate"];
     names.iter().any(|name| input.get(name).is_some())
         || input.get("autoScalingGroupProvider").is_some()
 }

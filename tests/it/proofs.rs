@@ -96,10 +96,15 @@ pub fn no_defects(cloud: &Cloud) -> Result<(), String> {
 /// Checks that a first deploy in a quiet world made nothing too early: what AWS takes and then lets fail
 /// is removed and made again, or starts once more, and then looks as if nothing had been wrong.
 pub fn nothing_in_vain(cloud: &Cloud, deployed: &Played) -> Result<(), String> {
+    nothing_in_vain_of(cloud, &deployed.calls)
+}
+
+/// The same, by the calls of the deploy.
+pub fn nothing_in_vain_of(cloud: &Cloud, calls: &[Record]) -> Result<(), String> {
     const REMOVING: [&str; 6] =
         ["Delete", "Deregister", "Detach", "Release", "Revoke", "Terminate"];
     let is_removal = |operation: &str| REMOVING.iter().any(|verb| operation.starts_with(verb));
-    let calls = deployed.calls.iter().map(|call| call.operation.as_str());
+    let calls = calls.iter().map(|call| call.operation.as_str());
     // The lock tidies up after itself.
     let removals: Vec<_> = calls.filter(|it| is_removal(it) && *it != "DeleteParameters").collect();
     if !removals.is_empty() {

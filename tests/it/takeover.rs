@@ -12,9 +12,11 @@ use aws_sim::scenario::Scenario;
 use aws_sim::services;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
+use ecsup::spec::{Pattern, Route, Service, Unknown};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::many;
 use crate::proofs::{deploy, destroy, expect, holds, ids, no_defects, nothing_left};
 
 const SEED: u64 = 11;
@@ -142,6 +144,54 @@ fn a_stack_of_one_service_is_taken_over_without_a_change() {
             expect(&stage.play(&destroy(&flags)).await, Exit::Done, "destroy").unwrap();
             no_defects(&stage.cloud).unwrap();
             nothing_left(&stage.cloud, &before).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_second_service_beside_one_that_an_earlier_version_made_replaces_nothing() {
+    for pattern in [Pattern::InternalWorker, Pattern::PublicApi, Pattern::FargateApi] {
+        in_virtual_time(SEED, async || {
+            let stage = Stage { cloud: Cloud::new(SEED, Scenario::default()) };
+            let cloud = &stage.cloud;
+            let before = ids(cloud);
+            replay(cloud, ONE_SERVICE, pattern.name()).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
+            let there = many::nodes(cloud);
+
+            let mut spec = many::preset(pattern, pattern.name());
+            let second = many::named(&spec.services[0], "second");
+            let route = many::host("second.example.org").map(|it| Route { names: vec![], ..it });
+            let is_internal = second.internal.is_some();
+            let internal = route.clone().filter(|_| is_internal);
+            let public = route.filter(|_| !is_internal);
+            spec.services.push(Service { internal, public, ..second });
+            let changes = many::deploy(cloud, &spec).await;
+            many::check_requests(cloud, &spec);
+            let removals = ["Delete", "Update", "Modify", "Revoke", "Deregister"];
+            let removals: Vec<_> = changes
+                .iter()
+                .map(|call| call.operation.as_str())
+                .filter(|it| removals.iter().any(|verb| it.starts_with(verb)))
+                .filter(|it| *it != "ModifyTargetGroupAttributes")
+                .collect();
+            assert_eq!(removals, [""; 0], "{pattern}");
+            let both = many::nodes(cloud);
+            assert!(there.iter().all(|(node, ids)| both.get(node) == Some(ids)), "{both:#?}");
+
+            // And without the one that was first.
+            let unknown = Unknown::Service(spec.services.remove(0).name);
+            for ingress in [&mut spec.internal, &mut spec.public].into_iter().flatten() {
+                assert_eq!(ingress.unknown, unknown);
+                ingress.unknown = Unknown::Answer { status: 404, text: "not found".to_owned() };
+            }
+            many::deploy(cloud, &spec).await;
+            many::check_requests(cloud, &spec);
+            let rest = many::nodes(cloud);
+            assert!(rest.iter().all(|(node, ids)| both.get(node) == Some(ids)), "{rest:#?}");
+            expect(&stage.play(&["destroy", "--yes", pattern.name()]).await, Exit::Done, "destroy")
+                .unwrap();
+            nothing_left(cloud, &before).unwrap();
         });
     }
 }

@@ -1,0 +1,378 @@
+//! A rule of a listener: which hosts and paths lead to a service.
+//!
+//! Rules are tried in the order of their priorities, of which no two of a listener may be equal.
+//! [`priority`] chooses one; it stays for life, so that no rule ever changes places with another. Rules
+//! that somebody made by hand are left alone, and counted with. Creating a rule is not idempotent.
+//! Rules cannot be listed but through their listener, with which they go.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    HostHeaderConditionConfig, PathPatternConditionConfig, Rule as Description, RuleCondition,
+};
+use futures::future::try_join_all;
+
+use super::id::{ListenerArn, ListenerRuleArn, TargetGroupArn};
+use super::listener::{self, Does, Listener, forward_to};
+use super::load_balancer::{tags, tags_of};
+use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, target_group};
+use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
+use crate::names::NodeName;
+
+pub mod priority;
+
+use priority::{Neighbour, Rank};
+
+/// How many rules a load balancer has room for, without those that its listeners begin with (Elastic Load
+/// Balancing guide, "Quotas for your Application Load Balancers").
+pub const RULES: usize = 100;
+/// How many target groups a load balancer has room for (the same).
+pub const TARGET_GROUPS: usize = 100;
+/// How many hosts and paths a rule can hold (the same).
+pub const VALUES: usize = 5;
+
+/// A rule as AWS returned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its arn.
+    pub arn: ListenerRuleArn,
+    /// Its listener.
+    pub listener: ListenerArn,
+    /// Its priority. `None` when not read.
+    pub priority: Option<u32>,
+    /// What it matches. `None` when not read.
+    pub matches: Option<Matches>,
+    /// What it does. `None` when not read.
+    pub does: Option<Does>,
+}
+
+/// What a rule matches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// One of these hosts, unless there are none.
+    pub hosts: BTreeSet<String>,
+    /// One of these paths, unless there are none.
+    pub paths: BTreeSet<String>,
+    /// Fields of conditions that ecsup never asks for.
+    pub others: BTreeSet<String>,
+}
+
+/// The rule that is wanted.
+#[derive(Debug)]
+pub struct ListenerRule {
+    /// The hosts, in lower case.
+    pub hosts: Vec<String>,
+    /// The paths.
+    pub paths: Vec<String>,
+}
+
+/// What can be changed of a rule, all with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// What it matches.
+    Conditions,
+    /// Where requests go.
+    Actions,
+}
+
+/// What ELB answers about a rule that is not there.
+pub const UNKNOWN: &str = "RuleNotFound";
+
+impl Resource for ListenerRule {
+    type Output = Output;
+    const KIND: Kind = Kind::ListenerRule;
+
+    async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
+        of(aws, scope, &Listener::list(aws, scope).await?).await
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let listeners = others.listing::<Listener>().await?;
+        of(others.aws(), others.scope(), &listeners).await
+    }
+
+    fn uses(it: &Output) -> Vec<String> {
+        let groups = it.does.iter().flat_map(Does::target_groups).map(ToString::to_string);
+        std::iter::once(it.listener.to_string()).chain(groups).collect()
+    }
+
+    fn tagging(it: &Output) -> Option<Tagging> {
+        Some(Tagging::LoadBalancing(it.arn.to_string()))
+    }
+
+    async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        let delete = aws.elb.delete_rule().rule_arn(it.arn.as_str()).send().await;
+        let delete = delete.doing("delete the listener rule");
+        delete.gone_is_fine(&[UNKNOWN, listener::UNKNOWN]).map(drop)
+    }
+}
+
+impl Wanted for ListenerRule {
+    type Needs = (listener::Output, target_group::Output);
+    type Change = Change;
+
+    /// Looks at the rules first, to choose a place among them. When somebody takes that meanwhile, the
+    /// next attempt looks again.
+    async fn create(
+        &self,
+        cx: &Cx,
+        node: &NodeName,
+        (listener, target_group): &Self::Needs,
+    ) -> Result<Made<Output>> {
+        const DOING: &str = "create the listener rule";
+        let there = rules(&cx.aws, &listener.arn).await.wait_on(&[listener::UNKNOWN])?;
+        let there: Vec<_> = there.iter().filter_map(neighbour).collect();
+        let priority = priority::choose(&self.rank(), node.as_str(), &there);
+        let full = || Error::other(DOING, "its listener has no priority left for it");
+        let priority = i32::try_from(priority.ok_or_else(full)?).map_err(|_| full())?;
+        let create = cx
+            .aws
+            .elb
+            .create_rule()
+            .listener_arn(listener.arn.as_str())
+            .priority(priority)
+            .set_conditions(Some(self.conditions()))
+            .actions(forward_to(&target_group.arn))
+            .set_tags(Some(tags(cx, node)));
+        let created = create
+            .send()
+            .await
+            .doing(DOING)
+            .wait_on(&[listener::UNKNOWN, target_group::UNKNOWN])
+            // By another one, or by this very one when the answer was lost and the SDK asked again.
+            .taken_on(&["PriorityInUse"])?;
+        let described = created.rules().first().ok_or_else(|| missing(DOING, "member"))?;
+        described.rule_arn().ok_or_else(|| missing(DOING, "RuleArn"))?;
+        Ok(Made::Ready(Output::of(&listener.arn, described)))
+    }
+
+    fn drift(
+        &self,
+        it: &Output,
+        (listener, target_group): &Self::Needs,
+    ) -> Vec<Difference<Change>> {
+        let mut differences = Vec::new();
+        if it.listener != listener.arn {
+            differences.push(Difference::remake("ListenerArn", &it.listener, &listener.arn));
+        }
+        let wanted = self.matches();
+        if let Some(is) = it.matches.as_ref().filter(|is| **is != wanted) {
+            let (is, wanted) = (words(is), words(&wanted));
+            differences.push(Difference::update(Change::Conditions, "Conditions", is, wanted));
+        }
+        let wanted = leads_to(&target_group.arn);
+        if let Some(is) = it.does.as_ref().filter(|is| **is != wanted) {
+            differences.push(Difference::update(Change::Actions, "TargetGroups", is, wanted));
+        }
+        differences
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx,
+        _node: &NodeName,
+        it: &Output,
+        (_, target_group): &Self::Needs,
+        changes: &[Change],
+    ) -> Result<Made<Output>> {
+        let mut it = it.clone();
+        let mut modify = cx.aws.elb.modify_rule().rule_arn(it.arn.as_str());
+        for change in changes {
+            match change {
+                Change::Conditions => {
+                    modify = modify.set_conditions(Some(self.conditions()));
+                    it.matches = Some(self.matches());
+                }
+                Change::Actions => {
+                    modify = modify.actions(forward_to(&target_group.arn));
+                    it.does = Some(leads_to(&target_group.arn));
+                }
+            }
+        }
+        let modified = modify.send().await.doing("change the listener rule");
+        modified.wait_on(&[UNKNOWN, target_group::UNKNOWN])?;
+        Ok(Made::Ready(it))
+    }
+}
+
+impl ListenerRule {
+    fn rank(&self) -> Rank {
+        Rank::of(self.hosts.iter().map(String::as_str), self.paths.iter().map(String::as_str))
+    }
+
+    fn matches(&self) -> Matches {
+        Matches {
+            hosts: self.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            paths: self.paths.iter().cloned().collect(),
+            others: BTreeSet::new(),
+        }
+    }
+
+    fn conditions(&self) -> Vec<RuleCondition> {
+        let mut conditions = Vec::new();
+        if !self.hosts.is_empty() {
+            let hosts = HostHeaderConditionConfig::builder();
+            let hosts = hosts.set_values(Some(self.hosts.clone())).build();
+            let condition = RuleCondition::builder().field(HOST).host_header_config(hosts);
+            conditions.push(condition.build());
+        }
+        if !self.paths.is_empty() {
+            let paths = PathPatternConditionConfig::builder();
+            let paths = paths.set_values(Some(self.paths.clone())).build();
+            let condition = RuleCondition::builder().field(PATH).path_pattern_config(paths);
+            conditions.push(condition.build());
+        }
+        conditions
+    }
+}
+
+const HOST: &str = "host-header";
+const PATH: &str = "path-pattern";
+
+fn leads_to(target_group: &TargetGroupArn) -> Does {
+    Does::Forward(vec![target_group.clone()])
+}
+
+fn words(it: &Matches) -> String {
+    let parts = it.hosts.iter().chain(&it.paths).chain(&it.others);
+    let parts: Vec<_> = parts.map(String::as_str).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+impl Matches {
+    fn of(described: &Description) -> Self {
+        let mut all = Self::default();
+        for condition in described.conditions() {
+            // AWS answers in the old form, in the new one, or in both.
+            let old = condition.values().iter();
+            match condition.field().unwrap_or_default() {
+                HOST => {
+                    let new = condition.host_header_config();
+                    let new = new.map(HostHeaderConditionConfig::values).unwrap_or_default();
+                    all.hosts.extend(new.iter().chain(old).map(|host| host.to_ascii_lowercase()));
+                }
+                PATH => {
+                    let new = condition.path_pattern_config();
+                    let new = new.map(PathPatternConditionConfig::values).unwrap_or_default();
+                    all.paths.extend(new.iter().chain(old).cloned());
+                }
+                other => all.others.extend([other.to_owned()]),
+            }
+        }
+        all
+    }
+}
+
+impl Output {
+    fn of(listener: &ListenerArn, described: &Description) -> Self {
+        Self {
+            arn: ListenerRuleArn::from(described.rule_arn().unwrap_or_default()),
+            listener: listener.clone(),
+            priority: described.priority().and_then(|it| it.parse().ok()),
+            matches: described.conditions.is_some().then(|| Matches::of(described)),
+            does: described.actions.as_deref().map(Does::of),
+        }
+    }
+}
+
+/// What a rule is to the one that is looking for its place; the listener's own default is nothing.
+fn neighbour(described: &Description) -> Option<Neighbour> {
+    let priority = described.priority()?.parse().ok()?;
+    let Matches { hosts, paths, others } = Matches::of(described);
+    let rank = Rank::of(hosts.iter().map(String::as_str), paths.iter().map(String::as_str));
+    Some(Neighbour { priority, rank: others.is_empty().then_some(rank) })
+}
+
+/// The rules of a listener, whosever they are, and its default.
+async fn rules(aws: &Aws, listener: &ListenerArn) -> Result<Vec<Description>> {
+    let listed = aws.elb.describe_rules().listener_arn(listener.as_str()).into_paginator();
+    listed.items().send().all().await.doing("list the listener rules")
+}
+
+/// Our rules of these listeners.
+async fn of(
+    aws: &Aws,
+    scope: &Scope,
+    listeners: &[Owned<listener::Output>],
+) -> Result<Vec<Owned<Output>>> {
+    let all = try_join_all(listeners.iter().map(async |listener| {
+        let arn = &listener.it().arn;
+        // Gone between two looks.
+        let listed = rules(aws, arn).await.gone_is_fine(&[listener::UNKNOWN])?;
+        let listed = listed.unwrap_or_default().into_iter();
+        Ok(listed.filter(|it| it.is_default() != Some(true)).map(|it| (arn.clone(), it)).collect())
+    }));
+    let all: Vec<(ListenerArn, Description)> =
+        all.await?.into_iter().flat_map(Vec::into_iter).collect();
+    let arns: Vec<_> = all.iter().filter_map(|(_, described)| described.rule_arn()).collect();
+    let tags = tags_of(aws, &arns).await?;
+    let read = |(listener, described): &(ListenerArn, Description)| {
+        let output = Output::of(listener, described);
+        let owner = scope.owner(tags.get(output.arn.as_str())?)?;
+        let id = output.arn.to_string();
+        Some(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
+    };
+    Ok(all.iter().filter_map(read).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> ListenerRule {
+        ListenerRule { hosts: vec!["api.example.com".into()], paths: vec!["/v1/*".into()] }
+    }
+
+    #[test]
+    fn conditions_are_read_in_whichever_form_they_come() {
+        let new = Description::builder().set_conditions(Some(wanted().conditions())).build();
+        let old = RuleCondition::builder().field(HOST).values("API.example.com").build();
+        let paths = RuleCondition::builder().field(PATH).values("/v1/*").build();
+        let old = Description::builder().conditions(paths).conditions(old).build();
+        assert_eq!(Matches::of(&new), wanted().matches());
+        assert_eq!(Matches::of(&old), wanted().matches());
+        let by_method = RuleCondition::builder().field("http-request-method").build();
+        let by_method = Description::builder().priority("7").conditions(by_method).build();
+        assert_eq!(neighbour(&by_method), Some(Neighbour { priority: 7, rank: None }));
+        let default = Description::builder().priority("default").is_default(true).build();
+        assert_eq!(neighbour(&default), None);
+    }
+
+    #[test]
+    fn only_what_is_known_and_different_is_drift() {
+        let listener = |arn: &str| listener::Output {
+            arn: ListenerArn::from(arn),
+            load_balancer: None,
+            port: None,
+            does: None,
+        };
+        let group = target_group::Output {
+            arn: TargetGroupArn::from("tg"),
+            vpc: None,
+            load_balancers: None,
+            health_path: None,
+            health_check: None,
+            deregistration_delay: None,
+        };
+        let unknown = Output {
+            arn: ListenerRuleArn::from("rule"),
+            listener: ListenerArn::from("listener"),
+            priority: None,
+            matches: None,
+            does: None,
+        };
+        let fields = |it: &Output, listener_arn: &str| {
+            let drift = wanted().drift(it, &(listener(listener_arn), group.clone()));
+            drift.into_iter().map(|it| it.field).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(&unknown, "listener"), [""; 0]);
+        let other = Output {
+            matches: Some(Matches::default()),
+            does: Some(Does::Forward(Vec::new())),
+            priority: Some(1),
+            ..unknown.clone()
+        };
+        assert_eq!(fields(&other, "listener"), ["Conditions", "TargetGroups"]);
+        assert_eq!(fields(&unknown, "another"), ["ListenerArn"]);
+    }
+}

@@ -1,0 +1,264 @@
+//! Stacks of several services: who answers which request, and that each has what is its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use aws_sim::cloud::{Cloud, Record};
+use aws_sim::scenario::Scenario;
+use aws_sim::world::World;
+use ecsup::aws::Aws;
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Stage, in_virtual_time, sdk_config};
+use ecsup::deploy::{carry_out, context, prepare};
+use ecsup::engine::{Run, Stop};
+use ecsup::spec::{Ingress, Pattern, Route, RunOn, Scheme, Service, ServiceFlags, Spec, Unknown};
+
+use crate::goal::requests::{answer, leads_to, services};
+use crate::proofs::{expect, ids, no_defects, nothing_in_vain_of, nothing_left};
+
+const REGION: &str = "us-east-1";
+
+/// What a preset makes of a stack of this name.
+pub fn preset(pattern: Pattern, stack: &str) -> Spec {
+    let stack = Some(stack.to_owned());
+    Spec::from_flags(&ServiceFlags { pattern: Some(pattern), stack, ..ServiceFlags::default() })
+        .expect("the flags are right")
+}
+
+fn refuses(status: u16, text: &str) -> Unknown {
+    Unknown::Answer { status, text: text.to_owned() }
+}
+
+/// A rule for one host, which is also a name in the zone.
+pub fn host(name: &str) -> Option<Route> {
+    let names = vec![name.to_owned()];
+    Some(Route { hosts: names.clone(), paths: Vec::new(), names })
+}
+
+pub fn named(service: &Service, name: &str) -> Service {
+    Service { name: name.parse().expect("a name"), ..service.clone() }
+}
+
+/// Two services behind one internal load balancer, each with a host; others are told that there is none.
+pub fn article() -> Spec {
+    let mut spec = preset(Pattern::InternalWorker, "main");
+    let internal = spec.internal.as_mut().expect("it is internal");
+    internal.zone = Some("in.example.com".to_owned());
+    internal.unknown = refuses(503, "no such host");
+    let service = |name: &str| Service {
+        port: 8080,
+        internal: host(&format!("{name}.in.example.com")),
+        ..named(&spec.services[0], name)
+    };
+    spec.services = vec![service("service-a"), service("service-b")];
+    spec
+}
+
+/// A service on the internet, and two that only the VPC reaches, all on Fargate.
+pub fn shop() -> Spec {
+    let mut spec = preset(Pattern::FargateApi, "shop");
+    spec.internal = Some(Ingress {
+        allow: vec![spec.network.vpc_cidr],
+        zone: Some("shop.internal".to_owned()),
+        unknown: refuses(404, "not found"),
+    });
+    let service = |name: &str| Service {
+        internal: host(&format!("{name}.shop.internal")),
+        public: None,
+        ..named(&spec.services[0], name)
+    };
+    spec.services.extend([service("users"), service("orders")]);
+    spec
+}
+
+/// One on instances that the internet reaches, beside one on Fargate that nobody reaches.
+pub fn jobs() -> Spec {
+    let mut spec = preset(Pattern::PublicApi, "jobs");
+    let mails = named(&spec.services[0], "mails");
+    spec.services.push(Service { run_on: RunOn::Fargate, public: None, ..mails });
+    spec.pattern = None;
+    spec
+}
+
+/// Deploys, and fails the test unless that worked. Returns the calls that it made.
+pub async fn deploy(cloud: &Cloud, spec: &Spec) -> Vec<Record> {
+    let from = cloud.count();
+    let aws = Aws::new(&sdk_config(cloud, REGION));
+    let cx = context(&aws, REGION, spec);
+    let run = Run::fresh(cx, Rc::new(Stop::default()), |_| ());
+    let prepared = prepare(spec.clone(), run, false).await.expect("a graph");
+    assert_eq!(prepared.refusals, []);
+    if !prepared.is_settled() {
+        let report = carry_out(&prepared, |_| ()).await.expect("a report");
+        assert!(report.is_complete(), "{:#?}", report.failed);
+    }
+    no_defects(cloud).unwrap();
+    cloud.calls_since(from)
+}
+
+/// What was changed, by operation; what AWS had to be asked for twice counts once.
+fn changes(calls: &[Record]) -> BTreeMap<&str, usize> {
+    let mut changes = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.changes() && call.answer.is_some()) {
+        *changes.entry(call.operation.as_str()).or_default() += 1;
+    }
+    changes
+}
+
+async fn destroy(stage: &Stage, spec: &Spec, before: &BTreeSet<String>) {
+    let destroyed = stage.play(&["destroy", "--yes", spec.stack.as_str()]).await;
+    expect(&destroyed, Exit::Done, "destroy").unwrap();
+    no_defects(&stage.cloud).unwrap();
+    nothing_left(&stage.cloud, before).unwrap();
+}
+
+/// Checks that every name and every rule of a spec leads to its service, and everything else to what was
+/// asked for.
+pub fn check_requests(cloud: &Cloud, spec: &Spec) {
+    cloud.world(|world| {
+        world.enter(REGION);
+        world.once_caught_up(|world| {
+            let cluster = format!("cluster-{}", spec.stack);
+            let there: BTreeSet<_> = services(world, &cluster).into_iter().collect();
+            let wanted = spec.services.iter().map(|it| it.name.to_string()).collect();
+            assert_eq!(there, wanted);
+            for scheme in Scheme::ALL {
+                check_requests_to(world, spec, scheme);
+            }
+        });
+    });
+}
+
+fn check_requests_to(world: &mut World, spec: &Spec, scheme: Scheme) {
+    let (stack, word) = (spec.stack.as_str(), scheme.to_string());
+    let unknown = match spec.ingress(scheme).map(|ingress| &ingress.unknown) {
+        Some(Unknown::Service(service)) => service.to_string(),
+        Some(Unknown::Answer { status, text }) => format!("{status} {text}"),
+        None => "nobody".to_owned(),
+    };
+    assert_eq!(answer(world, stack, &word, "unknown.example.org", "/"), unknown);
+    for service in &spec.services {
+        let Some(route) = service.route(scheme) else { continue };
+        let example = |pattern: &String| pattern.replace('*', "x");
+        let or = |all: &[String], one: &str| match all {
+            [] => vec![one.to_owned()],
+            all => all.iter().map(example).collect(),
+        };
+        for host in or(&route.hosts, "any.example.org") {
+            for path in or(&route.paths, "/") {
+                let answers = answer(world, stack, &word, &host, &path);
+                assert_eq!(answers, service.name.as_str(), "{host}{path}");
+            }
+        }
+        for name in &route.names {
+            assert_eq!(leads_to(world, stack, name), Some(word.as_str()), "{name}");
+        }
+    }
+}
+
+fn life(seed: u64, spec: &Spec) {
+    in_virtual_time(seed, async || {
+        let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
+        let before = ids(&stage.cloud);
+        let first = deploy(&stage.cloud, spec).await;
+        nothing_in_vain_of(&stage.cloud, &first).unwrap();
+        check_requests(&stage.cloud, spec);
+        let second = deploy(&stage.cloud, spec).await;
+        assert_eq!(changes(&second), BTreeMap::new());
+        destroy(&stage, spec, &before).await;
+    });
+}
+
+#[test]
+fn services_share_a_load_balancer_by_their_hosts() {
+    life(1, &article());
+}
+
+#[test]
+fn public_and_internal_services_have_a_load_balancer_each() {
+    life(2, &shop());
+}
+
+#[test]
+fn a_service_that_nobody_reaches_stands_beside_one_on_other_capacity() {
+    life(3, &jobs());
+}
+
+#[test]
+fn a_stack_of_workers_has_no_load_balancer() {
+    let mut spec = jobs();
+    spec.services.remove(0);
+    (spec.public, spec.instances) = (None, None);
+    life(4, &spec);
+}
+
+/// The ids of everything with tags, by node.
+pub fn nodes(cloud: &Cloud) -> BTreeMap<String, BTreeSet<String>> {
+    let mut nodes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (kind, id, tags) in cloud.world(World::tagged) {
+        let inherits = crate::goal::INHERITING.contains(&kind.as_str());
+        if let Some(node) = tags.get("ecsup:node").filter(|_| !inherits) {
+            nodes.entry(node.clone()).or_default().insert(id);
+        }
+    }
+    nodes
+}
+
+/// Whether a node is a service's own.
+fn is_of(node: &str, service: &str) -> bool {
+    node.split('/').any(|part| part == service)
+}
+
+#[test]
+fn a_service_comes_and_goes_without_the_others() {
+    in_virtual_time(5, async || {
+        let stage = Stage { cloud: Cloud::new(5, Scenario::default()) };
+        let cloud = &stage.cloud;
+        let before = ids(cloud);
+        let with = article();
+        let mut without = with.clone();
+        without.services.truncate(1);
+        deploy(cloud, &without).await;
+        check_requests(cloud, &without);
+        let alone = nodes(cloud);
+        // The first has the short names, and keeps them.
+        assert!(alone.contains_key("security-group/service"));
+
+        let added = deploy(cloud, &with).await;
+        check_requests(cloud, &with);
+        let both = nodes(cloud);
+        assert!(both.contains_key("security-group/service/service-b"));
+        let common: BTreeMap<_, _> =
+            both.clone().into_iter().filter(|(node, _)| !is_of(node, "service-b")).collect();
+        assert_eq!(common, alone);
+        let only = [
+            "CreateLogGroup",
+            "PutRetentionPolicy",
+            "CreateRole",
+            "AttachRolePolicy",
+            "RegisterTaskDefinition",
+            "CreateSecurityGroup",
+            "AuthorizeSecurityGroupIngress",
+            "CreateTargetGroup",
+            "ModifyTargetGroupAttributes",
+            "CreateRule",
+            "ChangeResourceRecordSets",
+            "CreateService",
+        ];
+        let only: BTreeMap<_, _> = only.map(|operation| (operation, 1)).into();
+        assert_eq!(changes(&added), only);
+
+        let mut other = with.clone();
+        other.services.remove(0);
+        deploy(cloud, &other).await;
+        check_requests(cloud, &other);
+        let own: BTreeMap<_, _> =
+            both.into_iter().filter(|(node, _)| is_of(node, "service-b")).collect();
+        let rest = nodes(cloud);
+        for (node, ids) in &own {
+            assert_eq!(rest.get(node), Some(ids), "{node}");
+        }
+        assert_eq!(changes(&deploy(cloud, &other).await), BTreeMap::new());
+        destroy(&stage, &other, &before).await;
+    });
+}
