@@ -3,7 +3,9 @@
 //! Rules are tried in the order of their priorities, of which no two of a listener may be equal.
 //! [`priority`] chooses one; it stays for life, so that no rule ever changes places with another. Rules
 //! that somebody made by hand are left alone, and counted with. Creating a rule is not idempotent.
-//! Rules cannot be listed but through their listener, with which they go.
+//! Rules cannot be listed but through their listener, with which they go. A look at everything asks only
+//! listeners to whose load balancer a target group is attached that the listener itself does not forward
+//! to: a rule that leads nowhere else is not seen, and nobody misses it.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +17,7 @@ use futures::future::try_join_all;
 use super::id::{ListenerArn, ListenerRuleArn, TargetGroupArn};
 use super::listener::{self, Does, Listener, forward_to};
 use super::load_balancer::{tags, tags_of};
+use super::target_group::TargetGroup;
 use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, target_group};
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
@@ -87,8 +90,11 @@ impl Resource for ListenerRule {
     }
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
-        let listeners = others.listing::<Listener>().await?;
-        of(others.aws(), others.scope(), &listeners).await
+        let targets = others.listing::<TargetGroup>();
+        let (listeners, targets) = futures::try_join!(others.listing::<Listener>(), targets)?;
+        let targets: Vec<_> = targets.iter().map(Owned::it).collect();
+        let listeners = listeners.iter().filter(|it| may_have_rules(it.it(), &targets));
+        of(others.aws(), others.scope(), &listeners.cloned().collect::<Vec<_>>()).await
     }
 
     fn uses(it: &Output) -> Vec<String> {
@@ -273,6 +279,15 @@ impl Output {
             does: described.actions.as_deref().map(Does::of),
         }
     }
+}
+
+/// Whether rules of a listener may lead to these target groups.
+fn may_have_rules(listener: &listener::Output, targets: &[&target_group::Output]) -> bool {
+    let by_itself = listener.does.as_ref().map(Does::target_groups).unwrap_or_default();
+    targets.iter().filter(|group| !by_itself.contains(&group.arn)).any(|group| {
+        let of = group.load_balancers.as_ref().zip(listener.load_balancer.as_ref());
+        of.is_none_or(|(all, one)| all.contains(one))
+    })
 }
 
 /// What a rule is to the one that is looking for its place; the listener's own default is nothing.
