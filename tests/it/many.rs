@@ -11,7 +11,8 @@ use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time, sdk_config};
 use ecsup::deploy::{carry_out, context, prepare};
 use ecsup::engine::{Run, Stop};
-use ecsup::spec::{Ingress, Pattern, Route, RunOn, Scheme, Service, ServiceFlags, Spec, Unknown};
+use ecsup::spec::{Ingress, Pattern, Route, RunOn, Scheme, Service, Spec, Unknown};
+use ecsup::wish::{ServiceFlags, spec_of_flags};
 
 use crate::goal::requests::{answer, leads_to, services};
 use crate::proofs::{expect, ids, no_defects, nothing_in_vain_of, nothing_left};
@@ -21,7 +22,7 @@ const REGION: &str = "us-east-1";
 /// What a preset makes of a stack of this name.
 pub fn preset(pattern: Pattern, stack: &str) -> Spec {
     let stack = Some(stack.to_owned());
-    Spec::from_flags(&ServiceFlags { pattern: Some(pattern), stack, ..ServiceFlags::default() })
+    spec_of_flags(&ServiceFlags { pattern: Some(pattern), stack, ..ServiceFlags::default() })
         .expect("the flags are right")
 }
 
