@@ -36,6 +36,7 @@ pub mod plan;
 #[cfg(feature = "rehearse")]
 pub mod rehearse;
 pub mod unlock;
+mod wish;
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -38,6 +38,17 @@ pub struct Prepared {
     pub plan: Plan,
     /// Why the plan cannot be carried out: what it is about, and the reason.
     pub refusals: Vec<(NodeName, String)>,
+    /// What is not asked for any more and takes data or traffic along: it goes only by its name.
+    pub lost: Vec<Lost>,
+}
+
+/// Something that goes only when it was asked for by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// What it is: `service` or `zone`.
+    pub what: &'static str,
+    /// Its name.
+    pub name: String,
 }
 
 /// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once. A
@@ -53,7 +64,7 @@ pub async fn prepare(spec: Spec, run: Run, forced: bool) -> Result<Prepared, Pro
     let plan = plan::plan(&run, &stack.graph).await?;
     let mut refusals: Vec<_> = other_pattern(&spec, &things).into_iter().collect();
     refusals.extend(plan.refusals());
-    Ok(Prepared { spec, facts, stack, run, plan, refusals })
+    Ok(Prepared { spec, facts, stack, run, plan, refusals, lost: Vec::new() })
 }
 
 /// Refuses to make another pattern of a stack.

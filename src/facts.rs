@@ -18,9 +18,11 @@ mod addresses;
 mod image;
 mod instance_type;
 mod internet;
+mod running;
 mod there;
 mod zones;
 
+pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
 pub use there::There;
 
 /// Who calls, and where.

@@ -12,6 +12,7 @@
 //! defaults in environment, defaults, pattern, built-in. No command knows where a value came from; a
 //! mistake is told where it was made.
 
+mod beside;
 mod check;
 mod file;
 mod flags;
@@ -24,9 +25,11 @@ pub(crate) mod tests;
 mod topic;
 pub mod value;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+pub use self::beside::Fallback;
 pub use self::flags::{FileFlags, ServiceFlags};
 pub use self::schema::schema;
 pub use self::show::How;
@@ -55,6 +58,8 @@ pub struct Wish {
     pub refresh_ami: bool,
     /// Whether the zone was refused as a flag.
     no_dns: bool,
+    /// What may go back to its default.
+    accepted: BTreeSet<String>,
     problems: Vec<SpecError>,
     later: Vec<SpecError>,
 }
@@ -134,6 +139,7 @@ impl Wish {
             environment: None,
             refresh_ami: false,
             no_dns: false,
+            accepted: BTreeSet::new(),
             problems: Vec::new(),
             later: Vec::new(),
         }

@@ -11,7 +11,7 @@ use super::error::{CommandError, ErrorKind};
 use super::{Global, hint};
 use crate::aws::config::{self, Destination, NoDestination};
 use crate::aws::{Aws, Error};
-use crate::facts::{self, Caller, Problem};
+use crate::facts::{self, Caller};
 use crate::ui::Screen;
 
 /// A connection to AWS, or to what stands in for it.
@@ -102,14 +102,6 @@ impl Connection {
             None => told,
         };
         told.caused_by(error)
-    }
-
-    /// No graph can be drawn.
-    pub(super) fn no_graph(&self, problem: Problem) -> CommandError {
-        match problem {
-            Problem::Aws(error) => self.failed(error),
-            Problem::Refused(errors) => CommandError::usage(errors),
-        }
     }
 }
 

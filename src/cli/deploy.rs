@@ -10,9 +10,9 @@ use super::connection::{Connection, connect, in_time};
 use super::drive::{Ended, Reason, drive};
 use super::error::{CommandError, ErrorKind, once_each};
 use super::locked::{Command, LockArgs, let_appear, release};
-use super::plan::{self, How, prepare};
-use super::{Done, Global, Outcome, hint, resources};
-use crate::deploy::{Prepared, carry_out};
+use super::plan::{self, How, Unsaid, prepare};
+use super::{Done, Global, Outcome, hint, resources, wish};
+use crate::deploy::{Lost, Prepared, carry_out};
 use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::verdict::{Planned, Verdict};
@@ -23,7 +23,7 @@ use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::spec::Scheme;
 use crate::ui::Screen;
-use crate::wish::{ServiceFlags, spec_of_flags};
+use crate::wish::{ServiceFlags, Wish};
 
 /// What `ecsup deploy` takes.
 #[derive(Debug, Args)]
@@ -48,6 +48,11 @@ pub struct DeployArgs {
     #[arg(long)]
     pub force: bool,
 
+    /// Remove a service or a private zone that is not asked for any more, by its name; may be repeated. No
+    /// variable says it, since it takes logs, tasks and names along
+    #[arg(long, value_name = "NAME")]
+    pub remove: Vec<String>,
+
     /// What to do when another run works on the stack.
     #[command(flatten)]
     pub lock: LockArgs,
@@ -55,7 +60,13 @@ pub struct DeployArgs {
 
 impl DeployArgs {
     fn how(&self) -> How {
-        How { waits_for_ready: !self.no_wait, forced: self.force }
+        let unsaid = match (self.flags.accept_defaults, self.yes) {
+            (true, _) => Unsaid::Told,
+            (false, true) => Unsaid::Refused,
+            (false, false) => Unsaid::Asked,
+        };
+        let (waits_for_ready, keeps_images) = (!self.no_wait, self.flags.keep_images);
+        How { unsaid, keeps_images, waits_for_ready, forced: self.force }
     }
 }
 
@@ -69,7 +80,8 @@ struct Worked {
 
 /// Runs the command.
 pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outcome {
-    let spec = spec_of_flags(&args.flags).map_err(CommandError::usage)?;
+    let mut wish = wish::read(&args.flags)?;
+    let global = &wish::pinned(&wish, global)?;
     if let Some(why) = screen.why_not_ask().filter(|_| !args.yes) {
         let why = format!("deploy asks before it changes something, and {why}");
         let hint = "say --yes to go ahead without being asked, or use `ecsup plan`";
@@ -80,7 +92,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     let looked = Instant::now();
     let look = async {
         let connection = connect(global, screen).await?;
-        let prepared = prepare(spec, &connection, screen, &stop, args.how()).await?;
+        let prepared = prepare(&mut wish, &connection, screen, &stop, args.how()).await?;
         let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
         let is_quiet = prepared.refusals.is_empty() && !prepared.is_settled();
         // What there is to do is done under the lock. Where there is nothing, what was seen counts only
@@ -107,6 +119,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     if let Some(line) = prepared.forecast().filter(|_| !args.no_wait) {
         screen.note(&line);
     }
+    agree_to_lose(&prepared, args, screen)?;
     let is_asked = !args.yes && !prepared.is_settled();
     if is_asked && !screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
         return Err(CommandError::declined());
@@ -114,7 +127,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
 
     screen.expect(|| forecast::links(&prepared.stack.graph));
     prepared.run.restart_clock();
-    let asked = Asked { args, connection: &connection, looked, stop: &stop, screen };
+    let asked = Asked { args, wish: &wish, connection: &connection, looked, stop: &stop, screen };
     let ended = drive(asked.work(&lock, &mut prepared), &stop, deadline, screen).await;
     screen.finish();
     let (worked, reason) = match ended {
@@ -151,6 +164,33 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     Ok(Done::Done)
 }
 
+/// Asks by name about what takes data or traffic along, or refuses where it cannot be asked.
+fn agree_to_lose(
+    prepared: &Prepared,
+    args: &DeployArgs,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let is_named = |lost: &&Lost| !args.remove.contains(&lost.name);
+    for Lost { what, name } in prepared.lost.iter().filter(is_named) {
+        if args.yes {
+            let why = format!(
+                "the {what} `{name}` is not asked for any more, and was not named for removal"
+            );
+            let hint = format!(
+                "say it again, or --remove {name}: --yes alone removes no service and no zone"
+            );
+            return Err(CommandError::refused(why).hint(hint));
+        }
+        let along =
+            if *what == "service" { ", its tasks and its logs" } else { " and the names in it" };
+        let question = format!("Type the name of the {what}, {name}, to remove it{along}: ");
+        if !screen.ask(&question, |answer| answer == name.as_str()) {
+            return Err(CommandError::declined());
+        }
+    }
+    Ok(())
+}
+
 /// Says that there is nothing to do.
 fn settled(prepared: &Prepared, connection: &Connection, screen: &Screen) -> Done {
     screen.note("nothing to change: everything is there and ready");
@@ -162,6 +202,8 @@ fn settled(prepared: &Prepared, connection: &Connection, screen: &Screen) -> Don
 /// A deploy that may go ahead.
 struct Asked<'a> {
     args: &'a DeployArgs,
+    /// What is asked for.
+    wish: &'a Wish,
     connection: &'a Connection,
     /// When it began to look at the stack.
     looked: Instant,
@@ -177,7 +219,7 @@ impl Asked<'_> {
         lock: &Lock,
         prepared: &mut Prepared,
     ) -> Result<Option<Worked>, CommandError> {
-        let Self { args, connection, looked, stop, screen } = *self;
+        let Self { args, connection, looked, stop, screen, .. } = *self;
         let command = Command { connection, run: &prepared.run, stop, looked };
         let taken = command.take(lock, &args.lock).await?;
         let worked = taken.held.keep(stop, async {
@@ -207,7 +249,7 @@ impl Asked<'_> {
         let Self { args, connection, stop, screen, .. } = *self;
         screen.note("another run may have been at work: looking again");
         let started = prepared.run.started();
-        let again = prepare(prepared.spec.clone(), connection, screen, stop, args.how()).await?;
+        let again = prepare(&mut self.wish.clone(), connection, screen, stop, args.how()).await?;
         let agreed = std::mem::replace(prepared, again);
         prepared.run.count_from(started);
         screen.expect(|| forecast::links(&prepared.stack.graph));
@@ -215,6 +257,9 @@ impl Asked<'_> {
             show(prepared, connection, screen);
         }
         plan::check_refusals(prepared)?;
+        if args.yes {
+            agree_to_lose(prepared, args, screen)?;
+        }
         let is_new = |surplus| !agreed.plan.removals.contains(surplus);
         let is_more = agreed.is_settled() || prepared.plan.removals.iter().any(is_new);
         if !args.yes && is_more && !prepared.is_settled() {

@@ -12,7 +12,7 @@ use super::drive::{Ended, Reason, drive};
 use super::error::{CommandError, ErrorKind, once_each};
 use super::existing::{self, Existing};
 use super::locked::{Command, LockArgs, let_appear, release};
-use super::{Done, Global, Outcome, hint, resources, run_on};
+use super::{Done, Global, Outcome, hint, resources, run_on, wish};
 use crate::aws::Scope;
 use crate::engine::Stop;
 use crate::engine::doubt::{self, Doubtful};
@@ -25,13 +25,19 @@ use crate::lock::Lock;
 use crate::names::{NodeName, StackName};
 use crate::resource::Kind;
 use crate::ui::Screen;
+use crate::wish::FileFlags;
 
 /// What `ecsup destroy` takes.
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
-    /// Name of the stack. Without one, the only stack there is is offered at a terminal
+    /// Name of the stack. Without one, that of the manifest or the only stack there is is offered at a
+    /// terminal
     #[arg(env = "ECSUP_STACK", hide_env_values = true)]
     pub stack: Option<String>,
+
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: FileFlags,
 
     /// Do not ask for the stack's name before removing what was named; no variable says it
     // What ECSUP_YES answers was meant for deploys.
@@ -77,7 +83,8 @@ struct Worked {
 /// Runs the command.
 pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Outcome {
     let deadline = global.deadline();
-    let given = existing::named(args.stack.as_deref())?;
+    let (said, global) = wish::stack(args.stack.as_deref(), &args.manifest, global)?;
+    let (given, global) = (existing::named(said.as_deref())?, &global);
     check_asking(args, screen)?;
     let looked = Instant::now();
     let found = in_time(deadline, async {

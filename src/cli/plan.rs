@@ -6,17 +6,18 @@ use clap::Args;
 
 use super::connection::{Connection, connect, in_time, patiently};
 use super::error::{CommandError, ErrorKind};
-use super::{Done, Global, Outcome, run_on};
+use super::{Done, Global, Outcome, run_on, wish};
 use crate::deploy::{self, Prepared};
 use crate::engine::Stop;
 use crate::engine::plan::{self, Plan, Surplus};
 use crate::engine::verdict::{Planned, Verdict};
+use crate::facts::{Problem, Running};
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::spec::{Nat, Spec};
 use crate::ui::{Screen, Tone};
-use crate::wish::{ServiceFlags, spec_of_flags};
+use crate::wish::{ServiceFlags, Wish};
 
 /// What `ecsup plan` takes.
 #[derive(Debug, Args)]
@@ -31,9 +32,24 @@ pub struct PlanArgs {
     pub exit_code: bool,
 }
 
+/// What happens to what was not said and would go back to a default, by flags alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    /// It is told, and planned.
+    Told,
+    /// It is asked about, one by one.
+    Asked,
+    /// It is refused.
+    Refused,
+}
+
 /// How a stack is deployed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How {
+    /// What happens to what was not said.
+    pub(super) unsaid: Unsaid,
+    /// Whether images stay that run.
+    pub(super) keeps_images: bool,
     /// Whether the deploy ends when everything is ready, or already when everything is made.
     pub(super) waits_for_ready: bool,
     /// Whether the service gets a new deployment although nothing has changed.
@@ -43,11 +59,13 @@ pub(super) struct How {
 /// Runs the command.
 pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome {
     let stop = Rc::new(Stop::default());
-    let how = How { waits_for_ready: true, forced: false };
-    let spec = spec_of_flags(&args.flags).map_err(CommandError::usage)?;
+    let keeps_images = args.flags.keep_images;
+    let how = How { unsaid: Unsaid::Told, keeps_images, waits_for_ready: true, forced: false };
+    let mut wish = wish::read(&args.flags)?;
+    let global = &wish::pinned(&wish, global)?;
     let look = async {
         let connection = connect(global, screen).await?;
-        let prepared = prepare(spec, &connection, screen, &stop, how).await?;
+        let prepared = prepare(&mut wish, &connection, screen, &stop, how).await?;
         let arn = &prepared.facts.caller.arn;
         let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;
         Ok((connection, prepared, seen))
@@ -86,17 +104,30 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
 
 /// Prepares a deploy, and says meanwhile what is waited for and then what to be aware of.
 pub(super) async fn prepare(
-    spec: Spec,
+    wish: &mut Wish,
     connection: &Connection,
     screen: &Screen,
     stop: &Rc<Stop>,
     how: How,
 ) -> Result<Prepared, CommandError> {
-    let mut run = run_on(screen, deploy::context(&connection.aws, &connection.region, &spec), stop);
+    let draft = wish.drafted().check().map_err(CommandError::usage)?;
+    let mut run =
+        run_on(screen, deploy::context(&connection.aws, &connection.region, &draft), stop);
     run.wait_for_ready = how.waits_for_ready;
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
+    let running = patiently(screen, &whom, Running::look(&run.looks)).await;
+    let running = running.map_err(|error| connection.failed(error))?;
+    wish::settle(wish, &running, how, screen)?;
+    let spec = wish.check().map_err(CommandError::usage)?;
     let prepared = patiently(screen, &whom, deploy::prepare(spec, run, how.forced)).await;
-    let prepared = prepared.map_err(|problem| connection.no_graph(problem))?;
+    let prepared = prepared.map_err(|problem| match problem {
+        Problem::Aws(error) => connection.failed(error),
+        Problem::Refused(errors) => {
+            CommandError::usage(errors.into_iter().map(|error| wish.locate(error)))
+        }
+    })?;
+    wish::check_account(wish, &prepared.facts.caller)?;
+    let prepared = Prepared { lost: wish::lost(&running, &prepared.spec), ..prepared };
     let warnings = prepared.facts.warnings.iter().cloned();
     for warning in warnings.chain(warning_about_nat(&prepared.spec)) {
         screen.warning(&warning);

@@ -19,11 +19,11 @@ use super::destroy::DestroyArgs;
 use super::drive::Interrupts;
 use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
-use super::{Cli, Command, Done, Exit, Global, Outcome};
+use super::{Cli, Command, Done, Exit, Global, Outcome, wish};
 use crate::engine::event::duration;
 use crate::spec::{EnvValue, Nat, Spec, SpecError};
 use crate::ui::Screen;
-use crate::wish::{ServiceFlags, spec_of_flags};
+use crate::wish::{FileFlags, ServiceFlags};
 
 mod report;
 mod stage;
@@ -167,11 +167,10 @@ struct Act {
 
 /// Runs the command, on a clock that has stood still from the beginning: see [`in_virtual_time`].
 pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Outcome {
-    let alone = args.listen.is_some() && args.flags.pattern.is_none();
-    let spec = match spec_of_flags(&args.flags) {
-        Ok(spec) => Some(spec),
-        Err(_) if alone => None,
-        Err(errors) => return Err(CommandError::usage(errors)),
+    let spec = match wish::read(&args.flags) {
+        Ok(wish) => Some(wish.drafted().check().map_err(CommandError::usage)?),
+        Err(_) if args.listen.is_some() && args.flags.pattern.is_none() => None,
+        Err(error) => return Err(error),
     };
     let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
     if let Some(error) = spec.as_ref().and_then(|spec| why_not_played(world, spec)) {
@@ -217,8 +216,18 @@ async fn play_all(
     let deployed = acts.last().is_some_and(|act| act.played.exit == Exit::Done);
     if deployed {
         acts.push(lives("deploy again", stage.run(deploy(args, global, |_| {})).await));
-        let changed = deploy(args, global, |flags| flags.env.push(one_more(flags)));
-        acts.push(lives("deploy with one more --env", stage.run(changed).await));
+        let (title, changed) = match spec.services.as_slice() {
+            [service, _, ..] => {
+                let count = format!("{}={}", service.name, service.count + 1);
+                let title = format!("deploy with one more task of {}", service.name);
+                (title, deploy(args, global, |flags| flags.count.push(count)))
+            }
+            _ => {
+                let changed = deploy(args, global, |flags| flags.env.push(one_more(flags)));
+                ("deploy with one more --env".to_owned(), changed)
+            }
+        };
+        acts.push(lives(&title, stage.run(changed).await));
     }
     acts.push(lives("destroy", stage.run(destroy(spec, global)).await));
     let after = cloud.world(World::ids);
@@ -242,7 +251,7 @@ fn deploy(args: &RehearseArgs, global: &Global, change: impl FnOnce(&mut Service
     let mut flags = args.flags.clone();
     change(&mut flags);
     let (no_wait, lock) = (args.no_wait, LockArgs::default());
-    let deploy = DeployArgs { flags, yes: true, no_wait, force: false, lock };
+    let deploy = DeployArgs { flags, yes: true, no_wait, force: false, remove: Vec::new(), lock };
     Cli { global: global.clone(), command: Command::Deploy(deploy) }
 }
 
@@ -257,7 +266,8 @@ fn one_more(flags: &ServiceFlags) -> EnvValue {
 
 fn destroy(spec: &Spec, global: &Global) -> Cli {
     let stack = Some(spec.stack.to_string());
-    let destroy = DestroyArgs { stack, yes: true, dry_run: false, lock: LockArgs::default() };
+    let (manifest, lock) = (FileFlags::default(), LockArgs::default());
+    let destroy = DestroyArgs { stack, manifest, yes: true, dry_run: false, lock };
     Cli { global: global.clone(), command: Command::Destroy(destroy) }
 }
 

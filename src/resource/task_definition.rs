@@ -356,6 +356,11 @@ fn changes(is: &Content, wanted: &Content) -> Vec<Difference<Whole>> {
 }
 
 impl Content {
+    /// The container's variables. Their values may be secrets: they are for comparing, not for showing.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.0.as_str()))
+    }
+
     /// Reads the content of a revision, as far as it has the form that ours have.
     fn read(revision: &Described) -> Option<Self> {
         let [container] = revision.container_definitions() else { return None };

@@ -312,6 +312,27 @@ pub struct ServiceFlags {
     )]
     pub host: Option<String>,
 
+    /// Let all images stay that run, whatever is said of them
+    #[arg(
+        long,
+        env = "ECSUP_KEEP_IMAGES",
+        help_heading = FILE,
+        value_parser = BoolishValueParser::new(),
+        hide_env_values = true
+    )]
+    pub keep_images: bool,
+
+    /// Let go back to its default what runs and is not said this time; without a manifest it is asked
+    /// about otherwise
+    #[arg(
+        long,
+        env = "ECSUP_ACCEPT_DEFAULTS",
+        help_heading = FILE,
+        value_parser = BoolishValueParser::new(),
+        hide_env_values = true
+    )]
+    pub accept_defaults: bool,
+
     /// Make no private DNS zone
     #[arg(
         long,

@@ -621,6 +621,11 @@ impl Key {
         FLAGS.iter().find(|(of, _)| *of == path).map(|(_, flag)| *flag)
     }
 
+    /// All keys that flags say, and the flags.
+    pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
+        FLAGS.iter().copied()
+    }
+
     /// The path of the key that a flag says.
     pub fn of_flag(flag: &str) -> Option<&'static str> {
         FLAGS.iter().find(|(_, of)| *of == flag).map(|(path, _)| *path)

@@ -9,7 +9,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("arn", &[]),
     ("spec", &["arn", "names"]),
-    ("wish", &["names", "spec"]),
+    ("wish", &["facts", "names", "spec"]),
     ("capacity", &["spec"]),
     ("aws", &["names"]),
     ("resource", &["arn", "aws", "names"]),

@@ -1,0 +1,137 @@
+//! How commands come to what was asked for: the manifest of the folder, the environment and the flags, and
+//! what runs beside them.
+
+use std::path::Path;
+
+use super::Global;
+use super::error::CommandError;
+use super::plan::{How, Unsaid};
+use crate::deploy::Lost;
+use crate::facts::{Caller, Running};
+use crate::spec::{Spec, SpecError};
+use crate::ui::Screen;
+use crate::wish::{FileFlags, ServiceFlags, Wish};
+
+/// Reads what was asked for, and refuses what is wrong with it before anybody is asked.
+pub(super) fn read(flags: &ServiceFlags) -> Result<Wish, CommandError> {
+    let wish = Wish::read(flags, Path::new(""), &|name| std::env::var(name).ok());
+    wish.drafted().check().map_err(CommandError::usage)?;
+    Ok(wish)
+}
+
+/// The global flags with the region that the manifest pins.
+pub(super) fn pinned(wish: &Wish, global: &Global) -> Result<Global, CommandError> {
+    let Some(pinned) = wish.table.text("region") else { return Ok(global.clone()) };
+    match &global.region {
+        Some(region) if region != pinned => {
+            let rule =
+                format!("the manifest is of {pinned}: leave --region out, or change the file");
+            Err(CommandError::usage([SpecError::new("--region", region, rule)]))
+        }
+        _ => Ok(Global { region: Some(pinned.to_owned()), ..global.clone() }),
+    }
+}
+
+/// The stack that a command is about which takes its name alone: as it was said, or as the manifest says
+/// it, with the region that this pins.
+pub(super) fn stack(
+    said: Option<&str>,
+    manifest: &FileFlags,
+    global: &Global,
+) -> Result<(Option<String>, Global), CommandError> {
+    if let Some(said) = said {
+        return Ok((Some(said.to_owned()), global.clone()));
+    }
+    let flags = ServiceFlags { manifest: manifest.clone(), ..ServiceFlags::default() };
+    let wish = Wish::read(&flags, Path::new(""), &|name| std::env::var(name).ok());
+    if wish.is_by_flags() && manifest.file.is_none() {
+        return Ok((None, global.clone()));
+    }
+    wish.drafted().check().map_err(CommandError::usage)?;
+    Ok((wish.stack_name(), pinned(&wish, global)?))
+}
+
+/// Refuses credentials of another account than the manifest pins.
+pub(super) fn check_account(wish: &Wish, caller: &Caller) -> Result<(), CommandError> {
+    let Some(said) = wish.table.at("account") else { return Ok(()) };
+    let pinned = wish.table.text("account").unwrap_or_default();
+    if pinned == caller.account {
+        return Ok(());
+    }
+    let who = caller.arn.rsplit_once(':').map_or(caller.arn.as_str(), |(_, who)| who);
+    let rule = format!("the credentials are of {} ({who})", caller.account);
+    let error = SpecError::new("account", pinned, rule);
+    Err(CommandError::usage([said.place.spot().map_or(error.clone(), |spot| error.at(spot.at()))]))
+}
+
+/// Puts the wish beside what runs: images stay that were not said, and by flags alone nothing else goes
+/// back to a default unseen.
+pub(super) fn settle(
+    wish: &mut Wish,
+    running: &Running,
+    how: How,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    if wish.is_by_flags() && running.services.len() > 1 {
+        let names: Vec<_> = running.services.keys().map(String::as_str).collect();
+        let why = format!(
+            "the stack has several services ({}), and flags alone describe one",
+            names.join(", ")
+        );
+        let stack = wish.stack_name().unwrap_or_default();
+        let hint = format!(
+            "`ecsup init --from {stack}` writes what runs into ecsup.toml, to be changed there"
+        );
+        return Err(CommandError::refused(why).hint(hint));
+    }
+    let fallbacks = wish.fallbacks(running);
+    match how.unsaid {
+        _ if fallbacks.is_empty() => {}
+        Unsaid::Told => {
+            for fallback in &fallbacks {
+                screen.warning(&format!(
+                    "not said this time, and goes back to the default: {fallback}"
+                ));
+            }
+        }
+        Unsaid::Asked => {
+            for fallback in &fallbacks {
+                let question = format!("Not said this time: {fallback}. Let it go back? [y/N] ");
+                match screen.ask(&question, |answer| matches!(answer, "y" | "Y" | "yes")) {
+                    true => wish.accept(fallback),
+                    false => wish.keep(fallback),
+                }
+            }
+        }
+        Unsaid::Refused => {
+            let all: Vec<_> = fallbacks.iter().map(ToString::to_string).collect();
+            let why =
+                format!("not said this time and would go back to the default: {}", all.join(", "));
+            let stack = wish.stack_name().unwrap_or_default();
+            let image = running.services.values().find_map(|it| it.image.clone());
+            let stays = image
+                .filter(|_| wish.says_no_image())
+                .map(|image| format!("; the image {image} stays"));
+            return Err(CommandError::refused(why)
+                .hint(format!("say them again, or --accept-defaults{}", stays.unwrap_or_default()))
+                .hint(format!(
+                    "`ecsup init --from {stack}` writes what runs into ecsup.toml, once and for all"
+                )));
+        }
+    }
+    for note in wish.keep_images(running, how.keeps_images) {
+        screen.note(&note);
+    }
+    Ok(())
+}
+
+/// What runs and is not asked for any more, of what takes data or traffic along.
+pub(super) fn lost(running: &Running, spec: &Spec) -> Vec<Lost> {
+    let is_asked =
+        |name: &String| spec.services.iter().any(|service| service.name.as_str() == name);
+    let services = running.services.keys().filter(|name| !is_asked(name));
+    let has_zone = |zone: &String| spec.ingresses().any(|(_, it)| it.zone.as_ref() == Some(zone));
+    let zones = running.zones.iter().filter(|zone| !has_zone(zone));
+    let services = services.map(|name| Lost { what: "service", name: name.clone() });
+    services.chain(zones.map(|name| Lost { what: "zone", name: name.clone() })).collect()
+}

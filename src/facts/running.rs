@@ -1,0 +1,265 @@
+//! What runs of a stack: read out of the listings that every deploy makes, so that what is not said again
+//! does not go back to a default unseen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::aws::Result;
+use crate::engine::looks::Looks;
+use crate::names::NodeName;
+use crate::resource::auto_scaling_group::AutoScalingGroup;
+use crate::resource::gateway_endpoint::GatewayEndpoint;
+use crate::resource::hosted_zone::HostedZone;
+use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::listener_rule::ListenerRule;
+use crate::resource::load_balancer::LoadBalancer;
+use crate::resource::record::Record;
+use crate::resource::role::Role;
+use crate::resource::route_table::{self, RouteTable};
+use crate::resource::security_group_rule::{SecurityGroupRule, Source};
+use crate::resource::service::Service;
+use crate::resource::subnet::{self, Subnet};
+use crate::resource::target_group::TargetGroup;
+use crate::resource::task_definition::{Content, TaskDefinition};
+use crate::resource::vpc::Vpc;
+use crate::resource::{Owned, Seen};
+use crate::spec::{EnvValue, Nat, Scheme};
+
+/// What runs of a stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Running {
+    /// Whether there is anything of it.
+    pub is_there: bool,
+    /// The pattern that its things were made from.
+    pub pattern: Option<String>,
+    /// The user's own tags.
+    pub tags: BTreeMap<String, String>,
+    /// The policy that bounds its roles.
+    pub boundary: Option<String>,
+    /// The VPC's range.
+    pub vpc_cidr: Option<String>,
+    /// Whether there is one NAT gateway or none, as far as what is there shows it: what is missing shows
+    /// nothing.
+    pub nat: Option<Nat>,
+    /// The services that have gateway endpoints, such as `s3`.
+    pub endpoints: BTreeSet<String>,
+    /// The instances, if there are some.
+    pub instances: Option<RunningInstances>,
+    /// The load balancers.
+    pub balancers: Vec<RunningBalancer>,
+    /// The private zones.
+    pub zones: BTreeSet<String>,
+    /// The services, by name.
+    pub services: BTreeMap<String, RunningService>,
+    /// The images of the newest revisions, by service, also where the service is not made yet.
+    pub images: BTreeMap<String, String>,
+}
+
+/// The instances of a stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunningInstances {
+    /// Their type.
+    pub instance_type: Option<String>,
+    /// Fewest and most of them.
+    pub sizes: [Option<i32>; 2],
+}
+
+/// A load balancer of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningBalancer {
+    /// Where it can be reached from.
+    pub scheme: Scheme,
+    /// The ranges that may reach it.
+    pub allow: BTreeSet<String>,
+}
+
+/// A service of a stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunningService {
+    /// Its image.
+    pub image: Option<String>,
+    /// CPU units of a task.
+    pub cpu: Option<String>,
+    /// Memory of a task, in MiB.
+    pub memory: Option<String>,
+    /// The container's port.
+    pub port: Option<String>,
+    /// The container's variables.
+    pub env: BTreeMap<String, EnvValue>,
+    /// How many tasks there should be.
+    pub count: Option<i32>,
+    /// Whether its tasks run on Fargate.
+    pub is_on_fargate: bool,
+    /// The load balancers that lead to it.
+    pub schemes: BTreeSet<Scheme>,
+    /// The path of its health checks.
+    pub health_path: Option<String>,
+    /// Its names in private zones.
+    pub names: BTreeSet<String>,
+    /// The hosts and the paths of its rules.
+    pub rules: [BTreeSet<String>; 2],
+}
+
+impl Running {
+    /// Looks, together with everybody who looks at the same.
+    pub async fn look(looks: &Looks) -> Result<Self> {
+        let (services, definitions, targets, balancers) = futures::try_join!(
+            looks.list::<Service>(None),
+            looks.list::<TaskDefinition>(None),
+            looks.list::<TargetGroup>(None),
+            looks.list::<LoadBalancer>(None),
+        )?;
+        let (groups, templates, rules, zones, records) = futures::try_join!(
+            looks.list::<AutoScalingGroup>(None),
+            looks.list::<LaunchTemplate>(None),
+            looks.list::<SecurityGroupRule>(None),
+            looks.list::<HostedZone>(None),
+            looks.list::<Record>(None),
+        )?;
+        let (vpcs, subnets, tables, endpoints, roles, forwards) = futures::try_join!(
+            looks.list::<Vpc>(None),
+            looks.list::<Subnet>(None),
+            looks.list::<RouteTable>(None),
+            looks.list::<GatewayEndpoint>(None),
+            looks.list::<Role>(None),
+            looks.list::<ListenerRule>(None),
+        )?;
+        let mut running = Self::default();
+        for owner in vpcs.iter().map(|it| &it.owner).chain(services.iter().map(|it| &it.owner)) {
+            running.is_there = true;
+            running.pattern = running.pattern.or_else(|| owner.pattern.clone());
+            let tags = owner.tags.iter().flatten();
+            running.tags.extend(tags.filter(|(key, _)| is_users(key)).map(own));
+        }
+        running.boundary = roles.iter().find_map(|it| it.it().boundary.clone());
+        running.vpc_cidr = vpcs.iter().find_map(|it| it.it().cidr.clone());
+        for definition in staying(&definitions) {
+            let name = definition.owner.node.as_str().strip_prefix("task-definition/");
+            if let (Some(name), Some(content)) = (name, &definition.it().content) {
+                running.images.insert(name.to_owned(), content.image.clone());
+            }
+        }
+        let words = |it: &Owned<_>| it.owner.node.as_str().rsplit('/').next().map(str::to_owned);
+        running.endpoints = staying(&endpoints).filter_map(words).collect();
+        running.zones = staying(&zones).map(|it| it.it().name.clone()).collect();
+        if let Some(group) = staying(&groups).next() {
+            let data = templates.iter().find_map(|it| it.it().data.as_ref());
+            running.instances = Some(RunningInstances {
+                instance_type: data.and_then(|data| data.instance_type.clone()),
+                sizes: [group.it().min_size, group.it().max_size],
+            });
+        }
+        let scheme_of = |text: &Option<String>| {
+            Scheme::ALL.into_iter().find(|scheme| Some(scheme.to_string()) == *text)
+        };
+        for balancer in staying(&balancers) {
+            let Some(scheme) = scheme_of(&balancer.it().scheme) else { continue };
+            let groups = balancer.it().security_groups.iter().flatten();
+            let groups: BTreeSet<_> = groups.map(String::as_str).collect();
+            let range = |rule: &Owned<<SecurityGroupRule as crate::resource::Resource>::Output>| {
+                match &rule.it().source {
+                    Some(Source::Range(range)) => Some(range.clone()),
+                    _ => None,
+                }
+            };
+            let of_it = staying(&rules).filter(|it| groups.contains(it.it().group.as_str()));
+            running
+                .balancers
+                .push(RunningBalancer { scheme, allow: of_it.filter_map(range).collect() });
+        }
+        for service in staying(&services) {
+            let it = service.it();
+            let node = NodeName::from(format!("task-definition/{}", it.name));
+            let content = definitions.iter().find(|it| it.owner.node == node);
+            let content = content.and_then(|it| it.it().content.as_ref());
+            let mut found = RunningService {
+                image: content.map(|it| it.image.clone()),
+                cpu: content.map(|it| it.cpu.clone()),
+                memory: content.map(|it| it.memory.clone()),
+                port: content.map(|it| it.port.clone()),
+                env: content.into_iter().flat_map(Content::variables).map(variable).collect(),
+                count: it.desired_count,
+                is_on_fargate: it.launch_type.as_deref() == Some("FARGATE"),
+                ..RunningService::default()
+            };
+            let prefix = format!("target-group/{}", it.name);
+            let is_its = |node: &NodeName| {
+                node.as_str()
+                    .strip_prefix(&prefix)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            for group in staying(&targets).filter(|it| is_its(&it.owner.node)) {
+                found.health_path = found.health_path.or_else(|| group.it().health_path.clone());
+                let of = group.it().load_balancers.iter().flatten();
+                let of = of.filter_map(|arn| balancers.iter().find(|it| it.it().arn == *arn));
+                found.schemes.extend(of.filter_map(|it| scheme_of(&it.it().scheme)));
+            }
+            let of_it =
+                |node: &NodeName| node.as_str().rsplit('/').next() == Some(it.name.as_str());
+            for rule in staying(&forwards).filter(|rule| of_it(&rule.owner.node)) {
+                let Some(matches) = &rule.it().matches else { continue };
+                found.rules[0].extend(matches.hosts.iter().cloned());
+                found.rules[1].extend(matches.paths.iter().cloned());
+            }
+            running.services.insert(it.name.clone(), found);
+        }
+        let placed = groups.iter().flat_map(|it| it.it().subnets.iter().flatten());
+        let placed = placed.chain(
+            services.iter().filter_map(|it| it.it().network.as_ref()).flat_map(|it| &it.subnets),
+        );
+        running.nat = nat(&tables, &subnets, &placed.map(String::as_str).collect());
+        let all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
+        running.name(&all);
+        Ok(running)
+    }
+
+    /// Gives names in zones to the services that they are of: by the hosts of its rule, or to the only one.
+    fn name(&mut self, hosts: &BTreeSet<String>) {
+        let alone = self.services.len() == 1;
+        for service in self.services.values_mut() {
+            let is_its = |host: &&String| alone || service.rules[0].contains(*host);
+            service.names = hosts.iter().filter(is_its).cloned().collect();
+        }
+    }
+}
+
+/// Whether there is one NAT gateway or none. One that is missing shows nothing: two private tables that lead
+/// to the same one do, and so do instances or tasks in the public subnets.
+fn nat(
+    tables: &[Owned<route_table::Output>],
+    subnets: &[Owned<subnet::Output>],
+    placed: &BTreeSet<&str>,
+) -> Option<Nat> {
+    let is_private = |node: &NodeName| node.as_str().starts_with("route-table/private");
+    let leads_to = |it: &Owned<route_table::Output>| match &it.it().default_route {
+        Some(route_table::Target::NatGateway(id)) => Some(id.clone()),
+        _ => None,
+    };
+    let gateways: Vec<_> =
+        staying(tables).filter(|it| is_private(&it.owner.node)).filter_map(leads_to).collect();
+    if let [first, second] = &gateways[..] {
+        return (first == second).then_some(Nat::Single);
+    }
+    let public = subnets.iter().filter(|it| it.owner.node.as_str().starts_with("subnet/public"));
+    let public: BTreeSet<_> = public.map(|it| it.it().id.as_str()).collect();
+    (gateways.is_empty() && !placed.is_empty() && placed.is_subset(&public)).then_some(Nat::None)
+}
+
+/// What is not on its way out.
+fn staying<T>(all: &[Owned<T>]) -> impl Iterator<Item = &Owned<T>> {
+    all.iter().filter(|it| matches!(it.seen, Seen::Present(..)))
+}
+
+/// Whether a tag is one that the user gave.
+fn is_users(key: &str) -> bool {
+    !["ecsup:", "aws:"].iter().any(|prefix| key.starts_with(prefix))
+        && key != "Name"
+        && key != "AmazonECSManaged"
+}
+
+fn variable((name, value): (&str, &str)) -> (String, EnvValue) {
+    (name.to_owned(), EnvValue::from(value))
+}
+
+fn own((key, value): (&String, &String)) -> (String, String) {
+    (key.clone(), value.clone())
+}
