@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::aws::{Cx, Error, Scope};
 use crate::names::NodeName;
+pub use crate::resource::Removal;
 
 pub mod converge;
 pub mod doubt;
@@ -71,15 +72,6 @@ pub enum Failure {
         /// What was last seen.
         last: String,
     },
-}
-
-/// Why something is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
-    /// The whole stack goes, and with it whatever would hold that up.
-    Everything,
-    /// Only this goes: what stays is not touched for it.
-    OnlyThis,
 }
 
 /// How one node ended.

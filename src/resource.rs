@@ -88,10 +88,14 @@ pub trait Resource: 'static {
     /// Asks AWS to remove it. Does not wait; safe to repeat; needs no spec.
     async fn delete(aws: &Aws, it: &Self::Output) -> Result<()>;
 
-    /// Takes out of the way what would hold its removal up for ever, such as instances whose agents
-    /// report no more. Called after each request to remove it, and only when the whole stack goes; its
-    /// removal has been asked for since `asked_for`.
-    async fn forget_lost(_aws: &Aws, _it: &Self::Output, _asked_for: Duration) -> Result<()> {
+    /// Takes out of the way what would hold its removal up for ever, such as instances that are gone and
+    /// could not tell. Called now and then while it leaves; that has been waited for since `waited`.
+    async fn forget_lost(
+        _aws: &Aws,
+        _it: &Self::Output,
+        _why: Removal,
+        _waited: Duration,
+    ) -> Result<()> {
         Ok(())
     }
 
@@ -195,6 +199,15 @@ pub trait Action: 'static {
 
 /// A thing that an action is done to.
 pub type TargetOf<A> = <<A as Action>::Target as Resource>::Output;
+
+/// Why something is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// The whole stack goes, and with it whatever would hold that up.
+    Everything,
+    /// Only this goes: what stays is not touched for it.
+    OnlyThis,
+}
 
 /// The listings of other kinds, within a look at everything.
 pub trait Others {

@@ -9,7 +9,8 @@ use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
 use super::cluster::{self, Attachments, Cluster};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, capacity_provider,
+    Difference, Kind, Made, Others, Owned, Phase, Removal, Resource, Seen, Wanted, Whole,
+    capacity_provider,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, missing};
 use crate::names::NodeName;
@@ -57,9 +58,9 @@ impl Resource for CapacityProviderAssociation {
         put.gone_is_fine(cluster::GONE).map(drop)
     }
 
-    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
+    async fn forget_lost(aws: &Aws, it: &Output, why: Removal, waited: Duration) -> Result<()> {
         // A task counts as running, and its provider as in use, until its agent reports.
-        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
+        cluster::forget_lost(aws, &it.cluster, why, waited).await
     }
 }
 

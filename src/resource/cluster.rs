@@ -12,7 +12,9 @@ use aws_sdk_ecs::types::{
 };
 use futures::future::try_join_all;
 
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare};
+use super::{
+    Difference, Kind, Made, Owned, Phase, Removal, Resource, Seen, Wanted, Whole, compare, instance,
+};
 use crate::arn::last_part;
 use crate::aws::error::Cause;
 use crate::aws::tags::Tagged;
@@ -118,9 +120,11 @@ impl Resource for Cluster {
             .map(drop)
     }
 
-    async fn forget_lost(aws: &Aws, it: &Output, _asked_for: Duration) -> Result<()> {
-        // An instance whose agent lost its connection before it was terminated stays registered for
-        // ever, and with it the cluster could never be deleted.
+    async fn forget_lost(aws: &Aws, it: &Output, why: Removal, waited: Duration) -> Result<()> {
+        if why == Removal::OnlyThis {
+            return forget_lost(aws, &it.name, why, waited).await;
+        }
+        // The cluster goes when its instances are gone: what is registered still is so for ever.
         for instance in container_instances(aws, &it.name).await? {
             deregister(aws, &it.name, &instance).await?;
         }
@@ -280,16 +284,25 @@ async fn container_instances(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
 /// hour (ECS guide, "Amazon ECS events"): a default, not a contract.
 const CONNECTS_ANEW: Duration = Duration::from_secs(30);
 
-/// Takes the instances whose agent has lost its connection out of a cluster, when something has been
+/// Takes the instances that nobody will hear of any more out of a cluster, when something has been
 /// waiting for them for longer than an agent takes that only connects anew. Nobody else would report that
 /// their tasks have stopped, and a service being deleted would be draining for ever.
-pub async fn forget_disconnected(aws: &Aws, cluster: &str, waited: Duration) -> Result<()> {
+///
+/// An instance that was terminated while its agent was disconnected stays registered for ever (API
+/// `DeregisterContainerInstance`). One that is still there may connect again, and counts as lost only when
+/// everything goes.
+pub async fn forget_lost(aws: &Aws, cluster: &str, why: Removal, waited: Duration) -> Result<()> {
     if waited < CONNECTS_ANEW {
         return Ok(());
     }
-    let instances = described_instances(aws, cluster).await?.into_iter();
-    let lost = instances.filter(|it| !it.agent_connected());
-    for instance in lost.filter_map(|it| it.container_instance_arn) {
+    let mut lost = described_instances(aws, cluster).await?;
+    lost.retain(|it| !it.agent_connected());
+    if why == Removal::OnlyThis && !lost.is_empty() {
+        let ids = lost.iter().filter_map(|it| it.ec2_instance_id.clone()).collect();
+        let gone = instance::gone(aws, ids).await?;
+        lost.retain(|it| it.ec2_instance_id.as_ref().is_some_and(|id| gone.contains(id)));
+    }
+    for instance in lost.into_iter().filter_map(|it| it.container_instance_arn) {
         deregister(aws, cluster, &instance).await?;
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! An instance of our group. The group makes it and takes it down; a destroy waits until it is
 //! gone, and terminates one that outlives its group.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::types::{Filter, InstanceStateName, Reservation};
 
 use super::{Kind, Owned, Phase, Resource, Seen};
@@ -32,9 +34,7 @@ impl Resource for Instance {
     const KIND: Kind = Kind::Instance;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let states = Filter::builder().name("instance-state-name");
-        let states = states.set_values(Some(STATES.map(str::to_owned).into())).build();
-        let filters = [scope.ec2_filters(), vec![states]].concat();
+        let filters = [scope.ec2_filters(), vec![living()]].concat();
         let all = aws.ec2.describe_instances().set_filters(Some(filters)).into_paginator().items();
         let all = all.send().all().await;
         let all = all.doing("list the EC2 instances")?;
@@ -49,6 +49,32 @@ impl Resource for Instance {
             .gone_is_fine(&["InvalidInstanceID.NotFound"])
             .map(drop)
     }
+}
+
+/// Those of these instances that are terminated. What has no id of EC2 runs elsewhere, and nothing is
+/// known of it here.
+pub async fn gone(aws: &Aws, mut ids: BTreeSet<String>) -> Result<BTreeSet<String>> {
+    /// As many values as a filter takes.
+    const BATCH: usize = 200;
+    ids.retain(|id| id.starts_with("i-"));
+    let all: Vec<_> = ids.iter().cloned().collect();
+    for batch in all.chunks(BATCH) {
+        // Asked for by its id, one that EC2 has forgotten would be an error.
+        let these = Filter::builder().name("instance-id").set_values(Some(batch.to_vec())).build();
+        let there = aws.ec2.describe_instances().filters(these).filters(living());
+        let there = there.into_paginator().items().send().all().await;
+        let there = there.doing("look whether the EC2 instances are there")?;
+        for instance in there.iter().flat_map(Reservation::instances) {
+            ids.remove(instance.instance_id().unwrap_or_default());
+        }
+    }
+    Ok(ids)
+}
+
+/// Leaves out those that are terminated.
+fn living() -> Filter {
+    let states = Filter::builder().name("instance-state-name");
+    states.set_values(Some(STATES.map(str::to_owned).into())).build()
 }
 
 fn read(scope: &Scope, instance: &aws_sdk_ec2::types::Instance) -> Option<Owned<Output>> {

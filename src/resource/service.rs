@@ -18,8 +18,8 @@ use futures::future::try_join_all;
 use super::instance::Instance;
 use super::task_definition::{self, TaskDefinition};
 use super::{
-    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, capacity_provider,
-    cluster, compare, security_group, subnet, target_group,
+    Difference, Kind, Made, Others, Owned, Phase, Removal, Resource, Seen, Wanted,
+    capacity_provider, cluster, compare, security_group, subnet, target_group,
 };
 use crate::arn::last_part;
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
@@ -286,8 +286,8 @@ impl Resource for Service {
             .map(drop)
     }
 
-    async fn forget_lost(aws: &Aws, it: &Output, asked_for: Duration) -> Result<()> {
-        cluster::forget_disconnected(aws, &it.cluster, asked_for).await
+    async fn forget_lost(aws: &Aws, it: &Output, why: Removal, waited: Duration) -> Result<()> {
+        cluster::forget_lost(aws, &it.cluster, why, waited).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sim::cloud::{Cloud, Record};
+use aws_sim::faults::{Fault, Faults, Only};
 use aws_sim::fields::{Fields as _, Tags};
 use aws_sim::policy::Policy;
 use aws_sim::refusal::Answer;
@@ -16,7 +17,7 @@ use ecsup::resource::Kind;
 use serde_json::{Value, json};
 
 use crate::doubts::lose_the_way_out;
-use crate::proofs::{deploy, destroy, expect, holds, ids, nothing_left};
+use crate::proofs::{deploy, destroy, expect, holds, ids, nothing_left, play_until_crash};
 
 const WORKER: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
 const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];
@@ -87,6 +88,78 @@ fn agents_that_report_no_more_are_forgotten_when_everything_goes() {
         let forgets = |call: &Record| call.operation == "DeregisterContainerInstance";
         assert!(stage.cloud.calls().iter().any(forgets));
     });
+}
+
+/// How instances came to their end while their agents were out of reach, and what a deploy then removes.
+#[derive(Debug, Clone, Copy)]
+enum Silenced {
+    /// They went with their group: everything that keeps it for life is made again.
+    WithTheGroup,
+    /// The same, and the first deploy dies when it has asked for the service's removal.
+    WithTheGroupThenCrash,
+    /// Somebody has deleted the service besides.
+    WithTheService,
+    /// Another service is wanted.
+    BeforeARename,
+}
+
+/// ECS takes an instance that is terminated while its agent is silent for one that may come back, and
+/// its tasks for running. Nobody but ecsup can tell that it is gone, also where the cluster stays.
+#[test]
+fn instances_that_ended_in_silence_hold_nothing_up() {
+    use Silenced::{BeforeARename, WithTheGroup, WithTheGroupThenCrash, WithTheService};
+    for how in [WithTheGroup, WithTheGroupThenCrash, WithTheService, BeforeARename] {
+        in_virtual_time(1, async || {
+            let stage = stage(1);
+            let before = ids(&stage.cloud);
+            done(&stage, &WORKER).await;
+            let instances = of_kinds(&stage, "instance");
+            stage.cloud.world(lose_the_way_out);
+            tokio::time::sleep(Duration::from_mins(5)).await;
+            let (service, operation, input) = match how {
+                WithTheGroup | WithTheGroupThenCrash => {
+                    let group = "asg-internal-worker";
+                    let input = json!({ "AutoScalingGroupName": group, "ForceDelete": true });
+                    (aws_sim::autoscaling::answer as Service, "DeleteAutoScalingGroup", input)
+                }
+                WithTheService | BeforeARename => {
+                    let input = json!({ "InstanceIds": instances });
+                    (aws_sim::ec2::answer as Service, "TerminateInstances", input)
+                }
+            };
+            by_hand(&stage, service, operation, &input);
+            tokio::time::sleep(Duration::from_mins(10)).await;
+            let mut flags = WORKER.to_vec();
+            match how {
+                WithTheGroup => {}
+                WithTheGroupThenCrash => dies_after(&stage, "DeleteService", &WORKER).await,
+                WithTheService => {
+                    let input = json!({
+                        "cluster": "cluster-internal-worker", "service": "worker", "force": true,
+                    });
+                    by_hand(&stage, aws_sim::ecs::answer, "DeleteService", &input);
+                }
+                BeforeARename => flags.extend(["--service", "renamed"]),
+            }
+            let deployed = stage.play(&flags).await;
+            assert_eq!(deployed.exit, Exit::Done, "{how:?}: {}", deployed.said());
+            let forgotten = deployed.changes().into_iter();
+            let forgotten = forgotten.filter(|it| *it == "DeregisterContainerInstance").count();
+            assert_eq!(forgotten, instances.len(), "{how:?}");
+            holds(&stage.cloud, &flags[2..]).await.unwrap_or_else(|why| panic!("{how:?}: {why}"));
+            done(&stage, &["destroy", "--yes", "internal-worker"]).await;
+            nothing_left(&stage.cloud, &before).unwrap();
+        });
+    }
+}
+
+/// Plays a command that dies when AWS has done an operation.
+async fn dies_after(stage: &Stage, operation: &str, words: &[&str]) {
+    let (operation, fault) = (operation.to_owned(), Fault::CrashAfter);
+    let only = Some(Only { operation, about: String::new(), fault });
+    stage.cloud.set_faults(Faults { only, ..Faults::default() });
+    assert!(play_until_crash(stage, words).await.is_none(), "it dies");
+    stage.cloud.set_faults(Faults::default());
 }
 
 /// The changes of EC2 that AWS accepted more than once.
@@ -215,6 +288,15 @@ fn register_often(stage: &Stage, times: usize) {
             aws_sim::ecs::answer(world, "RegisterTaskDefinition", &register).expect("made");
         }
     });
+}
+
+/// The ids of all things of a kind in the stack.
+fn of_kinds(stage: &Stage, kind: &str) -> Vec<String> {
+    let all = stage.cloud.world(World::tagged).into_iter();
+    let is_it = |(other, _, tags): &(String, String, Tags)| {
+        other == kind && tags.contains_key("ecsup:stack")
+    };
+    all.filter(is_it).map(|(_, id, _)| id).collect()
 }
 
 /// Id and tags of the only thing of a kind.

@@ -7,7 +7,7 @@ use super::{Subject, remove};
 use crate::aws::{Error, Meaning};
 use crate::engine::event::What;
 use crate::engine::looks::Moment;
-use crate::engine::{Failure, Outcome, patience};
+use crate::engine::{Failure, Outcome, Removal, patience};
 use crate::resource::difference::{describe, has_to_be_remade};
 use crate::resource::kind::Patience;
 use crate::resource::{Owned, Phase, Seen, Wanted};
@@ -17,6 +17,8 @@ struct Making<'a, R: Wanted> {
     of: &'a Subject<'a, R>,
     /// The wait for a former one that is leaving.
     leaving: Wait<'a>,
+    /// When what would hold that up was last taken out of its way.
+    forgot: Instant,
     calls: Wait<'a>,
     /// The moment from which on a look counts; `None` when a recent one will do.
     look_after: Option<Moment>,
@@ -37,7 +39,7 @@ enum Next<T> {
     /// It is there and of no use: it is removed first. Says why.
     Clear(Owned<T>, String),
     /// The former one is leaving; says how far it is.
-    AwaitGone(String),
+    AwaitGone(Owned<T>, String),
     /// It may have been made, although it is not seen; says why.
     AwaitShown(String),
     /// It is not there.
@@ -57,7 +59,7 @@ impl<R: Wanted> Subject<'_, R> {
                     return Ok(());
                 }
                 Next::Clear(own, why) => making.clear(&own, &why).await?,
-                Next::AwaitGone(why) => making.until_gone(&why).await?,
+                Next::AwaitGone(own, why) => making.until_gone(&own, &why).await?,
                 Next::AwaitShown(why) => making.calls.until_next_attempt(&why).await?,
                 Next::Make => {
                     if making.is_free().await? && making.create().await? {
@@ -76,6 +78,7 @@ impl<'a, R: Wanted> Making<'a, R> {
         Self {
             of,
             leaving: Wait::new(of.run, of.place, of.node, R::KIND, leaving),
+            forgot: Instant::now(),
             calls: of.calls(),
             look_after,
             invisible: None,
@@ -104,7 +107,10 @@ impl<'a, R: Wanted> Making<'a, R> {
         match (of_no_use, &own.seen) {
             (Some(why), _) => Next::Clear(own, why),
             (None, Seen::Present(..)) => Next::TakeOver(own),
-            (None, Seen::Leaving(_, why)) => Next::AwaitGone(why.clone()),
+            (None, Seen::Leaving(_, why)) => {
+                let why = why.clone();
+                Next::AwaitGone(own, why)
+            }
         }
     }
 
@@ -125,8 +131,18 @@ impl<'a, R: Wanted> Making<'a, R> {
         Ok(())
     }
 
-    async fn until_gone(&mut self, why: &str) -> Outcome {
-        let every = self.leaving.patience.every;
+    /// Waits before the former one is looked at again, and takes out of the way what would hold it for
+    /// ever.
+    async fn until_gone(&mut self, own: &Owned<R::Output>, why: &str) -> Outcome {
+        let (every, since) = (self.leaving.patience.every, self.leaving.since);
+        if self.forgot.elapsed() >= patience::BLOCKED {
+            self.forgot = Instant::now();
+            let (aws, waited) = (&self.of.run.cx.aws, since.elapsed());
+            let forgotten = R::forget_lost(aws, own.it(), Removal::OnlyThis, waited).await;
+            if let Some(error) = forgotten.err().filter(|error| !error.is_passing()) {
+                return Err(error.into());
+            }
+        }
         let why = format!("the former one is leaving: {why}");
         self.leaving.until_next_look(&why, every).await?;
         self.calls = self.of.calls();

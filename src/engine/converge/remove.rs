@@ -21,8 +21,8 @@ pub(super) async fn remove<R: Resource>(
     Ok(())
 }
 
-/// Asks AWS once to remove a thing and, when everything goes, takes out of the way what would hold that
-/// up. It has been asked since `since`.
+/// Asks AWS once to remove a thing, and takes out of the way what would hold that up. It has been asked
+/// since `since`.
 async fn ask<R: Resource>(
     run: &Run,
     it: &R::Output,
@@ -31,8 +31,8 @@ async fn ask<R: Resource>(
 ) -> Result<(), Error> {
     let answer = R::delete(&run.cx.aws, it).await;
     let goes_or_waits = answer.as_ref().err().is_none_or(|it| it.meaning == Meaning::NotYet);
-    if why == Removal::Everything && goes_or_waits {
-        R::forget_lost(&run.cx.aws, it, since.elapsed()).await?;
+    if goes_or_waits {
+        R::forget_lost(&run.cx.aws, it, why, since.elapsed()).await?;
     }
     answer
 }
