@@ -119,8 +119,8 @@ pub async fn carry_out(prepared: &Prepared, warn: impl Fn(&str)) -> Result<Repor
     Ok(teardown::remove(run, surplus, Removal::OnlyThis).await)
 }
 
-/// Removes what is going to be made again, and what holds that, in the order of a teardown. The walk then
-/// finds it absent.
+/// Removes what is going to be made again, and what holds that, in the order of a teardown; some of it may
+/// be leaving already. The walk then finds it absent.
 async fn remove_for_good(prepared: &Prepared) -> Result<Report> {
     let is_remade = |planned: &&Planned| matches!(planned.verdict, Verdict::Remake(_));
     let remade: Vec<_> = prepared.plan.nodes.iter().filter(is_remade).collect();
@@ -129,7 +129,11 @@ async fn remove_for_good(prepared: &Prepared) -> Result<Report> {
     }
     let run = &prepared.run;
     let mut things = inventory::of_graph(&run.looks.anew()).await?;
-    things.retain(|thing| remade.iter().any(|planned| planned.name == *thing.name()));
+    things.retain(|thing| {
+        let is_it = |planned: &&Planned| planned.name == *thing.name();
+        let holds = |planned: &&Planned| planned.kind.goes_after(thing.kind());
+        remade.iter().any(is_it) || thing.is_leaving() && remade.iter().any(holds)
+    });
     let report = teardown::remove(run, things, Removal::OnlyThis).await;
     run.looks.forget();
     Ok(report)

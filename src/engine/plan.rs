@@ -119,12 +119,13 @@ pub(super) async fn plan_among(
     Ok(Plan { nodes, removals })
 }
 
-/// What is there and is not asked for: its node is not in the graph, or another thing is the node's.
+/// What is there and is not asked for: its node is not in the graph, or another thing is the node's. One
+/// that is leaving already still holds others, and is waited for; but what was the node's once is in
+/// nobody's way.
 pub fn surplus(things: Vec<Box<dyn Thing>>, graph: &Graph) -> Vec<Box<dyn Thing>> {
     let wanted = |thing: &Box<dyn Thing>| {
         let node = graph.nodes().iter().find(|node| node.name() == thing.name());
-        let is_it = node.is_some_and(|node| !is_second(thing, node));
-        thing.is_leaving() || is_it
+        node.is_some_and(|node| thing.is_leaving() || !is_second(thing, node))
     };
     things.into_iter().filter(|thing| !wanted(thing)).collect()
 }

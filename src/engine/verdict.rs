@@ -77,7 +77,7 @@ impl Among<'_> {
             kept.map(|it| format!("it keeps its {} for life, which is made anew", it.kind.words()));
         kept.or_else(|| {
             let holds = |it: &&Planned| {
-                let waits = it.kind.about().goes_after.iter().any(|after| after.kind() == kind);
+                let waits = it.kind.goes_after(kind);
                 matches!(it.verdict, Verdict::Remake(_)) && waits && uses.contains(&it.id)
             };
             let held = self.before.iter().find(holds)?;

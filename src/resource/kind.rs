@@ -688,6 +688,11 @@ impl Kind {
         self.about().standing == Standing::OfItsOwn
     }
 
+    /// Whether something has to happen to another kind before it is removed.
+    pub fn goes_after(self, other: Kind) -> bool {
+        self.about().goes_after.iter().any(|after| after.kind() == other)
+    }
+
     /// Whether it counts when resources are counted. An action is no resource, and instances come and go
     /// with their group.
     pub fn is_counted(self) -> bool {

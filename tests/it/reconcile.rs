@@ -13,6 +13,7 @@ use aws_sim::scenario::Scenario;
 use aws_sim::world::World;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
+use ecsup::engine::event::What;
 use ecsup::resource::Kind;
 use serde_json::{Value, json};
 
@@ -160,6 +161,36 @@ async fn dies_after(stage: &Stage, operation: &str, words: &[&str]) {
     stage.cloud.set_faults(Faults { only, ..Faults::default() });
     assert!(play_until_crash(stage, words).await.is_none(), "it dies");
     stage.cloud.set_faults(Faults::default());
+}
+
+/// What is not asked for any more may be on its way out already, such as a service whose removal an
+/// earlier run has asked for. A deploy is not done before it is gone, and what it holds goes after it.
+#[test]
+fn what_was_leaving_already_is_gone_when_a_deploy_is_done() {
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        done(&stage, &WORKER).await;
+        let renamed = [&WORKER[..], &["--service", "renamed"]].concat();
+        done(&stage, &[&renamed[..], &["--no-wait"]].concat()).await;
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        // Until a deploy leads them out again, no agent can tell that its tasks have stopped.
+        stage.cloud.world(lose_the_way_out);
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        let mut worker = json!({ "cluster": "cluster-internal-worker", "service": "worker" });
+        worker["force"] = true.into();
+        by_hand(&stage, aws_sim::ecs::answer, "DeleteService", &worker);
+        let deployed = done(&stage, &renamed).await;
+        let worker = json!({ "cluster": "cluster-internal-worker", "services": ["worker"] });
+        let worker = by_hand(&stage, aws_sim::ecs::answer, "DescribeServices", &worker);
+        assert_eq!(worker["services"][0]["status"], "INACTIVE", "{}", deployed.said());
+        let removed = deployed.recording.events.iter().filter(|it| it.what == What::Removed);
+        let removed: Vec<_> = removed.map(|it| it.node.to_string()).collect();
+        let at = |node: &str| removed.iter().position(|it| it == node).expect("it is removed");
+        assert!(at("service/worker") < at("task-definition/worker"), "{removed:?}");
+        holds(&stage.cloud, &renamed[2..]).await.unwrap();
+        let again = done(&stage, &renamed).await;
+        assert_eq!(again.changes(), [""; 0], "{}", again.said());
+    });
 }
 
 /// The changes of EC2 that AWS accepted more than once.
