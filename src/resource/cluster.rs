@@ -236,6 +236,14 @@ impl From<&Described> for Attachments {
     }
 }
 
+/// Whose clusters of these names are, or were: ECS shows a deleted one with its tags for a while (API
+/// `Cluster`; copilot-cli#5052), as long as no other one has its name. Those that are not ours are left out.
+pub async fn owners(aws: &Aws, scope: &Scope, names: Vec<String>) -> Result<Vec<(String, Owner)>> {
+    let there = describe(aws, names).await?.into_iter();
+    let named = there.filter_map(|it| Some((scope.owner(it.tags())?, it.cluster_name?)));
+    Ok(named.map(|(owner, name)| (name, owner)).collect())
+}
+
 /// Our clusters that are not deleted, with their attachments: in one call for a stack.
 pub async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Described)>> {
     let names = match scope {

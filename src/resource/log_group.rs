@@ -3,14 +3,15 @@
 //! The tags are no part of a description: one call for each group. The group that Container
 //! Insights writes is ours as well: it would otherwise make one itself, without our tags. That happens all
 //! the same, when somebody deletes ours or the last metrics of a former cluster come late. Such a one is
-//! adopted: that of a living cluster of ours by a deploy and a destroy, that of no cluster by a deploy.
+//! known by its cluster, also by one that is deleted, which ECS shows with its tags for a while. That of a
+//! cluster of ours is adopted by a deploy and a destroy, that of no cluster by a deploy.
 
 use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 
 use super::cluster::{self, Cluster};
-use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare};
+use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare};
 use crate::aws::{AllPages, Aws, Cx, Doing, Meaning, Meanings, Owner, Result, Scope, Tagging};
 use crate::names::{self, NodeName};
 
@@ -60,15 +61,21 @@ impl Resource for LogGroup {
     const KIND: Kind = Kind::LogGroup;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        look(aws, scope, &[]).await
-    }
-
-    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
-        if let Scope::Like(_) = others.scope() {
-            return look(others.aws(), others.scope(), &[]).await;
+        let groups = named_like_ours(aws, scope).await?;
+        let mut ours = Vec::new();
+        let mut untagged = Vec::new();
+        for some in groups.chunks(TAGS_AT_A_TIME) {
+            let read = some.iter().map(async |group| Ok((group, tags(aws, group).await?)));
+            for (group, tags) in try_join_all(read).await? {
+                match scope.owner(&tags) {
+                    Some(owner) => ours.push(owned(owner, Output::from(group))),
+                    None if tags.is_empty() => untagged.push(Output::from(group)),
+                    None => {}
+                }
+            }
         }
-        let clusters = others.listing::<Cluster>().await?;
-        look(others.aws(), others.scope(), &clusters).await
+        ours.extend(by_cluster(aws, scope, untagged).await?);
+        Ok(ours)
     }
 
     fn tagging(it: &Output) -> Option<Tagging> {
@@ -208,58 +215,53 @@ async fn adopt(aws: &Aws, arn: &str, tags: BTreeMap<String, String>) -> Result<(
     tag.doing("tag the log group of Container Insights").wait_on(&[UNKNOWN, BUSY]).map(drop)
 }
 
-/// Lists the groups that are ours, and those that Container Insights has made without tags for one of
-/// these clusters, which are.
-async fn look(
+/// The groups whose names are like those of ours.
+async fn named_like_ours(
     aws: &Aws,
     scope: &Scope,
-    clusters: &[Owned<cluster::Output>],
-) -> Result<Vec<Owned<Output>>> {
-    let groups = match scope {
+) -> Result<Vec<aws_sdk_cloudwatchlogs::types::LogGroup>> {
+    let (prefix, insights) = match scope {
         Scope::Stack(names) | Scope::Like(names) => {
-            let (prefix, insights) = (names.log_group_prefix(), names.insights_log_group());
-            let (own, mut others) =
-                futures::try_join!(beginning(aws, &prefix), beginning(aws, &insights))?;
-            others.retain(|group| group.log_group_name() == Some(&insights));
-            [own, others].concat()
+            (names.log_group_prefix(), names.insights_log_group())
         }
-        Scope::Region(_) => {
-            let (own, mut others) =
-                futures::try_join!(beginning(aws, "/ecsup/"), beginning(aws, INSIGHTS.0))?;
-            let of_a_cluster = |name: &str| name.ends_with(INSIGHTS.1);
-            others.retain(|group| group.log_group_name().is_some_and(of_a_cluster));
-            [own, others].concat()
-        }
+        Scope::Region(_) => ("/ecsup/".to_owned(), INSIGHTS.0.to_owned()),
     };
-    let mut ours = Vec::new();
-    for some in groups.chunks(TAGS_AT_A_TIME) {
-        let read = some.iter().map(async |group| {
-            let tags = tags(aws, group).await?;
-            let mut it = Output::from(group);
-            let owner = scope.owner(&tags).or_else(|| {
-                let owner = tags.is_empty().then(|| owner_by_cluster(&it.name, clusters))??;
-                it.adoption.clone_from(&owner.tags);
-                Some(owner)
-            });
-            let id = it.name.clone();
-            let owned = |owner| Owned { owner, id, seen: Seen::Present(it, Phase::Ready) };
-            Ok(owner.map(owned))
-        });
-        ours.extend(try_join_all(read).await?.into_iter().flatten());
-    }
-    Ok(ours)
+    let (own, mut others) = futures::try_join!(beginning(aws, &prefix), beginning(aws, &insights))?;
+    others.retain(|group| {
+        let name = group.log_group_name().unwrap_or_default();
+        name == insights || scope.names().is_none() && name.ends_with(INSIGHTS.1)
+    });
+    Ok([own, others].concat())
 }
 
-/// Whose the group of a cluster's Container Insights is, with the tags that it should have.
-fn owner_by_cluster(name: &str, clusters: &[Owned<cluster::Output>]) -> Option<Owner> {
-    let (beginning, end) = INSIGHTS;
-    let cluster = name.strip_prefix(beginning)?.strip_suffix(end)?;
-    let owner = &clusters.iter().find(|it| it.it().name == cluster)?.owner;
-    let node = NodeName::from(format!("{}/log-group", owner.node));
-    let mut tags = owner.tags.clone()?;
-    tags.insert(names::TAG_NODE.to_owned(), node.to_string());
-    tags.insert(names::TAG_NAME.to_owned(), format!("{}/{node}", owner.stack));
-    Some(Owner { node, tags: Some(tags), ..owner.clone() })
+/// Those of these groups without tags that Container Insights has made for a cluster of ours, with the tags
+/// that they should have.
+async fn by_cluster(aws: &Aws, scope: &Scope, untagged: Vec<Output>) -> Result<Vec<Owned<Output>>> {
+    let of_clusters = untagged.into_iter().filter_map(|it| {
+        let (beginning, end) = INSIGHTS;
+        let cluster = it.name.strip_prefix(beginning)?.strip_suffix(end)?.to_owned();
+        Some((cluster, it))
+    });
+    let of_clusters: BTreeMap<_, _> = of_clusters.collect();
+    // What lacks a part of its identity is looked for by its own tags.
+    if of_clusters.is_empty() || matches!(scope, Scope::Like(_)) {
+        return Ok(Vec::new());
+    }
+    let owners = cluster::owners(aws, scope, of_clusters.keys().cloned().collect()).await?;
+    let adopted = owners.into_iter().filter_map(|(cluster, owner)| {
+        let it = of_clusters.get(&cluster)?.clone();
+        let node = NodeName::from(format!("{}/log-group", owner.node));
+        let mut tags = owner.tags?;
+        tags.insert(names::TAG_NODE.to_owned(), node.to_string());
+        tags.insert(names::TAG_NAME.to_owned(), format!("{}/{node}", owner.stack));
+        let owner = Owner { node, tags: Some(tags.clone()), ..owner };
+        Some(owned(owner, Output { adoption: Some(tags), ..it }))
+    });
+    Ok(adopted.collect())
+}
+
+fn owned(owner: Owner, it: Output) -> Owned<Output> {
+    Owned { owner, id: it.name.clone(), seen: Seen::Present(it, Phase::Ready) }
 }
 
 impl From<&aws_sdk_cloudwatchlogs::types::LogGroup> for Output {

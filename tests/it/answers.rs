@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sim::cloud::Cloud;
 use aws_sim::doubt::Doubt;
 use aws_sim::ec2::vpc_endpoint::{self, New};
-use aws_sim::faults::Faults;
+use aws_sim::faults::{Fault, Faults, Only};
 use aws_sim::fields::{Fields as _, Tags};
 use aws_sim::policy::Policy;
 use aws_sim::scenario::{self, Scenario};
@@ -18,7 +18,8 @@ use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
 use serde_json::json;
 
 use crate::proofs::{
-    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, nothing_in_vain, printed_policy,
+    STACKS, deploy, destroy, expect, holds, ids, lifecycle_on, nothing_in_vain, nothing_left,
+    play_until_crash, printed_policy,
 };
 
 fn slow(delays: &[(&str, RangeInclusive<f64>)]) -> Scenario {
@@ -225,6 +226,77 @@ fn the_group_of_a_living_cluster_is_left_alone() {
         expect(&deployed, Exit::Refused, "deploy").unwrap();
         assert!(deployed.said().contains(INSIGHTS), "{}", deployed.said());
         assert_eq!(stage.cloud.world(World::tagged), theirs);
+    });
+}
+
+/// Its last metrics come when the cluster is gone: into a group that AWS makes for them, without tags.
+fn late_metrics(after: f64) -> Scenario {
+    Scenario {
+        doubts: vec![Doubt::InsightsWritesAfterCluster],
+        ..slow(&[("insights.flush", after..=after)])
+    }
+}
+
+/// A deleted cluster is still described with its tags, and so says whose the group is.
+#[test]
+fn a_destroy_takes_what_comes_late_of_its_cluster() {
+    let group = json!({ "logGroupName": INSIGHTS });
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, late_metrics(20.0)) };
+        let before = ids(&stage.cloud);
+        expect(&stage.play(&deploy(STACKS[0])).await, Exit::Done, "deploy").unwrap();
+        // Nothing is there that the metrics could be written into.
+        stage.cloud.world(|world| logs::answer(world, "DeleteLogGroup", &group)).unwrap();
+        expect(&stage.play(&destroy(STACKS[0])).await, Exit::Done, "destroy").unwrap();
+        assert_eq!(ids(&stage.cloud), before);
+    });
+}
+
+/// What comes when no command runs any more is found by the next one, and nothing of others is.
+#[test]
+fn the_rest_of_a_destroyed_stack_can_be_removed_later() {
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, late_metrics(500.0)) };
+        let cloud = &stage.cloud;
+        let before = ids(cloud);
+        expect(&stage.play(&deploy(STACKS[0])).await, Exit::Done, "deploy").unwrap();
+        expect(&stage.play(&destroy(STACKS[0])).await, Exit::Done, "destroy").unwrap();
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        assert!(nothing_left(cloud, &before).is_err(), "nothing has come");
+        let listed = stage.play(&["list"]).await;
+        let listed = listed.recording.out.join("\n");
+        assert!(listed.contains("internal-worker"), "{listed}");
+        expect(&stage.play(&destroy(STACKS[0])).await, Exit::Done, "again").unwrap();
+        nothing_left(cloud, &before).unwrap();
+
+        let theirs = json!({ "clusterName": "cluster-internal-worker" });
+        cloud.world(|world| ecs::answer(world, "CreateCluster", &theirs)).unwrap();
+        cloud.world(|world| logs::write(world, INSIGHTS));
+        let theirs = json!({ "cluster": "cluster-internal-worker" });
+        cloud.world(|world| ecs::answer(world, "DeleteCluster", &theirs)).unwrap();
+        tokio::time::sleep(SEEN).await;
+        let last = stage.play(&destroy(STACKS[0])).await;
+        assert_eq!(last.changes(), [""; 0], "{}", last.said());
+        assert!(ids(cloud).iter().any(|id| id.ends_with(INSIGHTS)), "it was theirs");
+    });
+}
+
+/// A destroy dies when it has removed the group, and it comes again while nobody looks.
+#[test]
+fn another_destroy_takes_what_came_late_as_well() {
+    in_virtual_time(1, async || {
+        let stage = Stage { cloud: Cloud::new(1, late_metrics(500.0)) };
+        let cloud = &stage.cloud;
+        let before = ids(cloud);
+        expect(&stage.play(&deploy(STACKS[2])).await, Exit::Done, "deploy").unwrap();
+        let (operation, about) = ("DeleteLogGroup".to_owned(), "performance".to_owned());
+        let only = Some(Only { operation, about, fault: Fault::CrashAfter });
+        cloud.set_faults(Faults { only, ..Faults::default() });
+        assert!(play_until_crash(&stage, &destroy(STACKS[2])).await.is_none(), "it dies");
+        cloud.set_faults(Faults::default());
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        expect(&stage.play(&destroy(STACKS[2])).await, Exit::Done, "destroy").unwrap();
+        nothing_left(cloud, &before).unwrap();
     });
 }
 
