@@ -18,16 +18,20 @@ use crate::engine::{Run, Stop};
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::ui::{Color, Screen};
+use crate::wish::{ServiceFlags, nearest as wish_nearest};
 use error::CommandError;
 
 pub mod completions;
+pub mod config;
 mod connection;
 pub mod deploy;
 pub mod destroy;
+pub mod docs;
 mod drive;
 pub mod error;
 mod existing;
 mod hint;
+pub mod init;
 pub mod list;
 mod locked;
 pub mod man_pages;
@@ -35,6 +39,7 @@ pub mod permissions;
 pub mod plan;
 #[cfg(feature = "rehearse")]
 pub mod rehearse;
+pub mod schema;
 pub mod unlock;
 mod wish;
 
@@ -79,6 +84,18 @@ pub enum Command {
     #[cfg(feature = "rehearse")]
     #[command(after_help = EXIT_CODES)]
     Rehearse(Box<rehearse::RehearseArgs>),
+    /// Write a manifest, of what flags say or of what runs
+    #[command(after_help = EXIT_CODES)]
+    Init(Box<init::InitArgs>),
+    /// Show what is in effect, and where each value comes from; asks nobody
+    #[command(after_help = EXIT_CODES)]
+    Config(Box<config::ConfigArgs>),
+    /// Print the JSON schema of the manifest, for editors
+    #[command(after_help = EXIT_CODES)]
+    Schema,
+    /// Explain the keys of the manifest
+    #[command(after_help = EXIT_CODES)]
+    Docs(docs::DocsArgs),
     /// List the stacks of a region
     #[command(after_help = EXIT_CODES)]
     List,
@@ -110,6 +127,9 @@ pub enum Command {
 const MEANINGLESS: &[(&str, &[&str])] = &[
     ("rehearse", &["profile", "endpoint_url"]),
     ("permissions", &["profile", "endpoint_url", "timeout"]),
+    ("config", &["profile", "endpoint_url", "timeout"]),
+    ("schema", &["region", "profile", "endpoint_url", "timeout"]),
+    ("docs", &["region", "profile", "endpoint_url", "timeout"]),
     ("completions", &["region", "profile", "endpoint_url", "timeout"]),
     ("man-pages", &["region", "profile", "endpoint_url", "timeout"]),
 ];
@@ -132,7 +152,37 @@ impl Cli {
             );
             return Err(command.error(ErrorKind::ArgumentConflict, why));
         }
-        Self::from_arg_matches(&matches)
+        let from_variable =
+            |id: &&clap::Id| given.value_source(id.as_str()) == Some(ValueSource::EnvVariable);
+        let variables = given.ids().filter(from_variable).map(|id| id.as_str().replace('_', "-"));
+        let variables =
+            variables.map(|name| if name == "tags" { "tag".to_owned() } else { name }).collect();
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let Some(flags) = cli.command.flags_mut() {
+            flags.variables = variables;
+        }
+        Ok(cli)
+    }
+
+    /// Refuses variables of the environment that look like ecsup's and are none: a slip in one would
+    /// otherwise be a value that is missing.
+    pub fn check_variables(names: impl IntoIterator<Item = OsString>) -> Result<(), clap::Error> {
+        let mut command = Self::command();
+        let of = |command: &clap::Command| -> BTreeSet<String> {
+            let variables = command.get_arguments().filter_map(|argument| argument.get_env());
+            variables.filter_map(|name| name.to_str()).map(str::to_owned).collect()
+        };
+        let mut known = of(&command);
+        command.get_subcommands().for_each(|command| known.extend(of(command)));
+        for name in names.into_iter().filter_map(|name| name.into_string().ok()) {
+            if !name.starts_with("ECSUP_") || known.contains(&name) {
+                continue;
+            }
+            let near = wish_nearest(&name, known.iter().map(String::as_str));
+            let why = format!("{name} in the environment is no variable of ecsup{near}");
+            return Err(command.error(ErrorKind::UnknownArgument, why));
+        }
+        Ok(())
     }
 
     /// Whether the command has a time of its own, which the runtime's clock has to stand still for.
@@ -151,11 +201,28 @@ impl Command {
             Self::Destroy(_) => "destroy",
             #[cfg(feature = "rehearse")]
             Self::Rehearse(_) => "rehearse",
+            Self::Init(_) => "init",
+            Self::Config(_) => "config",
+            Self::Schema => "schema",
+            Self::Docs(_) => "docs",
             Self::List => "list",
             Self::Permissions(_) => "permissions",
             Self::Unlock(_) => "unlock",
             Self::Completions(_) => "completions",
             Self::ManPages(_) => "man-pages",
+        }
+    }
+
+    /// The flags that describe a stack, if it takes them.
+    fn flags_mut(&mut self) -> Option<&mut ServiceFlags> {
+        match self {
+            Self::Deploy(args) => Some(&mut args.flags),
+            Self::Plan(args) => Some(&mut args.flags),
+            #[cfg(feature = "rehearse")]
+            Self::Rehearse(args) => Some(&mut args.flags),
+            Self::Init(args) => Some(&mut args.flags),
+            Self::Config(args) => Some(&mut args.flags),
+            _ => None,
         }
     }
 
@@ -308,6 +375,10 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Destroy(args) => Box::pin(destroy::destroy(args, global, screen)).await,
         #[cfg(feature = "rehearse")]
         Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, global, screen)).await,
+        Command::Init(args) => Box::pin(init::init(args, global, screen)).await,
+        Command::Config(args) => config::config(args, screen),
+        Command::Schema => Ok(schema::schema(screen)),
+        Command::Docs(args) => Ok(docs::docs(args, screen)),
         Command::List => Box::pin(list::list(global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, global, screen),
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
@@ -360,7 +431,8 @@ mod tests {
     }
 
     /// Flags that no variable of the environment can give; the README says so.
-    const TYPED: [(&str, &str); 5] = [
+    const TYPED: [(&str, &str); 6] = [
+        ("deploy", "remove"),
         ("destroy", "yes"),
         ("unlock", "yes"),
         ("deploy", "force"),

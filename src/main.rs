@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use ecsup::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    let cli = match Cli::read(std::env::args_os()) {
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    let read = Cli::check_variables(variables).and_then(|()| Cli::read(std::env::args_os()));
+    let cli = match read {
         Ok(cli) => cli,
         // Also what `--help` and `--version` print; a reader that has gone away does not matter.
         Err(error) => {

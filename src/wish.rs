@@ -30,8 +30,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub use self::beside::Fallback;
+pub use self::file::nearest;
 pub use self::flags::{FileFlags, ServiceFlags};
-pub use self::schema::schema;
+pub use self::schema::{SCHEMA, schema};
 pub use self::show::How;
 pub use self::topic::{TOPICS, topic};
 use self::value::{Entry, Place, Said, Source, Table, Value};

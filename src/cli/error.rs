@@ -48,6 +48,8 @@ pub struct CommandError {
     details: Vec<String>,
     /// Whether the command has left everything as it was.
     unchanged: bool,
+    /// Whether all of it was said in a file, so that no flag could be wrong.
+    is_of_file: bool,
     /// What to do next.
     hints: Vec<String>,
     source: Option<Box<dyn Error>>,
@@ -58,7 +60,7 @@ impl CommandError {
     pub(super) fn new(kind: ErrorKind) -> Self {
         let unchanged = matches!(kind, ErrorKind::Usage | ErrorKind::Refused);
         let (problems, details, hints) = (Vec::new(), Vec::new(), Vec::new());
-        Self { kind, problems, details, unchanged, hints, source: None }
+        Self { kind, problems, details, unchanged, is_of_file: false, hints, source: None }
     }
 
     /// What was asked for is not done, for this reason.
@@ -68,7 +70,20 @@ impl CommandError {
 
     /// What was typed cannot be, all of it at once.
     pub(super) fn usage(errors: impl IntoIterator<Item = SpecError>) -> Self {
-        errors.into_iter().fold(Self::new(ErrorKind::Usage), Self::problem)
+        let errors: Vec<_> = errors.into_iter().collect();
+        let is_of_file = !errors.is_empty() && errors.iter().all(|error| error.at.is_some());
+        let told = Self { is_of_file, ..Self::new(ErrorKind::Usage) };
+        errors.into_iter().fold(told, |told, error| {
+            let docs = error.at.as_ref().and_then(|_| topic_of(&error));
+            let told = match &error.at {
+                Some(at) => told.problem(format!("{error}\n{}", at.excerpt)),
+                None => told.problem(&error),
+            };
+            docs.into_iter().fold(told, |told, topic| {
+                let hint = format!("`ecsup docs {topic}` lists the keys");
+                if told.hints.contains(&hint) { told } else { told.hint(hint) }
+            })
+        })
     }
 
     /// The user was asked and did not agree.
@@ -119,8 +134,9 @@ impl CommandError {
     pub(super) fn tell(&self, command: &str, changes: bool, screen: &Screen) {
         self.problems.iter().for_each(|problem| screen.error(problem));
         self.details.iter().for_each(|detail| screen.detail(detail));
-        let help = (self.kind == ErrorKind::Usage)
-            .then(|| format!("`ecsup {command} --help` lists what each flag takes"));
+        let is_of_flags = self.kind == ErrorKind::Usage && !self.is_of_file;
+        let help =
+            is_of_flags.then(|| format!("`ecsup {command} --help` lists what each flag takes"));
         let mut hints = self.hints.iter().chain(&help);
         match (self.unchanged && changes, hints.next()) {
             (true, Some(first)) => screen.hint(&format!("{UNCHANGED}; {first}")),
@@ -131,6 +147,22 @@ impl CommandError {
         }
         hints.for_each(|hint| screen.hint(hint));
     }
+}
+
+/// The topic of the reference that lists the keys of the table in which a key is that there is not.
+fn topic_of(error: &SpecError) -> Option<&'static str> {
+    if !error.rule.starts_with("no such key") {
+        return None;
+    }
+    let path: Vec<_> = error.field.split('.').collect();
+    Some(match path[..] {
+        ["service", _, "health", ..] | ["defaults", "health", ..] => "health",
+        ["service" | "defaults", ..] => "service",
+        ["ingress", ..] => "ingress",
+        ["network", ..] => "network",
+        ["capacity", ..] => "capacity",
+        _ => "manifest",
+    })
 }
 
 const UNCHANGED: &str = "nothing was changed";

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use clap::Args;
+use futures::future;
 
 use super::connection::{Connection, connect, in_time, patiently};
 use super::error::{CommandError, ErrorKind};
@@ -111,15 +112,27 @@ pub(super) async fn prepare(
     how: How,
 ) -> Result<Prepared, CommandError> {
     let draft = wish.drafted().check().map_err(CommandError::usage)?;
-    let mut run =
-        run_on(screen, deploy::context(&connection.aws, &connection.region, &draft), stop);
-    run.wait_for_ready = how.waits_for_ready;
+    let begin = || {
+        let cx = deploy::context(&connection.aws, &connection.region, &draft);
+        let mut run = run_on(screen, cx, stop);
+        run.wait_for_ready = how.waits_for_ready;
+        run
+    };
+    let run = begin();
+    let looks = run.looks.clone();
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
-    let running = patiently(screen, &whom, Running::look(&run.looks)).await;
+    // Mostly what runs changes nothing of what is wanted, and everything is known after one round.
+    let first = deploy::prepare(draft.clone(), run, how.forced);
+    let look = future::join(Running::look(&looks), first);
+    let (running, first) = patiently(screen, &whom, look).await;
     let running = running.map_err(|error| connection.failed(error))?;
     wish::settle(wish, &running, how, screen)?;
     let spec = wish.check().map_err(CommandError::usage)?;
-    let prepared = patiently(screen, &whom, deploy::prepare(spec, run, how.forced)).await;
+    let prepared = match first {
+        same if spec == draft => same,
+        Ok(first) => patiently(screen, &whom, deploy::prepare(spec, first.run, how.forced)).await,
+        Err(_) => patiently(screen, &whom, deploy::prepare(spec, begin(), how.forced)).await,
+    };
     let prepared = prepared.map_err(|problem| match problem {
         Problem::Aws(error) => connection.failed(error),
         Problem::Refused(errors) => {

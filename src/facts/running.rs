@@ -207,7 +207,13 @@ impl Running {
             services.iter().filter_map(|it| it.it().network.as_ref()).flat_map(|it| &it.subnets),
         );
         running.nat = nat(&tables, &subnets, &placed.map(String::as_str).collect());
-        let all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
+        let mut all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
+        // What another service has left behind is no name of the one that is there now.
+        let others = services.iter().map(|it| &it.it().name).chain(running.images.keys());
+        for other in others.filter(|name| !running.services.contains_key(*name)) {
+            let usual = |zone: &String| format!("{}.{zone}", other.to_ascii_lowercase());
+            running.zones.iter().for_each(|zone| drop(all.remove(&usual(zone))));
+        }
         running.name(&all);
         Ok(running)
     }

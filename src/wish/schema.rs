@@ -4,14 +4,17 @@ use serde_json::{Map, Value, json};
 
 use super::key::{Key, SERVICE, Shape, Stage, TOP};
 
+/// Where editors find the schema.
+pub const SCHEMA: &str =
+    concat!("https://ecsup.dev/schema/", env!("CARGO_PKG_VERSION"), "/ecsup.json");
+
 /// The schema, as draft-07 without newer keywords: what editors know. Keys that do nothing yet are not in
 /// it.
 pub fn schema() -> Value {
-    let version = env!("CARGO_PKG_VERSION");
     let mut schema = table(TOP, false);
     let properties = [
         ("$schema", json!("http://json-schema.org/draft-07/schema#")),
-        ("$id", json!(format!("https://ecsup.dev/schema/{version}/ecsup.json"))),
+        ("$id", json!(SCHEMA)),
         ("title", json!("ecsup.toml")),
         (
             "description",
@@ -33,14 +36,7 @@ fn table(keys: &[Key], is_shared: bool) -> Value {
             continue;
         }
         let Value::Object(mut property) = shape(key.shape) else { continue };
-        let default = match (key.default, key.shape) {
-            ("", Shape::Named(_) | Shape::Table(_) | Shape::Defaults | Shape::Environments) => {
-                String::new()
-            }
-            ("", _) => String::new(),
-            (default, _) => format!(" Default: {default}."),
-        };
-        let about = format!("{}.{default}", capital(key.about));
+        let about = format!("{}.", capital(key.about));
         property.insert("description".to_owned(), json!(about));
         if let Some(default) = toml(key.default) {
             property.insert("default".to_owned(), default);

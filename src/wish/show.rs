@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::Wish;
 use super::key::{Key, SERVICE, Shape, Stage, TOP};
 use super::value::{Place, Said, Table, Value};
+use crate::spec::Spec;
 
 /// How a manifest is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,9 @@ pub enum How {
     /// What was said, as a file that says the same.
     Said,
 }
+
+/// What most people say of a service sooner or later: where it is not said, a written file shows how.
+const USUAL: &[&str] = &["cpu", "memory", "port", "count", "health.path"];
 
 /// Where comments begin, at least.
 const COMMENTS: usize = 36;
@@ -31,6 +35,46 @@ impl Wish {
             writer.keys(&wanted.table, SERVICE, "", true);
         }
         writer.text
+    }
+
+    /// A wish by flags as that of a manifest which says the same.
+    #[must_use]
+    pub fn as_manifest(&self, spec: &Spec) -> Self {
+        let place = Place::Running;
+        let mut wish = Self { manifest: Some(super::MANIFEST.to_owned()), ..self.clone() };
+        wish.table.set("stack", Value::Text(spec.stack.to_string()), &place);
+        for (wanted, service) in wish.services.iter_mut().zip(&spec.services) {
+            wanted.table.set("image", Value::Text(service.image.to_string()), &place);
+            if let Some(host) = wanted.table.0.remove("host") {
+                wanted.table.set("hosts", Value::List(vec![host.said]), &place);
+                for (scheme, name) in super::check::SCHEMES {
+                    let (Some(ingress), Some(_)) = (spec.ingress(scheme), service.route(scheme))
+                    else {
+                        continue;
+                    };
+                    let unknown = Value::Text(service.name.to_string());
+                    wish.table.set(&format!("ingress.{name}.unknown"), unknown, &place);
+                    if let Some(zone) = &ingress.zone {
+                        wish.table.set(
+                            &format!("ingress.{name}.zone"),
+                            Value::Text(zone.clone()),
+                            &place,
+                        );
+                    }
+                }
+            }
+        }
+        for (_, name) in super::check::SCHEMES
+            .iter()
+            .filter(|(scheme, _)| self.no_dns && spec.ingress(*scheme).is_some())
+        {
+            wish.table.set(
+                &format!("ingress.{name}.zone"),
+                Value::Text("false".to_owned()),
+                &place,
+            );
+        }
+        wish
     }
 
     /// What a key of a service is when it does not say it.
@@ -163,6 +207,9 @@ impl Writer<'_> {
                     self.commented(name, &value, &origin);
                 }
             }
+            (_, None) if is_service && USUAL.contains(&name) => {
+                let _ = writeln!(self.text, "# {name} = {}", key.example);
+            }
             (_, None) => {}
         }
     }
@@ -214,8 +261,9 @@ fn written(said: &Said, shape: &Shape) -> String {
     }
 }
 
+/// A text as TOML, in which nothing is filled in.
 fn toml_text(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    toml::Value::String(text.replace("${", "$${")).to_string()
 }
 
 /// A key as TOML: in quotes where it has to be.

@@ -58,7 +58,8 @@ fn endpoints_go_when_they_are_asked_for_no_more() {
             let with = |list| [flags, &["--endpoints", list]].concat();
             // From both to one, from one to the other, and to none.
             for flags in [with("s3,dynamodb"), with("s3"), with("dynamodb"), flags.to_vec()] {
-                expect(&stage.play(&deploy(&flags)).await, Exit::Done, "deploy").unwrap();
+                let words = [&deploy(&flags)[..], &["--accept-defaults"]].concat();
+                expect(&stage.play(&words).await, Exit::Done, "deploy").unwrap();
                 holds(&stage.cloud, &flags).await.unwrap();
                 let again = stage.play(&deploy(&flags)).await;
                 expect(&again, Exit::Done, "the second deploy").unwrap();
@@ -81,7 +82,8 @@ fn an_endpoint_follows_the_tasks_into_other_subnets() {
         expect(&stage.play(&deploy(&flags)).await, Exit::Done, "deploy").unwrap();
         holds(&stage.cloud, &flags).await.unwrap();
         let first = endpoints(&stage);
-        expect(&stage.play(&deploy(WITH_ENDPOINT)).await, Exit::Done, "the change").unwrap();
+        let words = [&deploy(WITH_ENDPOINT)[..], &["--accept-defaults"]].concat();
+        expect(&stage.play(&words).await, Exit::Done, "the change").unwrap();
         holds(&stage.cloud, WITH_ENDPOINT).await.unwrap();
         let then = endpoints(&stage);
         assert_eq!((&first[0].0, first[0].1.len(), then[0].1.len()), (&then[0].0, 1, 2));

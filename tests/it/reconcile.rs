@@ -23,6 +23,17 @@ use crate::proofs::{deploy, destroy, expect, holds, ids, nothing_left, play_unti
 const WORKER: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
 const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];
 
+/// What takes another service in the place of the usual one: its image has to be said, and the old one
+/// goes by its name only.
+const RENAMED: &[&str] = &[
+    "--service",
+    "renamed",
+    "--image",
+    "public.ecr.aws/docker/library/nginx:latest",
+    "--remove",
+    "worker",
+];
+
 /// Answers the calls of one service.
 type Service = fn(&mut World, &str, &Value) -> Answer;
 
@@ -58,7 +69,7 @@ fn a_service_goes_without_harm_to_the_cluster_that_stays() {
     in_virtual_time(1, async || {
         let stage = Stage { cloud: Cloud::new(1, Scenario { delays, ..Scenario::default() }) };
         done(&stage, &WORKER).await;
-        let renamed = done(&stage, &[&WORKER[..], &["--service", "renamed"]].concat()).await;
+        let renamed = done(&stage, &[&WORKER[..], RENAMED].concat()).await;
         let changes = renamed.changes();
         assert!(changes.contains(&"DeleteService"), "{changes:?}");
         let harm = ["DeregisterContainerInstance", "ModifyTargetGroupAttributes"];
@@ -140,7 +151,7 @@ fn instances_that_ended_in_silence_hold_nothing_up() {
                     });
                     by_hand(&stage, aws_sim::ecs::answer, "DeleteService", &input);
                 }
-                BeforeARename => flags.extend(["--service", "renamed"]),
+                BeforeARename => flags.extend(RENAMED),
             }
             let deployed = stage.play(&flags).await;
             assert_eq!(deployed.exit, Exit::Done, "{how:?}: {}", deployed.said());
@@ -170,7 +181,7 @@ fn what_was_leaving_already_is_gone_when_a_deploy_is_done() {
     in_virtual_time(1, async || {
         let stage = stage(1);
         done(&stage, &WORKER).await;
-        let renamed = [&WORKER[..], &["--service", "renamed"]].concat();
+        let renamed = [&WORKER[..], RENAMED].concat();
         done(&stage, &[&renamed[..], &["--no-wait"]].concat()).await;
         tokio::time::sleep(Duration::from_mins(5)).await;
         // Until a deploy leads them out again, no agent can tell that its tasks have stopped.
@@ -187,7 +198,8 @@ fn what_was_leaving_already_is_gone_when_a_deploy_is_done() {
         let removed: Vec<_> = removed.map(|it| it.node.to_string()).collect();
         let at = |node: &str| removed.iter().position(|it| it == node).expect("it is removed");
         assert!(at("service/worker") < at("task-definition/worker"), "{removed:?}");
-        holds(&stage.cloud, &renamed[2..]).await.unwrap();
+        let wanted = ["--service", "renamed"];
+        holds(&stage.cloud, &[&WORKER[2..], &wanted].concat()).await.unwrap();
         let again = done(&stage, &renamed).await;
         assert_eq!(again.changes(), [""; 0], "{}", again.said());
     });
@@ -511,7 +523,8 @@ fn a_task_definition_without_its_hash_is_compared_by_its_content() {
             untag.tag_keys("ecsup:content").send().await.unwrap();
             let again = done(&stage, &with).await;
             assert_eq!(again.changes(), [""; 0], "{}", again.said());
-            let other = done(&stage, &[&flags[..], &["--env", "A=2"]].concat()).await;
+            let other =
+                done(&stage, &[&flags[..], &["--env", "A=2", "--accept-defaults"]].concat()).await;
             assert!(other.changes().contains(&"RegisterTaskDefinition"), "{}", other.said());
         });
     }

@@ -101,8 +101,23 @@ pub const CHANGES: &[Change] = &[
         ..change("another zone", &["--zone", "shop.internal"])
     },
     Change { applies: has_zone, ..change("host", &["--host", "jobs.internal-worker.internal"]) },
-    Change { applies: has_zone, ..change("no names", &["--no-dns"]) },
-    Change { way: Way::Gap, ..change("service", &["--service", "shop"]) },
+    Change {
+        applies: has_zone,
+        ..change("no names", &["--remove", "internal-worker.internal", "--no-dns"])
+    },
+    Change { way: Way::Gap, ..change("service", ANOTHER_SERVICE) },
+];
+
+/// A new service needs its image said, and the old one goes by its name only.
+const ANOTHER_SERVICE: &[&str] = &[
+    "--service",
+    "shop",
+    "--image",
+    "public.ecr.aws/docker/library/nginx:latest",
+    "--remove",
+    "worker",
+    "--remove",
+    "web",
 ];
 
 impl Change {

@@ -142,7 +142,7 @@ fn an_arm_stack_that_is_deployed_without_its_type_is_told_which() {
     stage(Scenario::default(), async |stage| {
         let arm = deploy(stage, &INTERNAL, &["--instance-type", "m7g.large"]).await;
         assert_eq!(arm.exit, Exit::Done, "{}", arm.said());
-        let played = deploy(stage, &INTERNAL, &[]).await;
+        let played = deploy(stage, &INTERNAL, &["--accept-defaults"]).await;
         assert_eq!(played.exit, Exit::Refused);
         insta::assert_snapshot!(end(&played), @r"
         error: --instance-type `c5.xlarge`: is x86_64, and the stack's AMI ami-0ec5000000000b001 is for arm64: say `--instance-type m7g.large`, which the stack has now, or change both with --refresh-ami
