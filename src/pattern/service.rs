@@ -155,6 +155,7 @@ pub fn service(
         port: wanted.port,
         public_address: on_fargate && spec.network.nat == Nat::None,
         superseded: facts.superseded.get(wanted.name.as_str()).cloned(),
+        says_what_runs: spec.services.len() > service::MANY,
     };
     let subnets =
         if on_fargate { network.with_way_out(spec.network.nat) } else { &network.private };

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 
 use super::cluster::{self, Cluster};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare};
+use super::{
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare, service,
+};
 use crate::aws::{AllPages, Aws, Cx, Doing, Meaning, Meanings, Owner, Result, Scope, Tagging};
 use crate::names::{self, NodeName};
 
@@ -61,21 +63,25 @@ impl Resource for LogGroup {
     const KIND: Kind = Kind::LogGroup;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let groups = named_like_ours(aws, scope).await?;
-        let mut ours = Vec::new();
-        let mut untagged = Vec::new();
-        for some in groups.chunks(TAGS_AT_A_TIME) {
-            let read = some.iter().map(async |group| Ok((group, tags(aws, group).await?)));
-            for (group, tags) in try_join_all(read).await? {
-                match scope.owner(&tags) {
-                    Some(owner) => ours.push(owned(owner, Output::from(group))),
-                    None if tags.is_empty() => untagged.push(Output::from(group)),
-                    None => {}
-                }
-            }
+        read(aws, scope, &named_like_ours(aws, scope).await?).await
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let (aws, scope) = (others.aws(), others.scope());
+        let mut groups = named_like_ours(aws, scope).await?;
+        let Some(names) = scope.names().filter(|_| groups.len() > service::MANY) else {
+            return read(aws, scope, &groups).await;
+        };
+        let mut known = Vec::new();
+        for (name, owner) in service::steady_of_many(others).await? {
+            let of_it = format!("{}{name}", names.log_group_prefix());
+            let at = groups.iter().position(|group| group.log_group_name() == Some(&of_it));
+            let Some(group) = at.map(|at| groups.swap_remove(at)) else { continue };
+            let (node, it) = (format!("log-group/{name}"), Output::from(&group));
+            known.push(service::belonging(&owner, node, of_it, it));
         }
-        ours.extend(by_cluster(aws, scope, untagged).await?);
-        Ok(ours)
+        known.extend(read(aws, scope, &groups).await?);
+        Ok(known)
     }
 
     fn tagging(it: &Output) -> Option<Tagging> {
@@ -232,6 +238,28 @@ async fn named_like_ours(
         name == insights || scope.names().is_none() && name.ends_with(INSIGHTS.1)
     });
     Ok([own, others].concat())
+}
+
+/// Of these groups those that are ours.
+async fn read(
+    aws: &Aws,
+    scope: &Scope,
+    groups: &[aws_sdk_cloudwatchlogs::types::LogGroup],
+) -> Result<Vec<Owned<Output>>> {
+    let mut ours = Vec::new();
+    let mut untagged = Vec::new();
+    for some in groups.chunks(TAGS_AT_A_TIME) {
+        let read = some.iter().map(async |group| Ok((group, tags(aws, group).await?)));
+        for (group, tags) in try_join_all(read).await? {
+            match scope.owner(&tags) {
+                Some(owner) => ours.push(owned(owner, Output::from(group))),
+                None if tags.is_empty() => untagged.push(Output::from(group)),
+                None => {}
+            }
+        }
+    }
+    ours.extend(by_cluster(aws, scope, untagged).await?);
+    Ok(ours)
 }
 
 /// Those of these groups without tags that Container Insights has made for a cluster of ours, with the tags

@@ -4,13 +4,15 @@
 //! `ListRoles` returns no tags, so each role is read once more. A role on another path still takes
 //! the name, so the name is looked up as well.
 
-use aws_sdk_iam::types::Tag;
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{Role as Listed, Tag};
 use futures::future::try_join_all;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::id::RoleArn;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted};
+use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, service};
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
 use crate::names::{Names, NodeName, partition};
 
@@ -58,6 +60,9 @@ pub const UNKNOWN: &str = "NoSuchEntity";
 /// What IAM answers while another change of the same thing is under way.
 pub const BUSY: &str = "ConcurrentModification";
 
+/// How many roles are read at a time, each with two calls.
+const AT_A_TIME: usize = 4;
+
 const TRUST: &str = "AssumeRolePolicyDocument";
 const POLICY: &str = "ManagedPolicyArns";
 const BOUNDARY: &str = "PermissionsBoundary";
@@ -67,10 +72,30 @@ impl Resource for Role {
     const KIND: Kind = Kind::Role;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let roles = aws.iam.list_roles().path_prefix(path(scope)).into_paginator().items().send();
-        let roles = roles.all().await.doing("list the IAM roles")?;
-        let read = try_join_all(roles.iter().map(|role| read(aws, scope, role.role_name())));
-        Ok(read.await?.into_iter().flatten().collect())
+        read_all(aws, scope, &listed(aws, scope).await?).await
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let (aws, scope) = (others.aws(), others.scope());
+        let roles = listed(aws, scope).await?;
+        let Some(names) = scope.names().filter(|_| roles.len() > service::MANY) else {
+            return read_all(aws, scope, &roles).await;
+        };
+        let services = service::steady_of_many(others).await?;
+        let owners = services.values().filter_map(|owned| {
+            Some((names.role_of("execution", &owned.it().name.parse().ok()?), owned))
+        });
+        let owners: BTreeMap<_, _> = owners.collect();
+        let is_known = |role: &&Listed| owners.contains_key(role.role_name());
+        let (known, others): (Vec<_>, Vec<_>) = roles.iter().partition(is_known);
+        let known = known.into_iter().filter_map(|role| {
+            let owner = owners.get(role.role_name())?;
+            let node = format!("role/execution/{}", owner.it().name);
+            let it = Output::of(role, None);
+            Some(service::belonging(owner, node, it.name.clone(), it))
+        });
+        let others: Vec<_> = others.into_iter().cloned().collect();
+        Ok(known.chain(read_all(aws, scope, &others).await?).collect())
     }
 
     fn tagging(it: &Output) -> Option<Tagging> {
@@ -160,7 +185,10 @@ impl Wanted for Role {
             let is = policies.join(", ");
             differences.push(Difference::update(Change::Policy, POLICY, is, &self.policy));
         }
-        if let Some(wanted) = self.boundary.as_ref().filter(|_| it.boundary != self.boundary) {
+        // A listing shows neither.
+        let is_read = it.policies.is_some();
+        let wanted = self.boundary.as_ref().filter(|_| is_read && it.boundary != self.boundary);
+        if let Some(wanted) = wanted {
             let is = it.boundary.as_deref().unwrap_or("none");
             differences.push(Difference::update(Change::Boundary, BOUNDARY, is, wanted));
         }
@@ -253,20 +281,42 @@ pub(super) fn tags(cx: &Cx, node: &NodeName, attempt: &str) -> Result<Vec<Tag>> 
     tags.map_err(|error| Error::other(attempt, error.to_string()))
 }
 
+impl Output {
+    fn of(role: &Listed, policies: Option<Vec<String>>) -> Self {
+        Self {
+            name: role.role_name().to_owned(),
+            arn: RoleArn::from(role.arn()),
+            policies,
+            trust: role.assume_role_policy_document().map(decoded),
+            boundary: role
+                .permissions_boundary()
+                .and_then(|boundary| boundary.permissions_boundary_arn.clone()),
+        }
+    }
+}
+
+/// The roles under the path of a scope, as far as a listing shows them.
+async fn listed(aws: &Aws, scope: &Scope) -> Result<Vec<Listed>> {
+    let roles = aws.iam.list_roles().path_prefix(path(scope)).into_paginator().items().send();
+    roles.all().await.doing("list the IAM roles")
+}
+
+/// Reads roles, some at a time: IAM admits few calls a second.
+async fn read_all(aws: &Aws, scope: &Scope, roles: &[Listed]) -> Result<Vec<Owned<Output>>> {
+    let mut ours = Vec::new();
+    for some in roles.chunks(AT_A_TIME) {
+        let read = try_join_all(some.iter().map(|role| read(aws, scope, role.role_name())));
+        ours.extend(read.await?.into_iter().flatten());
+    }
+    Ok(ours)
+}
+
 /// One role of ours, in full. `None` when it is not ours, or went between two looks.
 async fn read(aws: &Aws, scope: &Scope, name: &str) -> Result<Option<Owned<Output>>> {
     let (role, policies) = futures::try_join!(get(aws, name), attached(aws, name))?;
     let (Some(role), Some(policies)) = (role, policies) else { return Ok(None) };
     let Some(owner) = scope.owner(role.tags()) else { return Ok(None) };
-    let it = Output {
-        name: role.role_name().to_owned(),
-        arn: RoleArn::from(role.arn()),
-        policies: Some(policies),
-        trust: role.assume_role_policy_document().map(decoded),
-        boundary: role
-            .permissions_boundary()
-            .and_then(|boundary| boundary.permissions_boundary_arn.clone()),
-    };
+    let it = Output::of(&role, Some(policies));
     Ok(Some(Owned { owner, id: it.name.clone(), seen: Seen::Present(it, Phase::Ready) }))
 }
 

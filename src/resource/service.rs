@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentCircuitBreaker,
     DeploymentConfiguration, LaunchType, LoadBalancer, NetworkConfiguration, PlacementStrategy,
-    PlacementStrategyType, PropagateTags, Service as Described, ServiceField,
+    PlacementStrategyType, PropagateTags, Service as Described, ServiceField, Tag,
 };
 use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
@@ -22,7 +22,9 @@ use super::{
     capacity_provider, cluster, compare, security_group, subnet, target_group,
 };
 use crate::arn::last_part;
-use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
+use crate::aws::{
+    AllPages, Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing,
+};
 use crate::names::{NodeName, ServiceName};
 
 mod rollout;
@@ -67,6 +69,8 @@ pub struct Output {
     pub desired_count: Option<i32>,
     /// How many tasks run.
     pub running: Option<i32>,
+    /// The hash of what it runs, when its tags say it of the revision that it runs.
+    pub runs: Option<String>,
     /// What is missing for its newest deployment, as far as it was looked at.
     pub shortage: Shortage,
     /// `FARGATE` or `EC2`, when it has no capacity providers.
@@ -120,6 +124,8 @@ pub struct Service {
     pub public_address: bool,
     /// A deployment after which there has to be another, although nothing else differs.
     pub superseded: Option<String>,
+    /// Whether its tags say what it runs, so that nobody need read that: see [`MANY`].
+    pub says_what_runs: bool,
 }
 
 /// What can be changed of a service: mostly a part of one `UpdateService`.
@@ -145,7 +151,19 @@ pub enum Change {
     NewDeployment,
     /// Other instances in the place of those that get no tasks.
     IdleInstances,
+    /// What its tags say of what it runs.
+    Runs,
 }
+
+/// How many services of a stack are looked into each by itself. Where there are more, what belongs to one
+/// that runs as it was asked to is not read: its role, the tags of its log group, its task definition and
+/// the attributes of its target groups would take five calls, and they work. What somebody does to them by
+/// hand is not seen then.
+pub const MANY: usize = 8;
+
+/// The tag that holds the revision that a service of many runs, and the hash of its content. Its key is not
+/// of those that make up an identity, which can be put on a thing only when that is made.
+const TAG_RUNS: &str = "ecsup-runs";
 
 /// Targets sit in `initial` while a new load balancer is provisioned: with less grace, ECS would
 /// replace healthy tasks.
@@ -308,6 +326,8 @@ impl Wanted for Service {
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
         const DOING: &str = "create the ECS service";
         let Needs { cluster, task_definition, target_groups, provider, .. } = needs;
+        let runs = self.runs(task_definition).into_iter();
+        let runs = runs.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         let create = cx
             .aws
             .ecs_once
@@ -322,7 +342,7 @@ impl Wanted for Service {
             .deployment_configuration(deployment_configuration())
             .enable_ecs_managed_tags(true)
             .propagate_tags(PropagateTags::Service)
-            .set_tags(Some(cx.ecs_tags(node)));
+            .set_tags(Some([cx.ecs_tags(node), runs].concat()));
         let create = match provider {
             Some(provider) => create
                 .capacity_provider_strategy(strategy(provider, DOING)?)
@@ -401,6 +421,11 @@ impl Wanted for Service {
                 &provider.name,
             ));
         }
+        let runs = task_definition.hash.as_ref().filter(|_| self.says_what_runs);
+        if let Some(wanted) = runs.filter(|wanted| it.runs.as_ref() != Some(wanted)) {
+            let is = it.runs.as_deref().unwrap_or("none");
+            differences.push(Difference::update(Change::Runs, TAG_RUNS, is, wanted));
+        }
         // A forced deploy is over when another deployment has come after the one that was there.
         let forced = self.superseded.as_ref();
         if let Some(id) = it.deployment.as_ref().map(|it| &it.id).filter(|id| forced == Some(id)) {
@@ -453,6 +478,8 @@ impl Wanted for Service {
                 },
                 // The call is forced.
                 Change::NewDeployment => update,
+                // When the rest is done: until then it is not true.
+                Change::Runs => update,
                 // First of all, and the rest when they are gone: nothing was asked yet.
                 Change::IdleInstances => return end_idle_instances(cx, it).await,
             };
@@ -460,8 +487,25 @@ impl Wanted for Service {
         if forced || it.failed.is_some() {
             update = update.force_new_deployment(true);
         }
-        let updated = update.send().await.doing(DOING).wait_on(NOT_YET)?;
-        Ok(made(updated.service().ok_or_else(|| missing(DOING, "service"))?))
+        let changes = |such: fn(&Change) -> bool| changes.iter().any(such);
+        let updated = match changes(|it| *it != Change::Runs) {
+            false => None,
+            true => {
+                let updated = update.send().await.doing(DOING).wait_on(NOT_YET)?;
+                Some(made(updated.service().ok_or_else(|| missing(DOING, "service"))?))
+            }
+        };
+        let runs = self.runs(task_definition).filter(|_| changes(|it| *it == Change::Runs));
+        if let Some(runs) = runs {
+            Tagging::Ecs(it.arn.clone()).put(&cx.aws, &[runs]).await?;
+        }
+        let runs = task_definition.hash.clone().filter(|_| self.says_what_runs);
+        Ok(match updated {
+            Some(Made::Ready(updated)) => Made::Ready(Output { runs, ..updated }),
+            Some(Made::Coming(updated, why)) => Made::Coming(Output { runs, ..updated }, why),
+            Some(Made::Asked(why)) => Made::Asked(why),
+            None => Made::Ready(Output { runs, ..it.clone() }),
+        })
     }
 
     async fn obstacles(aws: &Aws, it: &Output) -> Result<Vec<String>> {
@@ -488,7 +532,8 @@ impl Change {
             | Change::GracePeriod
             | Change::Deployments
             | Change::Placement
-            | Change::IdleInstances => false,
+            | Change::IdleInstances
+            | Change::Runs => false,
         }
     }
 }
@@ -505,6 +550,12 @@ async fn end_idle_instances(cx: &Cx, it: &Output) -> Result<Made<Output>> {
 impl Service {
     fn count(&self) -> i32 {
         i32::try_from(self.count).unwrap_or(i32::MAX)
+    }
+
+    /// What its tags say of what it runs.
+    fn runs(&self, it: &task_definition::Output) -> Option<(String, String)> {
+        let hash = it.hash.as_ref().filter(|_| self.says_what_runs)?;
+        Some((TAG_RUNS.to_owned(), format!("{} {hash}", last_part(it.arn.as_str()))))
     }
 
     fn load_balancers(&self, target_groups: &[target_group::Output]) -> Vec<LoadBalancer> {
@@ -564,6 +615,9 @@ impl From<&Described> for Output {
             deployments.and_then(|it| Some([it.minimum_healthy_percent()?, it.maximum_percent()?]));
         let breaker = deployments.and_then(DeploymentConfiguration::deployment_circuit_breaker);
         let primary = rollout::primary(service);
+        let runs = service.tags().iter().find(|tag| tag.key() == Some(TAG_RUNS));
+        let runs = runs.and_then(|tag| tag.value()?.split_once(' '));
+        let is_of = |revision: &str| service.task_definition().map(last_part) == Some(revision);
         Self {
             name: service.service_name().unwrap_or_default().to_owned(),
             arn: service.service_arn().unwrap_or_default().to_owned(),
@@ -575,6 +629,7 @@ impl From<&Described> for Output {
             failed: None,
             desired_count: Some(service.desired_count()),
             running: Some(service.running_count()),
+            runs: runs.filter(|(revision, _)| is_of(revision)).map(|(_, hash)| hash.to_owned()),
             shortage: Shortage::default(),
             launch_type: service.launch_type().map(|it| it.as_str().to_owned()),
             providers: providers
@@ -587,6 +642,44 @@ impl From<&Described> for Output {
             circuit_breaker: breaker.map(|it| [it.enable(), it.rollback()]),
         }
     }
+}
+
+/// Services that run as they were asked to, by name, where there are many.
+pub(super) async fn steady_of_many(
+    others: &impl Others,
+) -> Result<BTreeMap<String, Owned<Output>>> {
+    let services = others.listing::<Service>().await?;
+    if services.len() <= MANY || !matches!(others.scope(), Scope::Stack(_)) {
+        return Ok(BTreeMap::new());
+    }
+    let steady = services.iter().filter(|it| matches!(it.seen, Seen::Present(_, Phase::Ready)));
+    Ok(steady.map(|it| (it.it().name.clone(), it.clone())).collect())
+}
+
+/// What belongs to a service and was not read: it has the tags that the service has, and another node.
+pub(super) fn belonging<T>(to: &Owned<Output>, node: String, id: String, it: T) -> Owned<T> {
+    let node = NodeName::from(node);
+    Owned { owner: Owner { node, ..to.owner.clone() }, id, seen: Seen::Present(it, Phase::Ready) }
+}
+
+/// What the steady services run that families of a stack are named after, as far as their tags say it.
+pub(super) async fn running(
+    aws: &Aws,
+    scope: &Scope,
+    families: &[String],
+) -> Result<BTreeMap<String, Owned<task_definition::Output>>> {
+    let Scope::Stack(names) = scope else { return Ok(BTreeMap::new()) };
+    let services = named_by(families, names.stack().as_str());
+    let services = describe(aws, &names.cluster(), services).await?;
+    let runs = services.iter().filter_map(|service| read(scope, service)).filter_map(|owned| {
+        let Seen::Present(it, Phase::Ready) = &owned.seen else { return None };
+        let family = names.task_family(&it.name.parse().ok()?);
+        let (arn, hash) = (it.task_definition.as_deref()?.into(), it.runs.clone()?);
+        let it_runs = task_definition::Output { arn, hash: Some(hash), content: None };
+        let node = format!("task-definition/{}", it.name);
+        Some((family.clone(), belonging(&owned, node, family, it_runs)))
+    });
+    Ok(runs.collect())
 }
 
 /// The names of the services of a cluster that are not on their way out.
@@ -759,6 +852,7 @@ mod tests {
             port: 80,
             public_address: false,
             superseded: None,
+            says_what_runs: false,
         }
     }
 

@@ -4,6 +4,8 @@
 //! create with the settings of an existing one answers with that one. The deregistration delay
 //! cannot be said at birth: it is drift and update.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{
     ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetTypeEnum,
 };
@@ -11,8 +13,10 @@ use futures::future::try_join_all;
 
 use super::id::{LoadBalancerArn, TargetGroupArn, VpcId};
 use super::load_balancer::{is_foreign, tags, tags_of};
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, compare, vpc};
-use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
+use super::{
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, compare, service, vpc,
+};
+use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
 use crate::names::NodeName;
 
 /// A target group as AWS returned it.
@@ -57,6 +61,8 @@ pub const UNKNOWN: &str = "TargetGroupNotFound";
 
 /// What all our target groups' names begin with.
 const PREFIX: &str = "tg-";
+/// How many target groups' attributes are read at a time.
+const AT_A_TIME: usize = 8;
 const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
 /// Wanted, in seconds: tasks stop at once instead of waiting for connections to end.
 const DEREGISTRATION_DELAY_WANTED: &str = "0";
@@ -71,24 +77,19 @@ impl Resource for TargetGroup {
     const KIND: Kind = Kind::TargetGroup;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let listed = aws.elb.describe_target_groups().into_paginator().items().send();
-        let listed = listed.all().await.doing("list the target groups");
-        // Some endpoints say that there are none with the code for one that is not there.
-        let mut listed = listed.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
-        listed.retain(|one| one.target_group_name().is_some_and(|name| name.starts_with(PREFIX)));
-        let arns: Vec<_> = listed.iter().filter_map(Description::target_group_arn).collect();
-        let tags = tags_of(aws, &arns).await?;
-        let ours = listed.iter().filter_map(|described| {
-            Some((scope.owner(tags.get(described.target_group_arn()?)?)?, described))
-        });
-        let read = ours.map(async |(owner, described)| {
-            let output = Output::from(described);
-            let deregistration_delay = deregistration_delay(aws, &output.arn).await?;
-            let output = Output { deregistration_delay, ..output };
-            let id = output.arn.to_string();
-            Ok(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
-        });
-        try_join_all(read).await
+        with_attributes(aws, ours(aws, scope).await?, &BTreeSet::new()).await
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let (aws, scope) = (others.aws(), others.scope());
+        let ours = ours(aws, scope).await?;
+        if ours.len() <= service::MANY {
+            return with_attributes(aws, ours, &BTreeSet::new()).await;
+        }
+        let services = service::steady_of_many(others).await?;
+        let targets = services.values().flat_map(|it| it.it().targets.iter().flatten());
+        let known = targets.map(|(group, _)| group.clone()).collect();
+        with_attributes(aws, ours, &known).await
     }
 
     fn uses(it: &Output) -> Vec<String> {
@@ -252,6 +253,43 @@ impl From<&Description> for Output {
             deregistration_delay: None,
         }
     }
+}
+
+/// Lists the target groups within the scope, without what takes a call for each.
+async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Output)>> {
+    let listed = aws.elb.describe_target_groups().into_paginator().items().send();
+    let listed = listed.all().await.doing("list the target groups");
+    // Some endpoints say that there are none with the code for one that is not there.
+    let mut listed = listed.gone_is_fine(&[UNKNOWN])?.unwrap_or_default();
+    listed.retain(|one| one.target_group_name().is_some_and(|name| name.starts_with(PREFIX)));
+    let arns: Vec<_> = listed.iter().filter_map(Description::target_group_arn).collect();
+    let tags = tags_of(aws, &arns).await?;
+    let ours = listed.iter().filter_map(|described| {
+        let owner = scope.owner(tags.get(described.target_group_arn()?)?)?;
+        Some((owner, Output::from(described)))
+    });
+    Ok(ours.collect())
+}
+
+/// Reads the attributes of target groups, some at a time, but of those with these arns.
+async fn with_attributes(
+    aws: &Aws,
+    ours: Vec<(Owner, Output)>,
+    known: &BTreeSet<String>,
+) -> Result<Vec<Owned<Output>>> {
+    let mut all = Vec::new();
+    for some in ours.chunks(AT_A_TIME) {
+        let read = some.iter().map(async |(owner, output)| {
+            let mut output = output.clone();
+            if !known.contains(output.arn.as_str()) {
+                output.deregistration_delay = deregistration_delay(aws, &output.arn).await?;
+            }
+            let (owner, id) = (owner.clone(), output.arn.to_string());
+            Ok(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
+        });
+        all.extend(try_join_all(read).await?);
+    }
+    Ok(all)
 }
 
 async fn deregistration_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<Option<String>> {

@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::id::TaskDefinitionArn;
-use super::{Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, log_group, role};
+use super::{
+    Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, log_group, role,
+    service,
+};
 use crate::arn::Arn;
 use crate::aws::tags::Tagged;
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging, missing};
@@ -100,12 +103,21 @@ impl Resource for TaskDefinition {
     const KIND: Kind = Kind::TaskDefinition;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let families = families(aws, scope).await?;
-        let newest = stream::iter(families)
-            .map(async |family: String| newest(aws, scope, &family).await)
-            .buffered(AT_ONCE)
-            .try_collect::<Vec<_>>();
-        Ok(newest.await?.into_iter().flatten().collect())
+        newest_of_all(aws, scope, families(aws, scope).await?).await
+    }
+
+    async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
+        let (aws, scope) = (others.aws(), others.scope());
+        let mut families = families(aws, scope).await?;
+        if families.len() <= service::MANY {
+            return newest_of_all(aws, scope, families).await;
+        }
+        // Not by the listing of services, which is made of this one.
+        let known = service::running(aws, scope, &families).await?;
+        families.retain(|family| !known.contains_key(family));
+        let mut all = newest_of_all(aws, scope, families).await?;
+        all.extend(known.into_values());
+        Ok(all)
     }
 
     fn tagging(it: &Output) -> Option<Tagging> {
@@ -397,6 +409,19 @@ pub async fn families(aws: &Aws, scope: &Scope) -> Result<Vec<String>> {
     let mut families = all.doing("list the families of task definitions")?;
     families.retain(|family| parts(family).is_some());
     Ok(families)
+}
+
+/// The newest active revisions of families that are ours.
+async fn newest_of_all(
+    aws: &Aws,
+    scope: &Scope,
+    families: Vec<String>,
+) -> Result<Vec<Owned<Output>>> {
+    let newest = stream::iter(families)
+        .map(async |family: String| newest(aws, scope, &family).await)
+        .buffered(AT_ONCE)
+        .try_collect::<Vec<_>>();
+    Ok(newest.await?.into_iter().flatten().collect())
 }
 
 /// The newest active revision of a family that is ours.

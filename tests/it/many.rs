@@ -11,7 +11,7 @@ use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time, sdk_config};
 use ecsup::deploy::{carry_out, context, prepare};
 use ecsup::engine::{Run, Stop};
-use ecsup::spec::{Ingress, Pattern, Route, RunOn, Scheme, Service, Spec, Unknown};
+use ecsup::spec::{Image, Ingress, Pattern, Route, RunOn, Scheme, Service, Spec, Unknown};
 use ecsup::wish::{ServiceFlags, spec_of_flags};
 
 use crate::goal::requests::{answer, leads_to, services};
@@ -77,6 +77,23 @@ pub fn jobs() -> Spec {
     let mut spec = preset(Pattern::PublicApi, "jobs");
     let mails = named(&spec.services[0], "mails");
     spec.services.push(Service { run_on: RunOn::Fargate, public: None, ..mails });
+    spec.pattern = None;
+    spec
+}
+
+/// So many services with a host each, with one task.
+fn many(count: usize) -> Spec {
+    let mut spec = preset(Pattern::InternalWorker, "many");
+    let internal = spec.internal.as_mut().expect("it is internal");
+    internal.unknown = refuses(404, "not found");
+    let zone = internal.zone.clone().expect("it has a zone");
+    let service = |number: usize| {
+        let name = format!("service-{number}");
+        let internal = host(&format!("{name}.{zone}"));
+        Service { run_on: RunOn::Fargate, count: 1, internal, ..named(&spec.services[0], &name) }
+    };
+    spec.services = (0..count).map(service).collect();
+    spec.instances = None;
     spec.pattern = None;
     spec
 }
@@ -261,5 +278,32 @@ fn a_service_comes_and_goes_without_the_others() {
         }
         assert_eq!(changes(&deploy(cloud, &other).await), BTreeMap::new());
         destroy(&stage, &other, &before).await;
+    });
+}
+
+/// What a deploy that has nothing to do may ask, however many services there are.
+const CALLS_OF_A_SILENT_DEPLOY: usize = 60;
+
+#[test]
+fn fifty_services_are_deployed_and_looked_at_in_few_calls() {
+    let mut spec = many(50);
+    in_virtual_time(6, async || {
+        let stage = Stage { cloud: Cloud::new(6, Scenario::default()) };
+        let cloud = &stage.cloud;
+        let before = ids(cloud);
+        deploy(cloud, &spec).await;
+        check_requests(cloud, &spec);
+        let silent = deploy(cloud, &spec).await;
+        assert_eq!(changes(&silent), BTreeMap::new());
+        assert!(silent.len() <= CALLS_OF_A_SILENT_DEPLOY, "{} calls", silent.len());
+
+        spec.services[7].image = Image::parse("nginx:2").expect("an image");
+        let changed = deploy(cloud, &spec).await;
+        let own = ["RegisterTaskDefinition", "UpdateService", "TagResource"];
+        assert_eq!(changes(&changed), own.map(|operation| (operation, 1)).into());
+        let silent = deploy(cloud, &spec).await;
+        assert_eq!(changes(&silent), BTreeMap::new());
+        assert!(silent.len() <= CALLS_OF_A_SILENT_DEPLOY, "{} calls", silent.len());
+        destroy(&stage, &spec, &before).await;
     });
 }
