@@ -161,6 +161,56 @@ pub fn room(instance_type: &InstanceType, service: &Service) -> Result<Room, Doe
     Ok(Room { tasks, most, limit, memory })
 }
 
+/// Returns what no instance with so much nominal memory registers more than, in MiB.
+pub fn memory_at_most(nominal: u32, nitro: bool) -> u32 {
+    Memory::of(nominal, nitro).most
+}
+
+/// Returns how many instances hold so many tasks of these services, which share them: counted with care,
+/// the largest first, each where there is room.
+pub fn instances_for<'a>(
+    instance_type: &InstanceType,
+    services: impl IntoIterator<Item = (&'a Service, u32)>,
+) -> u32 {
+    let unknown = u32::MAX;
+    let memory = instance_type.memory_mib.map(|memory| Memory::of(memory, instance_type.nitro));
+    let whole = [
+        instance_type.network_interfaces.map_or(unknown, |all| all.saturating_sub(1)),
+        instance_type.vcpus.map_or(unknown, |vcpus| vcpus.saturating_mul(UNITS_PER_VCPU)),
+        memory.map_or(unknown, |memory| memory.sure),
+    ];
+    let mut services: Vec<_> = services.into_iter().collect();
+    services.sort_by_key(|(service, _)| std::cmp::Reverse((service.memory, service.cpu)));
+    let mut free: Vec<[u32; 3]> = Vec::new();
+    for (service, mut tasks) in services {
+        let one = [1, service.cpu, service.memory];
+        let fit = |free: &[u32; 3]| {
+            let each = free.iter().zip(one).map(|(free, one)| free / one.max(1));
+            each.min().unwrap_or_default()
+        };
+        let mut put = |free: &mut [u32; 3], at_most: u32| {
+            let here = at_most.min(tasks);
+            for (free, one) in free.iter_mut().zip(one) {
+                *free = free.saturating_sub(one.saturating_mul(here));
+            }
+            tasks -= here;
+            tasks > 0
+        };
+        // What is larger than what surely is there may still find a place, one on each.
+        let on_new = fit(&whole).max(1);
+        let mut is_left = put(&mut [0; 3], 0);
+        for free in &mut free {
+            is_left = put(free, fit(free));
+        }
+        while is_left {
+            let mut new = whole;
+            is_left = put(&mut new, on_new);
+            free.push(new);
+        }
+    }
+    u32::try_from(free.len()).unwrap_or(u32::MAX)
+}
+
 /// Returns how many tasks a deployment keeps running, of so many and with this share in percent: ECS
 /// rounds up (ECS developer guide, "Deployment configuration").
 pub fn kept_running(count: u32, percent: i32) -> u32 {
@@ -168,17 +218,16 @@ pub fn kept_running(count: u32, percent: i32) -> u32 {
     u32::try_from((u64::from(count) * percent).div_ceil(100)).unwrap_or(u32::MAX)
 }
 
-/// Returns how many instances to start with, so that tasks need not wait for the first alarm: what
-/// the tasks need, but one in each zone as long as there are tasks for it, within the group's
+/// Returns how many instances to start with, so that tasks need not wait for the first alarm: what so
+/// many tasks need, but one in each zone as long as there are tasks for it, within the group's
 /// limits.
 ///
 /// Without tasks the answer is 0, whatever the limits: nothing is to be warmed up, and a group with
 /// a minimum size starts with that by itself.
-pub fn warm_start(count: u32, per_instance: u32, zones: u32, min: u32, max: u32) -> u32 {
+pub fn warm_start(count: u32, needed: u32, zones: u32, min: u32, max: u32) -> u32 {
     if count == 0 {
         return 0;
     }
-    let needed = count.div_ceil(per_instance.max(1));
     // Not `clamp`, which panics when the limits are crossed.
     needed.max(zones.min(count)).max(min).min(max)
 }
@@ -316,12 +365,26 @@ mod tests {
 
     #[test]
     fn a_warm_start_spreads_over_the_zones_within_the_limits() {
-        assert_eq!(warm_start(2, 3, 2, 0, 100), 2);
-        assert_eq!(warm_start(1, 3, 2, 0, 100), 1);
-        assert_eq!(warm_start(10, 3, 2, 0, 100), 4);
-        assert_eq!(warm_start(10, 3, 2, 6, 100), 6);
-        assert_eq!(warm_start(10, 3, 2, 0, 3), 3);
-        assert_eq!(warm_start(0, 3, 2, 5, 100), 0);
+        assert_eq!(warm_start(2, 1, 2, 0, 100), 2);
+        assert_eq!(warm_start(1, 1, 2, 0, 100), 1);
+        assert_eq!(warm_start(10, 4, 2, 0, 100), 4);
+        assert_eq!(warm_start(10, 4, 2, 6, 100), 6);
+        assert_eq!(warm_start(10, 4, 2, 0, 3), 3);
+        assert_eq!(warm_start(0, 0, 2, 5, 100), 0);
+    }
+
+    #[test]
+    fn services_share_instances() {
+        let it = instance_type("c5.xlarge", 4, 8192, 4);
+        let (small, large) = (service(256, 512), service(2048, 6000));
+        assert_eq!(instances_for(&it, [(&small, 6)]), 2);
+        assert_eq!(instances_for(&it, [(&small, 0)]), 0);
+        // Two of the large need one each, and leave room for two small ones on each.
+        assert_eq!(instances_for(&it, [(&small, 4), (&large, 2)]), 2);
+        assert_eq!(instances_for(&it, [(&small, 5), (&large, 2)]), 3);
+        let unknown =
+            InstanceType { vcpus: None, memory_mib: None, network_interfaces: None, ..it };
+        assert_eq!(instances_for(&unknown, [(&small, 5), (&large, 2)]), 1);
     }
 
     #[test]
@@ -350,13 +413,23 @@ mod tests {
 
         #[test]
         fn a_warm_start_is_enough_unless_the_group_is_too_small(
-            count: u32, per_instance: u32, zones in 0_u32..6, min: u32, max: u32,
+            count: u32, needed: u32, zones in 0_u32..6, min: u32, max: u32,
         ) {
-            let started = warm_start(count, per_instance, zones, min, max);
+            let started = warm_start(count, needed, zones, min, max);
             prop_assert!(started <= max);
-            let room = u64::from(started) * u64::from(per_instance.max(1));
-            prop_assert!(room >= u64::from(count) || started == max);
+            prop_assert!(count == 0 || started >= needed || started == max);
             prop_assert!(count > 0 || started == 0);
+        }
+
+        #[test]
+        fn a_service_alone_takes_as_many_as_have_room(
+            count in 0_u32..5000, vcpus in 1_u32..64, memory in 512_u32..65_536,
+            interfaces in 2_u32..16, cpu in 1_u32..4096, task_memory in 4_u32..16_384,
+        ) {
+            let it = instance_type("x.y", vcpus, memory, interfaces);
+            let service = service(cpu, task_memory);
+            let Ok(room) = room(&it, &service) else { return Ok(()) };
+            prop_assert_eq!(instances_for(&it, [(&service, count)]), count.div_ceil(room.tasks));
         }
     }
 }

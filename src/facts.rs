@@ -11,6 +11,7 @@ use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::Owned;
 use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::listener_rule::{RULES, TARGET_GROUPS};
 use crate::resource::service::Service;
 use crate::spec::{Ami, Instances, RunOn, Spec, SpecError};
 
@@ -98,6 +99,25 @@ pub async fn gather(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     Ok(Facts { caller, ..facts })
 }
 
+/// Refuses more services than a load balancer has room for. This takes no look at anything.
+pub fn check_limits(spec: &Spec) -> Result<(), Problem> {
+    for (scheme, _) in spec.ingresses() {
+        let routes: Vec<_> = spec.services.iter().filter_map(|it| it.route(scheme)).collect();
+        let rules = routes.iter().filter(|it| !(it.hosts.is_empty() && it.paths.is_empty()));
+        let limits =
+            [(routes.len(), TARGET_GROUPS, "target groups"), (rules.count(), RULES, "rules")];
+        if let Some((count, most, what)) = limits.into_iter().find(|(count, most, _)| count > most)
+        {
+            let rule = format!(
+                "are reached through the {scheme} load balancer, which has room for {most} {what}: \
+                 move some to another stack"
+            );
+            return Err(refused("services", &count.to_string(), rule));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a permissions boundary of another account: IAM takes one's own and AWS's only.
 fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
     let Some(boundary) = &spec.permissions_boundary else { return Ok(()) };
@@ -143,19 +163,19 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
             }
             Err(problem) => return Err(problem),
         };
-        let count = spec.services_on(RunOn::Instances).map(|it| it.count).sum();
+        let services: Vec<_> = spec.services_on(RunOn::Instances).collect();
+        let count = services.iter().map(|it| it.count).sum();
         // Without knowing the type, one instance per zone is the safe start.
-        let mut per_instance = count;
-        for service in spec.services_on(RunOn::Instances) {
-            let Some(kind) = &kind else { continue };
-            let (fits, more) = instance_type::check_room(kind, instances, service)?;
-            per_instance = fits.tasks;
-            room = Some(fits);
+        let mut needed = 1;
+        if let Some(kind) = &kind {
+            let (fits, more) = instance_type::check_room(kind, instances, &services)?;
+            needed = capacity::instances_for(kind, services.iter().map(|it| (*it, it.count)));
+            room = fits;
             warnings.extend(more);
         }
         let zones = 2;
         let (min, max) = (instances.min_size, instances.max_size);
-        first_instances = capacity::warm_start(count, per_instance, zones, min, max);
+        first_instances = capacity::warm_start(count, needed, zones, min, max);
         image = choose_image(looks, instances, kind.as_ref(), &mut warnings).await?;
         instance_type = kind;
     }

@@ -7,7 +7,7 @@
 use super::{Problem, refused};
 use crate::capacity::Room;
 use crate::resource::service::PERCENTS;
-use crate::spec::{Nat, Network, Spec};
+use crate::spec::{Nat, Network, RunOn, Service, Spec};
 
 /// Addresses that a load balancer takes in a subnet at least, and those that AWS wants to be free for
 /// it, so that it can grow (Elastic Load Balancing guide, "Subnets for your load balancer").
@@ -57,7 +57,7 @@ enum Count {
 pub(super) fn check(spec: &Spec, room: Option<Room>) -> Result<Option<String>, Problem> {
     let there = spec.network.addresses();
     let range = spec.network.vpc_cidr;
-    let count = spec.services.iter().map(|service| service.count).sum();
+    let count = Tasks::of(spec);
     if let Some((place, demand)) = short_of(spec, room, count, Count::Least) {
         let (field, value, say) = advice(spec, room, Count::Least, demand);
         let rule = format!(
@@ -84,7 +84,7 @@ pub(super) fn check(spec: &Spec, room: Option<Room>) -> Result<Option<String>, P
 fn short_of(
     spec: &Spec,
     room: Option<Room>,
-    count: u32,
+    count: Tasks,
     how: Count,
 ) -> Option<(&'static str, Demand)> {
     let [private, public] = demands(spec, room, count, how);
@@ -94,38 +94,60 @@ fn short_of(
     found.into_iter().find(|(_, demand)| short(*demand))
 }
 
+/// How many tasks there are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tasks {
+    on_instances: u32,
+    on_fargate: u32,
+}
+
+impl Tasks {
+    fn of(spec: &Spec) -> Self {
+        let sum =
+            |run_on| spec.services_on(run_on).fold(0, |sum: u32, it| sum.saturating_add(it.count));
+        Self { on_instances: sum(RunOn::Instances), on_fargate: sum(RunOn::Fargate) }
+    }
+
+    /// So many of a service that is alone.
+    fn of_one(service: &Service, count: u32) -> Self {
+        match service.run_on {
+            RunOn::Instances => Self { on_instances: count, on_fargate: 0 },
+            RunOn::Fargate => Self { on_instances: 0, on_fargate: count },
+        }
+    }
+}
+
 /// What takes addresses of the private subnets, and of the public ones. NAT gateways take one each,
 /// where nothing of this is but the load balancer.
-fn demands(spec: &Spec, room: Option<Room>, count: u32, how: Count) -> [Demand; 2] {
-    let at_a_time = match how {
+fn demands(spec: &Spec, room: Option<Room>, count: Tasks, how: Count) -> [Demand; 2] {
+    let at_a_time = |count: u32| match how {
         Count::Least => count,
         Count::Most => most_tasks(count),
     };
-    let (tasks, instances) = match &spec.instances {
-        None => (at_a_time, 0),
+    let on_fargate = at_a_time(count.on_fargate);
+    let (on_instances, instances) = match &spec.instances {
+        None => (0, 0),
         Some(group) => {
+            let tasks = at_a_time(count.on_instances);
             let on_one = room.map_or(u32::MAX, |room| match how {
                 Count::Least => room.most,
                 Count::Most => room.tasks,
             });
-            let instances = at_a_time.div_ceil(on_one.max(1));
+            let instances = tasks.div_ceil(on_one.max(1));
             let instances = instances.max(group.min_size).min(group.max_size);
             // More tasks than find a place on the group's instances wait without an address.
             let places = room.map_or(u32::MAX, |room| instances.saturating_mul(room.most));
-            (at_a_time.min(places.max(count)), instances)
+            (tasks.min(places.max(count.on_instances)), instances)
         }
     };
-    let balancer = 2 * BALANCER[usize::from(how == Count::Most)];
+    let of_balancer = 2 * BALANCER[usize::from(how == Count::Most)];
     let outside = spec.network.nat == Nat::None;
-    let on_fargate = spec.instances.is_none();
-    let (tasks_outside, instances_outside) = (outside && on_fargate, outside);
-    let balancer_outside = spec.public.is_some();
-    [false, true].map(|public| {
+    [(false, &spec.internal), (true, &spec.public)].map(|(public, ingress)| {
         let here = |count: u32, outside: bool| if outside == public { count } else { 0 };
         Demand {
-            tasks: here(tasks, tasks_outside),
-            instances: here(instances, instances_outside),
-            balancer: here(balancer, balancer_outside),
+            tasks: here(on_instances, false).saturating_add(here(on_fargate, outside)),
+            instances: here(instances, outside),
+            balancer: ingress.as_ref().map_or(0, |_| of_balancer),
         }
     })
 }
@@ -144,11 +166,16 @@ fn advice(
     how: Count,
     demand: Demand,
 ) -> (&'static str, String, String) {
-    let count = spec.services.iter().map(|service| service.count).sum();
     let larger = Network::prefix_for(demand.sum())
         .map(|prefix| format!(", or a --vpc-cidr of /{prefix} for a new stack"));
     let larger = larger.unwrap_or_default();
-    let fits = |count: &u32| short_of(spec, room, *count, how).is_none();
+    let [service] = spec.services.as_slice() else {
+        let all = Tasks::of(spec);
+        let count = all.on_instances.saturating_add(all.on_fargate);
+        return ("--count", count.to_string(), format!("run fewer tasks in all{larger}"));
+    };
+    let count = service.count;
+    let fits = |count: &u32| short_of(spec, room, Tasks::of_one(service, *count), how).is_none();
     match (0..count).rev().find(fits) {
         Some(less) => ("--count", count.to_string(), format!("say --count {less} or less{larger}")),
         // Without any task the instances are too many.
@@ -199,7 +226,9 @@ mod tests {
         };
         let of = |pattern, nat| {
             let room = Room { tasks: 3, most: 3, limit: "", memory: None };
-            let demands = demands(&spec(pattern, nat), Some(room), 6, Count::Least);
+            let spec = spec(pattern, nat);
+            let six = Tasks::of_one(&spec.services[0], 6);
+            let demands = demands(&spec, Some(room), six, Count::Least);
             demands.map(Demand::words)
         };
         let none = Some(Nat::None);

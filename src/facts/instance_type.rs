@@ -66,14 +66,15 @@ fn read(name: &str, info: &InstanceTypeInfo) -> Result<InstanceType, Problem> {
     })
 }
 
-/// Refuses tasks for which the instances can never have room. Returns the room of one instance, and
-/// what else there is to say.
+/// Refuses tasks for which the instances can never have room. Returns the room of one instance for tasks of
+/// whichever service, and what else there is to say.
 pub(super) fn check_room(
     kind: &InstanceType,
     instances: &Instances,
-    service: &Service,
-) -> Result<(Room, Vec<String>), Problem> {
-    let room = capacity::room(kind, service).map_err(|error| does_not_fit(&error))?;
+    services: &[&Service],
+) -> Result<(Option<Room>, Vec<String>), Problem> {
+    let rooms = services.iter().map(|it| capacity::room(kind, it).map_err(|it| does_not_fit(&it)));
+    let rooms = rooms.collect::<Result<Vec<_>, _>>()?;
     let mut warnings = Vec::new();
     let unknown = [
         ("vCPUs", kind.vcpus.is_none()),
@@ -88,17 +89,79 @@ pub(super) fn check_room(
             kind.name
         ));
     }
-    if let Some(memory) = &room.memory
-        && service.memory > memory.sure
-    {
-        warnings.push(format!(
-            "--memory {}: `{}` has {} MiB, of which an instance registers between {} and {} for \
-             tasks: more than {} may never find a place",
-            service.memory, kind.name, memory.nominal, memory.sure, memory.most, memory.sure
-        ));
+    for (room, service) in rooms.iter().zip(services) {
+        if let Some(memory) = &room.memory
+            && service.memory > memory.sure
+        {
+            warnings.push(format!(
+                "--memory {}: `{}` has {} MiB, of which an instance registers between {} and {} for \
+                 tasks: more than {} may never find a place",
+                service.memory,
+                kind.name,
+                memory.nominal,
+                memory.sure,
+                memory.most,
+                memory.sure
+            ));
+        }
     }
-    warnings.extend(check_group(kind, room, instances.max_size, service.count)?);
-    Ok((room, warnings))
+    warnings.extend(match (rooms.as_slice(), services) {
+        ([room], [service]) => check_group(kind, *room, instances.max_size, service.count)?,
+        _ => check_shared_group(kind, instances.max_size, services)?,
+    });
+    let together = |one: Room, other: Room| Room {
+        tasks: one.tasks.min(other.tasks),
+        most: one.most.max(other.most),
+        ..one
+    };
+    Ok((rooms.into_iter().reduce(together), warnings))
+}
+
+/// The same as [`check_group`], for services that share the group.
+fn check_shared_group(
+    kind: &InstanceType,
+    max_size: u32,
+    services: &[&Service],
+) -> Result<Option<String>, Problem> {
+    let sum = |of: fn(&Service) -> u32| -> u64 {
+        services.iter().map(|it| u64::from(it.count) * u64::from(of(it))).sum()
+    };
+    let room = |of_one: Option<u32>| of_one.map(|it| u64::from(it) * u64::from(max_size));
+    let memory = kind.memory_mib.map(|it| capacity::memory_at_most(it, kind.nitro));
+    let tasks = [
+        (
+            "network interfaces",
+            sum(|_| 1),
+            room(kind.network_interfaces.map(|it| it.saturating_sub(1))),
+        ),
+        ("CPU units", sum(|it| it.cpu), room(kind.vcpus.map(|it| it.saturating_mul(1024)))),
+        ("MiB of memory", sum(|it| it.memory), room(memory)),
+    ];
+    let needed = capacity::instances_for(kind, services.iter().map(|it| (*it, it.count)));
+    let short = tasks.into_iter().find(|(_, wanted, there)| there.is_some_and(|it| it < *wanted));
+    if let Some((what, wanted, there)) = short {
+        let rule = format!(
+            "instances of `{}` have {} {what} for tasks, and those of all services need {wanted}: \
+             say --max-size {needed}",
+            kind.name,
+            there.unwrap_or_default()
+        );
+        return Err(refused("--max-size", &max_size.to_string(), rule));
+    }
+    let kept = |it: &Service| capacity::kept_running(it.count, PERCENTS[0]);
+    let to_replace = |one: &&&Service| {
+        let counts = services.iter().map(|it| (*it, kept(it) + u32::from(it.name == one.name)));
+        one.count > 0 && capacity::instances_for(kind, counts) > max_size
+    };
+    Ok(services.iter().find(to_replace).map(|it| {
+        format!(
+            "--max-size {max_size}: a deployment of {} may find no place for a new task beside those \
+             that it keeps running ({} %), and then never ends; say --max-size {}",
+            it.name,
+            PERCENTS[0],
+            needed.saturating_add(1)
+        )
+    }))
 }
 
 fn does_not_fit(error: &DoesNotFit) -> Problem {

@@ -418,7 +418,7 @@ mod tests {
         let it = |boundary: Option<&str>| Output {
             name: "role".into(),
             arn: RoleArn::from("arn:aws:iam::123456789012:role/role"),
-            policies: None,
+            policies: Some(vec![instance_policy("aws")]),
             trust: None,
             boundary: boundary.map(str::to_owned),
         };
@@ -427,6 +427,8 @@ mod tests {
         assert!(!differs(Some("ours"), Some("ours")));
         assert!(differs(Some("ours"), None));
         assert!(differs(Some("ours"), Some("theirs")));
+        let not_read = Output { policies: None, ..it(None) };
+        assert_eq!(wanted(Some("ours")).drift(&not_read, &()), []);
     }
 
     #[test]

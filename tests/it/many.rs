@@ -307,3 +307,32 @@ fn fifty_services_are_deployed_and_looked_at_in_few_calls() {
         destroy(&stage, &spec, &before).await;
     });
 }
+
+#[test]
+fn more_services_than_a_load_balancer_has_room_for_are_refused_before_anything_is_asked() {
+    in_virtual_time(7, async || {
+        let cloud = Cloud::new(7, Scenario::default());
+        let spec = many(101);
+        let cx = context(&Aws::new(&sdk_config(&cloud, REGION)), REGION, &spec);
+        let run = Run::fresh(cx, Rc::new(Stop::default()), |_| ());
+        let refused = prepare(spec, run, false).await.err().expect("a refusal").to_string();
+        insta::assert_snapshot!(refused, @"services `101`: are reached through the internal load balancer, which has room for 100 target groups: move some to another stack");
+        assert_eq!(cloud.count(), 0);
+    });
+}
+
+/// The instances of a group that is warmed up for two services, of which each alone would fit on fewer.
+#[test]
+fn instances_are_counted_for_all_services() {
+    in_virtual_time(8, async || {
+        let stage = Stage { cloud: Cloud::new(8, Scenario::default()) };
+        let mut spec = article();
+        spec.services.iter_mut().for_each(|service| service.count = 5);
+        // Three tasks find a place on a `c5.xlarge`, so ten take four.
+        let first = deploy(&stage.cloud, &spec).await;
+        let raised = first.iter().filter(|call| call.operation == "SetDesiredCapacity");
+        let raised: Vec<_> = raised.map(|call| call.input["DesiredCapacity"].clone()).collect();
+        assert_eq!(raised, [4]);
+        check_requests(&stage.cloud, &spec);
+    });
+}
