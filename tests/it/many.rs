@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use aws_sim::cloud::{Cloud, Record};
+use aws_sim::elb;
 use aws_sim::scenario::Scenario;
 use aws_sim::world::World;
 use ecsup::aws::Aws;
@@ -13,6 +15,7 @@ use ecsup::deploy::{carry_out, context, prepare};
 use ecsup::engine::{Run, Stop};
 use ecsup::spec::{Image, Ingress, Pattern, Route, RunOn, Scheme, Service, Spec, Unknown};
 use ecsup::wish::{ServiceFlags, spec_of_flags};
+use serde_json::json;
 
 use crate::goal::requests::{answer, leads_to, services};
 use crate::proofs::{expect, ids, no_defects, nothing_in_vain_of, nothing_left};
@@ -334,5 +337,52 @@ fn instances_are_counted_for_all_services() {
         let raised: Vec<_> = raised.map(|call| call.input["DesiredCapacity"].clone()).collect();
         assert_eq!(raised, [4]);
         check_requests(&stage.cloud, &spec);
+    });
+}
+
+/// Rules come, somebody changes one and makes another, and one goes with its service.
+pub async fn rules_come_and_go(stage: &Stage) {
+    let cloud = &stage.cloud;
+    let before = ids(cloud);
+    let mut spec = article();
+    deploy(cloud, &spec).await;
+    let rule = nodes(cloud).remove("listener-rule/internal-80/service-a").expect("a rule");
+    let rule = rule.into_iter().next().expect("an ARN");
+    let listener = nodes(cloud).remove("listener/80").expect("a listener");
+    let of_host =
+        |host: &str| json!([{ "Field": "host-header", "HostHeaderConfig": { "Values": [host] } }]);
+    let text =
+        json!({ "StatusCode": "418", "ContentType": "text/plain", "MessageBody": "by hand" });
+    let by_hand = json!({
+        "ListenerArn": listener.first(),
+        "Priority": 17,
+        "Conditions": of_host("by-hand.example.com"),
+        "Actions": [{ "Type": "fixed-response", "FixedResponseConfig": text }],
+    });
+    cloud.world(|world| {
+        world.enter(REGION);
+        let changed = json!({ "RuleArn": rule, "Conditions": of_host("other.example.com") });
+        elb::answer(world, "ModifyRule", &changed).expect("it is changed");
+        elb::answer(world, "CreateRule", &by_hand).expect("it is made");
+    });
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let mended = deploy(cloud, &spec).await;
+    assert_eq!(changes(&mended), [("ModifyRule", 1)].into());
+    check_requests(cloud, &spec);
+    spec.services.pop();
+    let removed = deploy(cloud, &spec).await;
+    assert_eq!(changes(&removed).get("DeleteRule"), Some(&1));
+    check_requests(cloud, &spec);
+    let theirs = cloud.world(|world| answer(world, "main", "internal", "by-hand.example.com", "/"));
+    assert_eq!(theirs, "418 by hand");
+    assert_eq!(changes(&deploy(cloud, &spec).await), BTreeMap::new());
+    destroy(stage, &spec, &before).await;
+}
+
+#[test]
+fn a_rule_is_changed_back_and_that_of_somebody_is_left_alone() {
+    in_virtual_time(9, async || {
+        let stage = Stage { cloud: Cloud::new(9, Scenario::default()) };
+        rules_come_and_go(&stage).await;
     });
 }

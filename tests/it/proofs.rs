@@ -600,6 +600,14 @@ fn the_printed_policy_is_enough_whatever_happens_and_no_more() {
     };
     let failed = on_all_processors(cases.len() as u64, play);
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    in_virtual_time(0, async || {
+        let stage = Stage { cloud: Cloud::new(0, Scenario::default()) };
+        let policy = printed_policy(&stage, &["--pattern", "internal-worker"]).await;
+        stage.cloud.set_policy(Policy::parse(&policy).unwrap());
+        crate::many::rules_come_and_go(&stage).await;
+        taken.lock().unwrap().extend(stage.cloud.actions());
+        nothing_denied(&stage.cloud).unwrap();
+    });
     let (printed, taken) = (printed.into_inner().unwrap(), taken.into_inner().unwrap());
     let never: Vec<_> = printed.difference(&taken).collect();
     assert_eq!(never, ONLY_DEPENDENT, "the policy allows what nothing takes");
