@@ -65,8 +65,8 @@ impl There {
             let service = group.owner.node.as_str().strip_prefix("target-group/");
             let Some(service) = service.filter(|rest| !rest.contains('/')) else { continue };
             let from = group.it().load_balancers.iter().flatten();
-            let from = from.filter_map(|arn| balancers.iter().find(|it| it.it().arn == *arn));
-            if let Some(scheme) = from.filter_map(|it| scheme(it.it())).next() {
+            let mut from = from.filter_map(|arn| balancers.iter().find(|it| it.it().arn == *arn));
+            if let Some(scheme) = from.find_map(|it| scheme(it.it())) {
                 there.targets.insert(service.to_owned(), scheme);
             }
         }
