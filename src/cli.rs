@@ -447,7 +447,9 @@ mod tests {
             let global = Cli::command();
             let flags = command.get_arguments().chain(global.get_arguments());
             // What has to be typed anyway is the command itself, more or less.
-            let is_typed = |flag: &&clap::Arg| flag.is_positional() && flag.is_required_set();
+            let is_typed = |flag: &&clap::Arg| {
+                flag.is_positional() && (flag.is_required_set() || command.get_name() == "docs")
+            };
             let flags = flags.filter(|flag| !is_typed(flag));
             for flag in flags.filter(|flag| !matches!(flag.get_long(), Some("help" | "version"))) {
                 let name = flag.get_long().unwrap_or(flag.get_id().as_str());

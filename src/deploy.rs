@@ -1,6 +1,7 @@
 //! What a deploy is, apart from how it is talked about: it looks at everything, draws the graph and plans
 //! it ([`prepare`]), and when that is agreed to, makes, changes and removes ([`carry_out`]).
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::{TryFutureExt as _, future};
@@ -40,6 +41,8 @@ pub struct Prepared {
     pub refusals: Vec<(NodeName, String)>,
     /// What is not asked for any more and takes data or traffic along: it goes only by its name.
     pub lost: Vec<Lost>,
+    /// The images that run, by service, as far as somebody looked.
+    pub images: BTreeMap<String, String>,
 }
 
 /// Something that goes only when it was asked for by its name.
@@ -65,7 +68,16 @@ pub async fn prepare(spec: Spec, run: Run, forced: bool) -> Result<Prepared, Pro
     let plan = plan::plan(&run, &stack.graph).await?;
     let mut refusals: Vec<_> = other_pattern(&spec, &things).into_iter().collect();
     refusals.extend(plan.refusals());
-    Ok(Prepared { spec, facts, stack, run, plan, refusals, lost: Vec::new() })
+    Ok(Prepared {
+        spec,
+        facts,
+        stack,
+        run,
+        plan,
+        refusals,
+        lost: Vec::new(),
+        images: BTreeMap::new(),
+    })
 }
 
 /// Refuses to make another pattern of a stack.

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
+use aws_types::region::Region;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::{CommandError, ErrorKind};
@@ -25,7 +26,10 @@ pub(super) struct Connection {
 /// Finds region and credentials, or says what is missing.
 pub(super) async fn connect(global: &Global, screen: &Screen) -> Result<Connection, CommandError> {
     if let Some(config) = &global.instead_of_aws {
-        return Ok(Connection::new(config, Some("simulated".to_owned())));
+        let region = global.region.clone().map(Region::new);
+        let region = region.or_else(|| config.region().cloned());
+        let config = config.to_builder().region(region).build();
+        return Ok(Connection::new(&config, Some("simulated".to_owned())));
     }
     let destination = Destination {
         region: global.region.clone(),

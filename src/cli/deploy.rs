@@ -108,12 +108,12 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         Ok((connection, prepared, lock, is_held))
     };
     let (connection, mut prepared, lock, is_held) = in_time(deadline, look).await?;
-    show(&prepared, &connection, screen);
     if !is_held {
         plan::check_refusals(&prepared)?;
-        if prepared.is_settled() {
-            return Ok(settled(&prepared, &connection, screen));
-        }
+    }
+    show(&prepared, &connection, screen);
+    if !is_held && prepared.is_settled() {
+        return Ok(settled(&prepared, &connection, screen));
     }
     // With --no-wait the longest waits are nobody's.
     if let Some(line) = prepared.forecast().filter(|_| !args.no_wait) {
@@ -121,6 +121,9 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     }
     agree_to_lose(&prepared, args, screen)?;
     let is_asked = !args.yes && !prepared.is_settled();
+    if is_asked {
+        plan::about(&prepared, &connection).iter().for_each(|line| screen.note(line));
+    }
     if is_asked && !screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
         return Err(CommandError::declined());
     }

@@ -16,7 +16,7 @@ use crate::facts::{Problem, Running};
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
-use crate::spec::{Nat, Spec};
+use crate::spec::{Nat, Scheme, Service, Spec};
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
 
@@ -84,14 +84,16 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
         }
         Err(error) => screen.warning(&format!("whether somebody works on the stack: {error}")),
     }
-    for line in prepared.plan.nodes.iter().map(node_line) {
+    check_refusals(&prepared)?;
+    // What stays as it is is only counted.
+    let changed = prepared.plan.nodes.iter().filter(|planned| planned.verdict != Verdict::Keep);
+    for line in changed.map(node_line) {
         screen.out(&line);
     }
     for line in prepared.plan.removals.iter().map(removal_line) {
         screen.out(&line);
     }
     screen.out(&counts(&prepared.plan));
-    check_refusals(&prepared)?;
     if let Some(line) = prepared.forecast() {
         screen.out(&line);
     } else if prepared.is_settled() {
@@ -140,7 +142,8 @@ pub(super) async fn prepare(
         }
     })?;
     wish::check_account(wish, &prepared.facts.caller)?;
-    let prepared = Prepared { lost: wish::lost(&running, &prepared.spec), ..prepared };
+    let lost = wish::lost(&running, &prepared.spec);
+    let prepared = Prepared { lost, images: running.images, ..prepared };
     let warnings = prepared.facts.warnings.iter().cloned();
     for warning in warnings.chain(warning_about_nat(&prepared.spec)) {
         screen.warning(&warning);
@@ -174,6 +177,27 @@ pub(super) fn title(prepared: &Prepared, connection: &Connection) -> String {
         spec.pattern_name(),
         connection.header(&facts.caller)
     )
+}
+
+/// What a question is about, in as few lines as there are services, so that it stands above the question on
+/// any terminal: where, how much, and what each service will be.
+pub(super) fn about(prepared: &Prepared, connection: &Connection) -> Vec<String> {
+    let Prepared { spec, facts, plan, images, .. } = prepared;
+    let mut lines =
+        vec![format!("stack {}: {}", spec.stack, counts(plan)), connection.header(&facts.caller)];
+    lines.extend(spec.services.iter().map(|service| {
+        let Service { name, image, count, cpu, memory, .. } = service;
+        let before = images.get(name.as_str()).filter(|before| *before != image.as_str());
+        let before = before.map(|before| format!("{before} → ")).unwrap_or_default();
+        let names = Scheme::ALL.into_iter().filter_map(|scheme| service.route(scheme));
+        let names = names.flat_map(|route| &route.names).map(|name| format!(", http://{name}"));
+        let names = names.collect::<String>();
+        let tasks = if *count == 1 { "task" } else { "tasks" };
+        format!(
+            "service {name}: image {before}{image}, {count} {tasks} of {cpu} CPU units and {memory} MiB{names}"
+        )
+    }));
+    lines
 }
 
 /// Says why the plan cannot be carried out, if it cannot.

@@ -9,7 +9,7 @@ use super::edge::Edge;
 use super::inventory::Users;
 use crate::aws::Result;
 use crate::names::NodeName;
-use crate::resource::difference::{describe, has_to_be_remade};
+use crate::resource::difference::{FOLLOWS, describe, has_to_be_remade};
 use crate::resource::{Action, Difference, Kind, Owned, Phase, Remedy, Seen, TargetOf, Wanted};
 
 /// What a walk would do with one node.
@@ -67,7 +67,7 @@ impl Among<'_> {
 
     /// What it takes over from them.
     fn follow(&self) -> impl Iterator<Item = Difference> {
-        self.follows().map(|it| Difference::update((), "follows", &it.name, "its new output"))
+        self.follows().map(|it| Difference::update((), FOLLOWS, &it.name, ""))
     }
 
     /// Why something of this kind, which uses these ids, cannot stay while others are made anew.

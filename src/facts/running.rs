@@ -202,17 +202,22 @@ impl Running {
             }
             running.services.insert(it.name.clone(), found);
         }
-        let placed = groups.iter().flat_map(|it| it.it().subnets.iter().flatten());
-        let placed = placed.chain(
-            services.iter().filter_map(|it| it.it().network.as_ref()).flat_map(|it| &it.subnets),
-        );
-        running.nat = nat(&tables, &subnets, &placed.map(String::as_str).collect());
+        // Tasks on instances are in the private subnets whatever way out there is.
+        let placed: Vec<_> = match groups.is_empty() {
+            false => groups.iter().flat_map(|it| it.it().subnets.iter().flatten()).collect(),
+            true => services
+                .iter()
+                .filter_map(|it| it.it().network.as_ref())
+                .flat_map(|it| &it.subnets)
+                .collect(),
+        };
+        running.nat = nat(&tables, &subnets, &placed.into_iter().map(String::as_str).collect());
         let mut all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
         // What another service has left behind is no name of the one that is there now.
         let others = services.iter().map(|it| &it.it().name).chain(running.images.keys());
         for other in others.filter(|name| !running.services.contains_key(*name)) {
             let usual = |zone: &String| format!("{}.{zone}", other.to_ascii_lowercase());
-            running.zones.iter().for_each(|zone| drop(all.remove(&usual(zone))));
+            all.retain(|host| running.zones.iter().all(|zone| *host != usual(zone)));
         }
         running.name(&all);
         Ok(running)

@@ -120,7 +120,30 @@ pub fn has_to_be_remade<C>(differences: &[Difference<C>]) -> bool {
 /// Differences in one line.
 pub fn describe<C>(differences: &[Difference<C>]) -> String {
     let one = |difference: &Difference<C>| {
-        format!("{}: {} (wanted {})", difference.field, difference.is, difference.wanted)
+        let Difference { field, is, wanted, .. } = difference;
+        match field == FOLLOWS {
+            true => format!("{field} {is}"),
+            false => format!("{field} {} → {}", shown(is), shown(wanted)),
+        }
     };
     differences.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The field of a difference that comes from another thing's: it takes over what that will be.
+pub const FOLLOWS: &str = "follows";
+
+/// A value for a person: of an ARN what tells it from others, and texts without quotes.
+fn shown(value: &str) -> &str {
+    let text = value.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(value);
+    match text.starts_with("arn:") {
+        true => text
+            .rsplit(['/', ':'])
+            .next()
+            .filter(|last| last.parse::<u64>().is_err())
+            .unwrap_or_else(|| {
+                // The last part of a revision is its number.
+                text.rsplit('/').next().unwrap_or(text)
+            }),
+        false => text,
+    }
 }

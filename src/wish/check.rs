@@ -885,9 +885,6 @@ impl<'a> Checker<'a> {
                 table.text("status").unwrap_or("404").to_owned(),
                 table.text("text").unwrap_or_default().to_owned(),
             ),
-            Value::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                (text.clone(), String::new())
-            }
             Value::Text(service) => {
                 let names: Vec<_> =
                     mine.iter().map(|at| drafts[*at].wanted.name.as_str()).collect();

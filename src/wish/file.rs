@@ -118,7 +118,7 @@ impl Reader<'_> {
         let span = value.span();
         let place = self.place(span.clone());
         let value = value.get_ref();
-        let said = |value| Some(Said { value, place });
+        let said = |value| Some(Said { value, place: place.clone() });
         let name = path.rsplit('.').next().unwrap_or(path);
         match (key.shape, value) {
             (Shape::Text(_) | Shape::TextOrFalse(_) | Shape::Unknown, DeValue::String(text)) => {
@@ -127,9 +127,12 @@ impl Reader<'_> {
             (Shape::TextOrFalse(_), DeValue::Boolean(false)) => {
                 said(Value::Text("false".to_owned()))
             }
-            (Shape::Unknown, DeValue::Integer(_)) | (Shape::Whole(_), DeValue::Integer(_)) => {
-                let text = plain(value);
-                said(Value::Text(text))
+            (Shape::Whole(_), DeValue::Integer(_)) => said(Value::Text(plain(value))),
+            (Shape::Unknown, DeValue::Integer(_)) => {
+                // A service may be called like a number.
+                let mut answer = Table::default();
+                answer.set("status", Value::Text(plain(value)), &place);
+                said(Value::Table(answer))
             }
             (Shape::Unknown, DeValue::Table(table)) => {
                 let table = self.table(table, ANSWER, path);

@@ -242,9 +242,6 @@ fn written(said: &Said, shape: &Shape) -> String {
     match (&said.value, shape) {
         (Value::Text(text), Shape::Whole(_) | Shape::Switch) => text.clone(),
         (Value::Text(text), Shape::TextOrFalse(_)) if text == "false" => text.clone(),
-        (Value::Text(text), Shape::Unknown) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            text.clone()
-        }
         (Value::Text(text), _) => toml_text(text),
         (Value::List(list), _) => {
             let list: Vec<_> = list.iter().map(|said| written(said, &Shape::Text(""))).collect();

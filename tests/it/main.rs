@@ -22,6 +22,7 @@ mod limits;
 mod listening;
 mod localstack;
 mod locks;
+mod manifest;
 mod many;
 mod meddler;
 mod neighbours;

@@ -173,3 +173,93 @@ fn four_lines_are_a_stack() {
     };
     assert_eq!(spec, spec_of_flags(&flags).unwrap());
 }
+
+proptest! {
+    #[test]
+    fn any_bytes_are_refused_or_accepted_and_never_panic(text in ".*", near in near()) {
+        for text in [text, near] {
+            match of(&text, &ServiceFlags::default()).check() {
+                Ok(spec) => check_promises(&spec),
+                Err(errors) => prop_assert!(!errors.is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_flags_say_is_written_as_a_manifest_that_says_the_same(flags in sound_flags()) {
+        let wish = Wish::of_flags(&flags);
+        let spec = wish.check().unwrap();
+        let text = wish.as_manifest(&spec).to_manifest(How::Said);
+        let read = of(&text, &ServiceFlags::default()).check();
+        let read = read.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>());
+        prop_assert_eq!(read.as_ref(), Ok(&spec), "{}", text);
+    }
+}
+
+/// A text that is nearly a manifest.
+fn near() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(&[
+        "stack",
+        "pattern",
+        "cpu",
+        "memory",
+        "count",
+        "env.A",
+        "hosts",
+        "paths",
+        "zone",
+        "unknown",
+        "ingress",
+        "run_on",
+        "secrets",
+        "health",
+        "health.path",
+        "network.nat",
+        "image",
+        "allow",
+        "enabled",
+        "required_version",
+    ]);
+    let value = prop::sample::select(&[
+        "1",
+        "-1",
+        "0.5",
+        "\"shop\"",
+        "\"fargate-api\"",
+        "[\"a.b\", \"*.b\"]",
+        "{}",
+        "{ path = \"/x\" }",
+        "true",
+        "false",
+        "\"none\"",
+        "\"${env:LEVEL}\"",
+        "\"${\"",
+        "[[1]]",
+        "2026-11-30",
+        "\"10.0.0.0/8\"",
+        "inf",
+        "\"\"",
+        "99999999999999999999",
+    ]);
+    let table = prop::sample::select(&[
+        "[service.web]",
+        "[service.\"a.b\"]",
+        "[defaults]",
+        "[ingress.internal]",
+        "[ingress.public]",
+        "[environment.prod]",
+        "[environment.prod.service.web]",
+        "[capacity]",
+        "[tags]",
+        "[job.x]",
+        "[service]",
+        "[[service]]",
+        "[nothing.at.all]",
+    ]);
+    let line = prop_oneof![
+        (key, value).prop_map(|(key, value)| format!("{key} = {value}")),
+        table.prop_map(str::to_owned),
+        ".{0,8}",
+    ];
+    prop::collection::vec(line, 0..12).prop_map(|lines| lines.join("\n"))
+}
