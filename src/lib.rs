@@ -3,12 +3,12 @@
 //! Data flows through the modules in one direction, and progress comes back as events:
 //!
 //! ```text
-//! argv ─► cli ─► spec ─► facts ─► pattern ─► engine ─► resource ─► aws ─► AWS, or an emulator
-//!                                               └─► events ─► ui
+//! argv, env, file ─► wish ─► spec ─► facts ─► pattern ─► engine ─► resource ─► aws ─► AWS, or an emulator
+//!                                                          └─► events ─► ui
 //! ```
 //!
 //! * [`cli`]: one file per command. [`deploy`]: what a deploy is, apart from how it is talked about.
-//! * [`spec`]: what was asked for, checked. [`facts`]: what has to be looked up before a graph.
+//! * [`wish`]: what was asked for, as it was said. [`spec`]: the same, checked. [`facts`]: what has to be looked up before a graph.
 //! * [`pattern`]: functions from a spec to a graph. [`names`], [`arn`], [`capacity`]: pure
 //!   arithmetic for it.
 //! * [`engine`]: decides what runs when, and waits. [`resource`]: one file per kind of AWS resource.
