@@ -34,9 +34,9 @@ fn refuses(status: u16, text: &str) -> Unknown {
 }
 
 /// A rule for one host, which is also a name in the zone.
-pub fn host(name: &str) -> Option<Route> {
+pub fn host(name: &str) -> Route {
     let names = vec![name.to_owned()];
-    Some(Route { hosts: names.clone(), paths: Vec::new(), names })
+    Route { hosts: names.clone(), paths: Vec::new(), names }
 }
 
 pub fn named(service: &Service, name: &str) -> Service {
@@ -51,7 +51,7 @@ pub fn article() -> Spec {
     internal.unknown = refuses(503, "no such host");
     let service = |name: &str| Service {
         port: 8080,
-        internal: host(&format!("{name}.in.example.com")),
+        internal: Some(host(&format!("{name}.in.example.com"))),
         ..named(&spec.services[0], name)
     };
     spec.services = vec![service("service-a"), service("service-b")];
@@ -67,7 +67,7 @@ pub fn shop() -> Spec {
         unknown: refuses(404, "not found"),
     });
     let service = |name: &str| Service {
-        internal: host(&format!("{name}.shop.internal")),
+        internal: Some(host(&format!("{name}.shop.internal"))),
         public: None,
         ..named(&spec.services[0], name)
     };
@@ -92,7 +92,7 @@ fn many(count: usize) -> Spec {
     let zone = internal.zone.clone().expect("it has a zone");
     let service = |number: usize| {
         let name = format!("service-{number}");
-        let internal = host(&format!("{name}.{zone}"));
+        let internal = Some(host(&format!("{name}.{zone}")));
         Service { run_on: RunOn::Fargate, count: 1, internal, ..named(&spec.services[0], &name) }
     };
     spec.services = (0..count).map(service).collect();
@@ -113,7 +113,7 @@ pub async fn deploy(cloud: &Cloud, spec: &Spec) -> Vec<Record> {
         let report = carry_out(&prepared, |_| ()).await.expect("a report");
         assert!(report.is_complete(), "{:#?}", report.failed);
     }
-    no_defects(cloud).unwrap();
+    no_defects(cloud).expect("no defects");
     cloud.calls_since(from)
 }
 
@@ -128,9 +128,9 @@ fn changes(calls: &[Record]) -> BTreeMap<&str, usize> {
 
 async fn destroy(stage: &Stage, spec: &Spec, before: &BTreeSet<String>) {
     let destroyed = stage.play(&["destroy", "--yes", spec.stack.as_str()]).await;
-    expect(&destroyed, Exit::Done, "destroy").unwrap();
-    no_defects(&stage.cloud).unwrap();
-    nothing_left(&stage.cloud, before).unwrap();
+    expect(&destroyed, Exit::Done, "destroy").expect("it is done");
+    no_defects(&stage.cloud).expect("no defects");
+    nothing_left(&stage.cloud, before).expect("nothing left");
 }
 
 /// Checks that every name and every rule of a spec leads to its service, and everything else to what was
@@ -182,7 +182,7 @@ fn life(seed: u64, spec: &Spec) {
         let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
         let before = ids(&stage.cloud);
         let first = deploy(&stage.cloud, spec).await;
-        nothing_in_vain_of(&stage.cloud, &first).unwrap();
+        nothing_in_vain_of(&stage.cloud, &first).expect("nothing in vain");
         check_requests(&stage.cloud, spec);
         let second = deploy(&stage.cloud, spec).await;
         assert_eq!(changes(&second), BTreeMap::new());

@@ -161,7 +161,8 @@ fn a_second_service_beside_one_that_an_earlier_version_made_replaces_nothing() {
 
             let mut spec = many::preset(pattern, pattern.name());
             let second = many::named(&spec.services[0], "second");
-            let route = many::host("second.example.org").map(|it| Route { names: vec![], ..it });
+            let route = Route { names: vec![], ..many::host("second.example.org") };
+            let route = Some(route);
             let is_internal = second.internal.is_some();
             let internal = route.clone().filter(|_| is_internal);
             let public = route.filter(|_| !is_internal);
