@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_sim::cloud::{Cloud, Record};
 use aws_sim::elb;
+use aws_sim::faults::{Crash, Faults};
 use aws_sim::scenario::Scenario;
 use aws_sim::world::World;
 use ecsup::aws::Aws;
@@ -385,4 +386,35 @@ fn a_rule_is_changed_back_and_that_of_somebody_is_left_alone() {
         let stage = Stage { cloud: Cloud::new(9, Scenario::default()) };
         rules_come_and_go(&stage).await;
     });
+}
+
+/// Whenever a deploy dies, the next one has every name and every rule once, and a destroy leaves nothing.
+#[test]
+fn a_deploy_that_died_is_gone_on_with() {
+    for (seed, at) in (0..).zip((20..260).step_by(16)) {
+        let mut spec = shop();
+        in_virtual_time(seed, async || {
+            let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
+            let cloud = &stage.cloud;
+            let before = ids(cloud);
+            // A service first, so that there are short names to keep.
+            let all = spec.services.split_off(1);
+            let internal = spec.internal.take();
+            deploy(cloud, &spec).await;
+            (spec.services, spec.internal) = ([spec.services, all].concat(), internal);
+            let crash = Some(Crash { at, after: seed % 2 == 0 });
+            cloud.set_faults(Faults { crash, ..Faults::default() });
+            tokio::select! {
+                _ = deploy(cloud, &spec) => {}
+                () = cloud.crashed() => {}
+            }
+            cloud.set_faults(Faults::default());
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            deploy(cloud, &spec).await;
+            check_requests(cloud, &spec);
+            assert!(nodes(cloud).values().all(|ids| ids.len() == 1), "{:#?}", nodes(cloud));
+            assert_eq!(changes(&deploy(cloud, &spec).await), BTreeMap::new(), "crash at {at}");
+            destroy(&stage, &spec, &before).await;
+        });
+    }
 }
