@@ -167,10 +167,9 @@ impl Wish {
             (take(&mut here, "defaults"), take(&mut here, "service"));
         if let (Some(name), None, Some(stack)) =
             (&wish.environment, here.at("stack"), top.0.get_mut("stack"))
+            && let Value::Text(text) = &mut stack.said.value
         {
-            if let Value::Text(text) = &mut stack.said.value {
-                *text = format!("{text}-{name}");
-            }
+            *text = format!("{text}-{name}");
         }
         top.overlay(&here);
 
@@ -269,16 +268,9 @@ impl Wish {
             let (name, count) = text
                 .split_once('=')
                 .map_or((None, text.as_str()), |(name, count)| (Some(name), count));
-            match self.one(name, "--count", text, problems) {
-                Some(service) => {
-                    service.table.0.remove("scaling");
-                    service.table.set(
-                        "count",
-                        Value::Text(count.to_owned()),
-                        &flags.place("--count"),
-                    );
-                }
-                None => continue,
+            if let Some(service) = self.one(name, "--count", text, problems) {
+                service.table.0.remove("scaling");
+                service.table.set("count", Value::Text(count.to_owned()), &flags.place("--count"));
             }
         }
     }

@@ -17,11 +17,10 @@ pub struct DocsArgs {
 
 /// Runs the command.
 pub fn docs(args: &DocsArgs, screen: &Screen) -> Done {
-    match args.topic.as_deref().and_then(topic) {
-        Some(text) => screen.out(text.trim_end()),
-        None => {
-            TOPICS.iter().for_each(|(name, _, title)| screen.out(&format!("{name:<10} {title}")))
-        }
+    if let Some(text) = args.topic.as_deref().and_then(topic) {
+        screen.out(text.trim_end());
+    } else {
+        TOPICS.iter().for_each(|(name, _, title)| screen.out(&format!("{name:<10} {title}")));
     }
     Done::Done
 }

@@ -21,7 +21,7 @@ use crate::resource::subnet::{self, Subnet};
 use crate::resource::target_group::TargetGroup;
 use crate::resource::task_definition::{Content, TaskDefinition};
 use crate::resource::vpc::Vpc;
-use crate::resource::{Owned, Seen};
+use crate::resource::{Owned, Resource, Seen};
 use crate::spec::{EnvValue, Nat, Scheme};
 
 /// What runs of a stack.
@@ -102,116 +102,49 @@ pub struct RunningService {
 impl Running {
     /// Looks, together with everybody who looks at the same.
     pub async fn look(looks: &Looks) -> Result<Self> {
-        let (services, definitions, targets, balancers) = futures::try_join!(
+        let (services, definitions, targets, balancers, records) = futures::try_join!(
             looks.list::<Service>(None),
             looks.list::<TaskDefinition>(None),
             looks.list::<TargetGroup>(None),
             looks.list::<LoadBalancer>(None),
+            looks.list::<Record>(None),
         )?;
-        let (groups, templates, rules, zones, records) = futures::try_join!(
+        let (groups, templates, rules, zones, forwards) = futures::try_join!(
             looks.list::<AutoScalingGroup>(None),
             looks.list::<LaunchTemplate>(None),
             looks.list::<SecurityGroupRule>(None),
             looks.list::<HostedZone>(None),
-            looks.list::<Record>(None),
+            looks.list::<ListenerRule>(None),
         )?;
-        let (vpcs, subnets, tables, endpoints, roles, forwards) = futures::try_join!(
+        let (vpcs, subnets, tables, endpoints, roles) = futures::try_join!(
             looks.list::<Vpc>(None),
             looks.list::<Subnet>(None),
             looks.list::<RouteTable>(None),
             looks.list::<GatewayEndpoint>(None),
             looks.list::<Role>(None),
-            looks.list::<ListenerRule>(None),
         )?;
-        let mut running = Self::default();
+        let mut running = Self {
+            boundary: roles.iter().find_map(|it| it.it().boundary.clone()),
+            vpc_cidr: vpcs.iter().find_map(|it| it.it().cidr.clone()),
+            nat: nat(&tables, &subnets, &placed(&groups, &services)),
+            endpoints: staying(&endpoints).filter_map(|it| last_word(&it.owner.node)).collect(),
+            zones: staying(&zones).map(|it| it.it().name.clone()).collect(),
+            instances: staying(&groups).next().map(|group| instances(group.it(), &templates)),
+            balancers: balancers_of(&balancers, &rules),
+            images: images(&definitions),
+            ..Self::default()
+        };
         for owner in vpcs.iter().map(|it| &it.owner).chain(services.iter().map(|it| &it.owner)) {
             running.is_there = true;
             running.pattern = running.pattern.or_else(|| owner.pattern.clone());
             let tags = owner.tags.iter().flatten();
             running.tags.extend(tags.filter(|(key, _)| is_users(key)).map(own));
         }
-        running.boundary = roles.iter().find_map(|it| it.it().boundary.clone());
-        running.vpc_cidr = vpcs.iter().find_map(|it| it.it().cidr.clone());
-        for definition in staying(&definitions) {
-            let name = definition.owner.node.as_str().strip_prefix("task-definition/");
-            if let (Some(name), Some(content)) = (name, &definition.it().content) {
-                running.images.insert(name.to_owned(), content.image.clone());
-            }
-        }
-        let words = |it: &Owned<_>| it.owner.node.as_str().rsplit('/').next().map(str::to_owned);
-        running.endpoints = staying(&endpoints).filter_map(words).collect();
-        running.zones = staying(&zones).map(|it| it.it().name.clone()).collect();
-        if let Some(group) = staying(&groups).next() {
-            let data = templates.iter().find_map(|it| it.it().data.as_ref());
-            running.instances = Some(RunningInstances {
-                instance_type: data.and_then(|data| data.instance_type.clone()),
-                sizes: [group.it().min_size, group.it().max_size],
-            });
-        }
-        let scheme_of = |text: &Option<String>| {
-            Scheme::ALL.into_iter().find(|scheme| Some(scheme.to_string()) == *text)
-        };
-        for balancer in staying(&balancers) {
-            let Some(scheme) = scheme_of(&balancer.it().scheme) else { continue };
-            let groups = balancer.it().security_groups.iter().flatten();
-            let groups: BTreeSet<_> = groups.map(String::as_str).collect();
-            let range = |rule: &Owned<<SecurityGroupRule as crate::resource::Resource>::Output>| {
-                match &rule.it().source {
-                    Some(Source::Range(range)) => Some(range.clone()),
-                    _ => None,
-                }
-            };
-            let of_it = staying(&rules).filter(|it| groups.contains(it.it().group.as_str()));
-            running
-                .balancers
-                .push(RunningBalancer { scheme, allow: of_it.filter_map(range).collect() });
-        }
         for service in staying(&services) {
-            let it = service.it();
-            let node = NodeName::from(format!("task-definition/{}", it.name));
-            let content = definitions.iter().find(|it| it.owner.node == node);
-            let content = content.and_then(|it| it.it().content.as_ref());
-            let mut found = RunningService {
-                image: content.map(|it| it.image.clone()),
-                cpu: content.map(|it| it.cpu.clone()),
-                memory: content.map(|it| it.memory.clone()),
-                port: content.map(|it| it.port.clone()),
-                env: content.into_iter().flat_map(Content::variables).map(variable).collect(),
-                count: it.desired_count,
-                is_on_fargate: it.launch_type.as_deref() == Some("FARGATE"),
-                ..RunningService::default()
-            };
-            let prefix = format!("target-group/{}", it.name);
-            let is_its = |node: &NodeName| {
-                node.as_str()
-                    .strip_prefix(&prefix)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            };
-            for group in staying(&targets).filter(|it| is_its(&it.owner.node)) {
-                found.health_path = found.health_path.or_else(|| group.it().health_path.clone());
-                let of = group.it().load_balancers.iter().flatten();
-                let of = of.filter_map(|arn| balancers.iter().find(|it| it.it().arn == *arn));
-                found.schemes.extend(of.filter_map(|it| scheme_of(&it.it().scheme)));
-            }
-            let of_it =
-                |node: &NodeName| node.as_str().rsplit('/').next() == Some(it.name.as_str());
-            for rule in staying(&forwards).filter(|rule| of_it(&rule.owner.node)) {
-                let Some(matches) = &rule.it().matches else { continue };
-                found.rules[0].extend(matches.hosts.iter().cloned());
-                found.rules[1].extend(matches.paths.iter().cloned());
-            }
-            running.services.insert(it.name.clone(), found);
+            let mut found = service_of(service.it(), &definitions);
+            found.is_reached(&service.it().name, &targets, &balancers, &forwards);
+            running.services.insert(service.it().name.clone(), found);
         }
-        // Tasks on instances are in the private subnets whatever way out there is.
-        let placed: Vec<_> = match groups.is_empty() {
-            false => groups.iter().flat_map(|it| it.it().subnets.iter().flatten()).collect(),
-            true => services
-                .iter()
-                .filter_map(|it| it.it().network.as_ref())
-                .flat_map(|it| &it.subnets)
-                .collect(),
-        };
-        running.nat = nat(&tables, &subnets, &placed.into_iter().map(String::as_str).collect());
         let mut all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
         // What another service has left behind is no name of the one that is there now.
         let others = services.iter().map(|it| &it.it().name).chain(running.images.keys());
@@ -231,6 +164,114 @@ impl Running {
             service.names = hosts.iter().filter(is_its).cloned().collect();
         }
     }
+}
+
+type Of<R> = <R as Resource>::Output;
+
+impl RunningService {
+    /// Notes how a service is reached: through its target groups, and by its rules.
+    fn is_reached(
+        &mut self,
+        name: &str,
+        targets: &[Owned<Of<TargetGroup>>],
+        balancers: &[Owned<Of<LoadBalancer>>],
+        rules: &[Owned<Of<ListenerRule>>],
+    ) {
+        let prefix = format!("target-group/{name}");
+        let is_its = |node: &NodeName| {
+            let rest = node.as_str().strip_prefix(&prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        for group in staying(targets).filter(|it| is_its(&it.owner.node)) {
+            let path = group.it().health_path.clone();
+            self.health_path = self.health_path.take().or(path);
+            let of = group.it().load_balancers.iter().flatten();
+            let of = of.filter_map(|arn| balancers.iter().find(|it| it.it().arn == *arn));
+            self.schemes.extend(of.filter_map(|it| scheme_of(it.it())));
+        }
+        let of_it = |node: &NodeName| last_word(node).as_deref() == Some(name);
+        for rule in staying(rules).filter(|rule| of_it(&rule.owner.node)) {
+            let Some(matches) = &rule.it().matches else { continue };
+            self.rules[0].extend(matches.hosts.iter().cloned());
+            self.rules[1].extend(matches.paths.iter().cloned());
+        }
+    }
+}
+
+/// What a service's tasks are, as far as its newest revision says it.
+fn service_of(it: &Of<Service>, definitions: &[Owned<Of<TaskDefinition>>]) -> RunningService {
+    let node = NodeName::from(format!("task-definition/{}", it.name));
+    let content = definitions.iter().find(|it| it.owner.node == node);
+    let content = content.and_then(|it| it.it().content.as_ref());
+    RunningService {
+        image: content.map(|it| it.image.clone()),
+        cpu: content.map(|it| it.cpu.clone()),
+        memory: content.map(|it| it.memory.clone()),
+        port: content.map(|it| it.port.clone()),
+        env: content.into_iter().flat_map(Content::variables).map(variable).collect(),
+        count: it.desired_count,
+        is_on_fargate: it.launch_type.as_deref() == Some("FARGATE"),
+        ..RunningService::default()
+    }
+}
+
+/// The images of the newest revisions, by service.
+fn images(definitions: &[Owned<Of<TaskDefinition>>]) -> BTreeMap<String, String> {
+    let image = |it: &Owned<Of<TaskDefinition>>| {
+        let name = it.owner.node.as_str().strip_prefix("task-definition/")?;
+        Some((name.to_owned(), it.it().content.as_ref()?.image.clone()))
+    };
+    staying(definitions).filter_map(image).collect()
+}
+
+fn instances(
+    group: &Of<AutoScalingGroup>,
+    templates: &[Owned<Of<LaunchTemplate>>],
+) -> RunningInstances {
+    let data = templates.iter().find_map(|it| it.it().data.as_ref());
+    RunningInstances {
+        instance_type: data.and_then(|data| data.instance_type.clone()),
+        sizes: [group.min_size, group.max_size],
+    }
+}
+
+/// The load balancers, and whom the rules of their security groups let in.
+fn balancers_of(
+    balancers: &[Owned<Of<LoadBalancer>>],
+    rules: &[Owned<Of<SecurityGroupRule>>],
+) -> Vec<RunningBalancer> {
+    let range = |rule: &Owned<Of<SecurityGroupRule>>| match &rule.it().source {
+        Some(Source::Range(range)) => Some(range.clone()),
+        _ => None,
+    };
+    let one = |balancer: &Owned<Of<LoadBalancer>>| {
+        let groups = balancer.it().security_groups.iter().flatten();
+        let groups: BTreeSet<_> = groups.map(String::as_str).collect();
+        let of_it = staying(rules).filter(|it| groups.contains(it.it().group.as_str()));
+        let allow = of_it.filter_map(range).collect();
+        Some(RunningBalancer { scheme: scheme_of(balancer.it())?, allow })
+    };
+    staying(balancers).filter_map(one).collect()
+}
+
+fn scheme_of(balancer: &Of<LoadBalancer>) -> Option<Scheme> {
+    Scheme::ALL.into_iter().find(|scheme| Some(scheme.to_string()) == balancer.scheme)
+}
+
+/// The subnets that instances or Fargate tasks are in. Tasks on instances are in the private ones whatever
+/// way out there is.
+fn placed<'a>(
+    groups: &'a [Owned<Of<AutoScalingGroup>>],
+    services: &'a [Owned<Of<Service>>],
+) -> BTreeSet<&'a str> {
+    let of_groups = groups.iter().flat_map(|it| it.it().subnets.iter().flatten());
+    let networks = services.iter().filter_map(|it| it.it().network.as_ref());
+    let of_tasks = networks.flat_map(|it| &it.subnets).filter(|_| groups.is_empty());
+    of_groups.chain(of_tasks).map(String::as_str).collect()
+}
+
+fn last_word(node: &NodeName) -> Option<String> {
+    node.as_str().rsplit('/').next().map(str::to_owned)
 }
 
 /// Whether there is one NAT gateway or none. One that is missing shows nothing: two private tables that lead

@@ -172,7 +172,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::unicode_not_nfc, reason = "as it was typed")]
     fn a_character_that_tags_cannot_have_is_named() {
         let problem = |key: &str, value: &str| check_tag(key, value, &BTreeMap::new()).err();
         insta::assert_snapshot!(problem("owner", "Zu\u{308}ri").unwrap(), @"AWS takes letters, digits, blanks and `+ - = . _ : / @` in tags, and not U+0308, a mark apart from its letter: type both as one letter");

@@ -71,7 +71,8 @@ impl Wish {
                     Image::with_tag(runs, &said[1..])
                 }
                 (said, Some(runs)) if keep || said.is_none() => {
-                    if said.as_ref() != Some(runs) {
+                    let is_usual = by_flags && runs == DEFAULT_IMAGE;
+                    if said.as_ref() != Some(runs) && !is_usual {
                         notes.push(format!(
                             "the image {runs} of {} stays: none was said",
                             service.name
@@ -111,18 +112,11 @@ impl Wish {
         };
         let mut found = Vec::new();
         let mut name = wanted.name.clone();
-        if let (None, [(only, _)]) = (&wanted.key, &running.services.iter().collect::<Vec<_>>()[..])
-        {
-            if **only != name {
-                let keep = Keep::Name((*only).clone());
-                found.push(Fallback {
-                    flag: "--service",
-                    was: (*only).clone(),
-                    becomes: name,
-                    keep,
-                });
-                name = (*only).clone();
-            }
+        let only = running.services.keys().next().filter(|_| running.services.len() == 1);
+        if let Some(only) = only.filter(|only| wanted.key.is_none() && **only != name) {
+            let (was, keep) = (only.clone(), Keep::Name(only.clone()));
+            let becomes = std::mem::replace(&mut name, only.clone());
+            found.push(Fallback { flag: "--service", was, becomes, keep });
         }
         self.stack_fallbacks(running, &mut found);
         if let Some(runs) = running.services.get(&name) {

@@ -1,6 +1,6 @@
 //! From a wish to a [`Spec`]: every rule that needs no look at AWS, and the defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 use semver::{Version, VersionReq};
@@ -39,7 +39,8 @@ pub const SCHEMES: [(Scheme, &str); 2] =
 
 /// Checks a wish.
 pub fn check(wish: &Wish) -> Result<Spec, Vec<SpecError>> {
-    let mut checker = Checker { wish, problems: Problems(wish.problems.clone()) };
+    let problems = Problems(wish.problems.clone());
+    let mut checker = Checker { wish, problems, names: BTreeSet::new() };
     let spec = checker.spec();
     let mut errors = checker.problems.0;
     match wish.is_by_flags() {
@@ -192,6 +193,8 @@ impl Draft<'_> {
 struct Checker<'a> {
     wish: &'a Wish,
     problems: Problems,
+    /// The names in zones so far: services that share a host share its record.
+    names: BTreeSet<String>,
 }
 
 impl<'a> Checker<'a> {
@@ -223,7 +226,12 @@ impl<'a> Checker<'a> {
             );
         }
         let mut drafts = Vec::new();
+        let mut named = BTreeMap::new();
         for wanted in &wish.services {
+            // Names in AWS and in DNS know no case.
+            if let Some(other) = named.insert(wanted.name.to_ascii_lowercase(), &wanted.name) {
+                self.of_service(wanted, format!("differs from service.{other} in its case alone"));
+            }
             if pattern.is_none() && !wish.is_by_flags() && !makes_choices(wanted) {
                 let rule = "needs `run_on` and `ingress`, or the file a `pattern` that says both";
                 self.of_service(wanted, rule);
@@ -244,21 +252,26 @@ impl<'a> Checker<'a> {
             of.map(|draft| draft.count)
                 .try_fold(0_u32, |sum, count| Some(sum.saturating_add(count?)))
         };
-        if let (Some(instances), Some(count)) = (&instances, counts(Some(RunOn::Instances))) {
-            if instances.max_size == 0 && count > 0 {
-                let whose = self.count_called(&drafts);
-                self.problem(
-                    None,
-                    "capacity.max_size",
-                    "0",
-                    format!("leaves no instance to run the tasks of {whose} on"),
-                );
-            }
+        if let (Some(instances), Some(count)) = (&instances, counts(Some(RunOn::Instances)))
+            && instances.max_size == 0
+            && count > 0
+        {
+            let whose = self.count_called(&drafts);
+            let rule = format!("leaves no instance to run the tasks of {whose} on");
+            self.problem(None, "capacity.max_size", "0", rule);
         }
         if let (Some(network), Some(count)) = (&network, counts(None)) {
             self.addresses(network, count, &drafts);
         }
         let [internal, public] = ingresses;
+        let zones = [&internal, &public].map(|it| it.as_ref().and_then(|it| it.zone.as_ref()));
+        if let [Some(one), Some(other)] = zones
+            && one == other
+        {
+            let rule =
+                "is also the zone of the internal load balancer: a VPC knows one zone of a name";
+            self.problem(None, "ingress.public.zone", other, rule);
+        }
         let services: Option<Vec<_>> = drafts.into_iter().map(Draft::finish).collect();
         Some(Spec {
             pattern,
@@ -296,12 +309,13 @@ impl<'a> Checker<'a> {
         match &place {
             Some(Place::Flag(flag) | Place::Variable(flag)) => ((*flag).to_owned(), place),
             Some(Place::File(_) | Place::Running) => (full, place),
-            None if self.wish.is_by_flags() => (self.flag(service.is_some(), path), None),
+            None if self.wish.is_by_flags() => (Self::flag(service.is_some(), path), None),
             None => (full, None),
         }
     }
 
-    fn flag(&self, of_service: bool, path: &str) -> String {
+    /// The flag that says the same as a key.
+    fn flag(of_service: bool, path: &str) -> String {
         let general = match (of_service, path.split_once('.')) {
             (true, _) => format!("service.*.{path}"),
             (false, Some(("ingress", rest))) => match rest.split_once('.') {
@@ -940,11 +954,13 @@ impl<'a> Checker<'a> {
             let hosts = self.hosts(wanted, name, zone);
             let paths = self.paths(wanted);
             let own = default_host(&service, zone.unwrap_or_default());
-            if let Some(zone) = zone.filter(|_| hosts.is_empty()) {
-                if dns::check_name(&own).is_err() {
-                    self.of_service(wanted, format!("its name `{own}` is too long for DNS: say `hosts`, or a zone shorter than `{zone}`"));
-                    continue;
-                }
+            if let Some(zone) = zone.filter(|_| hosts.is_empty() && dns::check_name(&own).is_err())
+            {
+                let rule = format!(
+                    "its name `{own}` is too long for DNS: say `hosts`, or a zone shorter than `{zone}`"
+                );
+                self.of_service(wanted, rule);
+                continue;
             }
             let mut names: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
             if names.is_empty() && zone.is_some() {
@@ -955,7 +971,9 @@ impl<'a> Checker<'a> {
                 paths: paths.iter().map(|(path, _)| path.clone()).collect(),
                 names,
             };
-            route.names.retain(|host| zone.is_some() && !host.contains(['*', '?']));
+            route.names.retain(|host| {
+                zone.is_some() && !host.contains(['*', '?']) && self.names.insert(host.clone())
+            });
             // Whoever takes everything and is alone needs no rule for it.
             if is_unknown && mine.len() == 1 && route.paths.is_empty() {
                 route.hosts.clear();
@@ -994,14 +1012,13 @@ impl<'a> Checker<'a> {
             self.taken(wanted, &hosts, &route, &mut taken);
             drafts[*at].routes.insert(scheme, route);
         }
-        if let (Some((wanted, _)), true) = (everything, mine.len() > 1) {
-            if self.problems.0.iter().all(|problem| !problem.rule.contains("takes everything")) {
-                let rule = format!(
-                    "nothing leads to it on the {name} load balancer: give it `hosts` or `paths`, or say ingress.{name}.unknown = \"{}\"",
-                    wanted.name
-                );
-                self.of_service(wanted, rule);
-            }
+        let is_told = self.problems.0.iter().any(|it| it.rule.contains("takes everything"));
+        if let Some((wanted, _)) = everything.filter(|_| mine.len() > 1 && !is_told) {
+            let rule = format!(
+                "nothing leads to it on the {name} load balancer: give it `hosts` or `paths`, or say ingress.{name}.unknown = \"{}\"",
+                wanted.name
+            );
+            self.of_service(wanted, rule);
         }
         for (number, what) in [(rules, "rules"), (mine.len(), "target groups")] {
             if number > RULES {

@@ -56,6 +56,7 @@ pub struct FileFlags {
 
 /// The flags that describe a stack.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct ServiceFlags {
     /// The manifest.
     #[command(flatten)]
@@ -426,13 +427,17 @@ impl ServiceFlags {
         for pair in &self.tags {
             match pair.split_once('=') {
                 None => {
-                    problems.push(SpecError::new("--tag", pair, "needs `=`, as in `team=payments`"))
+                    problems.push(SpecError::new(
+                        "--tag",
+                        pair,
+                        "needs `=`, as in `team=payments`",
+                    ));
                 }
                 Some((key, _)) if !given.insert(key) => {
                     problems.push(SpecError::new("--tag", pair, "the key is given twice"));
                 }
                 Some((key, value)) => {
-                    table.set_in("tags", key, Value::Text(value.to_owned()), &place)
+                    table.set_in("tags", key, Value::Text(value.to_owned()), &place);
                 }
             }
         }

@@ -51,8 +51,8 @@ impl Known<'_> {
                     Err(mut rule) => {
                         let service =
                             path.strip_prefix("service.").and_then(|it| it.strip_suffix(".image"));
-                        if let (Some(service), true) = (service, rule.ends_with("; set it")) {
-                            rule.push_str(&format!(", give --image {service}=…, or --keep-images"));
+                        if let Some(service) = service.filter(|_| rule.ends_with("; set it")) {
+                            rule = format!("{rule}, give --image {service}=…, or --keep-images");
                         }
                         problems.push(SpecError::new(path.to_owned(), "", rule).at(spot.at()));
                     }

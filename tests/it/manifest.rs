@@ -33,9 +33,9 @@ fn stage(seed: u64) -> Stage {
 
 /// A folder with a manifest in it.
 fn written(text: &str) -> (TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ecsup.toml");
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text).expect("a file");
     let path = path.display().to_string();
     (folder, path)
 }
@@ -99,7 +99,7 @@ fn in_documents() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for path in ["README.md", "docs/manifest.md"] {
-        let text = fs::read_to_string(root.join(path)).unwrap();
+        let text = fs::read_to_string(root.join(path)).expect("a document");
         for block in text.split("```toml\n").skip(1) {
             let (block, _) = block.split_once("```").expect("the block ends");
             found.push((path.to_owned(), block.to_owned()));

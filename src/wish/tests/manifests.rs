@@ -263,3 +263,74 @@ fn near() -> impl Strategy<Value = String> {
     ];
     prop::collection::vec(line, 0..12).prop_map(|lines| lines.join("\n"))
 }
+
+#[test]
+fn services_that_share_a_host_share_its_name_and_other_slips_are_refused() {
+    const HEAD: &str = "stack = \"shop\"\npattern = \"internal-worker\"\n";
+    let service = |name: &str, more: &str| format!("[service.{name}]\nimage = \"a\"\n{more}\n");
+    let read = |text: &str| of(text, &ServiceFlags::default()).check();
+    let host = "hosts = [\"x.shop.internal\"]\n";
+    let spec = read(&format!(
+        "{HEAD}{}{}",
+        service("a", &format!("{host}paths = [\"/a/*\"]")),
+        service("b", &format!("{host}paths = [\"/b/*\"]"))
+    ));
+    let names: Vec<_> =
+        spec.unwrap().services.iter().map(|it| it.internal.clone().unwrap().names).collect();
+    assert_eq!(names, [vec!["x.shop.internal".to_owned()], vec![]]);
+
+    let complaint = |text: &str| {
+        let errors = read(text).unwrap_err();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let zones = "[ingress.internal]\nzone = \"a.b\"\n[ingress.public]\nzone = \"a.b\"\n";
+    let six: Vec<_> = (0..6).map(|number| format!("\"h{number}.shop.internal\"")).collect();
+    let slips = [
+        format!("{HEAD}{}{}", service("a", ""), service("A", "")),
+        format!("{HEAD}{zones}{}", service("a", "ingress = \"both\"")),
+        format!("{HEAD}[ingress.public]\nallow = []\n{}", service("a", "")),
+        format!("stack = \"shop\"\n{}", service("a", "run_on = \"fargate\"")),
+        "pattern = \"fargate-api\"".to_owned(),
+        format!("{HEAD}{}", service("a", &format!("hosts = [{}]", six.join(", ")))),
+    ];
+    insta::assert_snapshot!(slips.map(|text| complaint(&text)).join("\n"), @r#"
+    ecsup.toml:6:10: service.A: differs from service.a in its case alone
+    ecsup.toml:6:10: service.A.hosts `a.shop.internal`: is also a host of service.a
+    ecsup.toml:6:8: ingress.public.zone `a.b`: is also the zone of the internal load balancer: a VPC knows one zone of a name
+    ecsup.toml:3:10: ingress.public: no service uses it; say ingress = "public" in one, or remove the table
+    ecsup.toml:2:10: service.a: needs `run_on` and `ingress`, or the file a `pattern` that says both
+    ecsup.toml: says no name for the stack: write `stack = "…"` at its top
+    ecsup.toml: has no services: write one, as in [service.web]
+    ecsup.toml:3:10: service.a: has 6 hosts and paths, and a rule of a load balancer takes 5
+    "#);
+}
+
+#[test]
+fn flags_go_before_the_file_and_only_some_where_there_are_several_services() {
+    const TWO: &str = "stack = \"shop\"\npattern = \"internal-worker\"\n[defaults]\nimage = \"app:1\"\n[service.a]\n[service.b]\ncount = 1\n";
+    let flags = ServiceFlags {
+        image: vec![":2".into(), "b=other:3".into()],
+        count: vec!["a=4".into()],
+        ..ServiceFlags::default()
+    };
+    let spec = of(TWO, &flags).check().unwrap();
+    let of_each: Vec<_> = spec.services.iter().map(|it| (it.image.to_string(), it.count)).collect();
+    assert_eq!(of_each, [("app:2".to_owned(), 4), ("other:3".to_owned(), 1)]);
+
+    let flags = ServiceFlags {
+        cpu: Some("512".into()),
+        count: vec!["3".into(), "c=1".into()],
+        pattern: Some(Pattern::FargateApi),
+        service: Some("web".into()),
+        env: vec!["A=b".into()],
+        ..ServiceFlags::default()
+    };
+    insta::assert_snapshot!(said(TWO, &flags).join("\n"), @r"
+    --pattern `fargate-api`: must agree with ecsup.toml, which says `internal-worker`
+    --service `web`: is not a service of ecsup.toml, which says which there are
+    --cpu `512`: is of one service, and the manifest has several: write it there
+    --env: is of one service, and the manifest has several: write it there
+    --count `3`: there are several services: say which one it is for, as in --count a=COUNT
+    --count `c=1`: there is no service `c`; there are a, b
+    ");
+}
