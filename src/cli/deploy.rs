@@ -123,6 +123,8 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     let is_asked = !args.yes && !prepared.is_settled();
     if is_asked {
         plan::about(&prepared, &connection).iter().for_each(|line| screen.note(line));
+    } else {
+        screen.note(&plan::counts(&prepared.plan));
     }
     if is_asked && !screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
         return Err(CommandError::declined());
@@ -258,6 +260,7 @@ impl Asked<'_> {
         screen.expect(|| forecast::links(&prepared.stack.graph));
         if prepared.plan != agreed.plan {
             show(prepared, connection, screen);
+            screen.note(&plan::counts(&prepared.plan));
         }
         plan::check_refusals(prepared)?;
         if args.yes {
@@ -288,7 +291,6 @@ fn show(prepared: &Prepared, connection: &Connection, screen: &Screen) {
     for removal in &prepared.plan.removals {
         screen.note(&plan::removal_line(removal));
     }
-    screen.note(&plan::counts(&prepared.plan));
     if prepared.plan.removals.iter().any(|surplus| surplus.kind == Kind::Service) {
         screen.warning("the load balancer forwards to the new service before its tasks are healthy: requests fail until then");
     }

@@ -130,6 +130,7 @@ pub(super) async fn prepare(
     let running = running.map_err(|error| connection.failed(error))?;
     wish::settle(wish, &running, how, screen)?;
     let spec = wish.check().map_err(CommandError::usage)?;
+    wish::check_unknown(wish, &running, &spec)?;
     let prepared = match first {
         same if spec == draft => same,
         Ok(first) => patiently(screen, &whom, deploy::prepare(spec, first.run, how.forced)).await,

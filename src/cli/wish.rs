@@ -8,7 +8,7 @@ use super::error::CommandError;
 use super::plan::{How, Unsaid};
 use crate::deploy::Lost;
 use crate::facts::{Caller, Running};
-use crate::spec::{Spec, SpecError};
+use crate::spec::{Scheme, Spec, SpecError, Unknown};
 use crate::ui::Screen;
 use crate::wish::{FileFlags, ServiceFlags, Wish};
 
@@ -121,6 +121,37 @@ pub(super) fn settle(
     }
     for note in wish.keep_images(running, how.keeps_images) {
         screen.note(&note);
+    }
+    Ok(())
+}
+
+/// Refuses to let another answer what no rule of a running load balancer matches, unless the manifest says
+/// who: a service that comes or goes must not reroute another.
+pub(super) fn check_unknown(
+    wish: &Wish,
+    running: &Running,
+    spec: &Spec,
+) -> Result<(), CommandError> {
+    for (scheme, ingress) in spec.ingresses() {
+        let name = if scheme == Scheme::Internal { "internal" } else { "public" };
+        let path = format!("ingress.{name}.unknown");
+        let before = running.balancers.iter().find(|it| it.scheme == scheme);
+        let Some(before) = before.filter(|_| wish.table.at(&path).is_none()) else { continue };
+        let (Some(before), Unknown::Answer { status, .. }) = (&before.unknown, &ingress.unknown)
+        else {
+            continue;
+        };
+        if !spec.services.iter().any(|service| service.name.as_str() == before) {
+            continue;
+        }
+        let why = format!(
+            "{path} is not said: until now service.{before} answers to every host, and beside the others it \
+             would answer to its own, and the load balancer with {status} to the rest"
+        );
+        let hint = format!(
+            "write unknown = \"{before}\" in [ingress.{name}] if it is to stay, or unknown = {status}"
+        );
+        return Err(CommandError::refused(why).hint(hint));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::resource::auto_scaling_group::AutoScalingGroup;
 use crate::resource::gateway_endpoint::GatewayEndpoint;
 use crate::resource::hosted_zone::HostedZone;
 use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::listener::{Does, Listener};
 use crate::resource::listener_rule::ListenerRule;
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::record::Record;
@@ -70,6 +71,8 @@ pub struct RunningBalancer {
     pub scheme: Scheme,
     /// The ranges that may reach it.
     pub allow: BTreeSet<String>,
+    /// The service that its listener forwards to what no rule matches, if it does.
+    pub unknown: Option<String>,
 }
 
 /// A service of a stack.
@@ -116,12 +119,13 @@ impl Running {
             looks.list::<HostedZone>(None),
             looks.list::<ListenerRule>(None),
         )?;
-        let (vpcs, subnets, tables, endpoints, roles) = futures::try_join!(
+        let (vpcs, subnets, tables, endpoints, roles, listeners) = futures::try_join!(
             looks.list::<Vpc>(None),
             looks.list::<Subnet>(None),
             looks.list::<RouteTable>(None),
             looks.list::<GatewayEndpoint>(None),
             looks.list::<Role>(None),
+            looks.list::<Listener>(None),
         )?;
         let mut running = Self {
             boundary: roles.iter().find_map(|it| it.it().boundary.clone()),
@@ -130,7 +134,7 @@ impl Running {
             endpoints: staying(&endpoints).filter_map(|it| last_word(&it.owner.node)).collect(),
             zones: staying(&zones).map(|it| it.it().name.clone()).collect(),
             instances: staying(&groups).next().map(|group| instances(group.it(), &templates)),
-            balancers: balancers_of(&balancers, &rules),
+            balancers: balancers_of(&balancers, &rules, &listeners, &targets),
             images: images(&definitions),
             ..Self::default()
         };
@@ -239,6 +243,8 @@ fn instances(
 fn balancers_of(
     balancers: &[Owned<Of<LoadBalancer>>],
     rules: &[Owned<Of<SecurityGroupRule>>],
+    listeners: &[Owned<Of<Listener>>],
+    targets: &[Owned<Of<TargetGroup>>],
 ) -> Vec<RunningBalancer> {
     let range = |rule: &Owned<Of<SecurityGroupRule>>| match &rule.it().source {
         Some(Source::Range(range)) => Some(range.clone()),
@@ -249,7 +255,15 @@ fn balancers_of(
         let groups: BTreeSet<_> = groups.map(String::as_str).collect();
         let of_it = staying(rules).filter(|it| groups.contains(it.it().group.as_str()));
         let allow = of_it.filter_map(range).collect();
-        Some(RunningBalancer { scheme: scheme_of(balancer.it())?, allow })
+        let mut listeners = staying(listeners).map(Owned::it);
+        let listener = listeners.find(|it| it.load_balancer.as_ref() == Some(&balancer.it().arn));
+        let unknown = match listener.and_then(|it| it.does.as_ref()) {
+            Some(Does::Forward(to)) => staying(targets).find(|it| to.contains(&it.it().arn)),
+            _ => None,
+        };
+        let unknown = unknown.and_then(|it| it.owner.node.as_str().split('/').nth(1));
+        let unknown = unknown.map(str::to_owned);
+        Some(RunningBalancer { scheme: scheme_of(balancer.it())?, allow, unknown })
     };
     staying(balancers).filter_map(one).collect()
 }

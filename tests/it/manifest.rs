@@ -251,6 +251,33 @@ fn a_service_and_a_zone_go_only_by_their_names() {
     });
 }
 
+/// A second service does not take the first one's requests away by itself.
+#[test]
+fn a_second_service_reroutes_nothing_that_was_not_asked_for() {
+    const ONE: &str =
+        "stack = \"demo\"\npattern = \"internal-worker\"\n[service.a]\nimage = \"nginx\"\n";
+    const TWO: &str = "[service.b]\nimage = \"nginx\"\n";
+    in_virtual_time(1, async || {
+        let stage = stage(1);
+        let (_folder, path) = written(ONE);
+        let deploy = ["deploy", "--yes", "--file", &path];
+        done(&stage, &deploy).await;
+        fs::write(&path, format!("{ONE}{TWO}")).unwrap();
+        let refused = stage.play(&deploy).await;
+        assert_eq!((refused.exit, refused.changes().len()), (Exit::Refused, 0));
+        assert!(
+            refused.said().contains("ingress.internal.unknown is not said"),
+            "{}",
+            refused.said()
+        );
+        fs::write(&path, format!("{ONE}{TWO}[ingress.internal]\nunknown = \"a\"\n")).unwrap();
+        let added = done(&stage, &deploy).await;
+        assert!(!added.changes().contains(&"ModifyListener"), "{}", added.said());
+        let again = done(&stage, &deploy).await;
+        assert_eq!(again.changes(), [""; 0]);
+    });
+}
+
 #[test]
 fn credentials_of_another_account_are_refused() {
     in_virtual_time(1, async || {
