@@ -36,7 +36,7 @@ pub use self::schema::{SCHEMA, schema};
 pub use self::show::How;
 pub use self::topic::{TOPICS, topic};
 use self::value::{Entry, Place, Said, Source, Table, Value};
-use crate::spec::{Image, Pattern, RunOn, Spec, SpecError};
+use crate::spec::{EnvValue, Image, Pattern, RunOn, Spec, SpecError};
 
 /// The manifest that is read when none is named.
 pub const MANIFEST: &str = "ecsup.toml";
@@ -194,6 +194,15 @@ impl Wish {
         }
         wish.table = top;
         wish.say(flags, defaults.as_ref(), &mut problems);
+        let meant = |pair: &&EnvValue| {
+            environments.as_ref().is_some_and(|it| it.get(pair.as_str()).is_some())
+        };
+        if let Some(pair) = flags.env.iter().find(meant) {
+            let name = pair.as_str();
+            problems.retain(|problem| problem.field != "--env");
+            let rule = format!("needs `=`; did you mean --environment {name}?");
+            problems.push(SpecError::new("--env", name, rule));
+        }
         let stack = wish.table.text("stack").unwrap_or_default().to_owned();
         let known = substitute::Known {
             stack,

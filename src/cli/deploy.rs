@@ -111,6 +111,9 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     if !is_held {
         plan::check_refusals(&prepared)?;
     }
+    if args.yes {
+        agree_to_lose(&prepared, args, screen)?;
+    }
     show(&prepared, &connection, screen);
     if !is_held && prepared.is_settled() {
         return Ok(settled(&prepared, &connection, screen));
@@ -119,7 +122,9 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     if let Some(line) = prepared.forecast().filter(|_| !args.no_wait) {
         screen.note(&line);
     }
-    agree_to_lose(&prepared, args, screen)?;
+    if !args.yes {
+        agree_to_lose(&prepared, args, screen)?;
+    }
     let is_asked = !args.yes && !prepared.is_settled();
     if is_asked {
         plan::about(&prepared, &connection).iter().for_each(|line| screen.note(line));
@@ -291,7 +296,10 @@ fn show(prepared: &Prepared, connection: &Connection, screen: &Screen) {
     for removal in &prepared.plan.removals {
         screen.note(&plan::removal_line(removal));
     }
-    if prepared.plan.removals.iter().any(|surplus| surplus.kind == Kind::Service) {
+    let is_new =
+        |planned: &Planned| planned.kind == Kind::Service && planned.verdict == Verdict::Create;
+    let goes = prepared.plan.removals.iter().any(|surplus| surplus.kind == Kind::Service);
+    if goes && prepared.plan.nodes.iter().any(is_new) {
         screen.warning("the load balancer forwards to the new service before its tasks are healthy: requests fail until then");
     }
 }

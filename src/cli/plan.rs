@@ -16,6 +16,7 @@ use crate::facts::{Problem, Running};
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
+use crate::resource::difference::shown;
 use crate::spec::{Nat, Scheme, Service, Spec};
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
@@ -227,8 +228,9 @@ pub(super) fn node_line(planned: &Planned) -> String {
 
 /// Something that is not asked for, in one line.
 pub(super) fn removal_line(Surplus { name, kind, id, beside }: &Surplus) -> String {
+    let id = shown(id);
     let why = match beside {
-        Some(kept) => format!("{id} is a second one: {kept} is the one in use"),
+        Some(kept) => format!("{id} is a second one: {} is the one in use", shown(kept)),
         None => format!("{id} is not asked for any more"),
     };
     line(Tone::Bad, "remove", name, *kind, &why)

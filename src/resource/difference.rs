@@ -133,7 +133,7 @@ pub fn describe<C>(differences: &[Difference<C>]) -> String {
 pub const FOLLOWS: &str = "follows";
 
 /// A value for a person: of an ARN what tells it from others, and texts without quotes.
-fn shown(value: &str) -> &str {
+pub fn shown(value: &str) -> &str {
     let text = value.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(value);
     match text.starts_with("arn:") {
         true => text

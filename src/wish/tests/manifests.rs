@@ -306,6 +306,41 @@ fn services_that_share_a_host_share_its_name_and_other_slips_are_refused() {
 }
 
 #[test]
+fn an_environment_is_said_in_full() {
+    let text = format!("{BASE}\n[environment.staging]\n");
+    let flags = ServiceFlags { env: vec!["staging".into()], ..ServiceFlags::default() };
+    assert_eq!(
+        said(&text, &flags),
+        [
+            "6:14: this manifest has environments: say which, --environment staging",
+            "--env `staging`: needs `=`; did you mean --environment staging?",
+        ]
+    );
+}
+
+#[test]
+fn what_is_more_specific_goes_first_and_then_the_environment() {
+    let text = "stack = \"shop\"\npattern = \"fargate-api\"\n\
+        [defaults]\ncount = 1\ncpu = 512\nmemory = 1024\nport = 1\nenv = { A = \"d\", B = \"d\" }\n\
+        [service.web]\nimage = \"web\"\ncount = 2\nenv.B = \"${environment} ${env:LEVEL} $${x}\"\n\
+        [environment.prod]\naccount = \"222222222222\"\n\
+        [environment.prod.defaults]\ncount = 3\ncpu = 1024\nmemory = 2048\n\
+        [environment.prod.service.web]\nport = 4\n";
+    let mut flags = ServiceFlags::default();
+    flags.manifest.environment = Some("prod".to_owned());
+    let wish = of(text, &flags);
+    let spec = wish.check().unwrap();
+    let web = &spec.services[0];
+    assert_eq!((web.count, web.cpu, web.memory, web.port), (2, 1024, 2048, 4));
+    let env: Vec<_> = web.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(env, [("A", "d"), ("B", "prod debug ${x}")]);
+    assert_eq!(spec.stack.as_str(), "shop-prod");
+    let shown = wish.to_manifest(How::Effective);
+    assert!(shown.contains("count = 2                           # ecsup.toml:11"), "{shown}");
+    assert!(!shown.contains("debug"), "values of variables are not shown: {shown}");
+}
+
+#[test]
 fn flags_go_before_the_file_and_only_some_where_there_are_several_services() {
     const TWO: &str = "stack = \"shop\"\npattern = \"internal-worker\"\n[defaults]\nimage = \"app:1\"\n[service.a]\n[service.b]\ncount = 1\n";
     let flags = ServiceFlags {
