@@ -110,6 +110,14 @@ fn in_documents() -> Vec<(String, String)> {
 }
 
 #[test]
+fn the_readme_leads_with_two_of_the_examples() {
+    let read = |text: &str| toml::from_str::<toml::Value>(text).unwrap();
+    let shown: Vec<_> = in_documents().iter().map(|(_, text)| read(text)).take(2).collect();
+    let played = ["hello.toml", "hosts.toml"].map(|name| read(&fs::read_to_string(example(name)).unwrap()));
+    assert_eq!(shown, played);
+}
+
+#[test]
 fn the_schema_is_the_one_that_is_checked_in_and_every_manifest_keeps_to_it() {
     let checked_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ecsup.schema.json");
     let checked_in: Value = serde_json::from_str(&fs::read_to_string(checked_in).unwrap()).unwrap();
