@@ -281,13 +281,15 @@ impl Output {
     }
 }
 
-/// Whether rules of a listener may lead to these target groups.
+/// Whether rules of a listener may lead to these target groups. One that leads nowhere by itself is there
+/// for its rules, whatever its target groups say of load balancers.
 fn may_have_rules(listener: &listener::Output, targets: &[&target_group::Output]) -> bool {
     let by_itself = listener.does.as_ref().map(Does::target_groups).unwrap_or_default();
-    targets.iter().filter(|group| !by_itself.contains(&group.arn)).any(|group| {
-        let of = group.load_balancers.as_ref().zip(listener.load_balancer.as_ref());
-        of.is_none_or(|(all, one)| all.contains(one))
-    })
+    by_itself.is_empty()
+        || targets.iter().filter(|group| !by_itself.contains(&group.arn)).any(|group| {
+            let of = group.load_balancers.as_ref().zip(listener.load_balancer.as_ref());
+            of.is_none_or(|(all, one)| all.contains(one))
+        })
 }
 
 /// What a rule is to the one that is looking for its place; the listener's own default is nothing.
@@ -353,6 +355,34 @@ mod tests {
         assert_eq!(neighbour(&default), None);
     }
 
+    fn group() -> target_group::Output {
+        target_group::Output {
+            arn: TargetGroupArn::from("tg"),
+            vpc: None,
+            load_balancers: None,
+            health_path: None,
+            health_check: None,
+            deregistration_delay: None,
+        }
+    }
+
+    #[test]
+    fn a_listener_is_asked_for_its_rules_unless_it_leads_to_all_there_is() {
+        let asked = |does: Does| {
+            let listener = listener::Output {
+                arn: ListenerArn::from("listener"),
+                load_balancer: Some("lb".into()),
+                port: None,
+                does: Some(does),
+            };
+            // It says of no load balancer that it leads here.
+            let group = target_group::Output { load_balancers: Some(Vec::new()), ..group() };
+            may_have_rules(&listener, &[&group])
+        };
+        assert!(asked(Does::Forward(Vec::new())));
+        assert!(!asked(Does::Forward(vec![group().arn])));
+    }
+
     #[test]
     fn only_what_is_known_and_different_is_drift() {
         let listener = |arn: &str| listener::Output {
@@ -360,14 +390,6 @@ mod tests {
             load_balancer: None,
             port: None,
             does: None,
-        };
-        let group = target_group::Output {
-            arn: TargetGroupArn::from("tg"),
-            vpc: None,
-            load_balancers: None,
-            health_path: None,
-            health_check: None,
-            deregistration_delay: None,
         };
         let unknown = Output {
             arn: ListenerRuleArn::from("rule"),
@@ -377,7 +399,7 @@ mod tests {
             does: None,
         };
         let fields = |it: &Output, listener_arn: &str| {
-            let drift = wanted().drift(it, &(listener(listener_arn), group.clone()));
+            let drift = wanted().drift(it, &(listener(listener_arn), group()));
             drift.into_iter().map(|it| it.field).collect::<Vec<_>>()
         };
         assert_eq!(fields(&unknown, "listener"), [""; 0]);

@@ -1,11 +1,19 @@
 //! A stack comes, stays as it is, and goes without a trace.
 
+use std::collections::BTreeMap;
+
+use aws_sdk_elasticloadbalancingv2::types::{Rule, RuleCondition};
+
 use crate::emulator::Kind;
 use crate::recorder::Call;
-use crate::world::{Pattern, World, exit, matrix, mutations};
+use crate::world::{Pattern, REGION, World, exit, matrix, mutations};
 
 /// What a deploy that has nothing to do may ask, so that it stays cheap to repeat.
 const CALLS_OF_A_SILENT_DEPLOY: usize = 45;
+/// What it may ask besides for each service after the first.
+const CALLS_OF_A_FURTHER_SERVICE: usize = 5;
+/// What it may ask besides where rules tell services apart: the rules, and their tags.
+const CALLS_OF_RULES: usize = 2;
 
 matrix!(comes_and_goes);
 
@@ -13,20 +21,101 @@ fn comes_and_goes(kind: Kind, pattern: Pattern) {
     lifecycle(&World::start(kind), pattern, "demo");
 }
 
-/// The whole story of one stack. Leaves the world as it was.
+/// The whole story of one stack of a pattern. Leaves the world as it was.
 pub fn lifecycle(world: &World, pattern: Pattern, stack: &str) {
+    let wanted = world.spec_flags(pattern, stack);
+    story(world, stack, &wanted, CALLS_OF_A_SILENT_DEPLOY, || ());
+}
+
+#[test]
+fn moto_services_told_apart_by_host() {
+    services_told_apart_by_host(Kind::Moto);
+}
+
+#[test]
+fn ministack_services_told_apart_by_host() {
+    services_told_apart_by_host(Kind::Ministack);
+}
+
+fn services_told_apart_by_host(kind: Kind) {
+    let world = World::start(kind);
+    let manifest = world.example("hosts.toml");
+    let most = CALLS_OF_A_SILENT_DEPLOY + CALLS_OF_A_FURTHER_SERVICE + CALLS_OF_RULES;
+    story(&world, "main", &["--file", &manifest], most, || hosts_lead_to_their_services(&world));
+}
+
+/// Each host resolves to the one load balancer, which leads it to its service and no other one anywhere.
+fn hosts_lead_to_their_services(world: &World) {
+    let clients = world.clients(REGION);
+    let (elbv2, route53) = (&clients.elbv2, &clients.route53);
+    world.block_on(async {
+        let balancers = elbv2.describe_load_balancers().send().await.expect("load balancers");
+        let [balancer] = balancers.load_balancers() else { panic!("{balancers:?}") };
+        let listeners =
+            elbv2.describe_listeners().set_load_balancer_arn(balancer.load_balancer_arn.clone());
+        let listeners = listeners.send().await.expect("listeners");
+        let [listener] = listeners.listeners() else { panic!("{listeners:?}") };
+        let rules = elbv2.describe_rules().set_listener_arn(listener.listener_arn.clone());
+        let rules = rules.send().await.expect("rules");
+        let (last, rules): (Vec<_>, Vec<_>) =
+            rules.rules().iter().partition(|rule| rule.is_default() == Some(true));
+        let answers = |rule: &Rule| {
+            let answer = rule.actions().first()?.fixed_response_config()?;
+            Some((answer.status_code()?.to_owned(), answer.message_body()?.to_owned()))
+        };
+        let unknown = ("503".to_owned(), "no such host".to_owned());
+        assert_eq!(last.into_iter().map(answers).collect::<Vec<_>>(), [Some(unknown)]);
+        let led: BTreeMap<_, _> = rules.into_iter().filter_map(leads).collect();
+
+        let mut wanted = BTreeMap::new();
+        for name in ["service-a", "service-b"] {
+            let described = clients.ecs.describe_services().cluster("cluster-main").services(name);
+            let described = described.send().await.expect("services");
+            let [service] = described.services() else { panic!("{described:?}") };
+            let [target] = service.load_balancers() else { panic!("{service:?}") };
+            let group = target.target_group_arn().expect("a target group").to_owned();
+            wanted.insert(format!("{name}.in.example.com"), group);
+        }
+        assert_eq!(led, wanted);
+
+        let zones = route53.list_hosted_zones().send().await.expect("zones");
+        let [zone] = zones.hosted_zones() else { panic!("{zones:?}") };
+        let records = route53.list_resource_record_sets().hosted_zone_id(zone.id()).send().await;
+        let records = records.expect("records");
+        let target = balancer.dns_name().expect("a name").to_lowercase();
+        let records = records.resource_record_sets().iter();
+        let aliases = records.filter_map(|record| Some((record.name(), record.alias_target()?)));
+        let led_there: Vec<_> = aliases
+            .filter(|(_, alias)| alias.dns_name().trim_end_matches('.').ends_with(&target))
+            .map(|(name, _)| name.trim_end_matches('.').to_owned())
+            .collect();
+        assert_eq!(led_there, wanted.into_keys().collect::<Vec<_>>());
+    });
+}
+
+/// The host and the target group of a rule that tells by nothing else.
+fn leads(rule: &Rule) -> Option<(String, String)> {
+    let [condition] = rule.conditions() else { return None };
+    let hosts = condition.host_header_config().map(|it| it.values());
+    let [host] = hosts.unwrap_or(RuleCondition::values(condition)) else { return None };
+    Some((host.clone(), rule.actions().first()?.target_group_arn()?.to_owned()))
+}
+
+/// A stack comes, is what it should be, stays as it is at no more than `most` calls, and goes.
+fn story(world: &World, stack: &str, wanted: &[&str], most: usize, check: impl Fn()) {
     let before = world.ids();
-    let plan = [vec!["plan", "--exit-code"], world.spec_flags(pattern, stack)].concat();
+    let plan = [&["plan", "--exit-code"], wanted].concat();
 
     world.run(&plan).expect_code(exit::CHANGES_PENDING);
     assert_eq!(world.ids(), before, "a plan made something");
 
-    world.deploy(pattern, stack, &[]);
+    world.deploy_of(wanted);
     let deployed = world.ids();
     assert!(deployed.is_superset(&before) && deployed != before, "the deploy made nothing");
     world.run(&["list"]).expect_code(exit::DONE).says_one_of(&[stack]);
+    check();
 
-    assert_silent(&world.deploy(pattern, stack, &[]));
+    assert_silent(&world.deploy_of(wanted), most);
     assert_eq!(world.ids(), deployed, "the second deploy changed something");
     world.run(&plan).expect_code(exit::DONE);
 
@@ -39,7 +128,7 @@ pub fn lifecycle(world: &World, pattern: Pattern, stack: &str) {
     assert_eq!(mutations(&again), 0, "{}", listed(&again));
 }
 
-fn assert_silent(calls: &[Call]) {
+fn assert_silent(calls: &[Call], most: usize) {
     assert_eq!(
         mutations(calls),
         0,
@@ -51,11 +140,7 @@ fn assert_silent(calls: &[Call]) {
     assert_eq!(of_lock, 1, "a deploy with nothing to do reads the lock once");
     let count = calls.len();
     assert!(count > 0, "a deploy without a single look");
-    assert!(
-        count <= CALLS_OF_A_SILENT_DEPLOY,
-        "{count} calls with nothing to do:\n{}",
-        listed(calls)
-    );
+    assert!(count <= most, "{count} calls with nothing to do:\n{}", listed(calls));
 }
 
 fn listed(calls: &[Call]) -> String {

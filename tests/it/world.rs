@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -23,6 +24,9 @@ use crate::recorder::{Call, Recorder, Side};
 
 /// Where the tests live unless they say otherwise.
 pub const REGION: &str = "us-east-1";
+
+/// What instances start from where no image can be looked up.
+const MACHINE_IMAGE: &str = "ami-0123456789abcdef0";
 
 /// Longer than any run here takes, and shorter than the test runner's patience.
 pub const DEADLINE: Duration = Duration::from_mins(4);
@@ -333,8 +337,13 @@ impl World {
         stack: &'a str,
         more: &[&'a str],
     ) -> Vec<&'a str> {
+        self.deploy_line_of(&self.spec_flags(pattern, stack), more)
+    }
+
+    /// The arguments of a deploy of what these flags say.
+    fn deploy_line_of<'a>(&self, wanted: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
         let mut line = vec!["deploy", "--yes"];
-        line.extend(self.spec_flags(pattern, stack));
+        line.extend(wanted);
         if !self.kind.completes_rollouts() {
             line.push("--no-wait");
         }
@@ -346,9 +355,30 @@ impl World {
     pub fn spec_flags<'a>(&self, pattern: Pattern, stack: &'a str) -> Vec<&'a str> {
         let mut flags = vec!["--pattern", pattern.name(), "--stack", stack];
         if pattern.has_instances() && !self.kind.has_machine_images() {
-            flags.extend(["--ami", "ami-0123456789abcdef0"]);
+            flags.extend(["--ami", MACHINE_IMAGE]);
         }
         flags
+    }
+
+    /// A copy of an example that can be deployed here; its path.
+    pub fn example(&self, name: &str) -> String {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        let mut text = std::fs::read_to_string(from).expect("an example");
+        if !self.kind.has_machine_images() {
+            let ami = format!("[capacity]\nami = \"{MACHINE_IMAGE}\"");
+            text = text.replace("[capacity]", &ami);
+        }
+        let to = self.home.path().join(name);
+        std::fs::write(&to, text).expect("a directory of our own");
+        to.to_str().expect("a path of letters").to_owned()
+    }
+
+    /// Deploys what these flags say, and fails the test unless that worked. Returns the calls that it made.
+    #[track_caller]
+    pub fn deploy_of(&self, wanted: &[&str]) -> Vec<Call> {
+        let from = self.recorder.calls().len();
+        self.run(&self.deploy_line_of(wanted, &[])).expect_code(exit::DONE);
+        self.recorder.calls().split_off(from)
     }
 
     /// Deploys, and fails the test unless that worked. Returns the calls that it made.
