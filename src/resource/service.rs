@@ -1,7 +1,7 @@
 //! The ECS service; its success is its rollout.
 //!
 //! A service that is being deleted is `DRAINING`, and ECS leaves it out of `ListServices`: its name is
-//! then known from the family of its task definition, which outlives it. `CreateService` has no safe repetition, so
+//! then known from its task definition, which outlives it. `CreateService` has no safe repetition, so
 //! a lost answer is looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +16,10 @@ use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
 
 use super::instance::Instance;
+use super::task_definition::{self, TaskDefinition};
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Removal, Resource, Seen, Wanted,
-    capacity_provider, cluster, compare, security_group, subnet, target_group, task_definition,
+    capacity_provider, cluster, compare, security_group, subnet, target_group,
 };
 use crate::arn::last_part;
 use crate::aws::{
@@ -197,11 +198,40 @@ impl Resource for Service {
     const KIND: Kind = Kind::Service;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        list_by(aws, scope, task_definition::families(aws, scope)).await
+        let clusters = async {
+            Ok(match scope {
+                Scope::Stack(names) | Scope::Like(names) => {
+                    vec![(names.stack().to_string(), names.cluster())]
+                }
+                Scope::Region(_) => {
+                    let ours = cluster::ours(aws, scope).await?.into_iter();
+                    ours.map(|(owner, it)| (owner.stack, it.cluster_name.unwrap_or_default()))
+                        .collect()
+                }
+            })
+        };
+        let families = task_definition::families(aws, scope);
+        let (clusters, families) = futures::try_join!(clusters, families)?;
+        let services = clusters.iter().map(async |(stack, cluster)| {
+            let mut names = listed(aws, cluster).await?;
+            names.extend(named_by(&families, stack));
+            describe(aws, cluster, names).await
+        });
+        let services = try_join_all(services).await?.into_iter().flatten();
+        Ok(services.filter_map(|service| read(scope, &service)).collect())
     }
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
-        list_by(others.aws(), others.scope(), others.families()).await
+        let (aws, scope) = (others.aws(), others.scope());
+        let Some(names) = scope.names() else { return Self::list(aws, scope).await };
+        let cluster = names.cluster();
+        let task_definitions = others.listing::<TaskDefinition>();
+        let (mut services, task_definitions) =
+            futures::try_join!(listed(aws, &cluster), task_definitions)?;
+        let families: Vec<_> = task_definitions.iter().map(|family| family.id.clone()).collect();
+        services.extend(named_by(&families, names.stack().as_str()));
+        let services = describe(aws, &cluster, services).await?;
+        Ok(services.iter().filter_map(|service| read(scope, service)).collect())
     }
 
     async fn poll(aws: &Aws, scope: &Scope, these: &[Owned<Output>]) -> Result<Vec<Owned<Output>>> {
@@ -632,52 +662,24 @@ pub(super) fn belonging<T>(to: &Owned<Output>, node: String, id: String, it: T) 
     Owned { owner: Owner { node, ..to.owner.clone() }, id, seen: Seen::Present(it, Phase::Ready) }
 }
 
-/// What the steady services of many run, by family, as far as their tags say it.
+/// What the steady services run that families of a stack are named after, as far as their tags say it.
 pub(super) async fn running(
-    others: &impl Others,
+    aws: &Aws,
+    scope: &Scope,
+    families: &[String],
 ) -> Result<BTreeMap<String, Owned<task_definition::Output>>> {
-    let Scope::Stack(names) = others.scope() else { return Ok(BTreeMap::new()) };
-    let steady = steady_of_many(others).await?;
-    let runs = steady.values().filter_map(|owned| {
-        let it = owned.it();
+    let Scope::Stack(names) = scope else { return Ok(BTreeMap::new()) };
+    let services = named_by(families, names.stack().as_str());
+    let services = describe(aws, &names.cluster(), services).await?;
+    let runs = services.iter().filter_map(|service| read(scope, service)).filter_map(|owned| {
+        let Seen::Present(it, Phase::Ready) = &owned.seen else { return None };
         let family = names.task_family(&it.name.parse().ok()?);
         let (arn, hash) = (it.task_definition.as_deref()?.into(), it.runs.clone()?);
         let it_runs = task_definition::Output { arn, hash: Some(hash), content: None };
         let node = format!("task-definition/{}", it.name);
-        Some((family.clone(), belonging(owned, node, family, it_runs)))
+        Some((family.clone(), belonging(&owned, node, family, it_runs)))
     });
     Ok(runs.collect())
-}
-
-/// All services of ours: those that their clusters list, and those that families are named after.
-async fn list_by(
-    aws: &Aws,
-    scope: &Scope,
-    families: impl Future<Output = Result<Vec<String>>>,
-) -> Result<Vec<Owned<Output>>> {
-    let listed = async {
-        let clusters: Vec<_> = match scope {
-            Scope::Stack(names) | Scope::Like(names) => {
-                vec![(names.stack().to_string(), names.cluster())]
-            }
-            Scope::Region(_) => {
-                let ours = cluster::ours(aws, scope).await?.into_iter();
-                ours.map(|(owner, it)| (owner.stack, it.cluster_name.unwrap_or_default())).collect()
-            }
-        };
-        try_join_all(clusters.into_iter().map(async |(stack, cluster)| {
-            let names = listed(aws, &cluster).await?;
-            Ok((stack, cluster, names))
-        }))
-        .await
-    };
-    let (listed, families) = futures::try_join!(listed, families)?;
-    let services = listed.into_iter().map(async |(stack, cluster, mut names)| {
-        names.extend(named_by(&families, &stack));
-        describe(aws, &cluster, names).await
-    });
-    let services = try_join_all(services).await?.into_iter().flatten();
-    Ok(services.filter_map(|service| read(scope, &service)).collect())
 }
 
 /// The names of the services of a cluster that are not on their way out.

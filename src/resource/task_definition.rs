@@ -108,11 +108,12 @@ impl Resource for TaskDefinition {
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
         let (aws, scope) = (others.aws(), others.scope());
-        let mut families = others.families().await?;
+        let mut families = families(aws, scope).await?;
         if families.len() <= service::MANY {
             return newest_of_all(aws, scope, families).await;
         }
-        let known = service::running(others).await?;
+        // Not by the listing of services, which is made of this one.
+        let known = service::running(aws, scope, &families).await?;
         families.retain(|family| !known.contains_key(family));
         let mut all = newest_of_all(aws, scope, families).await?;
         all.extend(known.into_values());
