@@ -1,5 +1,6 @@
 //! `ecsup init`: writes a manifest, of what flags say or of what runs. Overwrites nothing.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -70,7 +71,12 @@ async fn running(stack: &str, global: &Global, screen: &Screen) -> Result<Wish, 
         let names = Names::new(stack.clone(), &connection.region);
         let looks = Looks::new(connection.aws.clone(), Scope::Stack(names));
         let whom = format!("{} to answer (what runs)", connection.whom());
-        let running = patiently(screen, &whom, Running::look(&looks)).await;
+        let none = BTreeSet::new();
+        let running = patiently(screen, &whom, Running::look(&looks, &none)).await;
+        let running = running.map_err(|error| connection.failed(error))?;
+        // Of all of them it has to be known what runs.
+        let all = running.services.keys().cloned().collect();
+        let running = patiently(screen, &whom, Running::look(&looks, &all)).await;
         let running = running.map_err(|error| connection.failed(error))?;
         if running.services.is_empty() {
             let why = format!("no service of a stack `{stack}` runs in {}", connection.region);

@@ -126,7 +126,8 @@ pub(super) async fn prepare(
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
     // Mostly what runs changes nothing of what is wanted, and everything is known after one round.
     let first = deploy::prepare(draft.clone(), run, how.forced);
-    let look = future::join(Running::look(&looks), first);
+    let unsaid = wish.unsaid_images();
+    let look = future::join(Running::look(&looks, &unsaid), first);
     let (running, first) = patiently(screen, &whom, look).await;
     let running = running.map_err(|error| connection.failed(error))?;
     wish::settle(wish, &running, how, screen)?;

@@ -20,7 +20,7 @@ use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::Service;
 use crate::resource::subnet::{self, Subnet};
 use crate::resource::target_group::TargetGroup;
-use crate::resource::task_definition::{Content, TaskDefinition};
+use crate::resource::task_definition::{self, Content, TaskDefinition};
 use crate::resource::vpc::Vpc;
 use crate::resource::{Owned, Resource, Seen};
 use crate::spec::{EnvValue, Nat, Scheme};
@@ -103,8 +103,9 @@ pub struct RunningService {
 }
 
 impl Running {
-    /// Looks, together with everybody who looks at the same.
-    pub async fn look(looks: &Looks) -> Result<Self> {
+    /// Looks, together with everybody who looks at the same. Of the services named `unsaid` it has to be
+    /// known what runs, which after a deployment that was rolled back is not the newest revision.
+    pub async fn look(looks: &Looks, unsaid: &BTreeSet<String>) -> Result<Self> {
         let (services, definitions, targets, balancers, records) = futures::try_join!(
             looks.list::<Service>(None),
             looks.list::<TaskDefinition>(None),
@@ -145,7 +146,19 @@ impl Running {
             running.tags.extend(tags.filter(|(key, _)| is_users(key)).map(own));
         }
         for service in staying(&services) {
-            let mut found = service_of(service.it(), &definitions);
+            let newest = newest(service.it(), &definitions);
+            let mut found = service_of(service.it(), newest.and_then(|it| it.content.as_ref()));
+            let runs = service.it().task_definition.as_deref();
+            let other = runs.filter(|arn| {
+                newest.is_none_or(|it| it.content.is_none() || it.arn.as_str() != *arn)
+            });
+            if let Some(arn) = other.filter(|_| unsaid.contains(&service.it().name)) {
+                let content = task_definition::content_of(looks.aws(), looks.scope(), arn).await?;
+                if let Some(content) = content {
+                    running.images.insert(service.it().name.clone(), content.image.clone());
+                    found = service_of(service.it(), Some(&content));
+                }
+            }
             found.is_reached(&service.it().name, &targets, &balancers, &forwards);
             running.services.insert(service.it().name.clone(), found);
         }
@@ -202,11 +215,17 @@ impl RunningService {
     }
 }
 
-/// What a service's tasks are, as far as its newest revision says it.
-fn service_of(it: &Of<Service>, definitions: &[Owned<Of<TaskDefinition>>]) -> RunningService {
+/// The newest revision of what a service runs.
+fn newest<'a>(
+    it: &Of<Service>,
+    definitions: &'a [Owned<Of<TaskDefinition>>],
+) -> Option<&'a Of<TaskDefinition>> {
     let node = NodeName::from(format!("task-definition/{}", it.name));
-    let content = definitions.iter().find(|it| it.owner.node == node);
-    let content = content.and_then(|it| it.it().content.as_ref());
+    definitions.iter().find(|it| it.owner.node == node).map(Owned::it)
+}
+
+/// What a service's tasks are, as far as the content of a revision says it.
+fn service_of(it: &Of<Service>, content: Option<&Content>) -> RunningService {
     RunningService {
         image: content.map(|it| it.image.clone()),
         cpu: content.map(|it| it.cpu.clone()),

@@ -474,6 +474,12 @@ async fn describe(
     Ok(described.and_then(|described| read(scope, described.task_definition()?, described.tags())))
 }
 
+/// What people recognise in one revision, if it is ours: of the newest ones, listings have it.
+pub async fn content_of(aws: &Aws, scope: &Scope, arn: &str) -> Result<Option<Content>> {
+    let described = describe(aws, scope, arn).await?;
+    Ok(described.and_then(|(owned, _)| owned.it().content.clone()))
+}
+
 fn read(scope: &Scope, revision: &Described, tags: &[Tag]) -> Option<(Owned<Output>, bool)> {
     let owner = scope.owner(tags)?;
     let active = match revision.status() {

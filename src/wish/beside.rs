@@ -105,6 +105,14 @@ impl Wish {
         self.services.iter().any(|service| service.table.at("image").is_none())
     }
 
+    /// The services that say no image, or only its tag.
+    pub fn unsaid_images(&self) -> BTreeSet<String> {
+        let is_open = |service: &&Wanted| {
+            service.table.text("image").is_none_or(|image| image.starts_with(':'))
+        };
+        self.services.iter().filter(is_open).map(|service| service.name.clone()).collect()
+    }
+
     /// What was not said by flags and would go back to a default.
     pub fn fallbacks(&self, running: &Running) -> Vec<Fallback> {
         let (true, [wanted]) = (self.is_by_flags(), self.services.as_slice()) else {

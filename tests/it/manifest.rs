@@ -113,7 +113,8 @@ fn in_documents() -> Vec<(String, String)> {
 fn the_readme_leads_with_two_of_the_examples() {
     let read = |text: &str| toml::from_str::<toml::Value>(text).unwrap();
     let shown: Vec<_> = in_documents().iter().map(|(_, text)| read(text)).take(2).collect();
-    let played = ["hello.toml", "hosts.toml"].map(|name| read(&fs::read_to_string(example(name)).unwrap()));
+    let played =
+        ["hello.toml", "hosts.toml"].map(|name| read(&fs::read_to_string(example(name)).unwrap()));
     assert_eq!(shown, played);
 }
 
