@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::types::{Rule, RuleCondition};
+use aws_sdk_elasticloadbalancingv2::types::{HostHeaderConditionConfig, Rule, RuleCondition};
 
 use crate::emulator::Kind;
 use crate::recorder::Call;
@@ -96,7 +96,7 @@ fn hosts_lead_to_their_services(world: &World) {
 /// The host and the target group of a rule that tells by nothing else.
 fn leads(rule: &Rule) -> Option<(String, String)> {
     let [condition] = rule.conditions() else { return None };
-    let hosts = condition.host_header_config().map(|it| it.values());
+    let hosts = condition.host_header_config().map(HostHeaderConditionConfig::values);
     let [host] = hosts.unwrap_or(RuleCondition::values(condition)) else { return None };
     Some((host.clone(), rule.actions().first()?.target_group_arn()?.to_owned()))
 }
