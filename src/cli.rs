@@ -466,6 +466,15 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_is_none_of_ours_is_refused() {
+        let check = |names: &[&str]| Cli::check_variables(names.iter().map(OsString::from));
+        assert!(check(&["PATH", "ECSUP_IMAGE", "ECSUP_SEED", "AWS_REGION"]).is_ok());
+        let slip = check(&["ECSUP_IMGE"]).unwrap_err().to_string();
+        assert!(slip.contains("ECSUP_IMGE"), "{slip}");
+        assert!(slip.contains("did you mean `ECSUP_IMAGE`?"), "{slip}");
+    }
+
+    #[test]
     fn a_flag_that_means_nothing_is_refused_where_it_is_typed() {
         let refused =
             |line: &[&str]| Cli::read([&["ecsup"], line].concat()).unwrap_err().to_string();

@@ -92,7 +92,8 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     let looked = Instant::now();
     let look = async {
         let connection = connect(global, screen).await?;
-        let prepared = prepare(&mut wish, &connection, screen, &stop, args.how()).await?;
+        let prepared = prepare(&mut wish, &connection, screen, &stop, args.how());
+        let prepared = Box::pin(prepared).await?;
         let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
         let is_quiet = prepared.refusals.is_empty() && !prepared.is_settled();
         // What there is to do is done under the lock. Where there is nothing, what was seen counts only
@@ -108,13 +109,14 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         Ok((connection, prepared, lock, is_held))
     };
     let (connection, mut prepared, lock, is_held) = in_time(deadline, look).await?;
+    screen.note(&plan::title(&prepared, &connection));
     if !is_held {
         plan::check_refusals(&prepared)?;
     }
     if args.yes {
         agree_to_lose(&prepared, args, screen)?;
     }
-    show(&prepared, &connection, screen);
+    show(&prepared, screen);
     if !is_held && prepared.is_settled() {
         return Ok(settled(&prepared, &connection, screen));
     }
@@ -259,12 +261,13 @@ impl Asked<'_> {
         let Self { args, connection, stop, screen, .. } = *self;
         screen.note("another run may have been at work: looking again");
         let started = prepared.run.started();
-        let again = prepare(&mut self.wish.clone(), connection, screen, stop, args.how()).await?;
+        let again =
+            Box::pin(prepare(&mut self.wish.clone(), connection, screen, stop, args.how())).await?;
         let agreed = std::mem::replace(prepared, again);
         prepared.run.count_from(started);
         screen.expect(|| forecast::links(&prepared.stack.graph));
         if prepared.plan != agreed.plan {
-            show(prepared, connection, screen);
+            show(prepared, screen);
             screen.note(&plan::counts(&prepared.plan));
         }
         plan::check_refusals(prepared)?;
@@ -288,8 +291,7 @@ fn changes(prepared: &Prepared, kind: Kind) -> bool {
 }
 
 /// Shows what is going to be done; what is kept is only counted.
-fn show(prepared: &Prepared, connection: &Connection, screen: &Screen) {
-    screen.note(&plan::title(prepared, connection));
+fn show(prepared: &Prepared, screen: &Screen) {
     for planned in prepared.plan.nodes.iter().filter(|planned| planned.verdict != Verdict::Keep) {
         screen.note(&plan::node_line(planned));
     }

@@ -67,7 +67,7 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
     let global = &wish::pinned(&wish, global)?;
     let look = async {
         let connection = connect(global, screen).await?;
-        let prepared = prepare(&mut wish, &connection, screen, &stop, how).await?;
+        let prepared = Box::pin(prepare(&mut wish, &connection, screen, &stop, how)).await?;
         let arn = &prepared.facts.caller.arn;
         let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;
         Ok((connection, prepared, seen))
@@ -125,9 +125,9 @@ pub(super) async fn prepare(
     let looks = run.looks.clone();
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
     // Mostly what runs changes nothing of what is wanted, and everything is known after one round.
-    let first = deploy::prepare(draft.clone(), run, how.forced);
+    let first = Box::pin(deploy::prepare(draft.clone(), run, how.forced));
     let unsaid = wish.unsaid_images();
-    let look = future::join(Running::look(&looks, &unsaid), first);
+    let look = future::join(Box::pin(Running::look(&looks, &unsaid)), first);
     let (running, first) = patiently(screen, &whom, look).await;
     let running = running.map_err(|error| connection.failed(error))?;
     wish::settle(wish, &running, how, screen)?;
@@ -135,8 +135,11 @@ pub(super) async fn prepare(
     wish::check_unknown(wish, &running, &spec)?;
     let prepared = match first {
         same if spec == draft => same,
-        Ok(first) => patiently(screen, &whom, deploy::prepare(spec, first.run, how.forced)).await,
-        Err(_) => patiently(screen, &whom, deploy::prepare(spec, begin(), how.forced)).await,
+        first => {
+            let run = first.map_or_else(|_| begin(), |first| first.run);
+            let again = Box::pin(deploy::prepare(spec, run, how.forced));
+            patiently(screen, &whom, again).await
+        }
     };
     let prepared = prepared.map_err(|problem| match problem {
         Problem::Aws(error) => connection.failed(error),

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::{FutureExt as _, LocalBoxFuture};
+
 use crate::aws::Result;
-use crate::engine::looks::Looks;
+use crate::engine::looks::{self, Looks};
 use crate::names::NodeName;
 use crate::resource::auto_scaling_group::AutoScalingGroup;
 use crate::resource::gateway_endpoint::GatewayEndpoint;
@@ -107,26 +109,26 @@ impl Running {
     /// known what runs, which after a deployment that was rolled back is not the newest revision.
     pub async fn look(looks: &Looks, unsaid: &BTreeSet<String>) -> Result<Self> {
         let (services, definitions, targets, balancers, records) = futures::try_join!(
-            looks.list::<Service>(None),
-            looks.list::<TaskDefinition>(None),
-            looks.list::<TargetGroup>(None),
-            looks.list::<LoadBalancer>(None),
-            looks.list::<Record>(None),
+            listed::<Service>(looks),
+            listed::<TaskDefinition>(looks),
+            listed::<TargetGroup>(looks),
+            listed::<LoadBalancer>(looks),
+            listed::<Record>(looks),
         )?;
         let (groups, templates, rules, zones, forwards) = futures::try_join!(
-            looks.list::<AutoScalingGroup>(None),
-            looks.list::<LaunchTemplate>(None),
-            looks.list::<SecurityGroupRule>(None),
-            looks.list::<HostedZone>(None),
-            looks.list::<ListenerRule>(None),
+            listed::<AutoScalingGroup>(looks),
+            listed::<LaunchTemplate>(looks),
+            listed::<SecurityGroupRule>(looks),
+            listed::<HostedZone>(looks),
+            listed::<ListenerRule>(looks),
         )?;
         let (vpcs, subnets, tables, endpoints, roles, listeners) = futures::try_join!(
-            looks.list::<Vpc>(None),
-            looks.list::<Subnet>(None),
-            looks.list::<RouteTable>(None),
-            looks.list::<GatewayEndpoint>(None),
-            looks.list::<Role>(None),
-            looks.list::<Listener>(None),
+            listed::<Vpc>(looks),
+            listed::<Subnet>(looks),
+            listed::<RouteTable>(looks),
+            listed::<GatewayEndpoint>(looks),
+            listed::<Role>(looks),
+            listed::<Listener>(looks),
         )?;
         let mut running = Self {
             boundary: roles.iter().find_map(|it| it.it().boundary.clone()),
@@ -153,7 +155,8 @@ impl Running {
                 newest.is_none_or(|it| it.content.is_none() || it.arn.as_str() != *arn)
             });
             if let Some(arn) = other.filter(|_| unsaid.contains(&service.it().name)) {
-                let content = task_definition::content_of(looks.aws(), looks.scope(), arn).await?;
+                let content = task_definition::content_of(looks.aws(), looks.scope(), arn);
+                let content = content.boxed_local().await?;
                 if let Some(content) = content {
                     running.images.insert(service.it().name.clone(), content.image.clone());
                     found = service_of(service.it(), Some(&content));
@@ -184,6 +187,13 @@ impl Running {
 }
 
 type Of<R> = <R as Resource>::Output;
+
+/// A listing, on the heap: so many of them would take much of a thread's stack.
+pub(super) fn listed<R: Resource>(
+    looks: &Looks,
+) -> LocalBoxFuture<'_, Result<looks::Seen<R::Output>>> {
+    looks.list::<R>(None).boxed_local()
+}
 
 impl RunningService {
     /// Notes how a service is reached: through its target groups, and by its rules.

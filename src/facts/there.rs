@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::running::listed;
 use crate::aws::Result;
 use crate::engine::looks::Looks;
 use crate::names::NodeName;
@@ -34,12 +35,12 @@ impl There {
     /// Looks, together with everybody who looks at the same.
     pub(super) async fn look(looks: &Looks) -> Result<Self> {
         let (balancers, groups, targets, services, zones, roles) = futures::try_join!(
-            looks.list::<LoadBalancer>(None),
-            looks.list::<SecurityGroup>(None),
-            looks.list::<TargetGroup>(None),
-            looks.list::<Service>(None),
-            looks.list::<HostedZone>(None),
-            looks.list::<Role>(None),
+            listed::<LoadBalancer>(looks),
+            listed::<SecurityGroup>(looks),
+            listed::<TargetGroup>(looks),
+            listed::<Service>(looks),
+            listed::<HostedZone>(looks),
+            listed::<Role>(looks),
         )?;
         let mut there = Self::default();
         there.note::<LoadBalancer>(&balancers);

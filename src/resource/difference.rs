@@ -133,17 +133,32 @@ pub fn describe<C>(differences: &[Difference<C>]) -> String {
 pub const FOLLOWS: &str = "follows";
 
 /// A value for a person: of an ARN what tells it from others, and texts without quotes.
-pub fn shown(value: &str) -> &str {
+pub fn shown(value: &str) -> String {
     let text = value.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(value);
-    match text.starts_with("arn:") {
-        true => text
-            .rsplit(['/', ':'])
-            .next()
-            .filter(|last| last.parse::<u64>().is_err())
-            .unwrap_or_else(|| {
-                // The last part of a revision is its number.
-                text.rsplit('/').next().unwrap_or(text)
-            }),
-        false => text,
+    // Load balancing puts an id of its own behind the name.
+    let is_id = |part: &&str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let word = |word: &str| match word.starts_with("arn:") {
+        true => word.rsplit('/').find(|part| !is_id(part)).unwrap_or(word).to_owned(),
+        false => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_arn_its_name_is_shown() {
+        let revision = "arn:aws:ecs:us-east-1:123456789012:task-definition/td-a_b:3";
+        assert_eq!(shown(revision), "td-a_b:3");
+        let of = "arn:aws:elasticloadbalancing:us-east-1:123456789012";
+        let group = format!("{of}:targetgroup/tg-a-b/0123456789abcdef");
+        assert_eq!(shown(&format!("port 80 in {group}")), "port 80 in tg-a-b");
+        let rule = format!(
+            "{of}:listener-rule/app/lb-a/0123456789abcdef/0123456789abcdef/0123456789abcdef"
+        );
+        assert_eq!(shown(&rule), "lb-a");
+        assert_eq!(shown("\"c5.xlarge\""), "c5.xlarge");
     }
 }

@@ -320,12 +320,6 @@ fn moto_an_existing_stack() {
     stack demo (pattern fargate-api)
     account (account), region us-east-1, as arn:aws:sts::(account):user/moto
     endpoint http://127.0.0.1:(port) (not AWS)
-      change  vpc                                  VPC: CidrBlock: 10.0.0.0/16 (wanted 10.1.0.0/16)
-      change  subnet/public-1                      subnet: CidrBlock: 10.0.0.0/18 (wanted 10.1.0.0/18)
-      change  subnet/public-2                      subnet: CidrBlock: 10.0.64.0/18 (wanted 10.1.64.0/18)
-      change  subnet/private-1                     subnet: CidrBlock: 10.0.128.0/18 (wanted 10.1.128.0/18)
-      change  subnet/private-2                     subnet: CidrBlock: 10.0.192.0/18 (wanted 10.1.192.0/18)
-    0 to create, 5 to change, 21 to keep
     error: vpc: CidrBlock is `10.0.0.0/16` and `10.1.0.0/16` was asked for: a VPC keeps its range for life: destroy the stack, or deploy another one
     error: subnet/public-1: CidrBlock is `10.0.0.0/18` and `10.1.0.0/18` was asked for: a subnet keeps its place for life: destroy the stack, or deploy another one
     error: subnet/public-2: CidrBlock is `10.0.64.0/18` and `10.1.64.0/18` was asked for: a subnet keeps its place for life: destroy the stack, or deploy another one
@@ -342,17 +336,6 @@ fn moto_an_existing_stack() {
     stack demo (pattern public-api)
     account (account), region us-east-1, as arn:aws:sts::(account):user/moto
     endpoint http://127.0.0.1:(port) (not AWS)
-      create  role/instance                        IAM role
-      create  instance-profile                     instance profile
-      create  security-group/instance              security group
-      create  launch-template                      launch template
-      create  auto-scaling-group                   Auto Scaling group
-      create  capacity-provider                    capacity provider
-      create  capacity-provider-association        capacity provider association
-      create  capacity/warm                        first instances
-      change  task-definition/web                  task definition: content: (id) (wanted (id))
-      change  service/web                          ECS service: follows: task-definition/web (wanted its new output), follows: capacity-provider (wanted its new output)
-    7 to create, 2 to change, 24 to keep
     error: --pattern: stack `demo` was made from pattern `fargate-api`: a stack keeps its pattern, so deploy another one or destroy this one first
     hint: nothing was changed
     ");
