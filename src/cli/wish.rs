@@ -72,7 +72,9 @@ pub(super) fn settle(
     how: How,
     screen: &Screen,
 ) -> Result<(), CommandError> {
-    if wish.is_by_flags() && running.services.len() > 1 {
+    // Who names one of them wants the others gone, which is asked about by their names.
+    let names_one = wish.services.iter().any(|service| service.key.is_some());
+    if wish.is_by_flags() && running.services.len() > 1 && !names_one {
         let names: Vec<_> = running.services.keys().map(String::as_str).collect();
         let why = format!(
             "the stack has several services ({}), and flags alone describe one",

@@ -474,10 +474,18 @@ async fn describe(
     Ok(described.and_then(|described| read(scope, described.task_definition()?, described.tags())))
 }
 
-/// What people recognise in one revision, if it is ours: of the newest ones, listings have it.
+/// What people recognise in one revision, if it is ours, also when it was deregistered since: of the newest
+/// active ones, listings have it.
 pub async fn content_of(aws: &Aws, scope: &Scope, arn: &str) -> Result<Option<Content>> {
-    let described = describe(aws, scope, arn).await?;
-    Ok(described.and_then(|(owned, _)| owned.it().content.clone()))
+    let describe = aws.ecs.describe_task_definition().task_definition(arn);
+    let described = describe.include(TaskDefinitionField::Tags).send().await;
+    let described = described
+        .doing("describe the task definition")
+        .gone_is_fine(&["ClientException: Unable to describe task definition"])?;
+    Ok(described.and_then(|described| {
+        scope.owner(described.tags())?;
+        Content::read(described.task_definition()?)
+    }))
 }
 
 fn read(scope: &Scope, revision: &Described, tags: &[Tag]) -> Option<(Owned<Output>, bool)> {
