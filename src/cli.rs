@@ -18,7 +18,7 @@ use crate::engine::{Run, Stop};
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::ui::{Color, Screen};
-use crate::wish::{ServiceFlags, nearest as wish_nearest};
+use crate::wish::ServiceFlags;
 use error::CommandError;
 
 pub mod completions;
@@ -178,7 +178,7 @@ impl Cli {
             if !name.starts_with("ECSUP_") || known.contains(&name) {
                 continue;
             }
-            let near = wish_nearest(&name, known.iter().map(String::as_str));
+            let near = crate::wish::nearest(&name, known.iter().map(String::as_str));
             let why = format!("{name} in the environment is no variable of ecsup{near}");
             return Err(command.error(ErrorKind::UnknownArgument, why));
         }

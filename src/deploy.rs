@@ -57,7 +57,6 @@ pub struct Lost {
 /// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once. A
 /// `forced` deploy replaces the service's tasks although nothing else has changed.
 pub async fn prepare(spec: Spec, run: Run, forced: bool) -> Result<Prepared, Problem> {
-    facts::check_limits(&spec)?;
     let things = inventory::of_graph(&run.looks).map_err(Problem::from);
     let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
     let (mut facts, things) = gathered.await?;

@@ -11,7 +11,6 @@ use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::Owned;
 use crate::resource::launch_template::LaunchTemplate;
-use crate::resource::listener_rule::{RULES, TARGET_GROUPS};
 use crate::resource::service::Service;
 use crate::spec::{Ami, Instances, RunOn, Spec, SpecError};
 
@@ -97,25 +96,6 @@ pub async fn gather(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let (caller, facts) = futures::try_join!(caller, look_up(looks, spec))?;
     check_boundary(spec, &caller)?;
     Ok(Facts { caller, ..facts })
-}
-
-/// Refuses more services than a load balancer has room for. This takes no look at anything.
-pub fn check_limits(spec: &Spec) -> Result<(), Problem> {
-    for (scheme, _) in spec.ingresses() {
-        let routes: Vec<_> = spec.services.iter().filter_map(|it| it.route(scheme)).collect();
-        let rules = routes.iter().filter(|it| !(it.hosts.is_empty() && it.paths.is_empty()));
-        let limits =
-            [(routes.len(), TARGET_GROUPS, "target groups"), (rules.count(), RULES, "rules")];
-        if let Some((count, most, what)) = limits.into_iter().find(|(count, most, _)| count > most)
-        {
-            let rule = format!(
-                "are reached through the {scheme} load balancer, which has room for {most} {what}: \
-                 move some to another stack"
-            );
-            return Err(refused("services", &count.to_string(), rule));
-        }
-    }
-    Ok(())
 }
 
 /// Refuses a permissions boundary of another account: IAM takes one's own and AWS's only.

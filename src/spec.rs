@@ -31,10 +31,13 @@ use crate::names::{ServiceName, StackName};
 
 /// The image of the published templates.
 pub const DEFAULT_IMAGE: &str = "public.ecr.aws/docker/library/nginx:latest";
-/// The instance type of the published templates.
-pub const DEFAULT_INSTANCE_TYPE: &str = "c5.xlarge";
 /// Longest health check path, in characters (Elastic Load Balancing `CreateTargetGroup`).
 const HEALTH_PATH_LIMIT: usize = 1024;
+/// How many rules a load balancer has room for, without those that its listeners begin with (Elastic Load
+/// Balancing guide, "Quotas for your Application Load Balancers").
+const RULES: usize = 100;
+/// How many target groups a load balancer has room for (the same; it cannot be raised).
+const TARGET_GROUPS: usize = 100;
 /// Longest instance type, in characters. The longest that AWS has are half as long.
 const INSTANCE_TYPE_LIMIT: usize = 40;
 /// Longest ARN of a permissions boundary, in characters (IAM `CreateRole`).
@@ -80,12 +83,12 @@ impl Pattern {
         }
     }
 
-    /// Returns the load balancer that leads to the pattern's services, unless one says otherwise, as a
-    /// manifest calls it.
-    pub fn ingress(self) -> &'static str {
+    /// Returns where the load balancer can be reached from that leads to the pattern's services, unless one
+    /// says otherwise.
+    pub fn scheme(self) -> Scheme {
         match self {
-            Self::InternalWorker => "internal",
-            Self::PublicApi | Self::FargateApi => "public",
+            Self::InternalWorker => Scheme::Internal,
+            Self::PublicApi | Self::FargateApi => Scheme::InternetFacing,
         }
     }
 
@@ -259,6 +262,14 @@ pub enum Scheme {
 impl Scheme {
     /// Both, in the order in which they are made.
     pub const ALL: [Self; 2] = [Self::Internal, Self::InternetFacing];
+
+    /// What a load balancer of this scheme is called, in manifests and in the names of things.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::InternetFacing => "public",
+        }
+    }
 }
 
 impl fmt::Display for Scheme {
@@ -306,6 +317,16 @@ pub enum RunOn {
     Fargate,
 }
 
+impl RunOn {
+    /// What it is called in manifests.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Instances => "instances",
+            Self::Fargate => "fargate",
+        }
+    }
+}
+
 /// How a service is reached through a load balancer. Without hosts and paths it has no rule, and is the
 /// one that [`Unknown`] names. With both, both have to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -337,6 +358,25 @@ impl Spec {
     pub fn ingresses(&self) -> impl Iterator<Item = (Scheme, &Ingress)> {
         let all = Scheme::ALL.into_iter();
         all.filter_map(|scheme| Some((scheme, self.ingress(scheme)?)))
+    }
+
+    /// Refuses more services than a load balancer has room for.
+    pub fn check_limits(&self) -> Result<(), SpecError> {
+        for (scheme, _) in self.ingresses() {
+            let routes: Vec<_> = self.services.iter().filter_map(|it| it.route(scheme)).collect();
+            let rules = routes.iter().filter(|it| !(it.hosts.is_empty() && it.paths.is_empty()));
+            let limits =
+                [(routes.len(), TARGET_GROUPS, "target groups"), (rules.count(), RULES, "rules")];
+            let over = limits.into_iter().find(|(count, most, _)| count > most);
+            if let Some((count, most, what)) = over {
+                let rule = format!(
+                    "are reached through the {scheme} load balancer, which has room for {most} {what}: \
+                     move some to another stack"
+                );
+                return Err(SpecError::new("services", count.to_string(), rule));
+            }
+        }
+        Ok(())
     }
 
     /// A service by its name.

@@ -2,9 +2,9 @@
 //! in which every value knows where it came from.
 //!
 //! ```text
-//! ecsup.toml ─► file ─┐
-//! flags, variables ───┼─► layers ─► Wish ─► check ─► Spec
-//! what runs ──────────┘
+//! ecsup.toml ─────► file ───┐
+//! flags, variables ► flags ──┼─► Wish ─► check ─► Spec
+//! what runs ──────► beside ─┘
 //! ```
 //!
 //! Flags alone are a manifest of one service. A flag goes before a variable, that before the file. In the
@@ -26,6 +26,7 @@ mod topic;
 pub mod value;
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -33,10 +34,10 @@ pub use self::beside::Fallback;
 pub use self::file::nearest;
 pub use self::flags::{FileFlags, ServiceFlags};
 pub use self::schema::{SCHEMA, schema};
-pub use self::show::How;
+pub use self::show::Form;
 pub use self::topic::{TOPICS, topic};
 use self::value::{Entry, Place, Said, Source, Table, Value};
-use crate::spec::{EnvValue, Image, Pattern, RunOn, Spec, SpecError};
+use crate::spec::{EnvValue, Image, Pattern, RunOn, Scheme, Spec, SpecError};
 
 /// The manifest that is read when none is named.
 pub const MANIFEST: &str = "ecsup.toml";
@@ -82,7 +83,9 @@ impl Wish {
         match source(&flags.manifest, folder) {
             Ok(Some(source)) => Self::of_file(&Rc::new(source), flags, variables),
             Ok(None) => Self::of_flags(flags),
-            Err(error) => Self { problems: vec![error], ..Self::empty() },
+            Err((name, error)) => {
+                Self { manifest: Some(name), problems: vec![error], ..Self::empty() }
+            }
         }
     }
 
@@ -100,35 +103,21 @@ impl Wish {
         let pattern = flags.pattern.unwrap_or(Pattern::InternalWorker);
         let mut table = Table::default();
         flags.say_service(&mut table, &mut wish.problems);
+        // Of one service it may be said whose it is.
+        let name = flags.service.as_deref().unwrap_or(pattern.default_service());
         for (flag, key, given) in
             [("--image", "image", &flags.image), ("--count", "count", &flags.count)]
         {
-            let Some(text) = given.last() else { continue };
-            let text = match (text.split_once('='), flags.service.as_deref()) {
-                // Of one service it may be said whose it is.
-                (Some((name, text)), service)
-                    if name == service.unwrap_or(pattern.default_service()) =>
-                {
-                    text
-                }
-                _ => text,
+            let Some(said) = given.last() else { continue };
+            let text = match of_whom(said) {
+                (Some(of), text) if of == name => text,
+                _ => said,
             };
             table.set(key, Value::Text(text.to_owned()), &flags.place(flag));
         }
-        let scheme = pattern.ingress();
-        flags.say_list(
-            &mut wish.table,
-            "--allow",
-            &format!("ingress.{scheme}.allow"),
-            &flags.allow,
-        );
-        if let Some(zone) = &flags.zone {
-            let path = format!("ingress.{scheme}.zone");
-            wish.table.set(&path, Value::Text(zone.clone()), &flags.place("--zone"));
-        }
+        flags.say_ingress(&mut wish.table, pattern.scheme());
         let key = flags.service.as_ref().map(|_| flags.place("--service"));
-        let name = flags.service.clone().unwrap_or_else(|| pattern.default_service().to_owned());
-        wish.services.push(Wanted { name, key, table });
+        wish.services.push(Wanted { name: name.to_owned(), key, table });
         wish
     }
 
@@ -274,9 +263,7 @@ impl Wish {
 
     fn say_counts(&mut self, flags: &ServiceFlags, problems: &mut Vec<SpecError>) {
         for text in &flags.count {
-            let (name, count) = text
-                .split_once('=')
-                .map_or((None, text.as_str()), |(name, count)| (Some(name), count));
+            let (name, count) = of_whom(text);
             if let Some(service) = self.one(name, "--count", text, problems) {
                 service.table.0.remove("scaling");
                 service.table.set("count", Value::Text(count.to_owned()), &flags.place("--count"));
@@ -292,9 +279,7 @@ impl Wish {
     ) {
         let place = flags.place("--image");
         for text in &flags.image {
-            let (name, image) = text
-                .split_once('=')
-                .map_or((None, text.as_str()), |(name, image)| (Some(name), image));
+            let (name, image) = of_whom(text);
             let shared = defaults.is_some_and(|it| it.get("image").is_some());
             if name.is_none() && self.services.len() > 1 && shared {
                 let is_of_defaults = |service: &&mut Wanted| {
@@ -322,43 +307,46 @@ impl Wish {
             ("--no-dns", flags.no_dns),
         ];
         let Some((first, _)) = typed.into_iter().find(|(_, typed)| *typed) else { return };
-        let used: Vec<_> = check::SCHEMES.into_iter().filter(|(_, name)| self.uses(name)).collect();
-        let [(_, scheme)] = used[..] else {
+        let used: Vec<_> = Scheme::ALL.into_iter().filter(|scheme| self.uses(*scheme)).collect();
+        let [scheme] = used[..] else {
             let rule =
                 "is of one load balancer, and the manifest has several or none: write it there";
             problems.push(SpecError::new(first, "", rule));
             return;
         };
-        flags.say_list(
-            &mut self.table,
-            "--allow",
-            &format!("ingress.{scheme}.allow"),
-            &flags.allow,
-        );
-        let path = format!("ingress.{scheme}.zone");
-        if let Some(zone) = &flags.zone {
-            self.table.set(&path, Value::Text(zone.clone()), &flags.place("--zone"));
-        }
+        flags.say_ingress(&mut self.table, scheme);
         if flags.no_dns {
+            let path = format!("ingress.{}.zone", scheme.word());
             self.table.set(&path, Value::Text("false".to_owned()), &flags.place("--no-dns"));
         }
     }
 
-    /// Whether some service uses this load balancer.
-    fn uses(&self, scheme: &str) -> bool {
-        self.services.iter().any(|service| {
-            let said = service.table.text("ingress").map(str::to_owned);
-            let ingress = said.or_else(|| Some(self.pattern()?.ingress().to_owned()));
-            ingress.is_some_and(|it| it == scheme || it == "both")
-        })
+    /// The load balancers that lead to a service, as it says or the pattern does. Without either, those of
+    /// the pattern that takes every flag.
+    fn schemes_of(&self, service: &Wanted) -> Vec<Scheme> {
+        match service.table.text("ingress") {
+            Some("both") => Scheme::ALL.to_vec(),
+            Some(said) => Scheme::ALL.into_iter().filter(|it| it.word() == said).collect(),
+            None => vec![self.usual_pattern().scheme()],
+        }
+    }
+
+    /// What a service runs on, likewise.
+    fn run_on(&self, service: &Wanted) -> RunOn {
+        let all = [RunOn::Instances, RunOn::Fargate].into_iter();
+        let said = service.table.text("run_on");
+        let said = said.and_then(|said| all.into_iter().find(|it| it.word() == said));
+        said.unwrap_or_else(|| self.usual_pattern().run_on())
+    }
+
+    /// Whether some service uses the load balancer of a scheme.
+    fn uses(&self, scheme: Scheme) -> bool {
+        self.services.iter().any(|service| self.schemes_of(service).contains(&scheme))
     }
 
     /// Whether some service runs on instances.
     fn has_instances(&self) -> bool {
-        self.services.iter().any(|service| match service.table.text("run_on") {
-            Some(said) => said == "instances",
-            None => self.pattern().is_some_and(|pattern| pattern.run_on() == RunOn::Instances),
-        })
+        self.services.iter().any(|service| self.run_on(service) == RunOn::Instances)
     }
 
     /// The service that a flag is about: the named one, or the only one.
@@ -395,6 +383,11 @@ impl Wish {
         self.table.text("pattern").and_then(Pattern::named)
     }
 
+    /// The preset; without one, that which takes every flag.
+    fn usual_pattern(&self) -> Pattern {
+        self.pattern().unwrap_or(Pattern::InternalWorker)
+    }
+
     /// Whether it was said by flags alone.
     pub fn is_by_flags(&self) -> bool {
         self.manifest.is_none()
@@ -422,6 +415,14 @@ impl Wanted {
 /// What flags alone ask for, checked.
 pub fn spec_of_flags(flags: &ServiceFlags) -> Result<Spec, Vec<SpecError>> {
     Wish::of_flags(flags).check()
+}
+
+/// `NAME=TEXT`, of which the name may be missing.
+fn of_whom(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('=') {
+        Some((name, text)) => (Some(name), text),
+        None => (None, text),
+    }
 }
 
 /// Takes a table out of another.
@@ -472,19 +473,18 @@ fn choose(
     }
 }
 
-/// Finds the manifest and reads it. Nothing when there is none and none was named.
-fn source(flags: &FileFlags, folder: &Path) -> Result<Option<Source>, SpecError> {
+/// Finds the manifest and reads it. Nothing when there is none and none was named. An error comes with the
+/// name of the file that it is of.
+fn source(flags: &FileFlags, folder: &Path) -> Result<Option<Source>, (String, SpecError)> {
     if flags.no_file {
         return Ok(None);
     }
-    let (path, named) = match &flags.file {
-        Some(path) => (path.clone(), true),
-        None => (PathBuf::from(MANIFEST), false),
-    };
+    let path = flags.file.clone().unwrap_or_else(|| PathBuf::from(MANIFEST));
     let name = path.display().to_string();
     let refused = |why: String| {
-        let field = if named { "--file" } else { "" };
-        SpecError::new(field, name.clone(), format!("cannot be read: {why}"))
+        let field = if flags.file.is_some() { "--file" } else { "" };
+        let error = SpecError::new(field, name.clone(), format!("cannot be read: {why}"));
+        (name.clone(), error)
     };
     match std::fs::read(folder.join(&path)) {
         Ok(bytes) => match String::from_utf8(bytes) {
@@ -494,7 +494,7 @@ fn source(flags: &FileFlags, folder: &Path) -> Result<Option<Source>, SpecError>
                 Err(refused(format!("it is no UTF-8 text from byte {at} on")))
             }
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound && flags.file.is_none() => Ok(None),
         Err(error) => Err(refused(error.to_string())),
     }
 }

@@ -2,10 +2,9 @@
 
 use clap::Args;
 
-use super::error::CommandError;
 use super::{Done, Outcome, wish};
 use crate::ui::Screen;
-use crate::wish::{How, ServiceFlags};
+use crate::wish::{Form, ServiceFlags};
 
 /// What `ecsup config` takes.
 #[derive(Debug, Args)]
@@ -22,8 +21,8 @@ pub struct ConfigArgs {
 
 /// Runs the command.
 pub fn config(args: &ConfigArgs, screen: &Screen) -> Outcome {
-    let wish = wish::read(&args.flags)?;
-    let spec = wish.drafted().check().map_err(CommandError::usage)?;
+    let wish = wish::said(&args.flags);
+    let spec = wish::checked(&wish)?;
     if args.check {
         let services = match spec.services.len() {
             1 => "1 service".to_owned(),
@@ -31,7 +30,7 @@ pub fn config(args: &ConfigArgs, screen: &Screen) -> Outcome {
         };
         screen.note(&format!("right: stack {}, {services}", spec.stack));
     } else {
-        screen.out(wish.to_manifest(How::Effective).trim_end());
+        screen.out(wish.to_manifest(Form::Effective).trim_end());
     }
     Ok(Done::Done)
 }

@@ -80,7 +80,8 @@ struct Worked {
 
 /// Runs the command.
 pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outcome {
-    let mut wish = wish::read(&args.flags)?;
+    let mut wish = wish::said(&args.flags);
+    wish::checked(&wish)?;
     let global = &wish::pinned(&wish, global)?;
     if let Some(why) = screen.why_not_ask().filter(|_| !args.yes) {
         let why = format!("deploy asks before it changes something, and {why}");

@@ -1,6 +1,5 @@
 //! `ecsup init`: writes a manifest, of what flags say or of what runs. Overwrites nothing.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -14,7 +13,7 @@ use crate::engine::looks::Looks;
 use crate::facts::Running;
 use crate::names::{NameError, Names, StackName};
 use crate::ui::Screen;
-use crate::wish::{How, MANIFEST, ServiceFlags, Wish};
+use crate::wish::{Form, MANIFEST, ServiceFlags, Wish};
 
 /// What `ecsup init` takes.
 #[derive(Debug, Args)]
@@ -51,7 +50,7 @@ pub async fn init(args: &InitArgs, global: &Global, screen: &Screen) -> Outcome 
             wish.as_manifest(&spec)
         }
     };
-    let text = head() + &wish.to_manifest(How::Said);
+    let text = head() + &wish.to_manifest(Form::Said);
     let written =
         std::fs::File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
@@ -71,12 +70,7 @@ async fn running(stack: &str, global: &Global, screen: &Screen) -> Result<Wish, 
         let names = Names::new(stack.clone(), &connection.region);
         let looks = Looks::new(connection.aws.clone(), Scope::Stack(names));
         let whom = format!("{} to answer (what runs)", connection.whom());
-        let none = BTreeSet::new();
-        let running = patiently(screen, &whom, Running::look(&looks, &none)).await;
-        let running = running.map_err(|error| connection.failed(error))?;
-        // Of all of them it has to be known what runs.
-        let all = running.services.keys().cloned().collect();
-        let running = patiently(screen, &whom, Running::look(&looks, &all)).await;
+        let running = patiently(screen, &whom, Running::look(&looks, |_| true)).await;
         let running = running.map_err(|error| connection.failed(error))?;
         if running.services.is_empty() {
             let why = format!("no service of a stack `{stack}` runs in {}", connection.region);

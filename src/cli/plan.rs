@@ -63,7 +63,8 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
     let stop = Rc::new(Stop::default());
     let keeps_images = args.flags.keep_images;
     let how = How { unsaid: Unsaid::Told, keeps_images, waits_for_ready: true, forced: false };
-    let mut wish = wish::read(&args.flags)?;
+    let mut wish = wish::said(&args.flags);
+    wish::checked(&wish)?;
     let global = &wish::pinned(&wish, global)?;
     let look = async {
         let connection = connect(global, screen).await?;
@@ -126,8 +127,8 @@ pub(super) async fn prepare(
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
     // Mostly what runs changes nothing of what is wanted, and everything is known after one round.
     let first = Box::pin(deploy::prepare(draft.clone(), run, how.forced));
-    let unsaid = wish.unsaid_images();
-    let look = future::join(Box::pin(Running::look(&looks, &unsaid)), first);
+    let running = Box::pin(Running::look(&looks, |name| wish.leaves_image_open(name)));
+    let look = future::join(running, first);
     let (running, first) = patiently(screen, &whom, look).await;
     let running = running.map_err(|error| connection.failed(error))?;
     wish::settle(wish, &running, how, screen)?;

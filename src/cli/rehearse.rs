@@ -70,8 +70,8 @@ pub struct RehearseArgs {
         value_name = "FILE")]
     pub policy: Option<PathBuf>,
 
-    /// Serve the simulated account to other AWS clients of this machine, with the stack in it when a
-    /// pattern is given
+    /// Serve the simulated account to other AWS clients of this machine, with the stack in it when one
+    /// is described
     #[arg(long, help_heading = WORLD, env = "ECSUP_LISTEN", hide_env_values = true,
         value_name = "ADDRESS:PORT", value_parser = of_this_machine)]
     pub listen: Option<SocketAddr>,
@@ -167,11 +167,9 @@ struct Act {
 
 /// Runs the command, on a clock that has stood still from the beginning: see [`in_virtual_time`].
 pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Outcome {
-    let spec = match wish::read(&args.flags) {
-        Ok(wish) => Some(wish.drafted().check().map_err(CommandError::usage)?),
-        Err(_) if args.listen.is_some() && args.flags.pattern.is_none() => None,
-        Err(error) => return Err(error),
-    };
+    let wish = wish::said(&args.flags);
+    let alone = args.listen.is_some() && wish.is_by_flags() && args.flags.pattern.is_none();
+    let spec = (!alone).then(|| wish::checked(&wish)).transpose()?;
     let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
     if let Some(error) = spec.as_ref().and_then(|spec| why_not_played(world, spec)) {
         return Err(CommandError::usage([error]));

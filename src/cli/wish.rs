@@ -8,15 +8,18 @@ use super::error::CommandError;
 use super::plan::{How, Unsaid};
 use crate::deploy::Lost;
 use crate::facts::{Caller, Running};
-use crate::spec::{Scheme, Spec, SpecError, Unknown};
+use crate::spec::{Spec, SpecError, Unknown};
 use crate::ui::Screen;
 use crate::wish::{FileFlags, ServiceFlags, Wish};
 
-/// Reads what was asked for, and refuses what is wrong with it before anybody is asked.
-pub(super) fn read(flags: &ServiceFlags) -> Result<Wish, CommandError> {
-    let wish = Wish::read(flags, Path::new(""), &|name| std::env::var(name).ok());
-    wish.drafted().check().map_err(CommandError::usage)?;
-    Ok(wish)
+/// Reads what was asked for.
+pub(super) fn said(flags: &ServiceFlags) -> Wish {
+    Wish::read(flags, Path::new(""), &|name| std::env::var(name).ok())
+}
+
+/// Refuses what is wrong with it, as far as that is known before anybody is asked.
+pub(super) fn checked(wish: &Wish) -> Result<Spec, CommandError> {
+    wish.drafted().check().map_err(CommandError::usage)
 }
 
 /// The global flags with the region that the manifest pins.
@@ -43,11 +46,11 @@ pub(super) fn stack(
         return Ok((Some(said.to_owned()), global.clone()));
     }
     let flags = ServiceFlags { manifest: manifest.clone(), ..ServiceFlags::default() };
-    let wish = Wish::read(&flags, Path::new(""), &|name| std::env::var(name).ok());
-    if wish.is_by_flags() && manifest.file.is_none() {
+    let wish = self::said(&flags);
+    if wish.is_by_flags() {
         return Ok((None, global.clone()));
     }
-    wish.drafted().check().map_err(CommandError::usage)?;
+    checked(&wish)?;
     Ok((wish.stack_name(), pinned(&wish, global)?))
 }
 
@@ -60,8 +63,7 @@ pub(super) fn check_account(wish: &Wish, caller: &Caller) -> Result<(), CommandE
     }
     let who = caller.arn.rsplit_once(':').map_or(caller.arn.as_str(), |(_, who)| who);
     let rule = format!("the credentials are of {} ({who})", caller.account);
-    let error = SpecError::new("account", pinned, rule);
-    Err(CommandError::usage([said.place.spot().map_or(error.clone(), |spot| error.at(spot.at()))]))
+    Err(CommandError::usage([said.place.tell(SpecError::new("account", pinned, rule))]))
 }
 
 /// Puts the wish beside what runs: images stay that were not said, and by flags alone nothing else goes
@@ -135,7 +137,7 @@ pub(super) fn check_unknown(
     spec: &Spec,
 ) -> Result<(), CommandError> {
     for (scheme, ingress) in spec.ingresses() {
-        let name = if scheme == Scheme::Internal { "internal" } else { "public" };
+        let name = scheme.word();
         let path = format!("ingress.{name}.unknown");
         let before = running.balancers.iter().find(|it| it.scheme == scheme);
         let Some(before) = before.filter(|_| wish.table.at(&path).is_none()) else { continue };

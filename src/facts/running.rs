@@ -7,7 +7,7 @@ use futures::future::{FutureExt as _, LocalBoxFuture};
 
 use crate::aws::Result;
 use crate::engine::looks::{self, Looks};
-use crate::names::NodeName;
+use crate::names::{NodeName, default_host};
 use crate::resource::auto_scaling_group::AutoScalingGroup;
 use crate::resource::gateway_endpoint::GatewayEndpoint;
 use crate::resource::hosted_zone::HostedZone;
@@ -30,8 +30,6 @@ use crate::spec::{EnvValue, Nat, Scheme};
 /// What runs of a stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Running {
-    /// Whether there is anything of it.
-    pub is_there: bool,
     /// The pattern that its things were made from.
     pub pattern: Option<String>,
     /// The user's own tags.
@@ -105,9 +103,9 @@ pub struct RunningService {
 }
 
 impl Running {
-    /// Looks, together with everybody who looks at the same. Of the services named `unsaid` it has to be
+    /// Looks, together with everybody who looks at the same. Of the services that are `unsaid` it has to be
     /// known what runs, which after a deployment that was rolled back is not the newest revision.
-    pub async fn look(looks: &Looks, unsaid: &BTreeSet<String>) -> Result<Self> {
+    pub async fn look(looks: &Looks, unsaid: impl Fn(&str) -> bool) -> Result<Self> {
         let (services, definitions, targets, balancers, records) = futures::try_join!(
             listed::<Service>(looks),
             listed::<TaskDefinition>(looks),
@@ -142,7 +140,6 @@ impl Running {
             ..Self::default()
         };
         for owner in vpcs.iter().map(|it| &it.owner).chain(services.iter().map(|it| &it.owner)) {
-            running.is_there = true;
             running.pattern = running.pattern.or_else(|| owner.pattern.clone());
             let tags = owner.tags.iter().flatten();
             running.tags.extend(tags.filter(|(key, _)| is_users(key)).map(own));
@@ -154,7 +151,7 @@ impl Running {
             let other = runs.filter(|arn| {
                 newest.is_none_or(|it| it.content.is_none() || it.arn.as_str() != *arn)
             });
-            if let Some(arn) = other.filter(|_| unsaid.contains(&service.it().name)) {
+            if let Some(arn) = other.filter(|_| unsaid(&service.it().name)) {
                 let content = task_definition::content_of(looks.aws(), looks.scope(), arn);
                 let content = content.boxed_local().await?;
                 if let Some(content) = content {
@@ -169,11 +166,16 @@ impl Running {
         // What another service has left behind is no name of the one that is there now.
         let others = services.iter().map(|it| &it.it().name).chain(running.images.keys());
         for other in others.filter(|name| !running.services.contains_key(*name)) {
-            let usual = |zone: &String| format!("{}.{zone}", other.to_ascii_lowercase());
-            all.retain(|host| running.zones.iter().all(|zone| *host != usual(zone)));
+            all.retain(|host| !running.is_usual_name(other, host));
         }
         running.name(&all);
         Ok(running)
+    }
+
+    /// Whether a host is the one that a service has in a zone unless somebody says otherwise.
+    pub fn is_usual_name(&self, service: &str, host: &str) -> bool {
+        let Ok(service) = service.parse() else { return false };
+        self.zones.iter().any(|zone| host == default_host(&service, zone))
     }
 
     /// Gives names in zones to the services that they are of: by the hosts of its rule, or to the only one.

@@ -36,14 +36,6 @@ impl Named {
     }
 }
 
-/// The word for a load balancer in names.
-pub fn word(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Internal => "internal",
-        Scheme::InternetFacing => "public",
-    }
-}
-
 impl<'a> Naming<'a> {
     /// Decides who has the short names.
     pub fn new(spec: &'a Spec, names: &'a Names, there: &'a There) -> Self {
@@ -52,7 +44,7 @@ impl<'a> Naming<'a> {
             (Some(scheme), ..) => Some(scheme),
             (None, Some(scheme), None) => Some(scheme).filter(|scheme| {
                 let long = ["load-balancer", "security-group/load-balancer"];
-                !there.has_any(&long.map(|node| format!("{node}/{}", word(*scheme))))
+                !there.has_any(&long.map(|node| format!("{node}/{}", scheme.word())))
             }),
             _ => None,
         };
@@ -63,7 +55,7 @@ impl<'a> Naming<'a> {
         let zone = match (same.next(), all.next(), all.next()) {
             (Some((scheme, _)), ..) => Some(scheme),
             (None, Some((scheme, _)), None) => Some(scheme)
-                .filter(|scheme| !there.has_any(&[format!("hosted-zone/{}", word(*scheme))])),
+                .filter(|scheme| !there.has_any(&[format!("hosted-zone/{}", scheme.word())])),
             _ => None,
         };
         let has_them = |service: &&Service| there.services.contains(service.name.as_str());
@@ -83,8 +75,8 @@ impl<'a> Naming<'a> {
         match self.balancer == Some(of) {
             true => Named::new("load-balancer", self.names.load_balancer()),
             false => {
-                let name = self.names.load_balancer_of(word(of));
-                Named::new(format!("load-balancer/{}", word(of)), name)
+                let name = self.names.load_balancer_of(of.word());
+                Named::new(format!("load-balancer/{}", of.word()), name)
             }
         }
     }
@@ -94,8 +86,8 @@ impl<'a> Naming<'a> {
         let (node, which) = match self.balancer == Some(of) {
             true => ("security-group/load-balancer".to_owned(), "load-balancer".to_owned()),
             false => (
-                format!("security-group/load-balancer/{}", word(of)),
-                format!("load-balancer-{}", word(of)),
+                format!("security-group/load-balancer/{}", of.word()),
+                format!("load-balancer-{}", of.word()),
             ),
         };
         Named::new(node, self.names.security_group(&which))
@@ -105,7 +97,7 @@ impl<'a> Naming<'a> {
     pub fn balancer_rule(&self, of: Scheme, port: u16, range: &str) -> String {
         match self.balancer == Some(of) {
             true => format!("rule/load-balancer-{port}-from-{range}"),
-            false => format!("rule/load-balancer-{}-{port}-from-{range}", word(of)),
+            false => format!("rule/load-balancer-{}-{port}-from-{range}", of.word()),
         }
     }
 
@@ -113,24 +105,24 @@ impl<'a> Naming<'a> {
     pub fn listener(&self, of: Scheme, port: u16) -> String {
         match self.balancer == Some(of) {
             true => format!("listener/{port}"),
-            false => format!("listener/{}-{port}", word(of)),
+            false => format!("listener/{}-{port}", of.word()),
         }
     }
 
     /// A service's rule on a listener.
     pub fn listener_rule(of: Scheme, port: u16, service: &ServiceName) -> String {
-        format!("listener-rule/{}-{port}/{service}", word(of))
+        format!("listener-rule/{}-{port}/{service}", of.word())
     }
 
     /// The word for the private zone of a load balancer; none for the one with the short name.
     pub fn zone(&self, of: Scheme) -> Option<&'static str> {
-        (self.zone != Some(of)).then(|| word(of))
+        (self.zone != Some(of)).then(|| of.word())
     }
 
     /// The targets of a service behind a load balancer: a target group has one load balancer.
     pub fn target_group(&self, service: &Service, of: Scheme) -> Named {
         let name = &service.name;
-        let long = |of: Scheme| format!("target-group/{name}/{}", word(of));
+        let long = |of: Scheme| format!("target-group/{name}/{}", of.word());
         let is_short = match self.there.targets.get(name.as_str()) {
             Some(scheme) => *scheme == of,
             // No load balancer leads there yet.
@@ -141,7 +133,7 @@ impl<'a> Naming<'a> {
         };
         match is_short {
             true => Named::new(format!("target-group/{name}"), self.names.target_group(name)),
-            false => Named::new(long(of), self.names.target_group_of(name, word(of))),
+            false => Named::new(long(of), self.names.target_group_of(name, of.word())),
         }
     }
 
@@ -175,7 +167,7 @@ impl<'a> Naming<'a> {
     pub fn service_rule(&self, service: &ServiceName, port: u16, from: Scheme) -> String {
         match self.is_short(service) && self.balancer == Some(from) {
             true => format!("rule/service-{port}"),
-            false => format!("rule/service/{service}/{port}-from-{}", word(from)),
+            false => format!("rule/service/{service}/{port}-from-{}", from.word()),
         }
     }
 }

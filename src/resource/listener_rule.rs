@@ -26,14 +26,6 @@ pub mod priority;
 
 use priority::{Neighbour, Rank};
 
-/// How many rules a load balancer has room for, without those that its listeners begin with (Elastic Load
-/// Balancing guide, "Quotas for your Application Load Balancers").
-pub const RULES: usize = 100;
-/// How many target groups a load balancer has room for (the same).
-pub const TARGET_GROUPS: usize = 100;
-/// How many hosts and paths a rule can hold (the same).
-pub const VALUES: usize = 5;
-
 /// A rule as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {

@@ -5,8 +5,6 @@ use std::ops::RangeInclusive;
 
 use ipnet::Ipv4Net;
 
-/// The VPC's range unless the user says otherwise.
-pub(crate) const DEFAULT_VPC: &str = "10.0.0.0/16";
 /// Largest VPC, as a prefix length (EC2 `CreateVpc`).
 const LARGEST: u8 = 16;
 /// Smallest VPC, as a prefix length: a quarter of it is a /27.
@@ -144,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_default_divides_like_the_published_templates() {
-        let it = check_vpc(DEFAULT_VPC, true).unwrap();
+        let it = check_vpc("10.0.0.0/16", true).unwrap();
         assert_eq!(it.public.map(text), ["10.0.0.0/18", "10.0.64.0/18"]);
         assert_eq!(it.private.map(text), ["10.0.128.0/18", "10.0.192.0/18"]);
     }

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 
 use super::key::Key;
 use super::value::{Place, Table, Value};
-use super::{Wanted, Wish, check};
+use super::{Wanted, Wish};
 use crate::facts::{Running, RunningService};
 use crate::names::default_zone;
-use crate::spec::{
-    DEFAULT_IMAGE, DEFAULT_INSTANCE_TYPE, Image, Nat, Pattern, RunOn, Scheme, SpecError, network,
-};
+use crate::spec::{DEFAULT_IMAGE, Image, Pattern, RunOn, Scheme, SpecError, dns};
 
 /// Something that runs, was not said this time, and would go back to a default.
 #[derive(Debug, Clone)]
@@ -42,6 +40,19 @@ impl std::fmt::Display for Fallback {
     }
 }
 
+impl Fallback {
+    /// Something that runs and would become another, if it would.
+    fn new(
+        flag: &'static str,
+        was: String,
+        becomes: &str,
+        keep: impl FnOnce(&str) -> Keep,
+    ) -> Option<Self> {
+        let keep = (was != becomes).then(|| keep(&was))?;
+        Some(Self { flag, was, becomes: becomes.to_owned(), keep })
+    }
+}
+
 impl Wish {
     /// The wish as far as it can be checked before anybody knows what runs: with an image for each service
     /// that says none.
@@ -49,8 +60,7 @@ impl Wish {
     pub fn drafted(&self) -> Self {
         let mut wish = self.clone();
         for service in &mut wish.services {
-            let said = service.table.text("image").unwrap_or_default();
-            if said.is_empty() || said.starts_with(':') {
+            if service.leaves_image_open() {
                 service.table.set("image", text(DEFAULT_IMAGE), &Place::Running);
             }
         }
@@ -105,12 +115,9 @@ impl Wish {
         self.services.iter().any(|service| service.table.at("image").is_none())
     }
 
-    /// The services that say no image, or only its tag.
-    pub fn unsaid_images(&self) -> BTreeSet<String> {
-        let is_open = |service: &&Wanted| {
-            service.table.text("image").is_none_or(|image| image.starts_with(':'))
-        };
-        self.services.iter().filter(is_open).map(|service| service.name.clone()).collect()
+    /// Whether a service says no image, or only its tag.
+    pub fn leaves_image_open(&self, name: &str) -> bool {
+        self.services.iter().any(|service| service.name == name && service.leaves_image_open())
     }
 
     /// What was not said by flags and would go back to a default.
@@ -135,91 +142,47 @@ impl Wish {
     }
 
     fn stack_fallbacks(&self, running: &Running, found: &mut Vec<Fallback>) {
-        let pattern = self.pattern().unwrap_or(Pattern::InternalWorker);
-        let mut add = |flag, path: &str, was: Option<String>, becomes: &str| {
-            let Some(was) = was.filter(|was| was != becomes && self.table.at(path).is_none())
-            else {
-                return;
-            };
-            let keep = Keep::Stack(path.to_owned(), text(&was));
-            found.push(Fallback { flag, was, becomes: becomes.to_owned(), keep });
-        };
-        let instances = running.instances.as_ref().filter(|_| pattern.run_on() == RunOn::Instances);
-        if let Some(instances) = instances {
-            let [min, max] = instances.sizes.map(|size| size.map(|size| size.to_string()));
-            add(
-                "--instance-type",
-                "capacity.instance_type",
-                instances.instance_type.clone(),
-                DEFAULT_INSTANCE_TYPE,
-            );
-            add("--min-size", "capacity.min_size", min, "0");
-            add("--max-size", "capacity.max_size", max, "100");
-        }
-        add(
-            "--nat",
-            "network.nat",
-            running.nat.map(|nat| nat.to_string()),
-            &Nat::PerZone.to_string(),
-        );
-        add("--vpc-cidr", "network.vpc_cidr", running.vpc_cidr.clone(), network::DEFAULT_VPC);
+        let pattern = self.usual_pattern();
+        let on_instances = pattern.run_on() == RunOn::Instances;
+        let rows = of_stack(running).into_iter();
+        let rows = rows.filter(|(path, _)| on_instances || !path.starts_with("capacity."));
+        found.extend(rows.filter_map(|(path, was)| {
+            let was = was.filter(|_| self.table.at(path).is_none())?;
+            Fallback::new(Key::flag(path)?, was, Key::usual(path), |was| {
+                Keep::Stack(path.to_owned(), text(was))
+            })
+        }));
         let endpoints = running.endpoints.iter().cloned().collect::<Vec<_>>();
-        if !endpoints.is_empty() && self.table.at("network.endpoints").is_none() {
-            let keep = Keep::Stack("network.endpoints".to_owned(), list(&endpoints));
-            found.push(Fallback {
-                flag: "--endpoints",
-                was: endpoints.join(","),
-                becomes: String::new(),
-                keep,
-            });
+        if self.table.at("network.endpoints").is_none() {
+            let keep = |_: &str| Keep::Stack("network.endpoints".to_owned(), list(&endpoints));
+            found.extend(Fallback::new("--endpoints", endpoints.join(","), "", keep));
         }
-        let scheme = pattern.ingress();
-        let is_its = |it: Scheme| check::SCHEMES.contains(&(it, scheme));
-        if let Some(balancer) = running.balancers.iter().find(|it| is_its(it.scheme)) {
-            let path = format!("ingress.{scheme}.allow");
-            let usual = match balancer.scheme {
-                Scheme::Internal => {
-                    let vpc = self.table.text("network.vpc_cidr").map(str::to_owned);
-                    vpc.or_else(|| running.vpc_cidr.clone())
-                        .unwrap_or_else(|| network::DEFAULT_VPC.to_owned())
-                }
-                Scheme::InternetFacing => "0.0.0.0/0".to_owned(),
-            };
-            let allow = balancer.allow.iter().cloned().collect::<Vec<_>>();
-            let is_other = balancer.allow.iter().any(|range| *range != usual);
-            if is_other && self.table.at(&path).is_none() {
-                let keep = Keep::Stack(path, list(&allow));
-                found.push(Fallback {
-                    flag: "--allow",
-                    was: allow.join(","),
-                    becomes: usual,
-                    keep,
-                });
+        let scheme = pattern.scheme();
+        let path = format!("ingress.{}.allow", scheme.word());
+        let balancer = running.balancers.iter().find(|it| it.scheme == scheme);
+        if let Some(balancer) = balancer.filter(|_| self.table.at(&path).is_none()) {
+            let vpc = self.table.text("network.vpc_cidr").or(running.vpc_cidr.as_deref());
+            let usual = usual_range(scheme, vpc);
+            if balancer.allow.iter().any(|range| *range != usual) {
+                let allow = balancer.allow.iter().cloned().collect::<Vec<_>>();
+                let keep = |_: &str| Keep::Stack(path, list(&allow));
+                found.extend(Fallback::new("--allow", allow.join(","), &usual, keep));
             }
         }
         let host = self.services.first().and_then(|service| service.table.text("host"));
-        let path = format!("ingress.{scheme}.zone");
+        let path = format!("ingress.{}.zone", scheme.word());
         if self.table.at(&path).is_none() && host.is_none() && !self.no_dns {
-            let usual = self
-                .stack_name()
-                .and_then(|stack| stack.parse().ok())
-                .map(|stack| default_zone(&stack));
-            let usual = usual.filter(|_| pattern == Pattern::InternalWorker);
-            let other = running.zones.iter().find(|zone| Some(*zone) != usual.as_ref());
-            if let Some(zone) = other {
-                let keep = Keep::Stack(path, text(zone));
-                let becomes = usual.unwrap_or_default();
-                found.push(Fallback { flag: "--zone", was: zone.clone(), becomes, keep });
+            let stack = self.stack_name().and_then(|stack| stack.parse().ok());
+            let usual = stack.map(|stack| default_zone(&stack));
+            let usual = usual.filter(|_| scheme == Scheme::Internal).unwrap_or_default();
+            if let Some(zone) = running.zones.iter().find(|zone| **zone != usual) {
+                let keep = |zone: &str| Keep::Stack(path, text(zone));
+                found.extend(Fallback::new("--zone", zone.clone(), &usual, keep));
             }
         }
-        if let (Some(host), None) = (self.other_host(running), host) {
-            let becomes = String::new();
-            found.push(Fallback {
-                flag: "--host",
-                was: host.clone(),
-                becomes,
-                keep: Keep::Service("host".to_owned(), text(&host)),
-            });
+        if let (Some(other), None) = (self.other_host(running), host) {
+            let keep = |host: &str| Keep::Service("host".to_owned(), text(host));
+            found.extend(Fallback::new("--host", other, "", keep));
         }
     }
 
@@ -230,13 +193,7 @@ impl Wish {
             Some(_) => running.services.get_key_value(&wanted.name)?,
             None => running.services.first_key_value()?,
         };
-        let is_usual = |host: &&String| {
-            running
-                .zones
-                .iter()
-                .any(|zone| **host == format!("{}.{zone}", name.to_ascii_lowercase()))
-        };
-        service.names.iter().find(|host| !is_usual(host)).cloned()
+        service.names.iter().find(|host| !running.is_usual_name(name, host)).cloned()
     }
 
     /// The stack's name, as it was said or as the pattern gives it.
@@ -273,23 +230,14 @@ impl Wish {
                     self.services.iter().filter_map(of).collect()
                 }
                 (_, Some(key)) => {
-                    let of = |name: &str| {
-                        said(
-                            format!("ingress.{name}.{key}"),
-                            &self.table,
-                            &format!("ingress.{name}.{key}"),
-                        )
-                    };
-                    check::SCHEMES.iter().filter_map(|(_, name)| of(name)).collect()
+                    let paths = Scheme::ALL.map(|it| format!("ingress.{}.{key}", it.word()));
+                    paths.iter().filter_map(|path| said(path.clone(), &self.table, path)).collect()
                 }
                 _ => said(path.to_owned(), &self.table, path).into_iter().collect(),
             };
         places.sort_by_key(|(_, _, is_same)| !is_same);
         match places.into_iter().next() {
-            Some((field, place, _)) => {
-                let told = SpecError::new(field, error.value, rule);
-                place.spot().map_or(told.clone(), |spot| told.at(spot.at()))
-            }
+            Some((field, place, _)) => place.tell(SpecError::new(field, error.value, rule)),
             None => SpecError::new(path.to_owned(), error.value, rule),
         }
     }
@@ -320,87 +268,46 @@ impl Wish {
     pub fn of_running(stack: &str, running: &Running) -> Self {
         let mut wish = Self { manifest: Some(super::MANIFEST.to_owned()), ..Self::empty() };
         let place = Place::Running;
-        let say = |table: &mut Table, path: &str, value: Option<String>, usual: &str| {
-            if let Some(value) = value.filter(|value| value != usual) {
-                table.set(path, text(&value), &place);
-            }
-        };
+        let pattern = running.pattern.as_deref().and_then(Pattern::named);
         let table = &mut wish.table;
         say(table, "stack", Some(stack.to_owned()), "");
-        let pattern = running.pattern.as_deref().and_then(Pattern::named);
         say(table, "pattern", pattern.map(|it| it.to_string()), "");
         say(table, "permissions_boundary", running.boundary.clone(), "");
-        say(table, "network.vpc_cidr", running.vpc_cidr.clone(), network::DEFAULT_VPC);
-        say(table, "network.nat", running.nat.map(|nat| nat.to_string()), "per-zone");
-        if !running.endpoints.is_empty() {
-            table.set(
-                "network.endpoints",
-                list(&running.endpoints.iter().cloned().collect::<Vec<_>>()),
-                &place,
-            );
+        for (path, runs) in of_stack(running) {
+            say(table, path, runs, Key::usual(path));
         }
-        if let Some(instances) = &running.instances {
-            let [min, max] = instances.sizes.map(|size| size.map(|size| size.to_string()));
-            say(
-                table,
-                "capacity.instance_type",
-                instances.instance_type.clone(),
-                DEFAULT_INSTANCE_TYPE,
-            );
-            say(table, "capacity.min_size", min, "0");
-            say(table, "capacity.max_size", max, "100");
-        }
+        say_list(table, "network.endpoints", &running.endpoints);
         for (key, value) in &running.tags {
             table.set_in("tags", key, text(value), &place);
         }
-        for (scheme, name) in check::SCHEMES {
-            let Some(balancer) = running.balancers.iter().find(|it| it.scheme == scheme) else {
-                continue;
-            };
-            let usual = match scheme {
-                Scheme::Internal => running.vpc_cidr.clone().unwrap_or_default(),
-                Scheme::InternetFacing => "0.0.0.0/0".to_owned(),
-            };
+        for balancer in &running.balancers {
+            let usual = usual_range(balancer.scheme, running.vpc_cidr.as_deref());
             if balancer.allow.iter().any(|range| *range != usual) {
-                let allow = balancer.allow.iter().cloned().collect::<Vec<_>>();
-                table.set(&format!("ingress.{name}.allow"), list(&allow), &place);
+                say_list(
+                    table,
+                    &format!("ingress.{}.allow", balancer.scheme.word()),
+                    &balancer.allow,
+                );
             }
         }
         for (name, service) in &running.services {
             let mut table = Table::default();
             say(&mut table, "image", service.image.clone(), "");
-            say(&mut table, "cpu", service.cpu.clone(), "256");
-            say(&mut table, "memory", service.memory.clone(), "512");
-            say(&mut table, "port", service.port.clone(), "80");
-            say(&mut table, "count", service.count.map(|it| it.to_string()), "2");
-            say(&mut table, "health.path", service.health_path.clone(), "/");
-            let run_on = if service.is_on_fargate { "fargate" } else { "instances" };
-            let usual = pattern.map_or("", |it| {
-                if it.run_on() == RunOn::Fargate { "fargate" } else { "instances" }
-            });
-            say(&mut table, "run_on", Some(run_on.to_owned()), usual);
-            let schemes: Vec<_> = check::SCHEMES
-                .iter()
-                .filter(|(it, _)| service.schemes.contains(it))
-                .map(|(_, name)| *name)
-                .collect();
-            let ingress = match schemes[..] {
+            for (path, runs) in of_service(service) {
+                say(&mut table, path, runs, Key::usual(&format!("service.NAME.{path}")));
+            }
+            let run_on = if service.is_on_fargate { RunOn::Fargate } else { RunOn::Instances };
+            let usual = pattern.map_or("", |it| it.run_on().word());
+            say(&mut table, "run_on", Some(run_on.word().to_owned()), usual);
+            let ingress = match service.schemes.iter().collect::<Vec<_>>()[..] {
                 [] => "none",
-                [only] => only,
+                [only] => only.word(),
                 _ => "both",
             };
-            say(
-                &mut table,
-                "ingress",
-                Some(ingress.to_owned()),
-                pattern.map_or("", Pattern::ingress),
-            );
-            for (key, values) in [("hosts", &service.rules[0]), ("paths", &service.rules[1])] {
-                let values: Vec<_> = values.iter().cloned().collect();
-                if !values.is_empty() {
-                    table.set(key, list(&values), &place);
-                }
-            }
+            let usual = pattern.map_or("", |it| it.scheme().word());
+            say(&mut table, "ingress", Some(ingress.to_owned()), usual);
+            say_list(&mut table, "hosts", &service.rules[0]);
+            say_list(&mut table, "paths", &service.rules[1]);
             for (variable, value) in &service.env {
                 table.set_in("env", variable, text(value.as_str()), &place);
             }
@@ -414,17 +321,14 @@ impl Wish {
     fn say_zones(&mut self, stack: &str, running: &Running) {
         let place = Place::Running;
         let usual = stack.parse().ok().map(|stack| default_zone(&stack)).unwrap_or_default();
-        for (scheme, name) in check::SCHEMES {
-            if !running.balancers.iter().any(|it| it.scheme == scheme) {
-                continue;
-            }
+        for scheme in running.balancers.iter().map(|it| it.scheme) {
             let of_it = |service: &&RunningService| service.schemes.contains(&scheme);
             let names: BTreeSet<_> =
                 running.services.values().filter(of_it).flat_map(|it| &it.names).collect();
             let is_of_it = |zone: &&String| {
-                names.is_empty() || names.iter().any(|host| crate::spec::dns::lies_in(host, zone))
+                names.is_empty() || names.iter().any(|host| dns::lies_in(host, zone))
             };
-            let path = format!("ingress.{name}.zone");
+            let path = format!("ingress.{}.zone", scheme.word());
             match (running.zones.iter().find(is_of_it), scheme) {
                 (Some(zone), Scheme::Internal) if *zone == usual => {}
                 (Some(zone), _) => self.table.set(&path, text(zone), &place),
@@ -434,44 +338,83 @@ impl Wish {
         }
         // Of one service that has no rule, another name than the usual one is said as its host, and that it
         // answers to everything all the same.
-        let ([only], [(name, runs)]) =
-            (self.services.as_mut_slice(), &running.services.iter().collect::<Vec<_>>()[..])
+        let ([only], Some((name, runs))) =
+            (self.services.as_mut_slice(), running.services.first_key_value())
         else {
             return;
         };
-        let is_usual = |host: &String| {
-            running
-                .zones
-                .iter()
-                .any(|zone| *host == format!("{}.{zone}", name.to_ascii_lowercase()))
-        };
-        let others: Vec<_> = runs.names.iter().cloned().collect();
-        if !others.is_empty() && !others.iter().all(is_usual) && only.table.at("hosts").is_none() {
-            only.table.set("hosts", list(&others), &place);
-            for (_, ingress) in
-                check::SCHEMES.iter().filter(|(scheme, _)| runs.schemes.contains(scheme))
-            {
-                self.table.set(&format!("ingress.{ingress}.unknown"), text(name), &place);
+        let is_usual = |host: &String| running.is_usual_name(name, host);
+        if !runs.names.iter().all(is_usual) && only.table.at("hosts").is_none() {
+            say_list(&mut only.table, "hosts", &runs.names);
+            for scheme in &runs.schemes {
+                self.table.set(&format!("ingress.{}.unknown", scheme.word()), text(name), &place);
             }
         }
     }
 }
 
-fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fallback>) {
-    let rows = [
-        ("--cpu", "cpu", runs.cpu.clone(), "256"),
-        ("--memory", "memory", runs.memory.clone(), "512"),
-        ("--port", "port", runs.port.clone(), "80"),
-        ("--count", "count", runs.count.map(|it| it.to_string()), "2"),
-        ("--health-path", "health.path", runs.health_path.clone(), "/"),
-    ];
-    for (flag, path, was, becomes) in rows {
-        let Some(was) = was.filter(|was| was != becomes && wanted.table.at(path).is_none()) else {
-            continue;
-        };
-        let keep = Keep::Service(path.to_owned(), text(&was));
-        found.push(Fallback { flag, was, becomes: becomes.to_owned(), keep });
+impl Wanted {
+    /// Whether it says no image, or only its tag.
+    fn leaves_image_open(&self) -> bool {
+        self.table.text("image").is_none_or(|image| image.starts_with(':'))
     }
+}
+
+/// What of a service is a text, by its key.
+fn of_service(runs: &RunningService) -> [(&'static str, Option<String>); 5] {
+    [
+        ("cpu", runs.cpu.clone()),
+        ("memory", runs.memory.clone()),
+        ("port", runs.port.clone()),
+        ("count", runs.count.map(|it| it.to_string())),
+        ("health.path", runs.health_path.clone()),
+    ]
+}
+
+/// What of the rest of a stack is a text, by its key.
+fn of_stack(running: &Running) -> [(&'static str, Option<String>); 5] {
+    let instances = running.instances.as_ref();
+    let size = |at: usize| instances.and_then(|it| it.sizes[at]).map(|size| size.to_string());
+    [
+        ("capacity.instance_type", instances.and_then(|it| it.instance_type.clone())),
+        ("capacity.min_size", size(0)),
+        ("capacity.max_size", size(1)),
+        ("network.nat", running.nat.map(|nat| nat.to_string())),
+        ("network.vpc_cidr", running.vpc_cidr.clone()),
+    ]
+}
+
+/// The range that may reach a load balancer unless somebody says otherwise.
+fn usual_range(scheme: Scheme, vpc: Option<&str>) -> String {
+    match scheme {
+        Scheme::Internal => vpc.unwrap_or(Key::usual("network.vpc_cidr")).to_owned(),
+        Scheme::InternetFacing => "0.0.0.0/0".to_owned(),
+    }
+}
+
+/// Says what runs, unless it is the usual.
+fn say(table: &mut Table, path: &str, runs: Option<String>, usual: &str) {
+    if let Some(runs) = runs.filter(|runs| runs != usual) {
+        table.set(path, text(&runs), &Place::Running);
+    }
+}
+
+/// Says several of what runs, if there are some.
+fn say_list(table: &mut Table, path: &str, runs: &BTreeSet<String>) {
+    if !runs.is_empty() {
+        let runs: Vec<_> = runs.iter().cloned().collect();
+        table.set(path, list(&runs), &Place::Running);
+    }
+}
+
+fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fallback>) {
+    found.extend(of_service(runs).into_iter().filter_map(|(path, was)| {
+        let was = was.filter(|_| wanted.table.at(path).is_none())?;
+        let usual = Key::usual(&format!("service.NAME.{path}"));
+        Fallback::new(Key::flag(&format!("service.*.{path}"))?, was, usual, |was| {
+            Keep::Service(path.to_owned(), text(was))
+        })
+    }));
     let said = wanted.table.table("env");
     for (name, value) in &runs.env {
         if said.is_some_and(|said| said.get(name).is_some()) {

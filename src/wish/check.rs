@@ -12,23 +12,11 @@ use super::value::{Place, Table, Value};
 use super::{Wanted, Wish, file, flags};
 use crate::names::{NameError, ServiceName, StackName};
 use crate::spec::{
-    self, Ami, DEFAULT_IMAGE, DEFAULT_INSTANCE_TYPE, EnvValue, Image, Instances, Nat, Network,
-    Pattern, Problems, Route, RunOn, Scheme, Service, Spec, SpecError, network, pairs, size,
+    self, Ami, DEFAULT_IMAGE, EnvValue, Image, Instances, Nat, Network, Pattern, Problems, Route,
+    RunOn, Scheme, Service, Spec, SpecError, network, pairs, size,
 };
 
-const DEFAULT_CPU: u32 = 256;
-const DEFAULT_MEMORY: u32 = 512;
-const DEFAULT_PORT: u32 = 80;
-const DEFAULT_COUNT: u32 = 2;
-const DEFAULT_MIN_SIZE: u32 = 0;
-const DEFAULT_MAX_SIZE: u32 = 100;
-const DEFAULT_HEALTH_PATH: &str = "/";
-
 pub use places::check_places;
-
-/// The load balancers, and what they are called in a manifest.
-pub const SCHEMES: [(Scheme, &str); 2] =
-    [(Scheme::Internal, "internal"), (Scheme::InternetFacing, "public")];
 
 /// Checks a wish.
 pub fn check(wish: &Wish) -> Result<Spec, Vec<SpecError>> {
@@ -104,7 +92,7 @@ impl<'a> Checker<'a> {
             self.problems.add("--pattern", "", format!("say what to build: {names}"));
         }
         // Without a pattern, the rest is checked against the one that takes every flag.
-        let usual = pattern.unwrap_or(Pattern::InternalWorker);
+        let usual = wish.usual_pattern();
         let stack = self.stack(usual);
         let tags = self.tags();
         let boundary = self.text(None, "permissions_boundary");
@@ -130,17 +118,13 @@ impl<'a> Checker<'a> {
                 let rule = "needs `run_on` and `ingress`, or the file a `pattern` that says both";
                 self.of_service(wanted, rule);
             }
-            drafts.push(self.service(wanted, usual));
+            drafts.push(self.service(wanted));
         }
         let on_instances = drafts.iter().any(|draft| draft.run_on == RunOn::Instances);
         let instances = self.instances(on_instances, usual);
         let network = self.network(on_instances);
-        let ingresses = SCHEMES.map(|(scheme, name)| {
-            let used = drafts.iter().any(|draft| draft.schemes.contains(&scheme));
-            let ingress =
-                self.ingress(scheme, name, used, &mut drafts, stack.as_ref(), network.as_ref());
-            used.then_some(ingress).flatten()
-        });
+        let [internal, public] = Scheme::ALL
+            .map(|scheme| self.ingress(scheme, &mut drafts, stack.as_ref(), network.as_ref()));
         let counts = |on: Option<RunOn>| -> Option<u32> {
             let of = drafts.iter().filter(|draft| on.is_none_or(|on| draft.run_on == on));
             of.map(|draft| draft.count)
@@ -157,7 +141,6 @@ impl<'a> Checker<'a> {
         if let (Some(network), Some(count)) = (&network, counts(None)) {
             self.addresses(network, count, &drafts);
         }
-        let [internal, public] = ingresses;
         let zones = [&internal, &public].map(|it| it.as_ref().and_then(|it| it.zone.as_ref()));
         if let [Some(one), Some(other)] = zones
             && one == other
@@ -167,7 +150,7 @@ impl<'a> Checker<'a> {
             self.problem(None, "ingress.public.zone", other, rule);
         }
         let services: Option<Vec<_>> = drafts.into_iter().map(Draft::finish).collect();
-        Some(Spec {
+        let spec = Spec {
             pattern,
             stack: stack?,
             network: network?,
@@ -177,7 +160,9 @@ impl<'a> Checker<'a> {
             services: services?,
             tags,
             permissions_boundary,
-        })
+        };
+        self.problems.0.extend(spec.check_limits().err());
+        Some(spec)
     }
 
     /// The keys of a service, or of the stack.
@@ -191,18 +176,15 @@ impl<'a> Checker<'a> {
 
     /// What a key is called where it was said, or could be; and where that was.
     fn field(&self, service: Option<&Wanted>, path: &str) -> (String, Option<Place>) {
-        let place = match service {
-            Some(service) => service.table.at(path),
-            None => self.wish.table.at(path),
-        };
-        let place = place.map(|said| said.place.clone());
+        let table = service.map_or(&self.wish.table, |service| &service.table);
+        let place = table.at(path).map(|said| said.place.clone());
         let full = match service {
             Some(service) => format!("service.{}.{path}", service.name),
             None => path.to_owned(),
         };
-        match &place {
-            Some(Place::Flag(flag) | Place::Variable(flag)) => ((*flag).to_owned(), place),
-            Some(Place::File(_) | Place::Running) => (full, place),
+        match place.as_ref().map(Place::flag) {
+            Some(Some(flag)) => (flag.to_owned(), place),
+            Some(None) => (full, place),
             None if self.wish.is_by_flags() => (Self::flag(service.is_some(), path), None),
             None => (full, None),
         }
@@ -225,8 +207,8 @@ impl<'a> Checker<'a> {
     fn called(&self, service: Option<&Wanted>, path: &str) -> String {
         let (field, place) = self.field(service, path);
         match place {
-            Some(Place::Flag(_) | Place::Variable(_)) => field,
             _ if self.wish.is_by_flags() => field,
+            Some(place) if place.flag().is_some() => field,
             Some(place) => format!("{}{}", path.rsplit('.').next().unwrap_or(path), place.aside()),
             None => path.rsplit('.').next().unwrap_or(path).to_owned(),
         }
@@ -245,8 +227,8 @@ impl<'a> Checker<'a> {
 
     fn problem_at(&mut self, field: String, place: Option<&Place>, value: &str, rule: String) {
         let error = SpecError::new(field, value, rule);
-        self.problems.0.push(match place.and_then(Place::spot) {
-            Some(spot) => error.at(spot.at()),
+        self.problems.0.push(match place {
+            Some(place) => place.tell(error),
             None => error,
         });
     }
@@ -267,18 +249,21 @@ impl<'a> Checker<'a> {
         checked.map_err(|rule| self.problem(service, path, value, rule)).ok()
     }
 
+    /// What a key of a service or of the stack is: as it was said, or as the table of keys has it.
+    fn or_usual(&self, service: Option<&'a Wanted>, path: &str) -> &'a str {
+        let full = service.map_or_else(|| path.to_owned(), |_| format!("service.NAME.{path}"));
+        self.text(service, path).unwrap_or_else(|| Key::usual(&full))
+    }
+
     fn whole(
         &mut self,
         service: Option<&'a Wanted>,
         path: &str,
-        default: u32,
         range: std::ops::RangeInclusive<u32>,
         what: &str,
     ) -> Option<u32> {
-        match self.text(service, path) {
-            Some(text) => self.keep(service, path, text, size::number(text, &range, what)),
-            None => Some(default),
-        }
+        let text = self.or_usual(service, path);
+        self.keep(service, path, text, size::number(text, &range, what))
     }
 
     fn version(&mut self) {
@@ -349,11 +334,12 @@ impl<'a> Checker<'a> {
                 Ok(()) => {
                     tags.insert(key.clone(), value.clone());
                 }
-                Err(rule) => match &entry.said.place {
-                    Place::Flag(flag) | Place::Variable(flag) => {
-                        self.problems.add(*flag, format!("{key}={value}"), rule);
+                Err(rule) => match entry.said.place.flag() {
+                    Some(flag) => self.problems.add(flag, format!("{key}={value}"), rule),
+                    None => {
+                        let place = entry.said.place.clone();
+                        self.problem_at(format!("tags.{key}"), Some(&place), value, rule);
                     }
-                    place => self.problem_at(format!("tags.{key}"), Some(place), value, rule),
                 },
             }
         }
@@ -363,38 +349,28 @@ impl<'a> Checker<'a> {
         tags
     }
 
-    fn service(&mut self, wanted: &'a Wanted, usual: Pattern) -> Draft<'a> {
+    fn service(&mut self, wanted: &'a Wanted) -> Draft<'a> {
         let of = Some(wanted);
         let name = wanted.name.parse().map_err(|error: NameError| error.rule);
-        let name = match (name, &wanted.key) {
+        let name = match (name, wanted.key.as_ref().and_then(Place::flag)) {
             (Ok(name), _) => Some(name),
-            (Err(rule), Some(Place::Flag(_) | Place::Variable(_))) => {
-                self.problems.add("--service", &wanted.name, rule);
+            (Err(rule), Some(flag)) => {
+                self.problems.add(flag, &wanted.name, rule);
                 None
             }
-            (Err(rule), _) => {
+            (Err(rule), None) => {
                 self.of_service(wanted, rule);
                 None
             }
         };
-        let run_on = match self.text(of, "run_on") {
-            Some("instances") => RunOn::Instances,
-            Some("fargate") => RunOn::Fargate,
-            _ => usual.run_on(),
-        };
-        let ingress = self.text(of, "ingress").unwrap_or(usual.ingress());
-        let schemes: Vec<_> = SCHEMES
-            .into_iter()
-            .filter(|(_, name)| *name == ingress || ingress == "both")
-            .map(|(scheme, _)| scheme)
-            .collect();
+        let (run_on, schemes) = (self.wish.run_on(wanted), self.wish.schemes_of(wanted));
         let image = self.image(wanted);
         let (cpu, memory) = self.cpu_and_memory(wanted, run_on);
-        let port = self.whole(of, "port", DEFAULT_PORT, size::PORT, "a port number");
+        let port = self.whole(of, "port", size::PORT, "a port number");
         let port = port.and_then(|port| u16::try_from(port).ok());
-        let count = self.whole(of, "count", DEFAULT_COUNT, size::COUNT, "a number of tasks");
+        let count = self.whole(of, "count", size::COUNT, "a number of tasks");
         let env = self.env(wanted);
-        let path = self.text(of, "health.path").unwrap_or(DEFAULT_HEALTH_PATH);
+        let path = self.or_usual(of, "health.path");
         let health_path = self.keep(of, "health.path", path, spec::check_health_path(path));
         if schemes.is_empty() {
             for key in ["port", "health", "hosts", "paths"] {
@@ -458,35 +434,23 @@ impl<'a> Checker<'a> {
 
     fn cpu_and_memory(&mut self, wanted: &'a Wanted, run_on: RunOn) -> (Option<u32>, Option<u32>) {
         let of = Some(wanted);
+        let (cpu, memory) = (self.or_usual(of, "cpu"), self.or_usual(of, "memory"));
         if run_on == RunOn::Instances {
             let what = "a number of CPU units, 1024 to a vCPU";
-            let cpu = self.whole(of, "cpu", DEFAULT_CPU, size::CPU, what);
-            let memory = match self.text(of, "memory") {
-                Some(text) => self.keep(of, "memory", text, size::memory(text)),
-                None => Some(DEFAULT_MEMORY),
-            };
-            return (cpu, memory);
+            let cpu = self.whole(of, "cpu", size::CPU, what);
+            return (cpu, self.keep(of, "memory", memory, size::memory(memory)));
         }
-        let cpu = match self.text(of, "cpu") {
-            Some(text) => self.keep(of, "cpu", text, size::fargate_cpu(text)),
-            None => Some(DEFAULT_CPU),
-        };
-        let default = DEFAULT_MEMORY.to_string();
-        let said = self.text(of, "memory");
-        let checked = size::fargate_memory(said.unwrap_or(&default), cpu);
-        let memory = match (said, checked) {
-            (Some(said), checked) => self.keep(of, "memory", said, checked),
-            (None, Ok(memory)) => Some(memory),
-            (None, Err(rule)) => {
-                let rule = format!("is the default, but {rule}");
-                // Where it is not said there is no place for it: that of the CPU is the nearest.
-                let (field, _) = self.field(of, "memory");
-                let (_, place) = self.field(of, "cpu");
-                self.problem_at(field, place.as_ref(), &default, rule);
-                None
-            }
-        };
-        (cpu, memory)
+        let cpu = self.keep(of, "cpu", cpu, size::fargate_cpu(cpu));
+        let checked = size::fargate_memory(memory, cpu);
+        if let (None, Err(rule)) = (self.text(of, "memory"), &checked) {
+            // Where it is not said there is no place for it: that of the CPU is the nearest.
+            let (field, _) = self.field(of, "memory");
+            let (_, place) = self.field(of, "cpu");
+            let rule = format!("is the default, but {rule}");
+            self.problem_at(field, place.as_ref(), memory, rule);
+            return (cpu, None);
+        }
+        (cpu, self.keep(of, "memory", memory, checked))
     }
 
     fn env(&mut self, wanted: &Wanted) -> BTreeMap<String, EnvValue> {
@@ -532,8 +496,7 @@ impl<'a> Checker<'a> {
             self.no_instances(usual);
             return None;
         }
-        let instance_type =
-            self.text(None, "capacity.instance_type").unwrap_or(DEFAULT_INSTANCE_TYPE);
+        let instance_type = self.or_usual(None, "capacity.instance_type");
         let instance_type = self.keep(
             None,
             "capacity.instance_type",
@@ -542,10 +505,8 @@ impl<'a> Checker<'a> {
         );
         let ami = self.ami();
         let what = "a number of instances";
-        let min_size =
-            self.whole(None, "capacity.min_size", DEFAULT_MIN_SIZE, size::INSTANCES, what);
-        let max_size =
-            self.whole(None, "capacity.max_size", DEFAULT_MAX_SIZE, size::INSTANCES, what);
+        let min_size = self.whole(None, "capacity.min_size", size::INSTANCES, what);
+        let max_size = self.whole(None, "capacity.max_size", size::INSTANCES, what);
         let (min_size, max_size) = (min_size?, max_size?);
         if min_size > max_size {
             let default =
@@ -596,7 +557,7 @@ impl<'a> Checker<'a> {
     }
 
     fn network(&mut self, on_instances: bool) -> Option<Network> {
-        let text = self.text(None, "network.vpc_cidr").unwrap_or(network::DEFAULT_VPC);
+        let text = self.or_usual(None, "network.vpc_cidr");
         let division = network::check_vpc(text, on_instances);
         let division = self.keep(None, "network.vpc_cidr", text, division);
         let zones = self.wish.table.texts("network.zones").and_then(|said| {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::{Key, OUT, PEERS, SERVICE, Shape, Stage, TOP};
+use super::key::{Key, OUT, PEERS, SERVICE, Shape, TOP, key};
 use super::value::{Entry, Place, Said, Source, Spot, Table, Value};
 use crate::spec::{SpecError, check_duration};
 
@@ -66,8 +66,8 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, span: Range<usize>, field: &str, value: &str, rule: &str) {
-        let spot = Spot { source: Rc::clone(self.source), span };
-        self.problems.push(SpecError::new(field.to_owned(), value, rule).at(spot.at()));
+        let error = SpecError::new(field.to_owned(), value, rule);
+        self.problems.push(self.place(span).tell(error));
     }
 
     /// Reads a table whose keys are these.
@@ -94,18 +94,13 @@ impl Reader<'_> {
                 continue;
             };
             let before = self.problems.len();
-            let Some(said) = self.value(value, key, &full) else { continue };
-            let is_leaf = !matches!(
-                key.shape,
-                Shape::Table(_) | Shape::Named(_) | Shape::Defaults | Shape::Environments
-            );
-            let is_later = key.stage == Stage::Later
-                && (is_leaf || matches!(key.shape, Shape::Named(_)))
-                && before == self.problems.len();
-            if is_later {
-                let spot = Spot { source: Rc::clone(self.source), span: span.clone() };
+            let Some(said) = self.value(value, key.shape, &full) else { continue };
+            // Of a table, the keys in it are told.
+            let is_table = matches!(key.shape, Shape::Table(_));
+            if !key.is_built && !is_table && before == self.problems.len() {
                 let rule = "is not built yet: this version of ecsup knows the key and does nothing with it";
-                self.later.push(SpecError::new(full.clone(), "", rule).at(spot.at()));
+                let error = SpecError::new(full.clone(), "", rule);
+                self.later.push(self.place(span.clone()).tell(error));
             }
             read.0.insert(name.to_owned(), Entry { key: self.place(span), said });
         }
@@ -114,13 +109,13 @@ impl Reader<'_> {
 
     /// Reads a value, if it is what its key holds.
     #[expect(clippy::too_many_lines, reason = "one arm for each shape")]
-    fn value(&mut self, value: &Spanned<DeValue<'_>>, key: &Key, path: &str) -> Option<Said> {
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, shape: Shape, path: &str) -> Option<Said> {
         let span = value.span();
         let place = self.place(span.clone());
         let value = value.get_ref();
         let said = |value| Some(Said { value, place: place.clone() });
         let name = path.rsplit('.').next().unwrap_or(path);
-        match (key.shape, value) {
+        match (shape, value) {
             (Shape::Text(_) | Shape::TextOrFalse(_) | Shape::Unknown, DeValue::String(text)) => {
                 said(Value::Text(text.to_string()))
             }
@@ -156,20 +151,16 @@ impl Reader<'_> {
                 None
             }
             (Shape::Choices(choices), DeValue::Array(_)) => {
-                let each = Key { shape: Shape::Choice(choices), ..single(key) };
-                self.list(value, &each, path).and_then(said)
+                self.list(value, Shape::Choice(choices), path).and_then(said)
             }
             (Shape::Texts(what), DeValue::Array(_)) => {
-                let each = Key { shape: Shape::Text(what), ..single(key) };
-                self.list(value, &each, path).and_then(said)
+                self.list(value, Shape::Text(what), path).and_then(said)
             }
             (Shape::Words, DeValue::Array(_)) => {
-                let each = Key { shape: Shape::Text("a word"), ..single(key) };
-                self.list(value, &each, path).and_then(said)
+                self.list(value, Shape::Text("a word"), path).and_then(said)
             }
             (Shape::Secrets, DeValue::Array(_)) => {
-                let each = Key { shape: Shape::Text("a variable's name"), ..single(key) };
-                self.list(value, &each, path).and_then(said)
+                self.list(value, Shape::Text("a variable's name"), path).and_then(said)
             }
             (Shape::Pairs, DeValue::Table(table)) => {
                 let table = self.entries(table, path, |_| Some(&PAIR), &[]);
@@ -220,22 +211,17 @@ impl Reader<'_> {
                 said(Value::Table(read))
             }
             (Shape::Defaults, DeValue::Table(table)) => {
-                let is_shared =
-                    |name: &str| SERVICE.iter().find(|key| key.name == name && !is_own(key.name));
-                let own: Vec<_> = table.keys().filter(|name| is_own(name.get_ref())).collect();
-                for name in &own {
+                let find = |name: &str| SERVICE.iter().find(|key| key.name == name);
+                let is_own = |name: &str| find(name).is_some_and(|key| !key.is_shared);
+                for name in table.keys().filter(|name| is_own(name.get_ref())) {
                     let full = join(path, name.get_ref());
-                    self.problem(
-                        name.span(),
-                        &full,
-                        "",
-                        "belongs to one service, and cannot be shared",
-                    );
+                    let rule = "belongs to one service, and cannot be shared";
+                    self.problem(name.span(), &full, "", rule);
                 }
                 let shared = table.iter().filter(|(name, _)| !is_own(name.get_ref()));
                 let shared: DeTable<'_> =
                     shared.map(|(name, value)| (name.clone(), value.clone())).collect();
-                let table = self.entries(&shared, path, is_shared, SERVICE);
+                let table = self.table(&shared, SERVICE, path);
                 said(Value::Table(table))
             }
             (Shape::Environments, DeValue::Table(table)) => {
@@ -273,7 +259,7 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self, value: &DeValue<'_>, each: &Key, path: &str) -> Option<Value> {
+    fn list(&mut self, value: &DeValue<'_>, each: Shape, path: &str) -> Option<Value> {
         let DeValue::Array(array) = value else { return None };
         let before = self.problems.len();
         let list: Vec<_> = array.iter().filter_map(|one| self.value(one, each, path)).collect();
@@ -326,48 +312,12 @@ impl Reader<'_> {
 
 /// The keys of the table that `unknown` may be.
 static ANSWER: &[Key] = &[
-    Key {
-        name: "status",
-        shape: Shape::Whole("an HTTP status"),
-        about: "its status",
-        default: "404",
-        example: "503",
-        stage: Stage::Now,
-    },
-    Key {
-        name: "text",
-        shape: Shape::Text("a text"),
-        about: "its text",
-        default: "",
-        example: "\"no such host\"",
-        stage: Stage::Now,
-    },
+    key("status", Shape::Whole("an HTTP status"), "its status", "404", "503"),
+    key("text", Shape::Text("a text"), "its text", "", "\"no such host\""),
 ];
 
-static PAIR: Key = Key {
-    name: "",
-    shape: Shape::Text("text"),
-    about: "",
-    default: "",
-    example: "",
-    stage: Stage::Now,
-};
-
-/// One of a list that a key holds.
-fn single(key: &Key) -> Key {
-    Key {
-        name: key.name,
-        shape: key.shape,
-        about: key.about,
-        default: "",
-        example: "",
-        stage: Stage::Now,
-    }
-}
-
-fn is_own(name: &str) -> bool {
-    ["hosts", "paths", "release"].contains(&name)
-}
+/// Any key of a table whose keys are the user's own.
+static PAIR: Key = key("", Shape::Text("text"), "", "", "");
 
 /// Whether a text says where a secret is. What a secret is has blanks, colons and slashes elsewhere.
 fn is_secret_source(text: &str) -> bool {

@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::{Arg, Args, Command};
 
 use super::value::{Place, Said, Table, Value};
-use crate::spec::{Endpoint, EnvValue, Nat, Pattern, SpecError, check_variable, is_variable};
+use crate::spec::{
+    Endpoint, EnvValue, Nat, Pattern, Scheme, SpecError, check_variable, is_variable,
+};
 
 const FILE: &str = "Manifest";
 const STACK: &str = "Stack";
@@ -345,41 +347,13 @@ pub struct ServiceFlags {
     pub no_dns: bool,
 }
 
-/// The flags of a stack in the order of their help, in which what is wrong with them is told.
+/// Where a flag stands in the help of those of a stack: in that order it is told what is wrong with them.
 pub fn order(flag: &str) -> usize {
-    ORDER.iter().position(|it| *it == flag).unwrap_or(ORDER.len())
+    let command = ServiceFlags::augment_args(Command::new(""));
+    let is_it = |it: &Arg| it.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long));
+    let place = command.get_arguments().position(is_it);
+    place.unwrap_or(usize::MAX)
 }
-
-const ORDER: &[&str] = &[
-    "--file",
-    "--no-file",
-    "--environment",
-    "--pattern",
-    "--stack",
-    "--tag",
-    "--permissions-boundary",
-    "--service",
-    "--image",
-    "--cpu",
-    "--memory",
-    "--port",
-    "--count",
-    "--env",
-    "--health-path",
-    "--instance-type",
-    "--ami",
-    "--refresh-ami",
-    "--min-size",
-    "--max-size",
-    "--vpc-cidr",
-    "--zones",
-    "--nat",
-    "--endpoints",
-    "--allow",
-    "--zone",
-    "--host",
-    "--no-dns",
-];
 
 impl ServiceFlags {
     /// Where a flag was said.
@@ -443,14 +417,18 @@ impl ServiceFlags {
         }
     }
 
+    /// Lays the ranges and the zone over those of a load balancer.
+    pub(super) fn say_ingress(&self, table: &mut Table, scheme: Scheme) {
+        let path = format!("ingress.{}", scheme.word());
+        self.say_list(table, "--allow", &format!("{path}.allow"), &self.allow);
+        if let Some(zone) = &self.zone {
+            let zone = Value::Text(zone.clone());
+            table.set(&format!("{path}.zone"), zone, &self.place("--zone"));
+        }
+    }
+
     /// Lays a list over what stands in a table.
-    pub(super) fn say_list(
-        &self,
-        table: &mut Table,
-        flag: &'static str,
-        path: &str,
-        list: &[String],
-    ) {
+    fn say_list(&self, table: &mut Table, flag: &'static str, path: &str, list: &[String]) {
         if list.is_empty() {
             return;
         }

@@ -16,19 +16,10 @@ pub struct Key {
     pub default: &'static str,
     /// A value for it, as it is written in TOML.
     pub example: &'static str,
-    /// Where it may stand and whether it does something already.
-    pub stage: Stage,
-}
-
-/// Whether a key does something already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// It does.
-    Now,
-    /// It does, and it belongs to one service alone: it cannot stand in `[defaults]`.
-    OfOneService,
-    /// It is checked, and answered with "not yet".
-    Later,
+    /// Whether it may stand in `[defaults]`, too, where it is one of a service.
+    pub is_shared: bool,
+    /// Whether it does something already. Else it is checked, and answered with "not yet".
+    pub is_built: bool,
 }
 
 /// What a key holds.
@@ -72,16 +63,18 @@ pub enum Shape {
     Environments,
 }
 
-const fn key(
+/// A key that does what it says, and may be shared.
+pub const fn key(
     name: &'static str,
     shape: Shape,
     about: &'static str,
     default: &'static str,
     example: &'static str,
 ) -> Key {
-    Key { name, shape, about, default, example, stage: Stage::Now }
+    Key { name, shape, about, default, example, is_shared: true, is_built: true }
 }
 
+/// A key that belongs to one service alone.
 const fn own(
     name: &'static str,
     shape: Shape,
@@ -89,9 +82,10 @@ const fn own(
     default: &'static str,
     example: &'static str,
 ) -> Key {
-    Key { name, shape, about, default, example, stage: Stage::OfOneService }
+    Key { is_shared: false, ..key(name, shape, about, default, example) }
 }
 
+/// A key that does nothing yet.
 const fn later(
     name: &'static str,
     shape: Shape,
@@ -99,7 +93,7 @@ const fn later(
     default: &'static str,
     example: &'static str,
 ) -> Key {
-    Key { name, shape, about, default, example, stage: Stage::Later }
+    Key { is_built: false, ..key(name, shape, about, default, example) }
 }
 
 use Shape::{
@@ -442,8 +436,8 @@ pub static SERVICE: &[Key] = &[
     later("deploy", Table(DEPLOY), "how tasks are replaced", "", ""),
     later("scaling", Table(SCALING), "how many tasks run, by load", "", ""),
     Key {
-        stage: Stage::Later,
-        ..own("release", Table(RELEASE), "what runs once before a new revision", "", "")
+        is_shared: false,
+        ..later("release", Table(RELEASE), "what runs once before a new revision", "", "")
     },
     later("depends_on", Pairs, "what has to be up before", "", ""),
     later("sidecar", Named(SIDECAR), "further containers of each task", "", ""),
@@ -624,6 +618,16 @@ impl Key {
     /// All keys that flags say, and the flags.
     pub fn flags() -> impl Iterator<Item = (&'static str, &'static str)> {
         FLAGS.iter().copied()
+    }
+
+    /// What a key is when it is not said: its default as text, without quotes. `path` has a name wherever a
+    /// table is for names.
+    pub fn usual(path: &str) -> &'static str {
+        let path: Vec<_> = path.split('.').collect();
+        let key = path
+            .split_last()
+            .and_then(|(name, above)| keys_at(above)?.iter().find(|key| key.name == *name));
+        key.map_or("", |key| key.default.trim_matches('"'))
     }
 
     /// The path of the key that a flag says.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{Key, SERVICE, Shape, Stage, TOP};
+use super::key::{Key, SERVICE, Shape, TOP};
 
 /// Where editors find the schema.
 pub const SCHEMA: &str =
@@ -32,7 +32,7 @@ pub fn schema() -> Value {
 fn table(keys: &[Key], is_shared: bool) -> Value {
     let mut properties = Map::new();
     for key in keys {
-        if key.stage == Stage::Later || is_shared && key.stage == Stage::OfOneService {
+        if !key.is_built || is_shared && !key.is_shared {
             continue;
         }
         let Value::Object(mut property) = shape(key.shape) else { continue };
@@ -87,9 +87,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Environments => {
             let keys = TOP.iter().filter(|key| !matches!(key.shape, Shape::Environments));
             let mut properties = Map::new();
-            for key in
-                keys.filter(|key| key.stage != Stage::Later && key.name != "required_version")
-            {
+            for key in keys.filter(|key| key.is_built && key.name != "required_version") {
                 properties.insert(key.name.to_owned(), self::shape(key.shape));
             }
             let each = json!({ "type": "object", "additionalProperties": false, "properties": properties });

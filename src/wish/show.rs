@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Wish;
-use super::key::{Key, SERVICE, Shape, Stage, TOP};
+use super::key::{Key, SERVICE, Shape, TOP};
 use super::value::{Place, Said, Table, Value};
-use crate::spec::Spec;
+use crate::spec::{Scheme, Spec};
 
 /// How a manifest is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum Form {
     /// Everything that is in effect, defaults included, each with where it came from. Values of the
     /// environment's variables are not shown: they may be secrets.
     Effective,
@@ -27,8 +27,8 @@ const COMMENTS: usize = 36;
 
 impl Wish {
     /// Writes it as a manifest.
-    pub fn to_manifest(&self, how: How) -> String {
-        let mut writer = Writer { wish: self, how, text: String::new() };
+    pub fn to_manifest(&self, form: Form) -> String {
+        let mut writer = Writer { wish: self, form, text: String::new() };
         writer.top();
         for wanted in &self.services {
             writer.header(&format!("service.{}", written_key(&wanted.name)));
@@ -47,32 +47,23 @@ impl Wish {
             wanted.table.set("image", Value::Text(service.image.to_string()), &place);
             if let Some(host) = wanted.table.0.remove("host") {
                 wanted.table.set("hosts", Value::List(vec![host.said]), &place);
-                for (scheme, name) in super::check::SCHEMES {
-                    let (Some(ingress), Some(_)) = (spec.ingress(scheme), service.route(scheme))
-                    else {
+                for (scheme, ingress) in spec.ingresses() {
+                    if service.route(scheme).is_none() {
                         continue;
-                    };
+                    }
+                    let path = format!("ingress.{}", scheme.word());
                     let unknown = Value::Text(service.name.to_string());
-                    wish.table.set(&format!("ingress.{name}.unknown"), unknown, &place);
+                    wish.table.set(&format!("{path}.unknown"), unknown, &place);
                     if let Some(zone) = &ingress.zone {
-                        wish.table.set(
-                            &format!("ingress.{name}.zone"),
-                            Value::Text(zone.clone()),
-                            &place,
-                        );
+                        let zone = Value::Text(zone.clone());
+                        wish.table.set(&format!("{path}.zone"), zone, &place);
                     }
                 }
             }
         }
-        for (_, name) in super::check::SCHEMES
-            .iter()
-            .filter(|(scheme, _)| self.no_dns && spec.ingress(*scheme).is_some())
-        {
-            wish.table.set(
-                &format!("ingress.{name}.zone"),
-                Value::Text("false".to_owned()),
-                &place,
-            );
+        for (scheme, _) in spec.ingresses().filter(|_| self.no_dns) {
+            let none = Value::Text("false".to_owned());
+            wish.table.set(&format!("ingress.{}.zone", scheme.word()), none, &place);
         }
         wish
     }
@@ -81,14 +72,9 @@ impl Wish {
     fn default_of(&self, key: &Key, is_service: bool) -> Option<(String, String)> {
         let quoted = |text: &str| format!("{text:?}");
         if let Some(pattern) = self.pattern().filter(|_| is_service) {
-            let run_on = if pattern.run_on() == crate::spec::RunOn::Fargate {
-                "fargate"
-            } else {
-                "instances"
-            };
             match key.name {
-                "run_on" => return Some((quoted(run_on), pattern.to_string())),
-                "ingress" => return Some((quoted(pattern.ingress()), pattern.to_string())),
+                "run_on" => return Some((quoted(pattern.run_on().word()), pattern.to_string())),
+                "ingress" => return Some((quoted(pattern.scheme().word()), pattern.to_string())),
                 _ => {}
             }
         }
@@ -98,7 +84,7 @@ impl Wish {
 
 struct Writer<'a> {
     wish: &'a Wish,
-    how: How,
+    form: Form,
     text: String,
 }
 
@@ -114,14 +100,16 @@ impl Writer<'_> {
                 Shape::Table(keys) if key.name == "ingress" => {
                     for one in keys {
                         let Shape::Table(keys) = one.shape else { continue };
-                        let used = self.wish.uses(one.name);
+                        let used = Scheme::ALL
+                            .into_iter()
+                            .any(|scheme| scheme.word() == one.name && self.wish.uses(scheme));
                         let table = table.and_then(|table| table.table(one.name));
                         self.section(table, keys, &format!("ingress.{}", one.name), used);
                     }
                 }
                 Shape::Table(keys) => {
                     let used = key.name != "capacity" || self.wish.has_instances();
-                    self.section(table, keys, key.name, used && key.stage != Stage::Later);
+                    self.section(table, keys, key.name, used && key.is_built);
                 }
                 Shape::Pairs => {
                     let Some(table) = table.filter(|table| !table.0.is_empty()) else { continue };
@@ -142,7 +130,7 @@ impl Writer<'_> {
     /// A table of its own: of what is in effect whenever it is used, of what was said if it says something.
     fn section(&mut self, table: Option<&Table>, keys: &'static [Key], name: &str, is_used: bool) {
         let says = table.is_some_and(|table| !table.0.is_empty());
-        if !says && (self.how == How::Said || !is_used) {
+        if !says && (self.form == Form::Said || !is_used) {
             return;
         }
         let length = self.text.len();
@@ -177,9 +165,9 @@ impl Writer<'_> {
                 for (variable, entry) in &table.0 {
                     let Value::Text(text) = &entry.said.value else { continue };
                     let name = format!("{name}.{}", written_key(variable));
-                    match self.how {
-                        How::Said => self.line(&name, &toml_text(text), Some(&entry.said.place)),
-                        How::Effective => {
+                    match self.form {
+                        Form::Said => self.line(&name, &toml_text(text), Some(&entry.said.place)),
+                        Form::Effective => {
                             let comment = format!(
                                 "{}, {} characters, not shown",
                                 entry.said.place,
@@ -197,12 +185,12 @@ impl Writer<'_> {
                     _ => &empty,
                 };
                 // What is not built yet has no defaults to show.
-                if key.stage == Stage::Now {
+                if key.is_built {
                     self.keys(table, keys, name, is_service);
                 }
             }
             (shape, Some(said)) => self.line(name, &written(said, &shape), Some(&said.place)),
-            (_, None) if self.how == How::Effective && key.stage != Stage::Later => {
+            (_, None) if self.form == Form::Effective && key.is_built => {
                 if let Some((value, origin)) = self.wish.default_of(key, is_service) {
                     self.commented(name, &value, &origin);
                 }
@@ -215,8 +203,8 @@ impl Writer<'_> {
     }
 
     fn line(&mut self, name: &str, value: &str, place: Option<&Place>) {
-        match (self.how, place) {
-            (How::Effective, Some(place)) => self.commented(name, value, &place.to_string()),
+        match (self.form, place) {
+            (Form::Effective, Some(place)) => self.commented(name, value, &place.to_string()),
             _ => {
                 let _ = writeln!(self.text, "{name} = {value}");
             }

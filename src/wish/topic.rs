@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::key::{Key, Shape, Stage, keys_at};
+use super::key::{Key, Shape, keys_at};
 use super::schema::capital;
 
 /// The topics: each a table of the manifest.
@@ -38,7 +38,7 @@ pub fn topic(name: &str) -> Option<String> {
         path => path.join("."),
     };
     let mut text = format!("{title}\n");
-    for key in keys.iter().filter(|key| key.stage != Stage::Later) {
+    for key in keys.iter().filter(|key| key.is_built) {
         let path = if general.is_empty() {
             key.name.to_owned()
         } else {
@@ -55,12 +55,11 @@ pub fn topic(name: &str) -> Option<String> {
         if let Some(flag) = Key::flag(&path) {
             let _ = writeln!(text, "    Flag: {flag}");
         }
-        if key.stage == Stage::OfOneService {
+        if !key.is_shared {
             let _ = writeln!(text, "    Not in [defaults].");
         }
     }
-    let later: Vec<_> =
-        keys.iter().filter(|key| key.stage == Stage::Later).map(|key| key.name).collect();
+    let later: Vec<_> = keys.iter().filter(|key| !key.is_built).map(|key| key.name).collect();
     if !later.is_empty() {
         let _ = write!(text, "\nKnown, and not built yet: {}.\n", later.join(", "));
     }

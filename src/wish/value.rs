@@ -8,7 +8,7 @@ use std::rc::Rc;
 use miette::SourceCode as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::spec::At;
+use crate::spec::{At, SpecError};
 
 /// A file that was read.
 pub struct Source {
@@ -36,7 +36,8 @@ impl fmt::Debug for Spot {
 impl Spot {
     /// The line, counted from one.
     pub fn line(&self) -> usize {
-        self.at().line
+        let before = self.source.text.as_bytes().iter().take(self.span.start);
+        1 + before.filter(|byte| **byte == b'\n').count()
     }
 
     /// The place for a person: file, line, column, and the line itself with what is meant underlined.
@@ -90,6 +91,22 @@ impl Place {
         match self {
             Self::File(spot) => Some(spot),
             Self::Flag(_) | Self::Variable(_) | Self::Running => None,
+        }
+    }
+
+    /// Tells an error here, if this is a place in a file.
+    pub fn tell(&self, error: SpecError) -> SpecError {
+        match self {
+            Self::File(spot) => error.at(spot.at()),
+            Self::Flag(_) | Self::Variable(_) | Self::Running => error,
+        }
+    }
+
+    /// The flag that was said, or the variable stands for, if it is one.
+    pub fn flag(&self) -> Option<&'static str> {
+        match self {
+            Self::Flag(flag) | Self::Variable(flag) => Some(flag),
+            Self::File(_) | Self::Running => None,
         }
     }
 

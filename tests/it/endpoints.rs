@@ -14,13 +14,10 @@ use crate::proofs::{
     STACKS, WITH_ENDPOINT, deploy, destroy, expect, holds, ids, lifecycle_on, no_defects,
     nothing_denied, nothing_left, obey_the_printed_policy,
 };
+use crate::stage::usual;
 
 /// Until AWS shows what was changed by hand.
 const SHOWN: Duration = Duration::from_secs(30);
-
-fn stage(seed: u64) -> Stage {
-    Stage { cloud: Cloud::new(seed, Scenario::default()) }
-}
 
 /// What somebody does with a console.
 fn by_hand(stage: &Stage, operation: &str, input: &Value) -> Value {
@@ -52,7 +49,7 @@ fn a_stack_with_an_endpoint_comes_and_goes() {
 fn endpoints_go_when_they_are_asked_for_no_more() {
     for (seed, flags) in (0..).zip([STACKS[0], STACKS[2], STACKS[5]]) {
         in_virtual_time(seed, async || {
-            let stage = stage(seed);
+            let stage = usual(seed);
             let before = ids(&stage.cloud);
             obey_the_printed_policy(&stage, flags).await;
             let with = |list| [flags, &["--endpoints", list]].concat();
@@ -77,7 +74,7 @@ fn endpoints_go_when_they_are_asked_for_no_more() {
 #[test]
 fn an_endpoint_follows_the_tasks_into_other_subnets() {
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         let flags = [STACKS[5], &["--endpoints", "s3"]].concat();
         expect(&stage.play(&deploy(&flags)).await, Exit::Done, "deploy").unwrap();
         holds(&stage.cloud, &flags).await.unwrap();
@@ -95,7 +92,7 @@ fn an_endpoint_follows_the_tasks_into_other_subnets() {
 fn one_that_no_table_shows_goes_too() {
     for repaired in [false, true] {
         in_virtual_time(1, async || {
-            let stage = stage(1);
+            let stage = usual(1);
             let before = ids(&stage.cloud);
             expect(&stage.play(&deploy(WITH_ENDPOINT)).await, Exit::Done, "deploy").unwrap();
             let (id, tables) = endpoints(&stage).remove(0);
@@ -122,7 +119,7 @@ fn one_that_no_table_shows_goes_too() {
 #[test]
 fn a_strangers_endpoint_in_our_tables_is_told_and_stays() {
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         let before = ids(&stage.cloud);
         expect(&stage.play(&deploy(STACKS[2])).await, Exit::Done, "deploy").unwrap();
         holds(&stage.cloud, STACKS[2]).await.unwrap();

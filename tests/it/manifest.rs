@@ -3,16 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aws_sim::cloud::Cloud;
-use aws_sim::scenario::Scenario;
 use ecsup::cli::Exit;
-use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
+use ecsup::cli::rehearse::in_virtual_time;
 use ecsup::wish::{FileFlags, ServiceFlags, Wish, schema};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::many::check_requests;
+use crate::many::check_requests_in;
 use crate::proofs::{STACKS, ids, no_defects, nothing_left};
+use crate::stage::{done, usual};
 
 /// The examples, and the flags that they need beside them.
 const EXAMPLES: &[(&str, &[&str])] = &[
@@ -27,10 +26,6 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
-fn stage(seed: u64) -> Stage {
-    Stage { cloud: Cloud::new(seed, Scenario::default()) }
-}
-
 /// A folder with a manifest in it.
 fn written(text: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -38,12 +33,6 @@ fn written(text: &str) -> (TempDir, String) {
     fs::write(&path, text).expect("a file");
     let path = path.display().to_string();
     (folder, path)
-}
-
-async fn done(stage: &Stage, words: &[&str]) -> Played {
-    let played = stage.play(words).await;
-    assert_eq!(played.exit, Exit::Done, "{words:?}\n{}", played.said());
-    played
 }
 
 #[test]
@@ -60,7 +49,7 @@ fn every_example_is_there_and_played() {
 fn every_example_is_deployed_serves_stays_and_goes() {
     for (seed, (name, flags)) in (0..).zip(EXAMPLES) {
         in_virtual_time(seed, async || {
-            let stage = stage(seed);
+            let stage = usual(seed);
             let region = if flags.is_empty() { "us-east-1" } else { "eu-central-1" };
             // Each region has its default VPC from the moment on at which somebody looks.
             stage.cloud.world(|world| world.enter(region));
@@ -85,12 +74,6 @@ fn every_example_is_deployed_serves_stays_and_goes() {
             no_defects(&stage.cloud).unwrap();
             nothing_left(&stage.cloud, &before).unwrap();
         });
-    }
-}
-
-fn check_requests_in(cloud: &Cloud, spec: &ecsup::spec::Spec, region: &str) {
-    if region == "us-east-1" {
-        check_requests(cloud, spec);
     }
 }
 
@@ -165,7 +148,7 @@ fn what_runs_is_written_as_a_manifest_that_changes_nothing() {
             continue;
         }
         in_virtual_time(seed, async || {
-            let stage = stage(seed);
+            let stage = usual(seed);
             done(&stage, &[&["deploy", "--yes"], flags, more].concat()).await;
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ecsup.toml").display().to_string();
@@ -199,7 +182,7 @@ fn what_is_not_said_again_does_not_go_back_to_a_default() {
     ];
     for (seed, (flags, told)) in (0..).zip(LEFT_OUT) {
         in_virtual_time(seed, async || {
-            let stage = stage(seed);
+            let stage = usual(seed);
             let deploy = [&["deploy", "--yes"], WORKER].concat();
             done(&stage, &[&deploy, *flags].concat()).await;
             let refused = stage.play(&deploy).await;
@@ -218,7 +201,7 @@ fn what_is_not_said_again_does_not_go_back_to_a_default() {
 #[test]
 fn an_image_stays_that_is_not_said_again() {
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         let deploy = [&["deploy", "--yes"], WORKER].concat();
         done(&stage, &[&deploy[..], &["--image", "httpd:2.4"]].concat()).await;
         let again = done(&stage, &deploy).await;
@@ -236,7 +219,7 @@ fn a_service_and_a_zone_go_only_by_their_names() {
     const TWO: &str = "stack = \"demo\"\npattern = \"internal-worker\"\n[service.a]\nimage = \"nginx\"\n[service.b]\nimage = \"nginx\"\n";
     const ONE: &str = "stack = \"demo\"\npattern = \"internal-worker\"\n[ingress.internal]\nunknown = 404\n[service.a]\nimage = \"nginx\"\nhosts = [\"a.demo.internal\"]\n";
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         let ((_one, two), (_other, one)) = (written(TWO), written(ONE));
         done(&stage, &["deploy", "--yes", "--file", &two]).await;
         let refused = stage.play(&["deploy", "--yes", "--file", &one]).await;
@@ -267,7 +250,7 @@ fn a_second_service_reroutes_nothing_that_was_not_asked_for() {
         "stack = \"demo\"\npattern = \"internal-worker\"\n[service.a]\nimage = \"nginx\"\n";
     const TWO: &str = "[service.b]\nimage = \"nginx\"\n";
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         let (_folder, path) = written(ONE);
         let deploy = ["deploy", "--yes", "--file", &path];
         done(&stage, &deploy).await;
@@ -290,7 +273,7 @@ fn a_second_service_reroutes_nothing_that_was_not_asked_for() {
 #[test]
 fn credentials_of_another_account_are_refused() {
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         let (_folder, path) = written(
             "stack = \"shop\"\npattern = \"fargate-api\"\naccount = \"111111111111\"\n\n[service.web]\nimage = \"web:1\"\n",
         );

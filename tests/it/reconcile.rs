@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::doubts::lose_the_way_out;
 use crate::proofs::{deploy, destroy, expect, holds, ids, nothing_left, play_until_crash};
+use crate::stage::{done, usual};
 
 const WORKER: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
 const FARGATE: [&str; 4] = ["deploy", "--yes", "--pattern", "fargate-api"];
@@ -47,18 +48,6 @@ fn shown(played: &Played) -> String {
     let first = parts.next().unwrap_or_default().to_owned();
     let plain = parts.filter_map(|part| Some(part.split_once('m')?.1));
     plain.fold(first, |text, part| text + part)
-}
-
-fn stage(seed: u64) -> Stage {
-    Stage { cloud: Cloud::new(seed, Scenario::default()) }
-}
-
-/// Plays a command that has to succeed, in a simulator without defects.
-async fn done<W: AsRef<str>>(stage: &Stage, words: &[W]) -> Played {
-    let played = stage.play(words).await;
-    assert_eq!(played.exit, Exit::Done, "{}", played.said());
-    assert_eq!(stage.cloud.defects(), [""; 0]);
-    played
 }
 
 #[test]
@@ -95,7 +84,7 @@ pub async fn silent_agents(stage: &Stage, flags: &[&str]) -> Result<(), String> 
 #[test]
 fn agents_that_report_no_more_are_forgotten_when_everything_goes() {
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         silent_agents(&stage, &WORKER[2..]).await.unwrap();
         let forgets = |call: &Record| call.operation == "DeregisterContainerInstance";
         assert!(stage.cloud.calls().iter().any(forgets));
@@ -122,7 +111,7 @@ fn instances_that_ended_in_silence_hold_nothing_up() {
     use Silenced::{BeforeARename, WithTheGroup, WithTheGroupThenCrash, WithTheService};
     for how in [WithTheGroup, WithTheGroupThenCrash, WithTheService, BeforeARename] {
         in_virtual_time(1, async || {
-            let stage = stage(1);
+            let stage = usual(1);
             let before = ids(&stage.cloud);
             done(&stage, &WORKER).await;
             let instances = of_kinds(&stage, "instance");
@@ -179,7 +168,7 @@ async fn dies_after(stage: &Stage, operation: &str, words: &[&str]) {
 #[test]
 fn what_was_leaving_already_is_gone_when_a_deploy_is_done() {
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         done(&stage, &WORKER).await;
         let renamed = [&WORKER[..], RENAMED].concat();
         done(&stage, &[&renamed[..], &["--no-wait"]].concat()).await;
@@ -245,7 +234,7 @@ fn what_is_still_shown_is_not_changed_again_and_a_deploy_may_follow_a_destroy() 
 fn enhanced_container_insights_stay() {
     use aws_sdk_ecs::types::{ClusterSetting, ClusterSettingName};
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         done(&stage, &FARGATE).await;
         let ecs = aws_sdk_ecs::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
         let enhanced =
@@ -263,7 +252,7 @@ fn providers_are_found_on_every_page() {
     use aws_sdk_ec2::types::RequestLaunchTemplateData;
     use aws_sdk_ecs::types::{AutoScalingGroupProvider, Tag};
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         let config = sdk_config(&stage.cloud, "us-east-1");
         let ec2 = aws_sdk_ec2::Client::new(&config);
         let scaling = aws_sdk_autoscaling::Client::new(&config);
@@ -355,7 +344,7 @@ fn of_kind(stage: &Stage, kind: &str) -> (String, Tags) {
 fn what_is_there_is_found_on_every_page() {
     for seed in 0..3 {
         in_virtual_time(seed, async || {
-            let stage = stage(seed);
+            let stage = usual(seed);
             let vpc =
                 ec2(&stage).create_vpc().cidr_block("10.9.0.0/16").send().await.expect("by hand");
             let vpc = vpc.vpc.expect("by hand").vpc_id.expect("by hand");
@@ -406,7 +395,7 @@ fn every_revision_goes_however_short_the_pages_are() {
 #[test]
 fn a_gateway_that_was_deleted_is_made_again_when_its_address_is_free() {
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         done(&stage, &FARGATE).await;
         let (gateway, _) = of_node(&stage, "natgateway", "nat/1");
         let delete = json!({ "NatGatewayId": gateway });
@@ -468,7 +457,7 @@ fn ec2(stage: &Stage) -> aws_sdk_ec2::Client {
 fn a_changed_tag_is_a_change_on_everything_and_no_other_tag_is_touched() {
     for flags in [WORKER, FARGATE] {
         in_virtual_time(1, async || {
-            let stage = stage(1);
+            let stage = usual(1);
             let policy = crate::proofs::printed_policy(&stage, &flags[2..]).await;
             stage.cloud.set_policy(Policy::parse(&policy).unwrap());
             done(&stage, &[&flags[..], &["--tag", "team=a", "--tag", "Stage=x"]].concat()).await;
@@ -514,7 +503,7 @@ const EVERYTHING: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "
 fn a_task_definition_without_its_hash_is_compared_by_its_content() {
     for flags in [WORKER, FARGATE] {
         in_virtual_time(1, async || {
-            let stage = stage(1);
+            let stage = usual(1);
             let with = [&flags[..], &["--env", "A=1", "--env", "B=x=y"]].concat();
             done(&stage, &with).await;
             let ecs = aws_sdk_ecs::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
@@ -579,7 +568,7 @@ fn of_two_things_of_one_node_the_one_in_use_is_kept() {
     // Which id is the smaller one is chance.
     for seed in 0..6 {
         in_virtual_time(seed, async || {
-            let stage = stage(seed);
+            let stage = usual(seed);
             done(&stage, &WORKER).await;
             let before = stage.cloud.world(World::ids);
             make_second_ones(&stage).await;
@@ -622,7 +611,7 @@ const OF_REMOVAL: [&str; 10] = [
 fn listeners_that_are_not_asked_for_go_and_a_receipt_names_them() {
     use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum, Tag};
     in_virtual_time(1, async || {
-        let stage = stage(1);
+        let stage = usual(1);
         done(&stage, &FARGATE).await;
         let before = stage.cloud.world(World::ids);
         let elb =
@@ -654,7 +643,7 @@ fn listeners_that_are_not_asked_for_go_and_a_receipt_names_them() {
 fn a_provider_whose_group_is_gone_is_made_again_with_what_holds_it() {
     for seed in 0..3 {
         in_virtual_time(seed, async || {
-            let stage = stage(seed);
+            let stage = usual(seed);
             done(&stage, &WORKER).await;
             let scaling = aws_sdk_autoscaling::Client::new(&sdk_config(&stage.cloud, "us-east-1"));
             let delete = scaling.delete_auto_scaling_group().force_delete(true);
@@ -720,7 +709,7 @@ fn take_off(stage: &Stage, kind: &str, id: &str, tags: &Tags) {
 fn what_lost_a_part_of_its_identity_stops_a_deploy() {
     for (kind, node) in FORGETFUL {
         in_virtual_time(1, async || {
-            let stage = stage(1);
+            let stage = usual(1);
             done(&stage, &FARGATE).await;
             let (id, mut lost) = of_node(&stage, kind, node);
             lost.retain(|key, _| ["ecsup:stack", "ecsup:node"].contains(&key.as_str()));
@@ -747,7 +736,7 @@ fn what_lost_a_part_of_its_identity_stops_a_deploy() {
 fn a_vpc_without_our_tags_is_known_by_what_is_in_it_and_never_destroyed() {
     for all_of_them in [false, true] {
         in_virtual_time(1, async || {
-            let stage = stage(1);
+            let stage = usual(1);
             let before = stage.cloud.world(World::ids);
             done(&stage, &FARGATE).await;
             let (vpc, mut tags) = of_node(&stage, "vpc", "vpc");
@@ -778,7 +767,7 @@ fn a_vpc_without_our_tags_is_known_by_what_is_in_it_and_never_destroyed() {
 fn every_node_that_may_lose_its_tags_is_known_by_its_name() {
     for flags in [WORKER, FARGATE] {
         in_virtual_time(1, async || {
-            let stage = stage(1);
+            let stage = usual(1);
             done(&stage, &flags).await;
             for (kind, _, tags) in nodes(&stage) {
                 let beginning = tags["ecsup:node"].split('/').next().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use aws_sim::cloud::Cloud;
 use aws_sim::scenario::Scenario;
+use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 
 pub const INTERNAL: [&str; 4] = ["deploy", "--yes", "--pattern", "internal-worker"];
@@ -15,6 +16,19 @@ pub fn stage<T>(scenario: Scenario, play: impl AsyncFnOnce(&Stage) -> T) -> T {
         assert_eq!(stage.cloud.defects(), [""; 0]);
         played
     })
+}
+
+/// The usual world of a seed.
+pub fn usual(seed: u64) -> Stage {
+    Stage { cloud: Cloud::new(seed, Scenario::default()) }
+}
+
+/// Plays a command that has to succeed, in a simulator without defects.
+pub async fn done<W: AsRef<str>>(stage: &Stage, words: &[W]) -> Played {
+    let played = stage.play(words).await;
+    assert_eq!(played.exit, Exit::Done, "{}", played.said());
+    assert_eq!(stage.cloud.defects(), [""; 0]);
+    played
 }
 
 pub async fn deploy(stage: &Stage, flags: &[&str], more: &[&str]) -> Played {

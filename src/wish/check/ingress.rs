@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 
 use super::super::Wanted;
 use super::super::value::{Place, Value};
-use super::{Checker, Draft, SCHEMES};
+use super::{Checker, Draft};
 use crate::names::{StackName, default_host, default_zone};
 use crate::spec::{Ingress, Network, Route, Scheme, Unknown, dns, network};
 
@@ -16,21 +16,28 @@ const ANSWER_LIMIT: usize = 1024;
 const RULE_VALUES: usize = 5;
 /// Longest value of a condition, in characters (`RuleCondition`).
 const CONDITION_LIMIT: usize = 128;
-/// Rules of a load balancer, and target groups of one (default quotas; the second cannot be raised).
-const RULES: usize = 100;
+
+/// Where requests for a host and a path lead, either of which may be empty; and where the host was said.
+struct Lead {
+    host: String,
+    path: String,
+    to: String,
+    place: Option<Place>,
+}
 
 impl<'a> Checker<'a> {
     /// A load balancer and the routes of its services, if some use it.
     pub(super) fn ingress(
         &mut self,
         scheme: Scheme,
-        name: &str,
-        used: bool,
         drafts: &mut [Draft<'a>],
         stack: Option<&StackName>,
         network: Option<&Network>,
     ) -> Option<Ingress> {
-        if !used {
+        let name = scheme.word();
+        let mine: Vec<_> =
+            (0..drafts.len()).filter(|at| drafts[*at].schemes.contains(&scheme)).collect();
+        if mine.is_empty() {
             let path = format!("ingress.{name}");
             if let Some(entry) =
                 self.wish.table.entry(&path).filter(|entry| entry.key.spot().is_some())
@@ -44,8 +51,6 @@ impl<'a> Checker<'a> {
             return None;
         }
         let allow = self.allow(scheme, name, network);
-        let mine: Vec<_> =
-            (0..drafts.len()).filter(|at| drafts[*at].schemes.contains(&scheme)).collect();
         if self.wish.is_by_flags() {
             let (zone, host) = self.dns_of_flags(scheme, drafts.first()?, stack).unzip();
             let draft = drafts.first_mut()?;
@@ -80,10 +85,7 @@ impl<'a> Checker<'a> {
             match network::check_allowed(range, &allow) {
                 Ok(range) => allow.push(range),
                 Err(rule) => {
-                    let field = match place {
-                        Place::Flag(flag) | Place::Variable(flag) => (*flag).to_owned(),
-                        Place::File(_) | Place::Running => field.clone(),
-                    };
+                    let field = place.flag().map_or_else(|| field.clone(), str::to_owned);
                     self.problem_at(field, Some(place), range, rule);
                 }
             }
@@ -100,7 +102,7 @@ impl<'a> Checker<'a> {
     ) -> Option<(String, String)> {
         let (stack, service) = (stack?, draft.name.as_ref()?);
         let said = dns::Said {
-            zone: self.text(None, &format!("ingress.{}.zone", called(scheme))),
+            zone: self.text(None, &format!("ingress.{}.zone", scheme.word())),
             host: draft.wanted.table.text("host"),
             none: self.wish.no_dns,
             is_usual: scheme == Scheme::Internal,
@@ -141,14 +143,9 @@ impl<'a> Checker<'a> {
     /// What answers to what no rule matches.
     fn unknown(&mut self, name: &str, mine: &[usize], drafts: &[Draft<'_>]) -> Option<Unknown> {
         let path = format!("ingress.{name}.unknown");
-        let has_rule = |draft: &Draft<'_>| {
-            ["hosts", "paths"]
-                .iter()
-                .any(|key| draft.wanted.table.texts(key).is_some_and(|it| !it.is_empty()))
-        };
         let Some(said) = self.wish.table.at(&path).cloned() else {
             return match mine {
-                [only] if !has_rule(&drafts[*only]) => {
+                [only] if !says_rule(drafts[*only].wanted) => {
                     Some(Unknown::Service(drafts[*only].name.clone()?))
                 }
                 _ => Some(Unknown::Answer { status: NOT_FOUND, text: String::new() }),
@@ -203,10 +200,8 @@ impl<'a> Checker<'a> {
         drafts: &mut [Draft<'a>],
         unknown: Option<&Unknown>,
     ) {
-        // What leads to whom, and where that was said: to find two of the same.
-        let mut taken: Vec<(String, String, String, Option<Place>)> = Vec::new();
-        let mut everything: Option<(&Wanted, Option<Place>)> = None;
-        let mut rules = 0;
+        let mut taken: Vec<Lead> = Vec::new();
+        let mut everything: Vec<&Wanted> = Vec::new();
         for at in mine {
             let wanted = drafts[*at].wanted;
             let Some(service) = drafts[*at].name.clone() else { continue };
@@ -238,18 +233,8 @@ impl<'a> Checker<'a> {
             if is_unknown && mine.len() == 1 && route.paths.is_empty() {
                 route.hosts.clear();
             }
-            if route.hosts.is_empty() && route.paths.is_empty() && !is_unknown {
-                match &everything {
-                    Some((other, place)) => {
-                        let aside = place.as_ref().map(Place::aside).unwrap_or_default();
-                        let rule = format!(
-                            "takes everything on the {name} load balancer, and so does service.{}{aside}; give one of them `hosts` or `paths`",
-                            other.name
-                        );
-                        self.of_service(wanted, rule);
-                    }
-                    None => everything = Some((wanted, wanted.key.clone())),
-                }
+            if route.hosts.is_empty() && !says_rule(wanted) && !is_unknown {
+                everything.push(wanted);
             }
             let values = route.hosts.len() + route.paths.len();
             let wildcards: usize = route
@@ -268,27 +253,28 @@ impl<'a> Checker<'a> {
                     );
                 }
             }
-            rules += usize::from(values > 0);
             self.taken(wanted, &hosts, &route, &mut taken);
             drafts[*at].routes.insert(scheme, route);
         }
-        let is_told = self.problems.0.iter().any(|it| it.rule.contains("takes everything"));
-        if let Some((wanted, _)) = everything.filter(|_| mine.len() > 1 && !is_told) {
-            let rule = format!(
-                "nothing leads to it on the {name} load balancer: give it `hosts` or `paths`, or say ingress.{name}.unknown = \"{}\"",
-                wanted.name
-            );
-            self.of_service(wanted, rule);
-        }
-        for (number, what) in [(rules, "rules"), (mine.len(), "target groups")] {
-            if number > RULES {
+        match everything[..] {
+            [only] => {
                 let rule = format!(
-                    "the services of the {name} load balancer need {number} {what}, and it takes {RULES}"
+                    "nothing leads to it on the {name} load balancer: give it `hosts` or `paths`, or say ingress.{name}.unknown = \"{}\"",
+                    only.name
                 );
-                let field = format!("ingress.{name}");
-                let place = self.wish.table.entry(&field).map(|entry| entry.key.clone());
-                self.problem_at(field, place.as_ref(), "", rule);
+                self.of_service(only, rule);
             }
+            [first, ref others @ ..] => {
+                let aside = first.key.as_ref().map(Place::aside).unwrap_or_default();
+                for other in others {
+                    let rule = format!(
+                        "takes everything on the {name} load balancer, and so does service.{}{aside}; give one of them `hosts` or `paths`",
+                        first.name
+                    );
+                    self.of_service(other, rule);
+                }
+            }
+            [] => {}
         }
     }
 
@@ -298,39 +284,41 @@ impl<'a> Checker<'a> {
         wanted: &Wanted,
         hosts: &[(String, Option<Place>)],
         route: &Route,
-        taken: &mut Vec<(String, String, String, Option<Place>)>,
+        taken: &mut Vec<Lead>,
     ) {
-        let paths = if route.paths.is_empty() { vec![String::new()] } else { route.paths.clone() };
-        let all = if route.hosts.is_empty() { vec![String::new()] } else { route.hosts.clone() };
-        for host in &all {
-            let place =
-                hosts.iter().find(|(it, _)| it == host).and_then(|(_, place)| place.clone());
-            for path in &paths {
-                if host.is_empty() && path.is_empty() {
-                    continue;
-                }
-                let same = taken
-                    .iter()
-                    .find(|(it, of, other, _)| it == host && of == path && *other != wanted.name);
-                if let Some((_, _, other, there)) = same {
+        let or_any =
+            |all: &[String]| if all.is_empty() { vec![String::new()] } else { all.to_vec() };
+        for host in or_any(&route.hosts) {
+            let place = hosts.iter().find(|(it, _)| *it == host);
+            let place = place.and_then(|(_, place)| place.clone());
+            for path in or_any(&route.paths) {
+                let is_same =
+                    |it: &&Lead| it.host == host && it.path == path && it.to != wanted.name;
+                let same =
+                    taken.iter().find(is_same).filter(|_| !(host.is_empty() && path.is_empty()));
+                if let Some(Lead { to, place: there, .. }) = same {
                     let aside = there.as_ref().map(Place::aside).unwrap_or_default();
-                    let what = match (host.is_empty(), path.is_empty()) {
-                        (_, true) => format!("is also a host of service.{other}{aside}"),
-                        (true, false) => {
-                            format!("the path {path} is also one of service.{other}{aside}")
+                    let (key, rule) = match (host.is_empty(), path.is_empty()) {
+                        (true, _) => {
+                            ("paths", format!("the path {path} is also one of service.{to}{aside}"))
                         }
-                        (false, false) => format!(
-                            "is also a host of service.{other}{aside}, for the same path {path}"
-                        ),
+                        (false, true) => {
+                            ("hosts", format!("is also a host of service.{to}{aside}"))
+                        }
+                        (false, false) => {
+                            let rule = format!(
+                                "is also a host of service.{to}{aside}, for the same path {path}"
+                            );
+                            ("hosts", rule)
+                        }
                     };
-                    let key = if host.is_empty() { "paths" } else { "hosts" };
-                    let place = place
-                        .clone()
-                        .or_else(|| wanted.table.at(key).map(|said| said.place.clone()));
+                    let said = || wanted.table.at(key).map(|said| said.place.clone());
+                    let place = place.clone().or_else(said).or_else(|| wanted.key.clone());
                     let field = format!("service.{}.{key}", wanted.name);
-                    self.problem_at(field, place.as_ref().or(wanted.key.as_ref()), host, what);
+                    self.problem_at(field, place.as_ref(), &host, rule);
                 }
-                taken.push((host.clone(), path.clone(), wanted.name.clone(), place.clone()));
+                let (host, to, place) = (host.clone(), wanted.name.clone(), place.clone());
+                taken.push(Lead { host, path, to, place });
             }
         }
     }
@@ -367,10 +355,7 @@ impl<'a> Checker<'a> {
             match checked {
                 Ok(host) => hosts.push((host, Some(place.clone()))),
                 Err(rule) => {
-                    let field = match place {
-                        Place::Flag(flag) | Place::Variable(flag) => (*flag).to_owned(),
-                        Place::File(_) | Place::Running => field.clone(),
-                    };
+                    let field = place.flag().map_or_else(|| field.clone(), str::to_owned);
                     self.problem_at(field, Some(place), text, rule);
                 }
             }
@@ -397,9 +382,11 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// What a load balancer is called in a manifest.
-fn called(scheme: Scheme) -> &'static str {
-    SCHEMES.iter().find(|(it, _)| *it == scheme).map_or("", |(_, name)| name)
+/// Whether a service says hosts or paths.
+fn says_rule(wanted: &Wanted) -> bool {
+    ["hosts", "paths"]
+        .iter()
+        .any(|key| wanted.table.texts(key).is_some_and(|said| !said.is_empty()))
 }
 
 /// Checks a host of a rule, and returns it in lower case (Elastic Load Balancing, "Host conditions").

@@ -1,19 +1,14 @@
 //! What can only be seen where it was written, before anything is merged.
 
 use super::super::file;
-use super::super::value::{Entry, Place, Said, Table, Value};
+use super::super::value::{Place, Table, Value};
 use crate::spec::SpecError;
 
 /// Checks what can only be seen where it was written, before anything is merged: `path` is where the
 /// table stands.
 pub fn check_places(table: &Table, path: &str, problems: &mut Vec<SpecError>) {
-    let mut problem = |entry: &Entry, at_value: bool, field: String, value: &str, rule: String| {
-        let place = if at_value { &entry.said.place } else { &entry.key };
-        let error = SpecError::new(field, value, rule);
-        problems.push(match place.spot() {
-            Some(spot) => error.at(spot.at()),
-            None => error,
-        });
+    let mut problem = |place: &Place, field: String, value: &str, rule: String| {
+        problems.push(place.tell(SpecError::new(field, value, rule)));
     };
     let under =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -27,32 +22,21 @@ pub fn check_places(table: &Table, path: &str, problems: &mut Vec<SpecError>) {
                 "cannot stand beside `scaling`{}, which has min and max",
                 scaling.key.aside()
             );
-            problem(count, false, under(&format!("{name}.count")), "", rule);
+            problem(&count.key, under(&format!("{name}.count")), "", rule);
         }
         let Some(secrets) = service.get("secrets") else { continue };
-        let secrets: Vec<(String, &Place)> = match &secrets.value {
-            Value::List(list) => list
-                .iter()
-                .filter_map(|said| match &said.value {
-                    Value::Text(text) => Some((text.clone(), &said.place)),
-                    Value::List(_) | Value::Table(_) => None,
-                })
-                .collect(),
+        let secrets: Vec<(&str, &Place)> = match &secrets.value {
             Value::Table(table) => {
-                table.0.iter().map(|(name, entry)| (name.clone(), &entry.key)).collect()
+                table.0.iter().map(|(name, entry)| (name.as_str(), &entry.key)).collect()
             }
-            Value::Text(_) => Vec::new(),
+            Value::List(_) | Value::Text(_) => service.texts("secrets").unwrap_or_default(),
         };
         for (secret, place) in secrets {
-            let Some(variable) = service.table("env").and_then(|env| env.0.get(&secret)) else {
+            let Some(variable) = service.table("env").and_then(|env| env.0.get(secret)) else {
                 continue;
             };
             let rule = format!("is also in env{}", variable.key.aside());
-            let said = Entry {
-                key: place.clone(),
-                said: Said { value: Value::Text(String::new()), place: place.clone() },
-            };
-            problem(&said, false, under(&format!("{name}.secrets.{secret}")), "", rule);
+            problem(place, under(&format!("{name}.secrets.{secret}")), "", rule);
         }
     }
     for (name, entry) in named("job") {
@@ -77,7 +61,7 @@ pub fn check_places(table: &Table, path: &str, problems: &mut Vec<SpecError>) {
             _ => String::new(),
         };
         let rule = format!("must be cron(…) with six fields, rate(…) or at(…){hint}");
-        problem(schedule, true, under(&format!("job.{name}.schedule")), text, rule);
+        problem(&schedule.said.place, under(&format!("job.{name}.schedule")), text, rule);
     }
     let services = table.table("service");
     for (environment, entry) in named("environment") {
@@ -88,15 +72,15 @@ pub fn check_places(table: &Table, path: &str, problems: &mut Vec<SpecError>) {
             }
             let names = services.map(|it| it.0.keys()).into_iter().flatten();
             let near = file::nearest(name, names.map(String::as_str));
-            let near = if near.is_empty() { ";".to_owned() } else { near };
-            let rule =
-                format!("no such service{near} An environment changes services and adds none");
-            let rule = rule.replace("; An", ": an");
-            problem(entry, false, format!("environment.{environment}.service.{name}"), "", rule);
+            let about = "An environment changes services and adds none";
+            let rule = match near.is_empty() {
+                true => format!("no such service. {about}"),
+                false => format!("no such service{near} {about}"),
+            };
+            problem(&entry.key, format!("environment.{environment}.service.{name}"), "", rule);
         }
     }
-    let inner: Vec<_> = named("environment").collect();
-    for (name, entry) in inner {
+    for (name, entry) in named("environment") {
         if let Value::Table(here) = &entry.said.value {
             check_places(here, &format!("environment.{name}"), problems);
         }

@@ -189,7 +189,7 @@ proptest! {
     fn what_flags_say_is_written_as_a_manifest_that_says_the_same(flags in sound_flags()) {
         let wish = Wish::of_flags(&flags);
         let spec = wish.check().unwrap();
-        let text = wish.as_manifest(&spec).to_manifest(How::Said);
+        let text = wish.as_manifest(&spec).to_manifest(Form::Said);
         let read = of(&text, &ServiceFlags::default()).check();
         let read = read.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>());
         prop_assert_eq!(read.as_ref(), Ok(&spec), "{}", text);
@@ -291,6 +291,10 @@ fn services_that_share_a_host_share_its_name_and_other_slips_are_refused() {
         format!("{HEAD}[ingress.public]\nallow = []\n{}", service("a", "")),
         format!("stack = \"shop\"\n{}", service("a", "run_on = \"fargate\"")),
         "pattern = \"fargate-api\"".to_owned(),
+        format!(
+            "stack = \"shop\"\npattern = \"fargate-api\"\n[ingress.public]\nunknown = 404\n{}",
+            service("a", "")
+        ),
         format!("{HEAD}{}", service("a", &format!("hosts = [{}]", six.join(", ")))),
     ];
     insta::assert_snapshot!(slips.map(|text| complaint(&text)).join("\n"), @r#"
@@ -301,6 +305,7 @@ fn services_that_share_a_host_share_its_name_and_other_slips_are_refused() {
     ecsup.toml:2:10: service.a: needs `run_on` and `ingress`, or the file a `pattern` that says both
     ecsup.toml: says no name for the stack: write `stack = "…"` at its top
     ecsup.toml: has no services: write one, as in [service.web]
+    ecsup.toml:5:10: service.a: nothing leads to it on the public load balancer: give it `hosts` or `paths`, or say ingress.public.unknown = "a"
     ecsup.toml:3:10: service.a: has 6 hosts and paths, and a rule of a load balancer takes 5
     "#);
 }
@@ -335,7 +340,7 @@ fn what_is_more_specific_goes_first_and_then_the_environment() {
     let env: Vec<_> = web.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(env, [("A", "d"), ("B", "prod debug ${x}")]);
     assert_eq!(spec.stack.as_str(), "shop-prod");
-    let shown = wish.to_manifest(How::Effective);
+    let shown = wish.to_manifest(Form::Effective);
     assert!(shown.contains("count = 2                           # ecsup.toml:11"), "{shown}");
     assert!(!shown.contains("debug"), "values of variables are not shown: {shown}");
 }
