@@ -364,7 +364,7 @@ impl Spec {
     pub fn check_limits(&self) -> Result<(), SpecError> {
         for (scheme, _) in self.ingresses() {
             let routes: Vec<_> = self.services.iter().filter_map(|it| it.route(scheme)).collect();
-            let rules = routes.iter().filter(|it| !(it.hosts.is_empty() && it.paths.is_empty()));
+            let rules = routes.iter().filter(|it| it.has_rule());
             let limits =
                 [(routes.len(), TARGET_GROUPS, "target groups"), (rules.count(), RULES, "rules")];
             let over = limits.into_iter().find(|(count, most, _)| count > most);
@@ -387,6 +387,13 @@ impl Spec {
     /// The services that run on instances, or on Fargate.
     pub fn services_on(&self, run_on: RunOn) -> impl Iterator<Item = &Service> {
         self.services.iter().filter(move |service| service.run_on == run_on)
+    }
+}
+
+impl Route {
+    /// Whether there is a rule for it.
+    pub fn has_rule(&self) -> bool {
+        !(self.hosts.is_empty() && self.paths.is_empty())
     }
 }
 

@@ -21,7 +21,7 @@ use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::{self, Service};
 use crate::resource::target_group::{self, TargetGroup};
 use crate::resource::task_definition::{Compatibility, TaskDefinition};
-use crate::spec::{self, Nat, RunOn, Scheme, Spec, Unknown};
+use crate::spec::{self, Nat, RunOn, Scheme, Spec};
 
 /// How long the logs of services are kept, in days.
 const RETENTION_DAYS: i32 = 30;
@@ -70,17 +70,6 @@ pub fn target_groups(
         (scheme, graph.add(node, target_group, blocks.network.vpc.clone()))
     };
     schemes.map(&mut add).collect()
-}
-
-/// Whether a service has a rule behind a load balancer: where it gets everything anyway and is alone, one
-/// would say nothing.
-fn has_rule(spec: &Spec, wanted: &spec::Service, scheme: Scheme) -> bool {
-    let is_unknown = spec
-        .ingress(scheme)
-        .is_some_and(|ingress| ingress.unknown == Unknown::Service(wanted.name.clone()));
-    let others = spec.services.iter().filter(|it| it.route(scheme).is_some()).count() > 1;
-    let says = wanted.route(scheme).is_some_and(|it| !(it.hosts.is_empty() && it.paths.is_empty()));
-    says && (others || !is_unknown)
 }
 
 /// Adds the service.
@@ -135,7 +124,7 @@ pub fn service(
         let_in.push(graph.add(node, rule, (group.made(), from)).made());
 
         let Some(route) = wanted.route(scheme) else { continue };
-        if has_rule(spec, wanted, scheme) {
+        if route.has_rule() {
             let rule = ListenerRule { hosts: route.hosts.clone(), paths: route.paths.clone() };
             let node = Naming::listener_rule(scheme, LISTENER_PORT, &wanted.name);
             rules.push(graph.add(node, rule, ((*listener).clone(), target_group.made())));

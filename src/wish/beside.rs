@@ -14,11 +14,11 @@ use crate::spec::{DEFAULT_IMAGE, Image, Pattern, RunOn, Scheme, SpecError, dns};
 #[derive(Debug, Clone)]
 pub struct Fallback {
     /// The flag that says it, such as `--count`.
-    pub flag: &'static str,
+    flag: &'static str,
     /// What it is; of a variable only its name.
-    pub was: String,
+    was: String,
     /// What it would be.
-    pub becomes: String,
+    becomes: String,
     keep: Keep,
 }
 

@@ -229,11 +229,11 @@ impl<'a> Checker<'a> {
             route.names.retain(|host| {
                 zone.is_some() && !host.contains(['*', '?']) && self.names.insert(host.clone())
             });
-            // Whoever takes everything and is alone needs no rule for it.
-            if is_unknown && mine.len() == 1 && route.paths.is_empty() {
-                route.hosts.clear();
+            // Where it takes everything and is alone, a rule would say nothing.
+            if is_unknown && mine.len() == 1 {
+                (route.hosts, route.paths) = (Vec::new(), Vec::new());
             }
-            if route.hosts.is_empty() && !says_rule(wanted) && !is_unknown {
+            if !(route.has_rule() || says_rule(wanted) || is_unknown) {
                 everything.push(wanted);
             }
             let values = route.hosts.len() + route.paths.len();
