@@ -54,17 +54,32 @@ pub struct Lost {
     pub name: String,
 }
 
+/// How far a deploy goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extent<'a> {
+    /// Whether services get a new deployment although nothing has changed.
+    pub forced: bool,
+    /// The service that alone is brought up to date, with what it needs. Nothing is removed then.
+    pub only: Option<&'a str>,
+}
+
 /// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once. A
 /// `forced` deploy replaces the service's tasks although nothing else has changed.
-pub async fn prepare(spec: Spec, run: Run, forced: bool) -> Result<Prepared, Problem> {
+pub async fn prepare(spec: Spec, run: Run, extent: Extent<'_>) -> Result<Prepared, Problem> {
     let things = inventory::of_graph(&run.looks).map_err(Problem::from);
     let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
     let (mut facts, things) = gathered.await?;
-    if forced {
+    if extent.forced {
         facts.superseded = facts::deployments(&run.looks).await?;
     }
-    let stack = pattern::stack(&spec, &run.cx.names, &facts);
-    let plan = plan::plan(&run, &stack.graph).await?;
+    let mut stack = pattern::stack(&spec, &run.cx.names, &facts);
+    let only =
+        extent.only.and_then(|name| spec.services.iter().find(|it| it.name.as_str() == name));
+    only.into_iter().for_each(|service| stack.keep_only(service));
+    let mut plan = plan::plan(&run, &stack.graph).await?;
+    if extent.only.is_some() {
+        plan.removals.clear();
+    }
     let mut refusals: Vec<_> = other_pattern(&spec, &things).into_iter().collect();
     refusals.extend(plan.refusals());
     Ok(Prepared {

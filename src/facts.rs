@@ -12,9 +12,10 @@ use crate::engine::looks::Looks;
 use crate::resource::Owned;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::service::Service;
-use crate::spec::{Ami, Instances, RunOn, Spec, SpecError};
+use crate::spec::{Ami, Instances, RunOn, Scheme, Spec, SpecError};
 
 mod addresses;
+mod existing_zone;
 mod image;
 mod instance_type;
 mod internet;
@@ -22,6 +23,7 @@ mod running;
 mod there;
 mod zones;
 
+pub use existing_zone::Found as FoundZone;
 pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
 pub use there::There;
 
@@ -53,6 +55,8 @@ pub struct Facts {
     pub instance_type: Option<InstanceType>,
     /// By service, the deployment after which another one is wanted although nothing else has changed.
     pub superseded: BTreeMap<String, String>,
+    /// The zones of others that are to know names, by the load balancer that they are for.
+    pub existing_zones: BTreeMap<Scheme, FoundZone>,
     /// What is there of what a stack may have several of.
     pub there: There,
     /// What could not be looked up, and what that means.
@@ -113,10 +117,11 @@ fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
 async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let aws = looks.aws();
     let instances = spec.instances.as_ref();
-    let (zones, kind, internet, there) = futures::join!(
+    let (zones, kind, internet, existing_zones, there) = futures::join!(
         zones::choose(looks, spec),
         optional(instances, async |instances| instance_type::look_up(aws, instances).await),
         internet::check(looks, spec),
+        existing_zone::look_up(looks, spec),
         There::look(looks),
     );
     // A type that there is not has no zones either.
@@ -126,6 +131,8 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let (zones, mut warnings) = zones?;
     let there = there?;
     warnings.extend(internet?);
+    let (existing_zones, more) = existing_zones?;
+    warnings.extend(more);
 
     let (mut image, mut first_instances, mut instance_type) = (String::new(), 0, None);
     let mut room = None;
@@ -168,6 +175,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         first_instances,
         instance_type,
         superseded: BTreeMap::new(),
+        existing_zones,
         there,
         warnings,
     })

@@ -15,11 +15,13 @@
 //! load-balancer ──┴─ record/… ── hosted-zone     └── task-definition/… ── role/execution, log-group/…
 //! ```
 
+use std::collections::BTreeSet;
+
 use crate::engine::graph::{Graph, Handle};
 use crate::facts::Facts;
-use crate::names::Names;
-use crate::resource::load_balancer;
-use crate::spec::{Scheme, Spec, Unknown};
+use crate::names::{Names, NodeName};
+use crate::resource::{Kind, load_balancer, record};
+use crate::spec::{self, Scheme, Spec, Unknown};
 
 pub mod capacity;
 pub mod ingress;
@@ -38,6 +40,18 @@ pub struct Stack {
     pub graph: Graph,
     /// Its load balancers, whose names are what a user needs next.
     pub load_balancers: Vec<(Scheme, Handle<load_balancer::Output>)>,
+}
+
+impl Stack {
+    /// Leaves everything as it is but a service and what it needs.
+    pub fn keep_only(&mut self, service: &spec::Service) {
+        let routes = Scheme::ALL.into_iter().filter_map(|scheme| service.route(scheme));
+        let mut asked: BTreeSet<_> =
+            routes.flat_map(|route| &route.names).map(|host| record::node(host)).collect();
+        asked.insert(NodeName::from(format!("service/{}", service.name)));
+        let is_of_a_service = |kind| matches!(kind, Kind::Service | Kind::Record);
+        self.graph.keep_only(&asked, is_of_a_service);
+    }
 }
 
 /// Draws the graph of a spec: the network, the cluster, the instances if some service runs on them, the
@@ -78,7 +92,8 @@ pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
             balancer.listener(&mut graph, &naming, unknown)
         })
         .collect();
-    let zones: Vec<_> = balancers.iter().map(|it| it.zone(&mut graph, &network, &naming)).collect();
+    let zones: Vec<_> =
+        balancers.iter().map(|it| it.zone(&mut graph, &network, &naming, facts)).collect();
     for (wanted, targets) in spec.services.iter().zip(&targets) {
         let ways_in = balancers.iter().zip(&listeners).zip(&zones);
         let ways_in = ways_in.filter_map(|((balancer, listener), zone)| {

@@ -20,6 +20,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use ipnet::Ipv4Net;
 
+pub(crate) use self::dns::lies_in;
 pub use self::error::{At, SpecError};
 pub use self::image::Image;
 pub use self::pairs::EnvValue;
@@ -40,6 +41,8 @@ const RULES: usize = 100;
 const TARGET_GROUPS: usize = 100;
 /// Longest instance type, in characters. The longest that AWS has are half as long.
 const INSTANCE_TYPE_LIMIT: usize = 40;
+/// Longest id of a hosted zone, in characters (Route 53 `ResourceId`).
+const ZONE_ID_LIMIT: usize = 32;
 /// Longest ARN of a permissions boundary, in characters (IAM `CreateRole`).
 const BOUNDARY_LIMIT: usize = 2048;
 
@@ -232,8 +235,46 @@ pub struct Ingress {
     pub allow: Vec<Ipv4Net>,
     /// The private zone to make, in lower case and without a closing dot, if there is to be one.
     pub zone: Option<String>,
+    /// The zone of the account that is to know the names, instead of one to make.
+    pub existing_zone: Option<ExistingZone>,
     /// What its listener answers to what no rule matches.
     pub unknown: Unknown,
+}
+
+/// A zone that somebody else made, private or public, as it was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExistingZone {
+    /// By its id.
+    Id(String),
+    /// By its name, in lower case and without a closing dot.
+    Named(String),
+}
+
+impl ExistingZone {
+    /// Reads what was said. A zone's id has a `Z` and no dot, which the name of one always has.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let is_id = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        if text.starts_with('Z') && text.len() <= ZONE_ID_LIMIT && text.bytes().all(is_id) {
+            return Ok(Self::Id(text.to_owned()));
+        }
+        dns::check_name(text).map(Self::Named)
+    }
+
+    /// Its name, where that was said.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Named(name) => Some(name),
+        }
+    }
+}
+
+impl fmt::Display for ExistingZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(said) | Self::Named(said) => f.pad(said),
+        }
+    }
 }
 
 /// What a listener answers to what no rule matches.
@@ -335,8 +376,9 @@ pub struct Route {
     pub hosts: Vec<String>,
     /// The paths of its rule; `*` and `?` stand for others.
     pub paths: Vec<String>,
-    /// Its names in the load balancer's zone, each an alias, in lower case and without a closing dot;
-    /// empty without a zone. No name is there twice in a stack.
+    /// Its names in the zone of the load balancer, each an alias, in lower case and without a closing dot;
+    /// empty without a zone, and in one that somebody else made only what was said. No name is there twice in
+    /// a stack.
     pub names: Vec<String>,
 }
 

@@ -126,6 +126,17 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
     SERVICE.answer(world, operation, input)
 }
 
+/// Makes a public zone that is there before anybody calls, with this id or one of its own, and returns the
+/// id; `None` when the name is none.
+pub fn add_zone(world: &mut World, name: &str, id: Option<&str>) -> Option<String> {
+    zone::add(world, name, id)
+}
+
+/// Makes a zone one that a service of AWS made for itself, which nobody else can change.
+pub fn link_zone(world: &mut World, id: &str, service: &str) {
+    zone::link(world, id, service);
+}
+
 /// Zones by their ids, and records as `ZONE/NAME/TYPE`, without those that zones are born with.
 pub fn ids(world: &World) -> Vec<String> {
     let mut all = Vec::new();

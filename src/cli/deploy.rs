@@ -12,7 +12,7 @@ use super::error::{CommandError, ErrorKind, once_each};
 use super::locked::{Command, LockArgs, let_appear, release};
 use super::plan::{self, How, Unsaid, prepare};
 use super::{Done, Global, Outcome, hint, resources, wish};
-use crate::deploy::{Lost, Prepared, carry_out};
+use crate::deploy::{Extent, Lost, Prepared, carry_out};
 use crate::engine::event::duration;
 use crate::engine::graph::Needs as _;
 use crate::engine::verdict::{Planned, Verdict};
@@ -53,20 +53,26 @@ pub struct DeployArgs {
     #[arg(long, value_name = "NAME")]
     pub remove: Vec<String>,
 
+    /// Bring only this service, and what it needs, up to date; nothing is removed, and all others stay as
+    /// they are
+    #[arg(long, value_name = "SERVICE", conflicts_with = "remove")]
+    pub only: Option<String>,
+
     /// What to do when another run works on the stack.
     #[command(flatten)]
     pub lock: LockArgs,
 }
 
 impl DeployArgs {
-    fn how(&self) -> How {
+    fn how(&self) -> How<'_> {
         let unsaid = match (self.flags.accept_defaults, self.yes) {
             (true, _) => Unsaid::Told,
             (false, true) => Unsaid::Refused,
             (false, false) => Unsaid::Asked,
         };
         let (waits_for_ready, keeps_images) = (!self.no_wait, self.flags.keep_images);
-        How { unsaid, keeps_images, waits_for_ready, forced: self.force }
+        let extent = Extent { forced: self.force, only: self.only.as_deref() };
+        How { unsaid, keeps_images, waits_for_ready, extent }
     }
 }
 
@@ -81,7 +87,7 @@ struct Worked {
 /// Runs the command.
 pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outcome {
     let mut wish = wish::said(&args.flags);
-    wish::checked(&wish)?;
+    wish::check_only(&wish::checked(&wish)?, args.only.as_deref())?;
     let global = &wish::pinned(&wish, global)?;
     if let Some(why) = screen.why_not_ask().filter(|_| !args.yes) {
         let why = format!("deploy asks before it changes something, and {why}");
@@ -293,7 +299,7 @@ fn changes(prepared: &Prepared, kind: Kind) -> bool {
 
 /// Shows what is going to be done; what is kept is only counted.
 fn show(prepared: &Prepared, screen: &Screen) {
-    for planned in prepared.plan.nodes.iter().filter(|planned| planned.verdict != Verdict::Keep) {
+    for planned in prepared.plan.changes() {
         screen.note(&plan::node_line(planned));
     }
     for removal in &prepared.plan.removals {

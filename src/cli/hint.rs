@@ -251,7 +251,8 @@ mod tests {
             image: String::new(),
             first_instances: 2,
             instance_type: None,
-            superseded: std::collections::BTreeMap::new(),
+            superseded: [].into(),
+            existing_zones: [].into(),
             there: crate::facts::There::default(),
             warnings: Vec::new(),
         };

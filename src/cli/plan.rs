@@ -8,7 +8,7 @@ use futures::future;
 use super::connection::{Connection, connect, in_time, patiently};
 use super::error::{CommandError, ErrorKind};
 use super::{Done, Global, Outcome, run_on, wish};
-use crate::deploy::{self, Prepared};
+use crate::deploy::{self, Extent, Prepared};
 use crate::engine::Stop;
 use crate::engine::plan::{self, Plan, Surplus};
 use crate::engine::verdict::{Planned, Verdict};
@@ -27,6 +27,10 @@ pub struct PlanArgs {
     /// The stack.
     #[command(flatten)]
     pub flags: ServiceFlags,
+
+    /// Plan only this service, and what it needs, as `deploy --only` brings it up to date
+    #[arg(long, value_name = "SERVICE")]
+    pub only: Option<String>,
 
     /// Exit with 3 when something would change
     #[arg(long, env = "ECSUP_EXIT_CODE", hide_env_values = true,
@@ -47,24 +51,25 @@ pub(super) enum Unsaid {
 
 /// How a stack is deployed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct How {
+pub(super) struct How<'a> {
     /// What happens to what was not said.
     pub(super) unsaid: Unsaid,
     /// Whether images stay that run.
     pub(super) keeps_images: bool,
     /// Whether the deploy ends when everything is ready, or already when everything is made.
     pub(super) waits_for_ready: bool,
-    /// Whether the service gets a new deployment although nothing has changed.
-    pub(super) forced: bool,
+    /// How far it goes.
+    pub(super) extent: Extent<'a>,
 }
 
 /// Runs the command.
 pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome {
     let stop = Rc::new(Stop::default());
     let keeps_images = args.flags.keep_images;
-    let how = How { unsaid: Unsaid::Told, keeps_images, waits_for_ready: true, forced: false };
+    let extent = Extent { forced: false, only: args.only.as_deref() };
+    let how = How { unsaid: Unsaid::Told, keeps_images, waits_for_ready: true, extent };
     let mut wish = wish::said(&args.flags);
-    wish::checked(&wish)?;
+    wish::check_only(&wish::checked(&wish)?, args.only.as_deref())?;
     let global = &wish::pinned(&wish, global)?;
     let look = async {
         let connection = connect(global, screen).await?;
@@ -88,8 +93,7 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
     }
     check_refusals(&prepared)?;
     // What stays as it is is only counted.
-    let changed = prepared.plan.nodes.iter().filter(|planned| planned.verdict != Verdict::Keep);
-    for line in changed.map(node_line) {
+    for line in prepared.plan.changes().map(node_line) {
         screen.out(&line);
     }
     for line in prepared.plan.removals.iter().map(removal_line) {
@@ -113,7 +117,7 @@ pub(super) async fn prepare(
     connection: &Connection,
     screen: &Screen,
     stop: &Rc<Stop>,
-    how: How,
+    how: How<'_>,
 ) -> Result<Prepared, CommandError> {
     let draft = wish.drafted().check().map_err(CommandError::usage)?;
     let begin = || {
@@ -126,7 +130,7 @@ pub(super) async fn prepare(
     let looks = run.looks.clone();
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
     // Mostly what runs changes nothing of what is wanted, and everything is known after one round.
-    let first = Box::pin(deploy::prepare(draft.clone(), run, how.forced));
+    let first = Box::pin(deploy::prepare(draft.clone(), run, how.extent));
     let running = Box::pin(Running::look(&looks, |name| wish.leaves_image_open(name)));
     let look = future::join(running, first);
     let (running, first) = patiently(screen, &whom, look).await;
@@ -138,7 +142,7 @@ pub(super) async fn prepare(
         same if spec == draft => same,
         first => {
             let run = first.map_or_else(|_| begin(), |first| first.run);
-            let again = Box::pin(deploy::prepare(spec, run, how.forced));
+            let again = Box::pin(deploy::prepare(spec, run, how.extent));
             patiently(screen, &whom, again).await
         }
     };
@@ -149,7 +153,10 @@ pub(super) async fn prepare(
         }
     })?;
     wish::check_account(wish, &prepared.facts.caller)?;
-    let lost = wish::lost(&running, &prepared.spec);
+    let lost = match how.extent.only {
+        Some(_) => Vec::new(),
+        None => wish::lost(&running, &prepared.spec),
+    };
     let prepared = Prepared { lost, images: running.images, ..prepared };
     let warnings = prepared.facts.warnings.iter().cloned();
     for warning in warnings.chain(warning_about_nat(&prepared.spec)) {
@@ -192,7 +199,11 @@ pub(super) fn about(prepared: &Prepared, connection: &Connection) -> Vec<String>
     let Prepared { spec, facts, plan, images, .. } = prepared;
     let mut lines =
         vec![format!("stack {}: {}", spec.stack, counts(plan)), connection.header(&facts.caller)];
-    lines.extend(spec.services.iter().map(|service| {
+    let is_aside = |service: &&Service| {
+        let node = NodeName::from(format!("service/{}", service.name));
+        plan.nodes.iter().any(|it| it.name == node && it.verdict == Verdict::Aside)
+    };
+    lines.extend(spec.services.iter().filter(|it| !is_aside(it)).map(|service| {
         let Service { name, image, count, cpu, memory, .. } = service;
         let before = images.get(name.as_str()).filter(|before| *before != image.as_str());
         let before = before.map(|before| format!("{before} → ")).unwrap_or_default();
@@ -221,6 +232,7 @@ pub(super) fn node_line(planned: &Planned) -> String {
     let (tone, word, detail) = match &planned.verdict {
         Verdict::Create => (Tone::Good, "create", String::new()),
         Verdict::Keep => (Tone::Plain, "keep", String::new()),
+        Verdict::Aside => (Tone::Plain, "leave", String::new()),
         Verdict::Change(differences) => (Tone::Change, "change", plan::change(differences)),
         Verdict::Wait(why) => (Tone::Change, "wait", why.clone()),
         Verdict::Broken(why) => (Tone::Bad, "broken", why.clone()),
@@ -257,7 +269,8 @@ pub(super) fn counts(plan: &Plan) -> String {
     if remake > 0 {
         parts.push(format!("{remake} to make again"));
     }
-    let others = plan.count_resources(|_| true) - create - keep - change - remake;
+    let aside = plan.count_resources(|verdict| *verdict == Verdict::Aside);
+    let others = plan.count_resources(|_| true) - create - keep - change - remake - aside;
     if others > 0 {
         parts.push(format!("{others} to wait for or mend"));
     }
@@ -265,5 +278,8 @@ pub(super) fn counts(plan: &Plan) -> String {
         parts.push(format!("{} to remove", plan.removals.len()));
     }
     parts.push(format!("{keep} to keep"));
+    if aside > 0 {
+        parts.push(format!("{aside} of other services not looked at"));
+    }
     parts.join(", ")
 }

@@ -21,7 +21,7 @@ use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
 use super::{Cli, Command, Done, Exit, Global, Outcome, wish};
 use crate::engine::event::duration;
-use crate::spec::{EnvValue, Nat, Spec, SpecError};
+use crate::spec::{EnvValue, ExistingZone, Nat, Spec, SpecError};
 use crate::ui::Screen;
 use crate::wish::{FileFlags, ServiceFlags};
 
@@ -180,10 +180,34 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
     let stage = Stage { cloud: Cloud::new(args.seed, world.scenario()) };
     stage.cloud.set_faults(args.faults.faults());
     policy.into_iter().for_each(|policy| stage.cloud.set_policy(policy));
+    spec.iter().for_each(|spec| add_existing_zones(&stage.cloud, spec));
     match (args.listen, spec) {
         (Some(address), spec) => serve(&stage, address, spec.is_some(), args, global, screen).await,
         (None, Some(spec)) => play_all(&stage, &spec, args, global, screen).await,
         (None, None) => Ok(Done::Done),
+    }
+}
+
+/// Makes the zones that a spec takes for granted, as somebody would have made them.
+fn add_existing_zones(cloud: &Cloud, spec: &Spec) {
+    let mut there = BTreeSet::new();
+    for (scheme, ingress) in spec.ingresses() {
+        let mut names =
+            spec.services.iter().filter_map(|it| it.route(scheme)).flat_map(|it| &it.names);
+        let (name, id) = match &ingress.existing_zone {
+            Some(ExistingZone::Named(name)) => (Some(name.as_str()), None),
+            // The names in it tell what it is called.
+            Some(ExistingZone::Id(id)) => {
+                let parent = names.next().and_then(|name| name.split_once('.'));
+                (parent.map(|(_, parent)| parent), Some(id.as_str()))
+            }
+            None => continue,
+        };
+        let name = name.unwrap_or("example.com");
+        if !there.insert((name, id)) {
+            continue;
+        }
+        cloud.world(|world| aws_sim::route53::add_zone(world, name, id));
     }
 }
 
@@ -249,7 +273,15 @@ fn deploy(args: &RehearseArgs, global: &Global, change: impl FnOnce(&mut Service
     let mut flags = args.flags.clone();
     change(&mut flags);
     let (no_wait, lock) = (args.no_wait, LockArgs::default());
-    let deploy = DeployArgs { flags, yes: true, no_wait, force: false, remove: Vec::new(), lock };
+    let deploy = DeployArgs {
+        flags,
+        yes: true,
+        no_wait,
+        force: false,
+        remove: Vec::new(),
+        only: None,
+        lock,
+    };
     Cli { global: global.clone(), command: Command::Deploy(deploy) }
 }
 

@@ -10,7 +10,7 @@ use crate::deploy::Lost;
 use crate::facts::{Caller, Running};
 use crate::spec::{Spec, SpecError, Unknown};
 use crate::ui::Screen;
-use crate::wish::{FileFlags, ServiceFlags, Wish};
+use crate::wish::{FileFlags, ServiceFlags, Wish, nearest};
 
 /// Reads what was asked for.
 pub(super) fn said(flags: &ServiceFlags) -> Wish {
@@ -20,6 +20,19 @@ pub(super) fn said(flags: &ServiceFlags) -> Wish {
 /// Refuses what is wrong with it, as far as that is known before anybody is asked.
 pub(super) fn checked(wish: &Wish) -> Result<Spec, CommandError> {
     wish.drafted().check().map_err(CommandError::usage)
+}
+
+/// Refuses to deploy only a service that there is not.
+pub(super) fn check_only(spec: &Spec, only: Option<&str>) -> Result<(), CommandError> {
+    let names = || spec.services.iter().map(|service| service.name.as_str());
+    match only.filter(|only| !names().any(|name| name == *only)) {
+        None => Ok(()),
+        Some(only) => {
+            let all = names().collect::<Vec<_>>().join(", ");
+            let rule = format!("is none of the services ({all}){}", nearest(only, names()));
+            Err(CommandError::usage([SpecError::new("--only", only, rule)]))
+        }
+    }
 }
 
 /// The global flags with the region that the manifest pins.
@@ -71,7 +84,7 @@ pub(super) fn check_account(wish: &Wish, caller: &Caller) -> Result<(), CommandE
 pub(super) fn settle(
     wish: &mut Wish,
     running: &Running,
-    how: How,
+    how: How<'_>,
     screen: &Screen,
 ) -> Result<(), CommandError> {
     // Who names one of them wants the others gone, which is asked about by their names.

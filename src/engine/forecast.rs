@@ -74,7 +74,9 @@ impl From<&Verdict> for Task {
     fn from(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Create => Self::Make,
-            Verdict::Keep | Verdict::Foreign(_) | Verdict::Unsure(_) => Self::Nothing,
+            Verdict::Keep | Verdict::Aside | Verdict::Foreign(_) | Verdict::Unsure(_) => {
+                Self::Nothing
+            }
             Verdict::Change(_) => Self::Change,
             Verdict::Wait(_) => Self::Await,
             Verdict::Broken(_) | Verdict::Remake(_) => Self::Remake,

@@ -9,6 +9,7 @@
 //! early: a route to a pending NAT gateway, a listener on a load balancer still provisioning.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures::future::{FutureExt, LocalBoxFuture};
@@ -173,6 +174,10 @@ pub trait Node: Work {
     fn tagging(&self) -> Option<Tagging> {
         None
     }
+    /// Whether it is left as it is, whatever that is.
+    fn is_aside(&self) -> bool {
+        false
+    }
     /// Whether its update gives dependents another output.
     fn update_replaces(&self) -> bool {
         false
@@ -335,6 +340,50 @@ impl<A: Action, N: Needs<Values = TargetOf<A>>> Node for Acting<A, N> {
     }
 }
 
+/// A node that is left as it is, whatever that is. Nothing that is not may wait for it.
+struct Aside(Box<dyn Node>);
+
+impl Work for Aside {
+    fn name(&self) -> &NodeName {
+        self.0.name()
+    }
+
+    fn edges(&self) -> Vec<Edge> {
+        Vec::new()
+    }
+
+    fn first<'a>(&'a self, _run: &'a Run, _place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
+        async { Ok(()) }.boxed_local()
+    }
+
+    fn second<'a>(&'a self, _run: &'a Run, _place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
+        async { Ok(()) }.boxed_local()
+    }
+}
+
+impl Node for Aside {
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    fn look<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, Result<()>> {
+        async { Ok(()) }.boxed_local()
+    }
+
+    fn plan<'a>(
+        &'a self,
+        _run: &'a Run,
+        _before: &'a [Planned],
+        _users: &'a Users,
+    ) -> LocalBoxFuture<'a, Result<Verdict>> {
+        async { Ok(Verdict::Aside) }.boxed_local()
+    }
+
+    fn is_aside(&self) -> bool {
+        true
+    }
+}
+
 /// The wanted stack.
 #[derive(Default)]
 pub struct Graph {
@@ -393,6 +442,35 @@ impl Graph {
         let taken = self.nodes.iter().any(|node| *node.name() == name);
         assert!(!taken, "two nodes of a graph are called {name}");
         name
+    }
+
+    /// Leaves everything as it is but these nodes, all that they wait for, and what hangs on that alone,
+    /// such as the ranges that may reach their load balancer; unless that is one of several of its kind, of
+    /// which only what was named is meant.
+    pub fn keep_only(
+        &mut self,
+        asked: &BTreeSet<NodeName>,
+        is_one_of_several: impl Fn(Kind) -> bool,
+    ) {
+        let edges: Vec<_> = self.nodes.iter().map(|node| node.edges()).collect();
+        let mut stays: Vec<_> = self.nodes.iter().map(|node| asked.contains(node.name())).collect();
+        // Every edge leads to an earlier node.
+        for index in (0..self.nodes.len()).rev() {
+            if stays[index] {
+                edges[index].iter().for_each(|edge| stays[edge.to] = true);
+            }
+        }
+        let is_awaited = |index| edges.iter().flatten().any(|edge| edge.to == index);
+        for (index, node) in self.nodes.iter().enumerate() {
+            let hangs_on = !edges[index].is_empty() && edges[index].iter().all(|it| stays[it.to]);
+            stays[index] |= hangs_on && !is_awaited(index) && !is_one_of_several(node.kind());
+        }
+        let nodes = std::mem::take(&mut self.nodes).into_iter().zip(stays);
+        let aside = |(node, stays): (Box<dyn Node>, bool)| match stays {
+            true => node,
+            false => Box::new(Aside(node)) as Box<dyn Node>,
+        };
+        self.nodes = nodes.map(aside).collect();
     }
 
     /// The nodes, in the order in which they were added: every edge points to an earlier one.

@@ -39,7 +39,13 @@ pub struct Surplus {
 impl Plan {
     /// Whether a deploy has anything to do.
     pub fn is_settled(&self) -> bool {
-        self.removals.is_empty() && self.count(|verdict| *verdict != Verdict::Keep) == 0
+        self.removals.is_empty() && self.changes().next().is_none()
+    }
+
+    /// The nodes with which there is something to do.
+    pub fn changes(&self) -> impl Iterator<Item = &Planned> {
+        let stays = |planned: &&Planned| matches!(planned.verdict, Verdict::Keep | Verdict::Aside);
+        self.nodes.iter().filter(move |planned| !stays(planned))
     }
 
     /// Counts the nodes with such a verdict.
@@ -138,7 +144,8 @@ fn is_second(thing: &Box<dyn Thing>, node: &Box<dyn Node>) -> bool {
 
 /// Whether nothing of a node is there, although there should be something.
 fn is_absent(node: &Box<dyn Node>, things: &[Box<dyn Thing>]) -> bool {
-    node.kind().is_asked_for() && !things.iter().any(|thing| thing.name() == node.name())
+    let is_looked_for = node.kind().is_asked_for() && !node.is_aside();
+    is_looked_for && !things.iter().any(|thing| thing.name() == node.name())
 }
 
 /// What may be an absent node of a stack that is there.

@@ -19,6 +19,8 @@ pub enum Verdict {
     Create,
     /// It is as it should be.
     Keep,
+    /// It is left as it is, whatever that is.
+    Aside,
     /// It differs and will be changed, or the change is refused.
     Change(Vec<Difference>),
     /// It is on its way; says what it waits for.

@@ -11,6 +11,7 @@ use crate::names::{NodeName, default_host};
 use crate::resource::auto_scaling_group::AutoScalingGroup;
 use crate::resource::gateway_endpoint::GatewayEndpoint;
 use crate::resource::hosted_zone::HostedZone;
+use crate::resource::id::HostedZoneId;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::listener::{Does, Listener};
 use crate::resource::listener_rule::ListenerRule;
@@ -71,6 +72,8 @@ pub struct RunningBalancer {
     pub scheme: Scheme,
     /// The ranges that may reach it.
     pub allow: BTreeSet<String>,
+    /// The id of the zone that somebody else made and that has names of it.
+    pub existing_zone: Option<String>,
     /// The service that its listener forwards to what no rule matches, if it does.
     pub unknown: Option<String>,
 }
@@ -135,7 +138,12 @@ impl Running {
             endpoints: staying(&endpoints).filter_map(|it| last_word(&it.owner.node)).collect(),
             zones: staying(&zones).map(|it| it.it().name.clone()).collect(),
             instances: staying(&groups).next().map(|group| instances(group.it(), &templates)),
-            balancers: balancers_of(&balancers, &rules, &listeners, &targets),
+            balancers: balancers_of(&balancers, &rules, &listeners, &targets, |target| {
+                let is_own = |id: &HostedZoneId| zones.iter().any(|zone| zone.it().id == *id);
+                let others = staying(&records).map(Owned::it).filter(|it| !is_own(&it.zone));
+                let mut others = others.filter(|it| it.points_at(target));
+                others.next().map(|it| it.zone.to_string())
+            }),
             images: images(&definitions),
             ..Self::default()
         };
@@ -276,6 +284,7 @@ fn balancers_of(
     rules: &[Owned<Of<SecurityGroupRule>>],
     listeners: &[Owned<Of<Listener>>],
     targets: &[Owned<Of<TargetGroup>>],
+    existing_zone: impl Fn(&str) -> Option<String>,
 ) -> Vec<RunningBalancer> {
     let range = |rule: &Owned<Of<SecurityGroupRule>>| match &rule.it().source {
         Some(Source::Range(range)) => Some(range.clone()),
@@ -294,7 +303,8 @@ fn balancers_of(
         };
         let unknown = unknown.and_then(|it| it.owner.node.as_str().split('/').nth(1));
         let unknown = unknown.map(str::to_owned);
-        Some(RunningBalancer { scheme: scheme_of(balancer.it())?, allow, unknown })
+        let existing_zone = existing_zone(&balancer.it().dns_name);
+        Some(RunningBalancer { scheme: scheme_of(balancer.it())?, allow, existing_zone, unknown })
     };
     staying(balancers).filter_map(one).collect()
 }
@@ -348,7 +358,7 @@ fn staying<T>(all: &[Owned<T>]) -> impl Iterator<Item = &Owned<T>> {
 
 /// Whether a tag is one that the user gave.
 fn is_users(key: &str) -> bool {
-    !["ecsup:", "aws:"].iter().any(|prefix| key.starts_with(prefix))
+    !["ecsup:", "ecsup-", "aws:"].iter().any(|prefix| key.starts_with(prefix))
         && key != "Name"
         && key != "AmazonECSManaged"
 }

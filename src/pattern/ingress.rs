@@ -3,9 +3,12 @@
 use super::naming::{Named, Naming};
 use super::network::Network;
 use crate::engine::graph::{Graph, Handle, Needs as _};
+use crate::facts::Facts;
 use crate::resource::hosted_zone::{self, HostedZone};
+use crate::resource::id::HostedZoneId;
 use crate::resource::listener::{self, Answer, Listener};
 use crate::resource::load_balancer::{self, LoadBalancer};
+use crate::resource::record::{self, Record};
 use crate::resource::security_group::{self, SecurityGroup};
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::target_group;
@@ -24,6 +27,14 @@ pub struct Balancer<'a> {
     pub load_balancer: Handle<load_balancer::Output>,
     /// Its security group.
     pub group: Handle<security_group::Output>,
+}
+
+/// A zone that knows names.
+pub enum Zone {
+    /// The stack's own.
+    Own(Handle<hosted_zone::Output>),
+    /// One that somebody else made.
+    Existing(HostedZoneId),
 }
 
 /// Adds a load balancer, its security group and the group's rules.
@@ -86,16 +97,46 @@ impl Balancer<'_> {
         graph.add(naming.listener(self.scheme, LISTENER_PORT), listener, needs)
     }
 
-    /// Adds the private zone, if there is to be one.
+    /// The zone that knows names, if there is to be one; adds it, unless somebody else made it.
     pub fn zone(
         &self,
         graph: &mut Graph,
         network: &Network,
         naming: &Naming<'_>,
-    ) -> Option<Handle<hosted_zone::Output>> {
+        facts: &Facts,
+    ) -> Option<Zone> {
+        if let Some(zone) = facts.existing_zones.get(&self.scheme) {
+            return Some(Zone::Existing(zone.id.clone()));
+        }
         let name = self.wanted.zone.clone()?;
         let which = naming.zone(self.scheme);
         let zone = HostedZone { which, name };
-        Some(graph.add(hosted_zone::node(which), zone, network.vpc.clone()))
+        Some(Zone::Own(graph.add(hosted_zone::node(which), zone, network.vpc.clone())))
+    }
+
+    /// Adds a name in the zone.
+    pub fn record(&self, graph: &mut Graph, zone: &Zone, host: &str) {
+        let (host, node) = (host.to_owned(), record::node(host));
+        // The load balancer's own name is known from the start.
+        let load_balancer = self.load_balancer.made();
+        match zone {
+            Zone::Own(zone) => {
+                let needs = (zone.clone(), load_balancer).map(|(zone, load_balancer)| {
+                    record::Needs { zone: zone.id, load_balancer, notes: None }
+                });
+                graph.add(node, Record { host, existing_zone: None }, needs);
+            }
+            Zone::Existing(zone) => {
+                let record = Record { host, existing_zone: Some(zone.clone()) };
+                let zone = zone.clone();
+                let needs = (load_balancer, self.group.made());
+                let needs = needs.map(move |(load_balancer, group)| record::Needs {
+                    zone: zone.clone(),
+                    load_balancer,
+                    notes: Some(group),
+                });
+                graph.add(node, record, needs);
+            }
+        }
     }
 }

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::capacity::Pool;
-use super::ingress::{Balancer, LISTENER_PORT};
+use super::ingress::{Balancer, LISTENER_PORT, Zone};
 use super::naming::{Named, Naming};
 use super::network::Network;
 use crate::engine::graph::{Graph, Handle, Needs as _};
 use crate::facts::Facts;
 use crate::names::Names;
 use crate::resource::cluster;
-use crate::resource::hosted_zone;
 use crate::resource::listener;
 use crate::resource::listener_rule::ListenerRule;
 use crate::resource::log_group::LogGroup;
-use crate::resource::record::{self, Record};
 use crate::resource::role::{self, Role};
 use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
@@ -51,7 +49,7 @@ pub struct WayIn<'a> {
     /// Its listener.
     pub listener: &'a Handle<listener::Output>,
     /// Its zone, if it has one.
-    pub zone: Option<&'a Handle<hosted_zone::Output>>,
+    pub zone: Option<&'a Zone>,
     /// The targets.
     pub target_group: &'a Handle<target_group::Output>,
 }
@@ -131,9 +129,7 @@ pub fn service(
         }
         for host in &route.names {
             let Some(zone) = zone else { continue };
-            // The load balancer's own name is known from the start.
-            let needs = ((*zone).clone(), balancer.load_balancer.made());
-            graph.add(record::node(host), Record { host: host.clone() }, needs);
+            balancer.record(graph, zone, host);
         }
     }
 

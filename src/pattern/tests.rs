@@ -22,7 +22,8 @@ fn facts() -> Facts {
         image: "ami-0123456789abcdef0".into(),
         first_instances: 2,
         instance_type: None,
-        superseded: std::collections::BTreeMap::new(),
+        superseded: [].into(),
+        existing_zones: [].into(),
         there: There::default(),
         warnings: Vec::new(),
     }
@@ -111,6 +112,7 @@ fn public_and_internal_services_on_fargate() {
     spec.internal = Some(Ingress {
         allow: vec![spec.network.vpc_cidr],
         zone: Some("shop.internal".into()),
+        existing_zone: None,
         unknown: Unknown::Answer { status: 404, text: "not found".into() },
     });
     let internal = ["users", "orders"]

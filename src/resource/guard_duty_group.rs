@@ -5,7 +5,7 @@
 use aws_sdk_ec2::types::{Filter, SecurityGroup};
 
 use super::guard_duty_endpoint::{self, is_planted, planted_in};
-use super::id::{SecurityGroupId, VpcId};
+use super::id::VpcId;
 use super::{Kind, Others, Owned, Phase, Resource, Seen, security_group, vpc};
 use crate::aws::{Aws, Doing, Meanings, Owner, Result, Scope};
 
@@ -73,7 +73,7 @@ async fn read(aws: &Aws, vpcs: &[(Owner, VpcId)]) -> Result<Vec<Owned<Output>>> 
         if group.group_name() != Some(&name(vpc)) || !is_planted(group.tags()) {
             return None;
         }
-        let it = Output { id: SecurityGroupId::from(group.group_id()?), vpc: vpc.clone() };
+        let it = Output::new(group.group_id()?, vpc);
         let (owner, id) = (planted_in(owner, NODE), it.id.to_string());
         Some(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) })
     };

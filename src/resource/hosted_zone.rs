@@ -206,17 +206,21 @@ impl From<&Description> for Output {
 }
 
 /// The zone's id, which Route 53 returns as a path.
-pub(super) fn id(described: &Description) -> HostedZoneId {
+pub fn id(described: &Description) -> HostedZoneId {
     HostedZoneId::from(described.id().trim_start_matches("/hostedzone/"))
 }
 
 /// Lists the zones within the scope with the names of their stacks, without what takes a call for
 /// each.
 pub(super) async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Names, Description)>> {
-    let zones = aws.route53.list_hosted_zones().into_paginator().items().send();
-    let zones = zones.all().await.doing("list the hosted zones")?;
     let own = |zone: Description| Some((stack_of(zone.caller_reference(), scope)?, zone));
-    Ok(zones.into_iter().filter_map(own).collect())
+    Ok(all_zones(aws).await?.into_iter().filter_map(own).collect())
+}
+
+/// Lists all zones of the account.
+pub async fn all_zones(aws: &Aws) -> Result<Vec<Description>> {
+    let zones = aws.route53.list_hosted_zones().into_paginator().items().send();
+    zones.all().await.doing("list the hosted zones")
 }
 
 /// The node of a zone.

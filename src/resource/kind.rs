@@ -343,8 +343,9 @@ kinds! {
         comes: SOON,
         settles: Settles::AtOnce,
         again: Again::UntilItIsLetGo,
-        // Network interfaces of all of these hold it.
+        // Network interfaces of all of these hold it, and it notes where records are.
         goes_after: &[
+            Gone(Kind::Record),
             Gone(Kind::SecurityGroupRule),
             Gone(Kind::LoadBalancer),
             Gone(Kind::Service),

@@ -395,7 +395,7 @@ impl From<&ResponseLaunchTemplateData> for Data {
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::{SecurityGroupId, VpcId};
+    use super::super::id::VpcId;
     use super::*;
 
     fn needs() -> Needs {
@@ -405,10 +405,7 @@ mod tests {
                 arn: String::new(),
                 roles: Vec::new(),
             },
-            group: security_group::Output {
-                id: SecurityGroupId::from("sg-1"),
-                vpc: VpcId::from("vpc-1"),
-            },
+            group: security_group::Output::new("sg-1", &VpcId::from("vpc-1")),
             cluster: cluster::Output { name: "cluster-demo".into(), ..cluster::Output::default() },
         }
     }

@@ -394,7 +394,7 @@ mod tests {
     use aws_sdk_elasticloadbalancingv2::types::{AvailabilityZone, LoadBalancerState};
 
     use super::super::Remedy;
-    use super::super::id::{SecurityGroupId, SubnetId, VpcId};
+    use super::super::id::{SubnetId, VpcId};
     use super::*;
 
     fn described(state: LoadBalancerStateEnum, reason: &str) -> Description {
@@ -434,8 +434,7 @@ mod tests {
             zone_id: None,
             state: None,
         };
-        let group =
-            security_group::Output { id: SecurityGroupId::from("sg-1"), vpc: VpcId::from("vpc-1") };
+        let group = security_group::Output::new("sg-1", &VpcId::from("vpc-1"));
         let needs = (vec![subnet("subnet-1"), subnet("subnet-2")], group);
         let it = Output::from(&described(LoadBalancerStateEnum::Active, ""));
         let wanted = LoadBalancer { name: "lb-demo".into(), internal: true };

@@ -1,8 +1,15 @@
-//! A DNS record: a name in the private zone that stands for the load balancer, as an alias.
+//! A DNS record: a name that stands for the load balancer, as an alias, in the stack's private zone or in
+//! one that somebody else made.
 //!
-//! A record cannot be tagged: it is ours when it is in our zone and points at our load balancer. It
-//! is made with `CREATE`, which refuses where a record of somebody's stands, and changed with
-//! `UPSERT`. Route 53 deletes only what is repeated to it exactly, so a record is read before.
+//! A record cannot be tagged. In our zone it is ours when it points at our load balancer, by its name. In
+//! somebody else's zone others may have records for load balancers of the same name, such as another
+//! account's: there it is ours when it points exactly at what a tag of our load balancer's security group
+//! notes, which is written before the first record is made.
+//!
+//! It is made with `CREATE`, which refuses where a record of somebody's stands, and changed with `UPSERT`.
+//! Route 53 deletes only what is repeated to it exactly, so a record is read before.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType,
@@ -12,11 +19,16 @@ use aws_smithy_types::error::operation::BuildError;
 use super::hosted_zone::{self, HostedZone};
 use super::id::HostedZoneId;
 use super::record_set::{UNKNOWN_ZONE, all, plain};
+use super::security_group::SecurityGroup;
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, load_balancer,
+    security_group,
 };
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope};
 use crate::names::{Names, NodeName};
+
+/// So many records are read from a name on: there is one of each type and, with routing policies, more.
+const FEW: i32 = 20;
 
 /// A record as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +48,20 @@ pub struct Output {
 pub struct Record {
     /// The name, without a final dot.
     pub host: String,
+    /// The zone, where somebody else made it: then the name may be somebody else's, too.
+    pub existing_zone: Option<HostedZoneId>,
+}
+
+/// What a record takes from others.
+#[derive(Debug)]
+pub struct Needs {
+    /// The zone that it stands in.
+    pub zone: HostedZoneId,
+    /// What it points at.
+    pub load_balancer: load_balancer::Output,
+    /// The load balancer's security group, when somebody else made the zone: it notes what the record
+    /// points at.
+    pub notes: Option<security_group::Output>,
 }
 
 /// The node of a name. A record carries no tags that could say it.
@@ -52,6 +78,11 @@ impl Resource for Record {
         for (names, zone) in hosted_zone::ours(aws, scope).await? {
             found.extend(in_zone(aws, &names, &hosted_zone::id(&zone)).await?);
         }
+        // An overview of all stacks does without the zones of others.
+        if let Some(names) = scope.names() {
+            let groups = SecurityGroup::list(aws, scope).await?;
+            found.extend(in_zones_of_others(aws, names, &groups).await?);
+        }
         Ok(found)
     }
 
@@ -62,6 +93,8 @@ impl Resource for Record {
         for zone in others.listing::<HostedZone>().await?.iter() {
             found.extend(in_zone(aws, names, &zone.it().id).await?);
         }
+        let groups = others.listing::<SecurityGroup>().await?;
+        found.extend(in_zones_of_others(aws, names, &groups).await?);
         Ok(found)
     }
 
@@ -71,19 +104,7 @@ impl Resource for Record {
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         const DOING: &str = "delete the DNS record";
-        let read = aws
-            .route53
-            .list_resource_record_sets()
-            .hosted_zone_id(it.zone.as_str())
-            .start_record_name(&it.host)
-            .start_record_type(RrType::A)
-            .max_items(1)
-            .send()
-            .await
-            .doing("read the DNS record")
-            .gone_is_fine(&[UNKNOWN_ZONE])?;
-        // Route 53 begins at the name or, when it is not there, behind it.
-        let sets = read.map(|read| read.resource_record_sets).unwrap_or_default();
+        let sets = from_name(aws, &it.zone, &it.host).await?;
         let same = |read: &Output| {
             read.host == plain(&it.host)
                 && read.target.as_deref().map(bare) == it.target.as_deref().map(bare)
@@ -96,25 +117,36 @@ impl Resource for Record {
 }
 
 impl Wanted for Record {
-    type Needs = (hosted_zone::Output, load_balancer::Output);
+    type Needs = Needs;
     type Change = Whole;
 
-    async fn create(
-        &self,
-        cx: &Cx,
-        _node: &NodeName,
-        (zone, load_balancer): &Self::Needs,
-    ) -> Result<Made<Output>> {
-        let it = self.pointing_at(zone, load_balancer);
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let Some(zone) = &self.existing_zone else { return Ok(None) };
+        let sets = from_name(&cx.aws, zone, &self.host).await?;
+        let held = sets.iter().filter(|set| plain(set.name()) == plain(&self.host)).find(|set| {
+            // Beside other types than these an alias may stand.
+            let is_in_the_way = matches!(set.r#type(), RrType::A | RrType::Cname);
+            is_in_the_way && !may_be_ours(&cx.names, zone, set)
+        });
+        Ok(held
+            .map(|set| format!("the {} record of that name in zone {zone}", set.r#type().as_str())))
+    }
+
+    async fn create(&self, cx: &Cx, _node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
+        let it = self.pointing_at(cx, needs).await?;
         let created = change(&cx.aws, ChangeAction::Create, &it, "create the DNS record").await;
         created.taken_on(&["InvalidChangeBatch: it already exists"])?;
         Ok(Made::Ready(it))
     }
 
-    fn drift(&self, it: &Output, (_, load_balancer): &Self::Needs) -> Vec<Difference<Whole>> {
+    fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Whole>> {
+        let Needs { zone, load_balancer, .. } = needs;
         let mut differences = Vec::new();
+        if it.zone != *zone {
+            differences.push(Difference::remake("HostedZoneId", &it.zone, zone));
+        }
         let wanted = &load_balancer.dns_name;
-        if let Some(is) = it.target.as_ref().filter(|is| bare(is) != bare(wanted)) {
+        if let Some(is) = it.target.as_ref().filter(|_| !it.points_at(wanted)) {
             differences.push(Difference::update(Whole, "AliasTarget.DNSName", is, wanted));
         }
         let wanted = &load_balancer.zone_id;
@@ -129,32 +161,80 @@ impl Wanted for Record {
         cx: &Cx,
         _node: &NodeName,
         _it: &Output,
-        (zone, load_balancer): &Self::Needs,
+        needs: &Needs,
         _: &[Whole],
     ) -> Result<Made<Output>> {
-        let it = self.pointing_at(zone, load_balancer);
+        let it = self.pointing_at(cx, needs).await?;
         change(&cx.aws, ChangeAction::Upsert, &it, "change the DNS record").await?;
         Ok(Made::Ready(it))
     }
 }
 
 impl Record {
-    fn pointing_at(&self, zone: &hosted_zone::Output, to: &load_balancer::Output) -> Output {
-        Output {
-            zone: zone.id.clone(),
+    /// What the record is to be; in somebody else's zone it is noted first that it may be there.
+    async fn pointing_at(&self, cx: &Cx, needs: &Needs) -> Result<Output> {
+        let Needs { zone, load_balancer: to, notes } = needs;
+        if let Some(group) = notes {
+            security_group::note_record(&cx.aws, group, zone, &to.dns_name).await?;
+        }
+        Ok(Output {
+            zone: zone.clone(),
             host: self.host.clone(),
             target: Some(to.dns_name.clone()),
             target_zone: Some(to.zone_id.clone()),
-        }
+        })
     }
+}
+
+/// The first records from a name on: those of the name, if there are some.
+async fn from_name(aws: &Aws, zone: &HostedZoneId, host: &str) -> Result<Vec<ResourceRecordSet>> {
+    let read = aws.route53.list_resource_record_sets().hosted_zone_id(zone.as_str());
+    let read = read.start_record_name(host).max_items(FEW).send().await;
+    let read = read.doing("read the DNS record").gone_is_fine(&[UNKNOWN_ZONE])?;
+    Ok(read.map(|read| read.resource_record_sets).unwrap_or_default())
 }
 
 /// The records of a stack's zone that point at a load balancer of the stack.
 async fn in_zone(aws: &Aws, names: &Names, zone: &HostedZoneId) -> Result<Vec<Owned<Output>>> {
     let targets = load_balancer::names(names);
+    pointing(aws, names, zone, |name| targets.iter().any(|target| is_of(name, target))).await
+}
+
+/// Whether a record points at a load balancer in this region that is called as one of the stack's. It may
+/// have been made by a run of a moment ago, whose note EC2 does not show yet; a later look tells.
+fn may_be_ours(names: &Names, zone: &HostedZoneId, set: &ResourceRecordSet) -> bool {
+    let Some(target) = Output::of(zone, set).and_then(|it| it.target) else { return false };
+    let is_here = bare(&target).split('.').nth(1) == Some(names.region());
+    is_here && load_balancer::names(names).iter().any(|name| is_of(&target, name))
+}
+
+/// The records in zones of others that point at what the stack's security groups note.
+async fn in_zones_of_others(
+    aws: &Aws,
+    names: &Names,
+    groups: &[Owned<security_group::Output>],
+) -> Result<Vec<Owned<Output>>> {
+    let mut noted: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (zone, targets) in groups.iter().flat_map(|group| &group.it().records) {
+        noted.entry(zone).or_default().extend(targets.iter().map(|target| bare(target)));
+    }
+    let mut found = Vec::new();
+    for (zone, targets) in noted {
+        found.extend(pointing(aws, names, zone, |name| targets.contains(&bare(name))).await?);
+    }
+    Ok(found)
+}
+
+/// The records of a zone that point at what is the stack's.
+async fn pointing(
+    aws: &Aws,
+    names: &Names,
+    zone: &HostedZoneId,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<Vec<Owned<Output>>> {
     let read = |record: &ResourceRecordSet| {
         let it = Output::of(zone, record)?;
-        it.target.as_deref().filter(|name| targets.iter().any(|target| is_of(name, target)))?;
+        it.target.as_deref().filter(|name| is_ours(name))?;
         let (stack, node) = (names.stack().to_string(), node(&it.host));
         let (owner, id) = (Owner { stack, node, pattern: None, tags: None }, it.host.clone());
         Some(Owned { owner, id, seen: Seen::Present(it, Phase::Ready) })
@@ -163,6 +243,11 @@ async fn in_zone(aws: &Aws, names: &Names, zone: &HostedZoneId) -> Result<Vec<Ow
 }
 
 impl Output {
+    /// Whether this is what it points at, in whatever spelling.
+    pub fn points_at(&self, target: &str) -> bool {
+        self.target.as_deref().map(bare) == Some(bare(target))
+    }
+
     /// Reads a plain alias of type A. Others, such as weighted ones, are never ours.
     fn of(zone: &HostedZoneId, set: &ResourceRecordSet) -> Option<Self> {
         let plain_alias = *set.r#type() == RrType::A && set.set_identifier().is_none();
@@ -251,20 +336,14 @@ mod tests {
             security_groups: None,
             idle_timeout: None,
         };
-        let in_zone = hosted_zone::Output {
-            id: zone.clone(),
-            name: "demo.internal".into(),
-            vpcs: None,
-            tagged: None,
-        };
-        let wanted = Record { host: "web.demo.internal".into() };
+        let wanted = Record { host: "web.demo.internal".into(), existing_zone: None };
         let it = |target: &str| Output {
             zone: zone.clone(),
             host: "web.demo.internal".into(),
             target: Some(target.into()),
             target_zone: Some("Z2".into()),
         };
-        let needs = (in_zone, to);
+        let needs = Needs { zone: zone.clone(), load_balancer: to, notes: None };
         let same = it("dualstack.internal-lb-demo-1.eu-west-1.elb.amazonaws.com");
         assert_eq!(wanted.drift(&same, &needs), []);
         let other = it("internal-lb-demo-2.eu-west-1.elb.amazonaws.com");

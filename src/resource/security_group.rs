@@ -5,11 +5,12 @@
 //! as the name's holder. EC2 refuses to delete a group as long as an interface uses it or a rule of
 //! another group names it.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag};
 
-use super::id::{SecurityGroupId, VpcId};
+use super::id::{HostedZoneId, SecurityGroupId, VpcId};
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, network_interface, vpc,
     vpc_endpoint,
@@ -24,6 +25,16 @@ pub struct Output {
     pub id: SecurityGroupId,
     /// The VPC.
     pub vpc: VpcId,
+    /// Of a load balancer's group: the zones of others in which records of the stack may stand, by id, and
+    /// the DNS names that they may point at. See [`note_record`].
+    pub records: BTreeMap<HostedZoneId, Vec<String>>,
+}
+
+impl Output {
+    /// A group that notes nothing.
+    pub(super) fn new(id: &str, vpc: &VpcId) -> Self {
+        Self { id: SecurityGroupId::from(id), vpc: vpc.clone(), records: BTreeMap::new() }
+    }
 }
 
 /// The security group that is wanted.
@@ -49,7 +60,8 @@ impl Resource for SecurityGroup {
             let owner = scope.owner(group.tags())?;
             let id = SecurityGroupId::from(group.group_id()?);
             let vpc = VpcId::from(group.vpc_id().unwrap_or_default());
-            let seen = Seen::Present(Output { id: id.clone(), vpc }, Phase::Ready);
+            let records = noted(group.tags());
+            let seen = Seen::Present(Output { id: id.clone(), vpc, records }, Phase::Ready);
             Some(Owned { owner, id: id.into(), seen })
         };
         Ok(groups.iter().filter_map(read).collect())
@@ -97,7 +109,7 @@ impl Wanted for SecurityGroup {
             .wait_on(&[vpc::UNKNOWN])
             .taken_on(&["InvalidGroup.Duplicate"])?;
         let id = created.group_id().ok_or_else(|| missing(DOING, "groupId"))?;
-        Ok(Made::Ready(Output { id: SecurityGroupId::from(id), vpc: vpc.id.clone() }))
+        Ok(Made::Ready(Output::new(id, &vpc.id)))
     }
 
     fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference<Infallible>> {
@@ -117,6 +129,40 @@ impl Wanted for SecurityGroup {
     ) -> Result<Made<Output>> {
         Ok(Made::Ready(it.clone()))
     }
+}
+
+/// With what a tag begins that names a zone of somebody else in which the stack has records; its value is
+/// what they point at.
+const TAG_RECORDS: &str = "ecsup-records/";
+/// Longest value of a tag, in characters (EC2 `Tag`).
+const TAG_LIMIT: usize = 256;
+
+/// The zones of others and what records of the stack in them point at, as the group's tags say.
+fn noted(tags: &[Tag]) -> BTreeMap<HostedZoneId, Vec<String>> {
+    let one = |tag: &Tag| {
+        let zone = tag.key()?.strip_prefix(TAG_RECORDS)?;
+        let targets = tag.value().unwrap_or_default().split_whitespace().map(str::to_owned);
+        Some((HostedZoneId::from(zone), targets.collect()))
+    };
+    tags.iter().filter_map(one).collect()
+}
+
+/// Notes that a record of the stack in a zone of somebody else may point at this DNS name: neither a record
+/// nor that zone can carry a tag of ours, and the group of the load balancer outlives both its load balancer
+/// and the records. What was noted before stays, the newest first, as far as there is room.
+pub async fn note_record(aws: &Aws, it: &Output, zone: &HostedZoneId, target: &str) -> Result<()> {
+    let before = it.records.get(zone).map(Vec::as_slice).unwrap_or_default();
+    if before.iter().any(|noted| noted == target) {
+        return Ok(());
+    }
+    let mut value = target.to_owned();
+    for noted in before {
+        if value.len() + 1 + noted.len() <= TAG_LIMIT {
+            value = format!("{value} {noted}");
+        }
+    }
+    let tag = (format!("{TAG_RECORDS}{zone}"), value);
+    Tagging::Ec2(it.id.to_string()).put(aws, &[tag]).await.wait_on(UNKNOWN)
 }
 
 /// What holds a group: interfaces and endpoints that use it, and rules of others that name it.

@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_rule_that_somebody_widened_is_a_difference() {
         let wanted = SecurityGroupRule { port: 80, description: "from the load balancer".into() };
-        let group = security_group::Output { id: "sg-1".into(), vpc: VpcId::from("vpc-1") };
+        let group = security_group::Output::new("sg-1", &VpcId::from("vpc-1"));
         let needs = (group, Source::Group("sg-2".into()));
         let rule = aws_sdk_ec2::types::SecurityGroupRule::builder().group_id("sg-1");
         let as_made =

@@ -878,7 +878,7 @@ mod tests {
             zone_id: None,
             state: None,
         };
-        let group = security_group::Output { id: "sg-1".into(), vpc: "vpc-1".into() };
+        let group = security_group::Output::new("sg-1", &"vpc-1".into());
         let provider = capacity_provider::Output {
             name: "cp-demo".into(),
             arn: String::new(),

@@ -131,7 +131,8 @@ fn check_text(key: &str, value: &str) -> Result<(), String> {
             },
         ));
     }
-    if let Some(prefix) = ["aws:", "ecsup:"].into_iter().find(|it| lower.starts_with(it)) {
+    if let Some(prefix) = ["aws:", "ecsup:", "ecsup-"].into_iter().find(|it| lower.starts_with(it))
+    {
         return Err(format!("keys that begin with `{prefix}` are reserved"));
     }
     if ["name", "amazonecsmanaged"].contains(&lower.as_str()) {
@@ -204,6 +205,7 @@ mod tests {
             ("", "x"),
             ("AWS:x", "y"),
             ("ecsup:stack", "x"),
+            ("ecsup-runs", "x"),
             ("name", "x"),
             ("AmazonECSManaged", ""),
             ("a", "#"),

@@ -170,6 +170,12 @@ impl Wish {
             }
         }
         let host = self.services.first().and_then(|service| service.table.text("host"));
+        let existing = balancer.and_then(|it| it.existing_zone.clone());
+        let path = format!("ingress.{}.existing_zone", scheme.word());
+        if let Some(zone) = existing.filter(|_| self.table.at(&path).is_none()) {
+            let keep = |zone: &str| Keep::Stack(path, text(zone));
+            found.extend(Fallback::new("existing_zone", zone, "", keep));
+        }
         let path = format!("ingress.{}.zone", scheme.word());
         if self.table.at(&path).is_none() && host.is_none() && !self.no_dns {
             let stack = self.stack_name().and_then(|stack| stack.parse().ok());
@@ -321,7 +327,13 @@ impl Wish {
     fn say_zones(&mut self, stack: &str, running: &Running) {
         let place = Place::Running;
         let usual = stack.parse().ok().map(|stack| default_zone(&stack)).unwrap_or_default();
-        for scheme in running.balancers.iter().map(|it| it.scheme) {
+        for balancer in &running.balancers {
+            let scheme = balancer.scheme;
+            if let Some(zone) = &balancer.existing_zone {
+                let path = format!("ingress.{}.existing_zone", scheme.word());
+                self.table.set(&path, text(zone), &place);
+                continue;
+            }
             let of_it = |service: &&RunningService| service.schemes.contains(&scheme);
             let names: BTreeSet<_> =
                 running.services.values().filter(of_it).flat_map(|it| &it.names).collect();

@@ -269,10 +269,10 @@ static ONE_INGRESS: &[Key] = &[
         "",
         "\"in.example.com\"",
     ),
-    later(
+    key(
         "existing_zone",
         Text("a zone's name or id"),
-        "zone of the account in which only records are made",
+        "zone of the account, private or public, in which only records of `hosts` are made, instead of `zone`",
         "",
         "\"example.com\"",
     ),

@@ -69,6 +69,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
         internal: Some(Ingress {
             allow: vec![range("10.0.0.0/16")],
             zone: Some("internal-worker.internal".into()),
+            existing_zone: None,
             unknown: Unknown::Service("worker".parse().unwrap()),
         }),
         public: None,

@@ -8,6 +8,7 @@ mod command_line;
 mod doubts;
 mod emulator;
 mod endpoints;
+mod existing_zone;
 mod fence;
 mod figures;
 mod forced;

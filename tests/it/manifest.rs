@@ -19,6 +19,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("hosts.toml", &[]),
     ("public-and-internal.toml", &[]),
     ("workers.toml", &[]),
+    ("own-domain.toml", &[]),
     ("environments.toml", &["--environment", "staging", "--image", ":3f2a1c"]),
 ];
 
@@ -27,7 +28,7 @@ fn example(name: &str) -> PathBuf {
 }
 
 /// A folder with a manifest in it.
-fn written(text: &str) -> (TempDir, String) {
+pub fn written(text: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ecsup.toml");
     fs::write(&path, text).expect("a file");
@@ -53,10 +54,8 @@ fn every_example_is_deployed_serves_stays_and_goes() {
             let region = if flags.is_empty() { "us-east-1" } else { "eu-central-1" };
             // Each region has its default VPC from the moment on at which somebody looks.
             stage.cloud.world(|world| world.enter(region));
-            let before = ids(&stage.cloud);
             let path = example(name).display().to_string();
             let deploy = [&["deploy", "--yes", "--file", &path], *flags].concat();
-            done(&stage, &deploy).await;
             let mut said = ServiceFlags {
                 manifest: FileFlags { file: Some(path.clone().into()), ..FileFlags::default() },
                 ..ServiceFlags::default()
@@ -66,6 +65,11 @@ fn every_example_is_deployed_serves_stays_and_goes() {
                 said.image.push((*image).to_owned());
             }
             let spec = Wish::read(&said, Path::new(""), &|_| None).check().unwrap();
+            for zone in spec.ingresses().filter_map(|(_, it)| it.existing_zone.as_ref()?.name()) {
+                stage.cloud.world(|world| aws_sim::route53::add_zone(world, zone, None));
+            }
+            let before = ids(&stage.cloud);
+            done(&stage, &deploy).await;
             check_requests_in(&stage.cloud, &spec, region);
             let again = done(&stage, &deploy).await;
             assert_eq!(again.changes(), [""; 0], "{name}");

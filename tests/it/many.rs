@@ -12,14 +12,16 @@ use aws_sim::world::World;
 use ecsup::aws::Aws;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time, sdk_config};
-use ecsup::deploy::{carry_out, context, prepare};
+use ecsup::deploy::{Extent, carry_out, context, prepare};
 use ecsup::engine::{Run, Stop};
 use ecsup::spec::{Image, Ingress, Pattern, Route, RunOn, Scheme, Service, Spec, Unknown};
 use ecsup::wish::{ServiceFlags, spec_of_flags};
 use serde_json::json;
 
 use crate::goal::requests::{answer, leads_to, services};
+use crate::manifest::written;
 use crate::proofs::{expect, ids, no_defects, nothing_in_vain_of, nothing_left};
+use crate::stage::{done, usual};
 
 const REGION: &str = "us-east-1";
 
@@ -65,6 +67,7 @@ pub fn shop() -> Spec {
     spec.internal = Some(Ingress {
         allow: vec![spec.network.vpc_cidr],
         zone: Some("shop.internal".to_owned()),
+        existing_zone: None,
         unknown: refuses(404, "not found"),
     });
     let service = |name: &str| Service {
@@ -108,7 +111,7 @@ pub async fn deploy(cloud: &Cloud, spec: &Spec) -> Vec<Record> {
     let aws = Aws::new(&sdk_config(cloud, REGION));
     let cx = context(&aws, REGION, spec);
     let run = Run::fresh(cx, Rc::new(Stop::default()), |_| ());
-    let prepared = prepare(spec.clone(), run, false).await.expect("a graph");
+    let prepared = prepare(spec.clone(), run, Extent::default()).await.expect("a graph");
     assert_eq!(prepared.refusals, []);
     if !prepared.is_settled() {
         let report = carry_out(&prepared, |_| ()).await.expect("a report");
@@ -287,6 +290,71 @@ fn a_service_comes_and_goes_without_the_others() {
         }
         assert_eq!(changes(&deploy(cloud, &other).await), BTreeMap::new());
         destroy(&stage, &other, &before).await;
+    });
+}
+
+/// Brings one service up to date by the command line, with what a manifest says of several.
+#[test]
+fn only_one_service_is_brought_up_to_date() {
+    const MANIFEST: &str = "stack = \"main\"
+pattern = \"internal-worker\"
+ingress.internal.zone = \"in.example.com\"
+defaults.run_on = \"fargate\"
+
+[service.service-a]
+image = \"nginx:1\"
+
+[service.service-b]
+image = \"nginx:1\"
+";
+    in_virtual_time(11, async || {
+        let stage = usual(11);
+        let before = ids(&stage.cloud);
+        let (_folder, path) = written(MANIFEST);
+        let deploy = ["deploy", "--yes", "--file", &path];
+        done(&stage, &[&deploy[..], &["--only", "service-b"]].concat()).await;
+        let alone = nodes(&stage.cloud);
+        assert!(alone.contains_key("service/service-b"));
+        assert!(!alone.keys().any(|node| is_of(node, "service-a")), "{alone:#?}");
+        let leads = |name: &str| stage.cloud.world(|world| leads_to(world, "main", name));
+        assert_eq!(leads("service-b.in.example.com"), Some("internal"));
+        assert_eq!(leads("service-a.in.example.com"), None);
+        let silent = done(&stage, &[&deploy[..], &["--only", "service-b"]].concat()).await;
+        assert_eq!(silent.changes(), [""; 0]);
+
+        done(&stage, &deploy).await;
+        // Both have changed in the file, and a third would go.
+        let third = "[service.service-c]\nimage = \"nginx:1\"\n";
+        let (_folder, with_third) = written(&format!("{MANIFEST}{third}"));
+        done(&stage, &["deploy", "--yes", "--file", &with_third]).await;
+        let (_folder, path) = written(&MANIFEST.replace("nginx:1", "nginx:2"));
+        let only = ["--file", &path, "--only", "service-a"];
+        let planned = stage.play(&[&["plan", "--exit-code"], &only[..]].concat()).await;
+        assert_eq!(planned.exit, Exit::ChangesPending);
+        let lines =
+            planned.recording.out.iter().map(|line| anstream::adapter::strip_str(line).to_string());
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
+          change  task-definition/service-a            task definition: image nginx:1 → nginx:2
+          change  service/service-a                    ECS service: follows task-definition/service-a
+        0 to create, 2 to change, 27 to keep, 9 of other services not looked at
+        should take about 1m00s: task-definition/service-a → service/service-a (typical AWS durations, see docs/aws-facts.md; `ecsup rehearse` plays it)
+        ");
+        let changed = done(&stage, &[&["deploy", "--yes"], &only[..]].concat()).await;
+        let of_the_lock = ["PutParameter", "DeleteParameters"];
+        let mut changes = changed.changes();
+        changes.retain(|operation| !of_the_lock.contains(operation));
+        assert_eq!(changes, ["RegisterTaskDefinition", "UpdateService"]);
+        let services = stage.cloud.world(|world| services(world, "cluster-main"));
+        assert_eq!(services, ["service-a", "service-b", "service-c"]);
+
+        let slip = stage.play(&["plan", "--file", &path, "--only", "service-d"]).await;
+        assert_eq!((slip.exit, slip.calls.len()), (Exit::Refused, 0));
+        insta::assert_snapshot!(slip.said(), @r"
+        error: --only `service-d`: is none of the services (service-a, service-b); did you mean `service-a`?
+        hint: `ecsup plan --help` lists what each flag takes
+        ");
+        done(&stage, &["destroy", "--yes", "main"]).await;
+        nothing_left(&stage.cloud, &before).expect("nothing left");
     });
 }
 

@@ -16,7 +16,7 @@ const MOST: usize = 1000;
 /// `ChangeResourceRecordSets`.
 pub(super) fn change(world: &mut World, input: &Value) -> Answer {
     let id = zone::bare(input.text("HostedZoneId")).to_owned();
-    zone::find(world, &id)?;
+    zone::check_linked(world, &id)?;
     zone::check_idle(world, &id)?;
     let batch = input.part("ChangeBatch");
     let changes = batch.list("Changes");

@@ -38,11 +38,28 @@ pub(super) struct Zone {
     pub(super) vpcs: BTreeSet<(String, String)>,
     pub(super) records: BTreeMap<At, Record>,
     pub(super) tags: Tags,
+    /// The service of AWS that made it for itself, such as `servicediscovery.amazonaws.com`.
+    linked: Option<String>,
     /// Until when another write is refused.
     busy: Duration,
 }
 
 impl Zone {
+    /// A public zone with what it is born with.
+    fn public(name: String, reference: String) -> Self {
+        Self {
+            records: born_with(&name),
+            name,
+            reference,
+            comment: None,
+            private: false,
+            vpcs: BTreeSet::new(),
+            tags: Tags::new(),
+            linked: None,
+            busy: Duration::ZERO,
+        }
+    }
+
     /// Whether a record is one of the two that every zone has.
     pub(super) fn is_born_with(&self, at: &At) -> bool {
         matches!(at.kind.as_str(), "NS" | "SOA") && at.name() == self.name
@@ -53,13 +70,17 @@ impl Zone {
         if let Some(comment) = &self.comment {
             config["Comment"] = comment.clone().into();
         }
-        json!({
+        let mut described = json!({
             "Id": format!("/hostedzone/{id}"),
             "Name": self.name,
             "CallerReference": self.reference,
             "Config": config,
             "ResourceRecordSetCount": self.records.len(),
-        })
+        });
+        if let Some(service) = &self.linked {
+            described["LinkedService"] = json!({ "ServicePrincipal": service });
+        }
+        described
     }
 
     /// `DelegationSet` of a public zone, in an answer.
@@ -168,17 +189,9 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         let message = "The maximum number of hosted zones has been reached on your account";
         return Err(Refusal::new("TooManyHostedZones", message));
     }
-    let id = format!("Z{}", world.digits_of(19, &format!("zone {name}")).to_ascii_uppercase());
-    let it = Zone {
-        records: born_with(&name),
-        reference: reference.to_owned(),
-        comment: config.some_text("Comment").map(str::to_owned),
-        private,
-        vpcs,
-        tags: Tags::new(),
-        busy: Duration::ZERO,
-        name,
-    };
+    let id = new_id(world, &name);
+    let comment = config.some_text("Comment").map(str::to_owned);
+    let it = Zone { comment, private, vpcs, ..Zone::public(name, reference.to_owned()) };
     let mut answer = json!({
         "HostedZone": it.described(&id),
         "ChangeInfo": begin_change(world, &it.name, None),
@@ -191,6 +204,38 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     world.route53_mut().references.insert(it.reference.clone());
     world.route53_mut().zones.insert(id, it);
     Ok(answer)
+}
+
+fn new_id(world: &mut World, name: &str) -> String {
+    format!("Z{}", world.digits_of(19, &format!("zone {name}")).to_ascii_uppercase())
+}
+
+/// A public zone that is there before anybody calls, with an id of its own or with this one.
+pub(super) fn add(world: &mut World, name: &str, id: Option<&str>) -> Option<String> {
+    let name = name::normal(name).ok()?;
+    let id = id.map_or_else(|| new_id(world, &name), str::to_owned);
+    let it = Zone::public(name, "somebody's".to_owned());
+    world.route53_mut().zones.insert(id.clone(), it);
+    Some(id)
+}
+
+/// A zone becomes one that a service of AWS made for itself.
+pub(super) fn link(world: &mut World, id: &str, service: &str) {
+    if let Ok(zone) = find_mut(world, id) {
+        zone.linked = Some(service.to_owned());
+    }
+}
+
+/// Refuses a change of a zone that a service of AWS made for itself. The wording is not verified.
+pub(super) fn check_linked(world: &World, id: &str) -> Result<(), Refusal> {
+    match &find(world, id)?.linked {
+        Some(service) => {
+            let message =
+                format!("The resource hostedzone/{id} can only be managed through {service}");
+            Err(Refusal::new("AccessDenied", message).with_status(403))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The records that a zone is born with, and that go with it.
@@ -303,6 +348,7 @@ pub(super) fn get(world: &World, input: &Value) -> Answer {
 pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let id = bare(input.text("Id"));
     let it = find(world, id)?;
+    check_linked(world, id)?;
     check_idle(world, id)?;
     if it.records.keys().any(|at| !it.is_born_with(at)) {
         let message = "The specified hosted zone contains non-required resource record sets  and so \

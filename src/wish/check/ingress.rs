@@ -6,7 +6,7 @@ use super::super::Wanted;
 use super::super::value::{Place, Value};
 use super::{Checker, Draft};
 use crate::names::{StackName, default_host, default_zone};
-use crate::spec::{Ingress, Network, Route, Scheme, Unknown, dns, network};
+use crate::spec::{ExistingZone, Ingress, Network, Route, Scheme, Unknown, dns, network};
 
 /// What an ALB answers to what no rule matches, unless the file says otherwise.
 const NOT_FOUND: u16 = 404;
@@ -51,19 +51,32 @@ impl<'a> Checker<'a> {
             return None;
         }
         let allow = self.allow(scheme, name, network);
+        let existing_zone = self.existing_zone(name);
         if self.wish.is_by_flags() {
-            let (zone, host) = self.dns_of_flags(scheme, drafts.first()?, stack).unzip();
+            let (zone, host) = match &existing_zone {
+                // No flag says one: it is what runs.
+                Some(_) => (None, drafts.first()?.wanted.table.text("host").map(str::to_owned)),
+                None => self.dns_of_flags(scheme, drafts.first()?, stack).unzip(),
+            };
             let draft = drafts.first_mut()?;
             let route =
                 Route { hosts: Vec::new(), paths: Vec::new(), names: host.into_iter().collect() };
             draft.routes.insert(scheme, route);
             let unknown = Unknown::Service(draft.name.clone()?);
-            return Some(Ingress { allow, zone, unknown });
+            return Some(Ingress { allow, zone, existing_zone, unknown });
         }
         let zone = self.zone(scheme, name, &mine, drafts, stack);
         let unknown = self.unknown(name, &mine, drafts);
-        self.routes(scheme, name, zone.as_deref(), &mine, drafts, unknown.as_ref());
-        Some(Ingress { allow, zone, unknown: unknown? })
+        let zones = (zone.as_deref(), existing_zone.as_ref());
+        self.routes(scheme, name, zones, &mine, drafts, unknown.as_ref());
+        Some(Ingress { allow, zone, existing_zone, unknown: unknown? })
+    }
+
+    /// The zone of the account that is to know the names, if one was said.
+    fn existing_zone(&mut self, name: &str) -> Option<ExistingZone> {
+        let path = format!("ingress.{name}.existing_zone");
+        let said = self.text(None, &path)?.to_owned();
+        self.keep(None, &path, &said, ExistingZone::read(&said))
     }
 
     fn allow(&mut self, scheme: Scheme, name: &str, network: Option<&Network>) -> Vec<Ipv4Net> {
@@ -121,7 +134,7 @@ impl<'a> Checker<'a> {
     ) -> Option<String> {
         let path = format!("ingress.{name}.zone");
         let said = self.text(None, &path);
-        // A zone that is there is for a later version to use; it takes the place of one to make.
+        // One that is there takes the place of one to make.
         if self.text(None, &format!("ingress.{name}.existing_zone")).is_some() {
             if let Some(said) = said {
                 let other = self.called(None, &format!("ingress.{name}.existing_zone"));
@@ -195,7 +208,7 @@ impl<'a> Checker<'a> {
         &mut self,
         scheme: Scheme,
         name: &str,
-        zone: Option<&str>,
+        (zone, existing): (Option<&str>, Option<&ExistingZone>),
         mine: &[usize],
         drafts: &mut [Draft<'a>],
         unknown: Option<&Unknown>,
@@ -206,7 +219,7 @@ impl<'a> Checker<'a> {
             let wanted = drafts[*at].wanted;
             let Some(service) = drafts[*at].name.clone() else { continue };
             let is_unknown = matches!(unknown, Some(Unknown::Service(it)) if *it == service);
-            let hosts = self.hosts(wanted, name, zone);
+            let hosts = self.hosts(wanted, name, zone.or(existing.and_then(ExistingZone::name)));
             let paths = self.paths(wanted);
             let own = default_host(&service, zone.unwrap_or_default());
             if let Some(zone) = zone.filter(|_| hosts.is_empty() && dns::check_name(&own).is_err())
@@ -227,7 +240,8 @@ impl<'a> Checker<'a> {
                 names,
             };
             route.names.retain(|host| {
-                zone.is_some() && !host.contains(['*', '?']) && self.names.insert(host.clone())
+                let is_known = zone.is_some() || existing.is_some();
+                is_known && !host.contains(['*', '?']) && self.names.insert(host.clone())
             });
             // Where it takes everything and is alone, a rule would say nothing.
             if is_unknown && mine.len() == 1 {
@@ -331,19 +345,14 @@ impl<'a> Checker<'a> {
         zone: Option<&str>,
     ) -> Vec<(String, Option<Place>)> {
         let field = format!("service.{}.hosts", wanted.name);
-        let existing = self.text(None, &format!("ingress.{ingress}.existing_zone"));
         let mut hosts: Vec<(String, Option<Place>)> = Vec::new();
         for (text, place) in wanted.table.texts("hosts").unwrap_or_default() {
-            let checked = check_host(text).and_then(|host| match (zone, existing) {
-                (Some(zone), _) | (None, Some(zone))
-                    if !dns::lies_in(&host, zone) && !zone.starts_with('Z') =>
-                {
-                    let key = if existing.is_some() { "existing_zone" } else { "zone" };
-                    let aside = self
-                        .wish
-                        .table
-                        .at(&format!("ingress.{ingress}.{key}"))
-                        .map(|it| it.place.aside());
+            let checked = check_host(text).and_then(|host| match zone {
+                Some(zone) if !dns::lies_in(&host, zone) => {
+                    let said = ["existing_zone", "zone"];
+                    let mut said = said.iter().map(|key| format!("ingress.{ingress}.{key}"));
+                    let aside = said.find_map(|path| self.wish.table.at(&path));
+                    let aside = aside.map(|it| it.place.aside());
                     Err(format!(
                         "must be the zone `{zone}`{} or a name in it",
                         aside.unwrap_or_default()
