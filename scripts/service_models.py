@@ -62,10 +62,12 @@ OPERATIONS = {
         DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules
         DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth
         ModifyListener ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
-        ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups SetSubnets""",
+        ModifyTargetGroupAttributes RegisterTargets RemoveTags SetRulePriorities SetSecurityGroups
+        SetSubnets""",
     "iam": """AddRoleToInstanceProfile AttachRolePolicy CreateInstanceProfile CreateRole
         CreateServiceLinkedRole DeleteInstanceProfile DeleteRole DeleteRolePolicy DetachRolePolicy
-        GetInstanceProfile GetPolicy GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfileTags
+        GetInstanceProfile GetPolicy GetRole GetRolePolicy ListAccountAliases ListAttachedRolePolicies
+        ListInstanceProfileTags
         ListInstanceProfiles ListInstanceProfilesForRole ListRolePolicies ListRoleTags ListRoles
         PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile
         TagRole UntagInstanceProfile UntagRole UpdateAssumeRolePolicy""",

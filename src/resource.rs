@@ -157,6 +157,12 @@ pub trait Wanted: Resource {
         Vec::new()
     }
 
+    /// What can never be as it is wanted, as far as that is known while some of its needs are not there
+    /// yet, and nothing else can be compared.
+    fn never(&self, _it: &Self::Output) -> Option<Difference<Self::Change>> {
+        None
+    }
+
     /// Makes these changes, each of which [`drift`](Self::drift) has found to be needed and which come
     /// once; safe to repeat.
     async fn update(

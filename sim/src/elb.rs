@@ -144,6 +144,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateRule", Changes(rule::create)),
     ("DescribeRules", Looks(rule::describe)),
     ("ModifyRule", Changes(rule::modify)),
+    ("SetRulePriorities", Changes(rule::set_priorities)),
     ("DeleteRule", Changes(rule::delete)),
     ("DescribeTags", Looks(tags::describe)),
     ("AddTags", Changes(tags::add)),

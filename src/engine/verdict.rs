@@ -110,7 +110,10 @@ pub(super) async fn verdict<R: Wanted>(
         return Ok(holder.map_or(Verdict::Create, Verdict::Foreign));
     };
     state.saw(own);
-    let drift = needs.map(|needs| resource.drift(it, needs)).unwrap_or_default();
+    let drift = match needs {
+        Some(needs) => resource.drift(it, needs),
+        None => resource.never(it).into_iter().collect(),
+    };
     if has_to_be_remade(&drift) {
         return Ok(Verdict::Remake(describe(&drift)));
     }

@@ -138,6 +138,7 @@ pub fn service(
         name: wanted.name.clone(),
         count: wanted.count,
         port: wanted.port,
+        on_fargate,
         public_address: on_fargate && spec.network.nat == Nat::None,
         superseded: facts.superseded.get(wanted.name.as_str()).cloned(),
         says_what_runs: spec.services.len() > service::MANY,

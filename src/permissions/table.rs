@@ -306,6 +306,7 @@ pub(super) const ROWS: &[Row] = &[
             "elasticloadbalancing:ModifyLoadBalancerAttributes",
             "elasticloadbalancing:ModifyRule",
             "elasticloadbalancing:ModifyTargetGroup",
+            "elasticloadbalancing:SetRulePriorities",
             "elasticloadbalancing:SetSecurityGroups",
             "elasticloadbalancing:SetSubnets",
         ],

@@ -1,8 +1,8 @@
 //! A rule of a listener: which hosts and paths lead to a service.
 //!
 //! Rules are tried in the order of their priorities, of which no two of a listener may be equal.
-//! [`priority`] chooses one; it stays for life, so that no rule ever changes places with another. Rules
-//! that somebody made by hand are left alone, and counted with. Creating a rule is not idempotent.
+//! [`priority`] chooses one, which stays as long as the rule is as specific as it was. Rules that somebody
+//! made by hand are left alone, and counted with. Creating a rule is not idempotent.
 //! Rules cannot be listed but through their listener, with which they go. A look at everything asks only
 //! listeners to whose load balancer a target group is attached that the listener itself does not forward
 //! to: a rule that leads nowhere else is not seen, and nobody misses it.
@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_elasticloadbalancingv2::types::{
     HostHeaderConditionConfig, PathPatternConditionConfig, Rule as Description, RuleCondition,
+    RulePriorityPair,
 };
 use futures::future::try_join_all;
 
@@ -61,13 +62,16 @@ pub struct ListenerRule {
     pub paths: Vec<String>,
 }
 
-/// What can be changed of a rule, all with one call.
+/// What can be changed of a rule: what it matches and where requests go with one call, its place with
+/// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// What it matches.
     Conditions,
     /// Where requests go.
     Actions,
+    /// Its place among the others: it is more specific than it was, or less.
+    Priority,
 }
 
 /// What ELB answers about a rule that is not there.
@@ -118,11 +122,7 @@ impl Wanted for ListenerRule {
         (listener, target_group): &Self::Needs,
     ) -> Result<Made<Output>> {
         const DOING: &str = "create the listener rule";
-        let there = rules(&cx.aws, &listener.arn).await.wait_on(&[listener::UNKNOWN])?;
-        let there: Vec<_> = there.iter().filter_map(neighbour).collect();
-        let priority = priority::choose(&self.rank(), node.as_str(), &there);
-        let full = || Error::other(DOING, "its listener has no priority left for it");
-        let priority = i32::try_from(priority.ok_or_else(full)?).map_err(|_| full())?;
+        let priority = self.free_priority(cx, node, &listener.arn, None, DOING).await?;
         let create = cx
             .aws
             .elb
@@ -155,6 +155,17 @@ impl Wanted for ListenerRule {
         }
         let wanted = self.matches();
         if let Some(is) = it.matches.as_ref().filter(|is| **is != wanted) {
+            let rank = self.rank();
+            let moves =
+                it.priority.filter(|at| is.rank() != Some(rank) && !priority::may_stay(&rank, *at));
+            differences.extend(moves.map(|at| {
+                Difference::update(
+                    Change::Priority,
+                    "Priority",
+                    at,
+                    "where what it matches belongs",
+                )
+            }));
             let (is, wanted) = (words(is), words(&wanted));
             differences.push(Difference::update(Change::Conditions, "Conditions", is, wanted));
         }
@@ -168,9 +179,9 @@ impl Wanted for ListenerRule {
     async fn update(
         &self,
         cx: &Cx,
-        _node: &NodeName,
+        node: &NodeName,
         it: &Output,
-        (_, target_group): &Self::Needs,
+        (listener, target_group): &Self::Needs,
         changes: &[Change],
     ) -> Result<Made<Output>> {
         let mut it = it.clone();
@@ -185,6 +196,16 @@ impl Wanted for ListenerRule {
                     modify = modify.actions(forward_to(&target_group.arn));
                     it.does = Some(leads_to(&target_group.arn));
                 }
+                // First, so that whoever goes on after a crash still sees what it matched.
+                Change::Priority => {
+                    const DOING: &str = "move the listener rule to its place";
+                    let to =
+                        self.free_priority(cx, node, &listener.arn, Some(&it.arn), DOING).await?;
+                    let pair = RulePriorityPair::builder().rule_arn(it.arn.as_str()).priority(to);
+                    let set = cx.aws.elb.set_rule_priorities().rule_priorities(pair.build());
+                    set.send().await.doing(DOING).wait_on(&[UNKNOWN, "PriorityInUse"])?;
+                    it.priority = u32::try_from(to).ok();
+                }
             }
         }
         let modified = modify.send().await.doing("change the listener rule");
@@ -194,6 +215,23 @@ impl Wanted for ListenerRule {
 }
 
 impl ListenerRule {
+    /// A free priority for it among the rules that are there, but for this one.
+    async fn free_priority(
+        &self,
+        cx: &Cx,
+        node: &NodeName,
+        listener: &ListenerArn,
+        own: Option<&ListenerRuleArn>,
+        doing: &str,
+    ) -> Result<i32> {
+        let there = rules(&cx.aws, listener).await.wait_on(&[listener::UNKNOWN])?;
+        let others = there.iter().filter(|it| it.rule_arn() != own.map(ListenerRuleArn::as_str));
+        let others: Vec<_> = others.filter_map(neighbour).collect();
+        let priority = priority::choose(&self.rank(), node.as_str(), &others);
+        let full = || Error::other(doing, "its listener has no priority left for it");
+        i32::try_from(priority.ok_or_else(full)?).map_err(|_| full())
+    }
+
     fn rank(&self) -> Rank {
         Rank::of(self.hosts.iter().map(String::as_str), self.paths.iter().map(String::as_str))
     }
@@ -238,6 +276,13 @@ fn words(it: &Matches) -> String {
 }
 
 impl Matches {
+    /// How specific that is; unknown when it is about something else than hosts and paths.
+    fn rank(&self) -> Option<Rank> {
+        let rank =
+            Rank::of(self.hosts.iter().map(String::as_str), self.paths.iter().map(String::as_str));
+        self.others.is_empty().then_some(rank)
+    }
+
     fn of(described: &Description) -> Self {
         let mut all = Self::default();
         for condition in described.conditions() {
@@ -287,9 +332,7 @@ fn may_have_rules(listener: &listener::Output, targets: &[&target_group::Output]
 /// What a rule is to the one that is looking for its place; the listener's own default is nothing.
 fn neighbour(described: &Description) -> Option<Neighbour> {
     let priority = described.priority()?.parse().ok()?;
-    let Matches { hosts, paths, others } = Matches::of(described);
-    let rank = Rank::of(hosts.iter().map(String::as_str), paths.iter().map(String::as_str));
-    Some(Neighbour { priority, rank: others.is_empty().then_some(rank) })
+    Some(Neighbour { priority, rank: Matches::of(described).rank() })
 }
 
 /// The rules of a listener, whosever they are, and its default.
@@ -401,7 +444,7 @@ mod tests {
             priority: Some(1),
             ..unknown.clone()
         };
-        assert_eq!(fields(&other, "listener"), ["Conditions", "TargetGroups"]);
+        assert_eq!(fields(&other, "listener"), ["Priority", "Conditions", "TargetGroups"]);
         assert_eq!(fields(&unknown, "another"), ["ListenerArn"]);
     }
 }

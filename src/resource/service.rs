@@ -120,6 +120,8 @@ pub struct Service {
     pub count: u32,
     /// The container's port.
     pub port: u16,
+    /// Whether its tasks run on Fargate, and not on instances.
+    pub on_fargate: bool,
     /// Whether tasks get a public address: Fargate in a public subnet without a NAT gateway.
     pub public_address: bool,
     /// A deployment after which there has to be another, although nothing else differs.
@@ -367,10 +369,14 @@ impl Wanted for Service {
         Ok(made(created.service().ok_or_else(|| missing(DOING, "service"))?))
     }
 
+    fn never(&self, it: &Output) -> Option<Difference<Change>> {
+        moves(it, self.on_fargate)
+    }
+
     fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Change>> {
         let Needs { task_definition, target_groups, provider, .. } = needs;
         let mut differences = Vec::new();
-        differences.extend(capacity(it, provider.as_ref()));
+        differences.extend(self.never(it).or_else(|| capacity(it, provider.as_ref())));
         let mut differs = |change: Change, field: &str, is: Option<String>, wanted: String| {
             if let Some(is) = is.filter(|is| *is != wanted) {
                 differences.push(Difference::update(change, field, is, wanted));
@@ -755,23 +761,20 @@ fn capacity(
 ) -> Option<Difference<Change>> {
     let providers = it.providers.as_ref().filter(|providers| !providers.is_empty());
     let strategy = providers.map(|providers| providers.join(", "));
-    match (provider, strategy, it.launch_type.as_deref()) {
-        (Some(provider), Some(is), _) if is == provider.name => None,
-        (Some(provider), Some(is), _) => {
-            let field = "capacityProviderStrategy";
-            Some(Difference::update(Change::Capacity, field, is, &provider.name))
-        }
-        (Some(provider), None, Some("FARGATE")) => Some(replacement("FARGATE", &provider.name)),
-        (None, Some(is), _) if is != "FARGATE" => Some(replacement(&is, "FARGATE")),
-        (None, None, Some("EC2")) => Some(replacement("EC2", "FARGATE")),
-        _ => None,
-    }
+    let (provider, is) = (provider?, strategy?);
+    let field = "capacityProviderStrategy";
+    (is != provider.name).then(|| Difference::update(Change::Capacity, field, is, &provider.name))
 }
 
-fn replacement(is: &str, wanted: &str) -> Difference<Change> {
-    let why = "a service does not move between instances and Fargate: destroy the stack, or deploy \
-               another one";
-    Difference::replacement("launchType", is, wanted, why)
+/// Whether a service would have to move between instances and Fargate, which it cannot.
+fn moves(it: &Output, to_fargate: bool) -> Option<Difference<Change>> {
+    const FARGATE: &str = "FARGATE";
+    let strategy = it.providers.as_ref().and_then(|providers| providers.first());
+    let is = strategy.or(it.launch_type.as_ref())?;
+    let wanted = if to_fargate { FARGATE } else { "EC2" };
+    let why = "a service does not move between instances and Fargate: give it another name, which makes a \
+               new one, or destroy the stack first";
+    ((is == FARGATE) != to_fargate).then(|| Difference::replacement("launchType", is, wanted, why))
 }
 
 fn strategy(
@@ -845,7 +848,7 @@ mod tests {
 
     const REVISION: &str = "arn:aws:ecs:eu-west-1:1:task-definition/td-demo_web:2";
 
-    fn wanted() -> Service {
+    fn wanted(needs: &Needs) -> Service {
         Service {
             name: "web".parse().unwrap(),
             count: 2,
@@ -853,6 +856,7 @@ mod tests {
             public_address: false,
             superseded: None,
             says_what_runs: false,
+            on_fargate: needs.provider.is_none(),
         }
     }
 
@@ -905,8 +909,8 @@ mod tests {
         let service = Described::builder()
             .task_definition(REVISION)
             .desired_count(2)
-            .network_configuration(wanted().network_configuration(needs, "").unwrap())
-            .set_load_balancers(Some(wanted().load_balancers(&needs.target_groups)))
+            .network_configuration(wanted(needs).network_configuration(needs, "").unwrap())
+            .set_load_balancers(Some(wanted(needs).load_balancers(&needs.target_groups)))
             .health_check_grace_period_seconds(GRACE_PERIOD)
             .deployment_configuration(deployment_configuration());
         match &needs.provider {
@@ -919,20 +923,20 @@ mod tests {
     }
 
     fn fields(it: &Output, needs: &Needs) -> Vec<String> {
-        wanted().drift(it, needs).into_iter().map(|difference| difference.field).collect()
+        wanted(needs).drift(it, needs).into_iter().map(|difference| difference.field).collect()
     }
 
     #[test]
     fn what_was_asked_for_is_no_difference() {
         for needs in [needs(true), needs(false)] {
             let it = Output::from(&described(&needs));
-            assert_eq!(wanted().drift(&it, &needs), []);
+            assert_eq!(wanted(&needs).drift(&it, &needs), []);
             // AWS writes the field in upper case, and says what tasks on instances cannot have.
             let placement = it.placement.clone().map(|all| all.join(",").to_uppercase());
             let public = it.network.clone().map(|it| Network { public: Some(false), ..it });
             let mut it = Output { network: public, ..it };
             it.placement = placement.map(|all| all.split(',').map(str::to_owned).collect());
-            assert_eq!(wanted().drift(&it, &needs), []);
+            assert_eq!(wanted(&needs).drift(&it, &needs), []);
         }
     }
 
@@ -969,7 +973,7 @@ mod tests {
     fn a_service_does_not_move_between_instances_and_fargate() {
         for (on_instances, other) in [(true, needs(false)), (false, needs(true))] {
             let it = Output::from(&described(&other));
-            let differences = wanted().drift(&it, &needs(on_instances));
+            let differences = wanted(&needs(on_instances)).drift(&it, &needs(on_instances));
             assert!(matches!(differences[0].remedy, Remedy::Replacement(_)));
         }
     }
@@ -979,13 +983,13 @@ mod tests {
         let needs = needs(true);
         let both =
             Output { launch_type: Some("FARGATE".into()), ..Output::from(&described(&needs)) };
-        assert_eq!(wanted().drift(&both, &needs), []);
+        assert_eq!(wanted(&needs).drift(&both, &needs), []);
         let fargate = self::needs(false);
         let both = Output {
             providers: Some(vec!["FARGATE".into()]),
             ..Output::from(&described(&fargate))
         };
-        assert_eq!(wanted().drift(&both, &fargate), []);
+        assert_eq!(wanted(&fargate).drift(&both, &fargate), []);
     }
 
     #[test]
@@ -995,10 +999,10 @@ mod tests {
             let deployment = Some(Deployment { id: id.into(), since: None });
             Output { deployment, ..Output::from(&described(&needs)) }
         };
-        let forced = Service { superseded: Some("d1".into()), ..wanted() };
+        let forced = Service { superseded: Some("d1".into()), ..wanted(&needs) };
         assert_eq!(forced.drift(&deployment("d1"), &needs).len(), 1);
         assert_eq!(forced.drift(&deployment("d2"), &needs), []);
-        assert_eq!(wanted().drift(&deployment("d1"), &needs), []);
+        assert_eq!(wanted(&needs).drift(&deployment("d1"), &needs), []);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod answers;
 mod anybody;
 mod chaos;
 mod command_line;
+mod courses;
 mod doubts;
 mod emulator;
 mod endpoints;

@@ -377,6 +377,11 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ("elasticloadbalancing", "DeleteListener", json!({ "ListenerArn": listener })),
         ("elasticloadbalancing", "CreateRule", json!({ "ListenerArn": listener, "Tags": tags })),
         ("elasticloadbalancing", "ModifyRule", json!({ "RuleArn": rule })),
+        (
+            "elasticloadbalancing",
+            "SetRulePriorities",
+            json!({ "RulePriorities": [{ "RuleArn": rule, "Priority": 1 }] }),
+        ),
         ("elasticloadbalancing", "DeleteRule", json!({ "RuleArn": rule })),
         ("ssm", "PutParameter", json!({ "Name": lock, "Tags": tags })),
         ("ssm", "GetParameter", json!({ "Name": lock })),

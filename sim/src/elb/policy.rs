@@ -72,6 +72,10 @@ fn own_actions(call: &Call<'_>) -> Vec<Required> {
             let all = input.texts("ResourceArns");
             vec![call.own(all.iter().map(|arn| call.existing_arn(arn).tagged(tags.clone())))]
         }
+        "SetRulePriorities" => {
+            let rules = input.list("RulePriorities").iter();
+            vec![call.own(rules.map(|rule| call.existing_arn(rule.text("RuleArn"))))]
+        }
         _ => {
             let members = ["RuleArn", "ListenerArn", "TargetGroupArn", "LoadBalancerArn"];
             let arn = members.iter().find_map(|member| input.some_text(member));

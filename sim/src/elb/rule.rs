@@ -1,5 +1,7 @@
 //! Rules of listeners: a priority, conditions, and where requests go. Creating one is not idempotent.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
 use super::page;
@@ -174,6 +176,39 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     let answer = json!({ "Rules": [described(arn, it)] });
     target::refresh(world);
     Ok(answer)
+}
+
+/// `SetRulePriorities`: all of them change at once, or none does.
+pub(super) fn set_priorities(world: &mut World, input: &Value) -> Answer {
+    let wanted: BTreeMap<_, _> = input
+        .list("RulePriorities")
+        .iter()
+        .map(|it| (it.text("RuleArn").to_owned(), it.number("Priority").unwrap_or_default()))
+        .collect();
+    let mut listeners = BTreeSet::new();
+    for arn in wanted.keys() {
+        if is_default(world, arn) {
+            let message = format!("Default rule '{arn}' cannot be given a priority");
+            return Err(Refusal::new("OperationNotPermitted", message));
+        }
+        listeners.insert(world.elb().rules.get(arn).ok_or_else(not_found)?.listener.clone());
+    }
+    let mut taken = BTreeSet::new();
+    for (arn, rule) in world.elb().rules.iter().filter(|(_, it)| listeners.contains(&it.listener)) {
+        let priority = wanted.get(arn).copied().unwrap_or(rule.priority);
+        if !taken.insert((rule.listener.clone(), priority)) {
+            let message = format!("Priority '{priority}' is currently in use");
+            return Err(Refusal::new("PriorityInUse", message));
+        }
+    }
+    let mut answer = Vec::new();
+    for (arn, priority) in wanted {
+        if let Some(rule) = world.elb_mut().rules.get_mut(&arn) {
+            rule.priority = priority;
+            answer.push(described(&arn, rule));
+        }
+    }
+    Ok(json!({ "Rules": answer }))
 }
 
 /// `DeleteRule`.

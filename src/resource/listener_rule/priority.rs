@@ -1,7 +1,8 @@
 //! The place of a rule among the others of a listener: the specific before the general.
 //!
-//! A rule's priority is for life. So each rank has places of its own, among which its rules are spread:
-//! whoever comes later finds one between its neighbours, whatever the order in which they come.
+//! A rule keeps its priority as long as it is as specific as it was. So each rank has places of its own,
+//! among which its rules are spread: whoever comes later finds one between its neighbours, whatever the order
+//! in which they come.
 
 use std::cmp::Reverse;
 
@@ -109,6 +110,12 @@ impl Rank {
         };
         (from + first, count)
     }
+}
+
+/// Whether a rule of this rank may stay where one of another rank was: in the places of its own.
+pub fn may_stay(rank: &Rank, priority: u32) -> bool {
+    let (first, count) = rank.places();
+    (first..first + count).contains(&priority)
 }
 
 /// Chooses a free priority after all more specific rules and before all more general ones. Rules of one

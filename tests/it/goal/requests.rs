@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use aws_sim::fields::Fields as _;
 use aws_sim::world::World;
 use aws_sim::{ec2, ecs, elb, route53};
+use ecsup::spec::{Scheme, Spec, Unknown};
 use serde_json::{Value, json};
 
 type Service = fn(&mut World, &str, &Value) -> aws_sim::refusal::Answer;
@@ -45,6 +46,49 @@ pub fn answer(world: &mut World, stack: &str, scheme: &str, host: &str, path: &s
             format!("{} {}", answer.text("StatusCode"), answer.text("MessageBody"))
         }
     }
+}
+
+/// Where requests for the hosts, paths and names of a spec lead elsewhere than to their services, or those
+/// for others elsewhere than was asked for.
+pub fn unlike(world: &mut World, spec: &Spec) -> Vec<String> {
+    Scheme::ALL.into_iter().flat_map(|scheme| unlike_at(world, spec, scheme)).collect()
+}
+
+fn unlike_at(world: &mut World, spec: &Spec, scheme: Scheme) -> Vec<String> {
+    let (stack, word) = (spec.stack.as_str(), scheme.to_string());
+    let unknown = match spec.ingress(scheme).map(|ingress| &ingress.unknown) {
+        Some(Unknown::Service(service)) => service.to_string(),
+        Some(Unknown::Answer { status, text }) => format!("{status} {text}"),
+        None => "nobody".to_owned(),
+    };
+    let mut wanted = vec![("unknown.example.org".to_owned(), "/".to_owned(), unknown)];
+    let mut unlike = Vec::new();
+    for service in &spec.services {
+        let Some(route) = service.route(scheme) else { continue };
+        let example = |pattern: &String| pattern.replace('*', "x");
+        let or = |all: &[String], one: &str| match all {
+            [] => vec![one.to_owned()],
+            all => all.iter().map(example).collect(),
+        };
+        for host in or(&route.hosts, "any.example.org") {
+            for path in or(&route.paths, "/") {
+                wanted.push((host.clone(), path, service.name.to_string()));
+            }
+        }
+        for name in &route.names {
+            let leads = leads_to(world, stack, name);
+            if leads != Some(word.as_str()) {
+                unlike.push(format!("{name} leads to {leads:?}, not to {word}"));
+            }
+        }
+    }
+    for (host, path, wanted) in wanted {
+        let answers = answer(world, stack, &word, &host, &path);
+        if answers != wanted {
+            unlike.push(format!("{word} {host}{path}: {answers} answers, not {wanted}"));
+        }
+    }
+    unlike
 }
 
 fn balancer(world: &mut World, stack: &str, scheme: &str) -> Option<Value> {

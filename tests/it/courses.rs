@@ -1,0 +1,268 @@
+//! From one manifest of several services to another, in every order and through all weather: the world then
+//! holds what the new one says, for every host, and nothing of the old one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sim::cloud::Cloud;
+use aws_sim::fields::Fields as _;
+use aws_sim::world::World;
+use aws_sim::{ecs, route53};
+use ecsup::cli::Exit;
+use ecsup::cli::rehearse::{Stage, in_virtual_time};
+use ecsup::spec::{Service, Spec};
+use ecsup::wish::{FileFlags, ServiceFlags, Wish};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::goal::INHERITING;
+use crate::goal::requests::{services, unlike};
+use crate::manifest::written;
+use crate::proofs::{expect, ids, no_defects, nothing_left, on_all_processors};
+use crate::stage::usual;
+
+pub const STACK: &str = "main";
+
+/// What the stack is to be, by a word. Nothing but the sections differs.
+const SECTIONS: &[(&str, &str)] = &[
+    (
+        "two by host",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = { status = 503, text = 'no such host' }
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'",
+    ),
+    (
+        "one alone",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = { status = 503, text = 'no such host' }
+        [service.a]
+        image = 'nginx:1'",
+    ),
+    (
+        "a third, and another host and image",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = 'c'
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:2'
+        hosts = ['other.in.example.com']
+        [service.c]
+        image = 'nginx:1'",
+    ),
+    (
+        "hosts change places",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        hosts = ['b.in.example.com']
+        [service.b]
+        image = 'nginx:1'
+        hosts = ['a.in.example.com']",
+    ),
+    (
+        "paths of one host",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        hosts = ['a.in.example.com']
+        paths = ['/v1/*']
+        [service.b]
+        image = 'nginx:1'
+        hosts = ['a.in.example.com']",
+    ),
+    (
+        "one on the internet, in a zone of somebody",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = 404
+        [ingress.public]
+        existing_zone = 'example.org'
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'
+        ingress = 'public'
+        hosts = ['b.example.org']",
+    ),
+    (
+        "one that nobody reaches",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'
+        ingress = 'none'",
+    ),
+    (
+        "one on instances",
+        "[ingress.internal]
+        zone = 'in.example.com'
+        unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        [service.c]
+        image = 'nginx:1'
+        run_on = 'instances'",
+    ),
+];
+
+/// A manifest in a folder, and what it asks for.
+pub struct Course {
+    _folder: TempDir,
+    path: String,
+    spec: Spec,
+}
+
+impl Course {
+    fn of(sections: &str) -> Self {
+        let top = format!(
+            "stack = '{STACK}'\npattern = 'internal-worker'\ndefaults.run_on = 'fargate'\n"
+        );
+        let sections: Vec<_> = sections.lines().map(str::trim_start).collect();
+        let (folder, path) = written(&(top + &sections.join("\n")));
+        let manifest = FileFlags { file: Some(path.clone().into()), ..FileFlags::default() };
+        let flags = ServiceFlags { manifest, ..ServiceFlags::default() };
+        let spec = Wish::read(&flags, Path::new(""), &|_| None).check().expect("it is right");
+        Self { _folder: folder, path, spec }
+    }
+
+    /// All of them, with their words.
+    pub fn all() -> Vec<(&'static str, Self)> {
+        SECTIONS.iter().map(|(name, sections)| (*name, Self::of(sections))).collect()
+    }
+
+    /// The deploy, which names for removal whatever it may find.
+    pub fn deploy(&self) -> Vec<&str> {
+        let mut words = vec!["deploy", "--yes", "--file", &self.path];
+        for name in ["a", "b", "c", "in.example.com"] {
+            words.extend(["--remove", name]);
+        }
+        words
+    }
+
+    /// Whether a service of both would have to move between instances and Fargate, which none does.
+    fn moves(&self, to: &Self) -> bool {
+        let other =
+            |it: &Service| to.spec.service(&it.name).is_some_and(|to| to.run_on != it.run_on);
+        self.spec.services.iter().any(other)
+    }
+
+    /// Checks that the world is as asked for, some time after the deploy.
+    pub async fn holds(&self, cloud: &Cloud) -> Result<(), String> {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let faults = cloud.world(|world| world.once_caught_up(|world| self.faults(world)));
+        if faults.is_empty() { Ok(()) } else { Err(format!("does not hold: {faults:#?}")) }
+    }
+
+    fn faults(&self, world: &mut World) -> Vec<String> {
+        let mut faults = unlike(world, &self.spec);
+        let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
+            let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
+            if is != wanted {
+                faults.push(format!("{what}: {is}, not {wanted}"));
+            }
+        };
+        let there: BTreeSet<_> = services(world, &format!("cluster-{STACK}")).into_iter().collect();
+        let wanted: BTreeSet<_> = self.spec.services.iter().map(|it| it.name.to_string()).collect();
+        same("services", &there, &wanted);
+        for service in &self.spec.services {
+            same("image", &image(world, service.name.as_str()), &service.image.as_str());
+        }
+        // Each node once, and as many of a kind as there have to be.
+        let mut nodes: BTreeMap<String, usize> = BTreeMap::new();
+        for (kind, _, tags) in world.tagged() {
+            let node = tags.get("ecsup:node").filter(|_| !INHERITING.contains(&kind.as_str()));
+            *node.map_or(&mut 0, |node| nodes.entry(node.clone()).or_default()) += 1;
+        }
+        let twice: Vec<_> = nodes.iter().filter(|(_, count)| **count > 1).collect();
+        same("nodes that are there twice", &twice, &[""; 0]);
+        let routes = || {
+            let of = |(scheme, _)| self.spec.services.iter().filter_map(move |it| it.route(scheme));
+            self.spec.ingresses().flat_map(of)
+        };
+        let of = |beginning: &str| nodes.keys().filter(|node| node.starts_with(beginning)).count();
+        let (count, ingresses) = (self.spec.services.len(), self.spec.ingresses());
+        same("load balancers", &of("load-balancer"), &self.spec.ingresses().count());
+        same("target groups", &of("target-group/"), &routes().count());
+        same("rules", &of("listener-rule/"), &routes().filter(|it| it.has_rule()).count());
+        same("zones", &of("hosted-zone"), &ingresses.filter(|it| it.1.zone.is_some()).count());
+        for kind in ["service/", "log-group/", "role/execution", "security-group/service"] {
+            same(kind, &of(kind), &count);
+        }
+        let records = routes().map(|route| route.names.len()).sum::<usize>();
+        let there = route53::ids(world).iter().filter(|id| id.ends_with("/A")).count();
+        same("records", &there, &records);
+        faults
+    }
+}
+
+/// The image that a service runs.
+fn image(world: &mut World, service: &str) -> String {
+    let mut ask =
+        |operation: &str, input: Value| ecs::answer(world, operation, &input).unwrap_or_default();
+    let input = json!({ "cluster": format!("cluster-{STACK}"), "services": [service] });
+    let answer = ask("DescribeServices", input);
+    let definition = answer.list("services").first().map(|it| it.text("taskDefinition").to_owned());
+    let answer = ask("DescribeTaskDefinition", json!({ "taskDefinition": definition }));
+    let containers = answer.part("taskDefinition").list("containerDefinitions").iter();
+    containers.map(|it| it.text("image").to_owned()).collect::<Vec<_>>().join(", ")
+}
+
+/// A world with the zone that one of them wants.
+pub fn with_zone(seed: u64) -> Stage {
+    let stage = usual(seed);
+    stage.cloud.world(|world| route53::add_zone(world, "example.org", None));
+    stage
+}
+
+async fn goes(stage: &Stage, from: &Course, to: &Course) -> Result<(), String> {
+    let cloud = &stage.cloud;
+    let before = ids(cloud);
+    expect(&stage.play(&from.deploy()).await, Exit::Done, "deploy")?;
+    from.holds(cloud).await?;
+    let changed = stage.play(&to.deploy()).await;
+    let to = if from.moves(to) {
+        expect(&changed, Exit::Refused, "the change")?;
+        from
+    } else {
+        expect(&changed, Exit::Done, "the change")?;
+        to
+    };
+    to.holds(cloud).await?;
+    let again = stage.play(&to.deploy()).await;
+    expect(&again, Exit::Done, "the second deploy")?;
+    if !again.changes().is_empty() {
+        return Err(format!("the second deploy is not silent: {:?}", again.changes()));
+    }
+    expect(&stage.play(&["destroy", "--yes", STACK]).await, Exit::Done, "destroy")?;
+    no_defects(cloud)?;
+    nothing_left(cloud, &before)
+}
+
+#[test]
+fn from_every_manifest_of_several_services_to_every_other() {
+    let courses = Course::all();
+    let pairs = courses.iter().flat_map(|from| courses.iter().map(move |to| (from, to)));
+    let pairs: Vec<_> = pairs.filter(|(from, to)| from.0 != to.0).collect();
+    let play = |seed: u64| {
+        let ((from_name, from), (to_name, to)) = pairs[usize::try_from(seed).expect("few pairs")];
+        in_virtual_time(seed, async || goes(&with_zone(seed), from, to).await)
+            .map_err(|why| format!("from {from_name} to {to_name}: {why}"))
+    };
+    let failed = on_all_processors(pairs.len() as u64, play);
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
