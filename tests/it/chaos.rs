@@ -12,18 +12,53 @@ use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use fastrand::Rng;
 
+use crate::courses::{self, Course};
 use crate::meddler::meddle;
 use crate::proofs::{
-    STACKS, deploy, destroy, expect, holds, ids, no_defects, on_all_processors, play_until_crash,
+    STACKS, deploy, expect, holds, ids, no_defects, on_all_processors, play_until_crash,
 };
-use crate::transitions::{CHANGES, Change};
+use crate::transitions::CHANGES;
+
+/// What a stack is to be.
+#[derive(Debug, Clone)]
+enum Wish<'a> {
+    Flags(Vec<&'static str>),
+    Manifest(&'a Course),
+}
+
+impl Wish<'_> {
+    fn stack(&self) -> &str {
+        match self {
+            Self::Flags(flags) => flags[1],
+            Self::Manifest(_) => courses::STACK,
+        }
+    }
+
+    fn deploy(&self) -> Vec<&str> {
+        match self {
+            Self::Flags(flags) => deploy(flags),
+            Self::Manifest(course) => course.deploy(),
+        }
+    }
+
+    fn destroy(&self) -> Vec<&str> {
+        vec!["destroy", "--yes", self.stack()]
+    }
+
+    async fn holds(&self, cloud: &Cloud) -> Result<(), String> {
+        match self {
+            Self::Flags(flags) => holds(cloud, flags).await,
+            Self::Manifest(course) => course.holds(cloud).await,
+        }
+    }
+}
 
 /// What befalls one life of a stack.
 #[derive(Debug)]
-struct Fate {
-    flags: &'static [&'static str],
-    /// What is changed about the flags after a first quiet deploy, if anything.
-    change: Option<&'static Change>,
+struct Fate<'a> {
+    wish: Wish<'a>,
+    /// What it is to be instead, after a first quiet deploy, if anything.
+    change: Option<Wish<'a>>,
     /// Whether it is a destroy that meets the weather, and not a deploy.
     in_destroy: bool,
     weather: Weather,
@@ -58,15 +93,31 @@ const NOTICED: Duration = Duration::from_mins(15);
 /// The calls of a life, roughly: some make fewer, then they may live on.
 const CALLS: usize = 700;
 
-impl Fate {
-    fn of(seed: u64) -> Self {
+impl<'a> Fate<'a> {
+    /// One of flags and a change of them.
+    fn of_flags(seed: u64) -> Self {
         let chance = &mut Rng::with_seed(seed);
         let flags = STACKS[chance.usize(..STACKS.len())];
         let changes: Vec<_> = CHANGES.iter().filter(|it| it.can_be_made(flags)).collect();
         let change = changes[chance.usize(..changes.len())];
+        let change = chance.bool().then(|| Wish::Flags(change.of(flags)));
+        Self::of(chance, Wish::Flags(flags.to_vec()), change)
+    }
+
+    /// One of manifests of several services.
+    fn of_courses(seed: u64, courses: &'a [(&str, Course)]) -> Self {
+        let chance = &mut Rng::with_seed(seed);
+        let from = &courses[chance.usize(..courses.len())].1;
+        let others: Vec<_> = courses.iter().filter(|(_, it)| from.can_become(it)).collect();
+        let to = &others[chance.usize(..others.len())].1;
+        let change = (chance.u8(..4) > 0).then_some(Wish::Manifest(to));
+        Self::of(chance, Wish::Manifest(from), change)
+    }
+
+    fn of(chance: &mut Rng, wish: Wish<'a>, change: Option<Wish<'a>>) -> Self {
         Self {
-            flags,
-            change: chance.bool().then_some(change),
+            wish,
+            change,
             in_destroy: chance.u8(..3) == 0,
             weather: Weather::of(chance),
             dies: Crash { at: chance.usize(..CALLS), after: chance.bool() },
@@ -75,14 +126,14 @@ impl Fate {
         }
     }
 
-    /// The flags of the deploys that come after the first.
-    fn wish(&self) -> Vec<&'static str> {
-        self.change.map_or_else(|| self.flags.to_vec(), |change| change.of(self.flags))
+    /// What it is to be in the end.
+    fn last(&self) -> &Wish<'a> {
+        self.change.as_ref().unwrap_or(&self.wish)
     }
 
     /// The command that meets the weather.
-    fn command(&self) -> Vec<&'static str> {
-        if self.in_destroy { destroy(self.flags) } else { deploy(&self.wish()) }
+    fn command(&self) -> Vec<&str> {
+        if self.in_destroy { self.wish.destroy() } else { self.last().deploy() }
     }
 }
 
@@ -152,30 +203,32 @@ impl Life {
     }
 }
 
-fn chaos(seed: u64) -> Result<(), String> {
-    let fate = Fate::of(seed);
-    let played = in_virtual_time(seed, async || live(seed, &fate).await);
+fn chaos(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
+    let played = in_virtual_time(seed, async || live(seed, fate).await);
     played.map_err(|why| format!("{fate:?}: {why}"))
 }
 
-async fn live(seed: u64, fate: &Fate) -> Result<(), String> {
+async fn live(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
     let stage = Stage { cloud: Cloud::new(seed, fate.weather.scenario()) };
     let cloud = stage.cloud.clone();
+    if let Wish::Manifest(_) = fate.wish {
+        courses::add_zone(&cloud);
+    }
     let before = ids(&cloud);
     if fate.in_destroy || fate.change.is_some() {
-        expect(&stage.play(&deploy(fate.flags)).await, Exit::Done, "deploy")?;
+        expect(&stage.play(&fate.wish.deploy()).await, Exit::Done, "deploy")?;
     }
     let dies = Crash { at: cloud.count() + fate.dies.at, ..fate.dies };
     let mut life = Life { stage, dies: Some(dies) };
-    let (command, wish) = (fate.command(), fate.wish());
+    let (command, wish) = (fate.command(), fate.last());
     let first = tokio::select! {
         played = life.play(&command, fate.weather.faults()) => played,
-        never = meddle(&cloud, fate.flags[1], seed, &fate.weather.by_hand) => match never {},
+        never = meddle(&cloud, wish.stack(), seed, &fate.weather.by_hand) => match never {},
     };
     match first {
         Some(played) if played.exit == Exit::Done => {
             if !fate.in_destroy && fate.weather.by_hand.is_empty() {
-                holds(&cloud, &wish).await?;
+                wish.holds(&cloud).await?;
             }
         }
         // Whatever came of it says why, and the next ones meet a quiet cloud.
@@ -187,10 +240,10 @@ async fn live(seed: u64, fate: &Fate) -> Result<(), String> {
     let noticed = if fate.weather.by_hand.is_empty() { Duration::ZERO } else { NOTICED };
     tokio::time::sleep(fate.pause.max(noticed)).await;
     if fate.again {
-        life.succeed(&deploy(&wish), "deploy again").await?;
-        holds(&cloud, &wish).await?;
+        life.succeed(&wish.deploy(), "deploy again").await?;
+        wish.holds(&cloud).await?;
     }
-    life.succeed(&destroy(fate.flags), "destroy").await?;
+    life.succeed(&wish.destroy(), "destroy").await?;
     no_defects(&cloud)?;
     let left: Vec<_> = ids(&cloud).difference(&before).cloned().collect();
     match left.is_empty() {
@@ -203,14 +256,24 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-#[test]
-fn chaos_never_leaves_a_duplicate_or_a_rest() {
+/// Plays many lives, or the one that the environment names.
+fn play(test: &str, runs: u64, life: impl Fn(u64) -> Result<(), String> + Sync) {
     if let Some(seed) = from_environment("ECSUP_SEED") {
-        chaos(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        life(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         return;
     }
-    let runs = from_environment("ECSUP_RUNS").unwrap_or(2000);
-    let failed = on_all_processors(runs, chaos);
-    let again = "repeat one with `ECSUP_SEED=… cargo nextest run chaos`";
+    let failed = on_all_processors(from_environment("ECSUP_RUNS").unwrap_or(runs), life);
+    let again = format!("repeat one with `ECSUP_SEED=… cargo nextest run {test}`");
     assert!(failed.is_empty(), "{}\n{again}", failed.join("\n\n"));
+}
+
+#[test]
+fn chaos_never_leaves_a_duplicate_or_a_rest() {
+    play("chaos_never", 2000, |seed| chaos(seed, &Fate::of_flags(seed)));
+}
+
+#[test]
+fn several_services_come_through_chaos() {
+    let courses = Course::all();
+    play("several_services", 300, |seed| chaos(seed, &Fate::of_courses(seed, &courses)));
 }
