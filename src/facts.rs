@@ -32,6 +32,8 @@ pub use there::There;
 pub struct Caller {
     /// The account's number.
     pub account: String,
+    /// The account's alias, where it has one and somebody has asked for it.
+    pub alias: Option<String>,
     /// ARN of the user or role.
     pub arn: String,
     /// The partition: `aws`, `aws-cn`, `aws-us-gov`.
@@ -87,9 +89,16 @@ pub async fn caller(aws: &Aws) -> Result<Caller> {
     let partition = Arn::parse(&arn).map_or("aws", |arn| arn.partition);
     Ok(Caller {
         account: identity.account().unwrap_or_default().to_owned(),
+        alias: None,
         partition: partition.to_owned(),
         arn,
     })
+}
+
+/// The account's alias, if it has one and the caller may know it: people know their accounts by it.
+pub async fn alias(aws: &Aws) -> Option<String> {
+    let listed = aws.iam.list_account_aliases().send().await.ok()?;
+    listed.account_aliases.into_iter().next()
 }
 
 /// Looks up all that a pattern needs to know, concurrently with the listings that `looks` shares.

@@ -5,11 +5,14 @@
 //! or asked to go, in between; it ends ready, gone or failed.
 
 mod draw;
+mod fold;
 mod json;
 mod path;
 mod read;
 mod scale;
 mod words;
+
+pub use fold::Group;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::arn::{Arn, short};
 use crate::buckets::{Limits, Shared};
@@ -117,6 +117,12 @@ impl World {
     }
 }
 
+/// `ListAccountAliases`: an account has one at most.
+fn list_account_aliases(world: &World, input: &Value) -> Answer {
+    let aliases = world.scenario.account_alias.iter().map(|alias| json!(alias)).collect();
+    page(world, input, "AccountAliases", aliases)
+}
+
 /// Whether AWS has a service-linked role yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkedRole {
@@ -157,6 +163,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("TagInstanceProfile", Changes(tag::tag_instance_profile)),
     ("UntagInstanceProfile", Changes(tag::untag_instance_profile)),
     ("ListInstanceProfileTags", Looks(tag::list_instance_profile_tags)),
+    ("ListAccountAliases", Looks(list_account_aliases)),
     ("CreateServiceLinkedRole", Changes(linked::create_service_linked_role)),
 ];
 

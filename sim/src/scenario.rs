@@ -40,6 +40,8 @@ pub struct Scenario {
     pub block_public_access: Option<String>,
     /// Volumes are encrypted with a customer's key by default, and Auto Scaling may not use it.
     pub unusable_key: bool,
+    /// The account's alias, if it has one.
+    pub account_alias: Option<String>,
     /// The account is on AWS's Free plan.
     pub free_plan: bool,
     /// ARN of the permissions boundary without which the organisation lets nobody make a role.

@@ -64,12 +64,13 @@ impl Connection {
 
     /// Says whose account is about to be worked on, which is the expensive thing to get wrong.
     pub(super) fn header(&self, caller: &Caller) -> String {
-        let Caller { account, arn, .. } = caller;
+        let Caller { account, arn, alias, .. } = caller;
+        let alias = alias.as_ref().map(|alias| format!(" ({alias})")).unwrap_or_default();
         let endpoint = match &self.endpoint {
             Some(url) => format!("\nendpoint {url} (not AWS)"),
             None => String::new(),
         };
-        format!("account {account}, region {}, as {arn}{endpoint}", self.region)
+        format!("account {account}{alias}, region {}, as {arn}{endpoint}", self.region)
     }
 
     /// What time it is there, in seconds since 1970.

@@ -18,6 +18,7 @@ use crate::engine::graph::Needs as _;
 use crate::engine::verdict::{Planned, Verdict};
 use crate::engine::walk::Report;
 use crate::engine::{Failure, Stop, forecast};
+use crate::facts;
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
@@ -116,6 +117,10 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         Ok((connection, prepared, lock, is_held))
     };
     let (connection, mut prepared, lock, is_held) = in_time(deadline, look).await?;
+    let is_asked = !args.yes && !prepared.is_settled();
+    if is_asked {
+        prepared.facts.caller.alias = facts::alias(&connection.aws).await;
+    }
     screen.note(&plan::title(&prepared, &connection));
     if !is_held {
         plan::check_refusals(&prepared)?;
@@ -134,7 +139,6 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     if !args.yes {
         agree_to_lose(&prepared, args, screen)?;
     }
-    let is_asked = !args.yes && !prepared.is_settled();
     if is_asked {
         plan::about(&prepared, &connection).iter().for_each(|line| screen.note(line));
     } else {

@@ -86,11 +86,16 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
     let (said, global) = wish::stack(args.stack.as_deref(), &args.manifest, global)?;
     let (given, global) = (existing::named(said.as_deref())?, &global);
     check_asking(args, screen)?;
+    // What was not named is offered, whatever else was said.
+    let is_asked = !args.yes || args.stack.is_none();
     let looked = Instant::now();
     let found = in_time(deadline, async {
-        let Some(existing) = existing::find(given, "destroy", global, screen).await? else {
+        let Some(mut existing) = existing::find(given, "destroy", global, screen).await? else {
             return Ok(None);
         };
+        if is_asked && !args.dry_run {
+            existing.name_account().await;
+        }
         let Existing { connection, cx, lock, .. } = &existing;
         let looks = Looks::new(connection.aws.clone(), Scope::Stack(cx.names.clone()));
         let whom = format!("{} to list what is there", connection.whom());
@@ -126,8 +131,6 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
         return Ok(Done::Done);
     }
     screen.note(&contents(&things));
-    // What was not named is offered, whatever else was said.
-    let is_asked = !args.yes || args.stack.is_none();
     let question = format!("Type the stack's name, {stack}, to remove all of it: ");
     if is_asked && !screen.ask(&question, |answer| answer == stack.as_str()) {
         return Err(CommandError::declined());

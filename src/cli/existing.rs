@@ -8,7 +8,7 @@ use super::error::CommandError;
 use super::list::{self, Found};
 use super::{Done, Global, Outcome};
 use crate::aws::{Cx, Labels};
-use crate::facts::Caller;
+use crate::facts::{self, Caller};
 use crate::lock::Lock;
 use crate::names::{NameError, Names, StackName};
 use crate::ui::Screen;
@@ -56,6 +56,11 @@ pub(super) async fn find(
 }
 
 impl Existing {
+    /// Learns the account's alias, for somebody who is asked.
+    pub(super) async fn name_account(&mut self) {
+        self.caller.alias = facts::alias(&self.connection.aws).await;
+    }
+
     /// Says what is about to be done, and in whose account.
     pub(super) fn title(&self) -> String {
         format!("{} stack {}\n{}", self.verb, self.stack, self.connection.header(&self.caller))

@@ -259,7 +259,7 @@ async fn play_all(
         after.difference(&before).filter(|id| !stays(id)).cloned().collect();
     let verdict = verdict(&acts, &left);
     match args.output {
-        Output::Text => report::print(args, &acts, &left, &verdict, screen),
+        Output::Text => report::print(args, spec, &acts, &left, &verdict, screen),
         Output::Json => {
             screen.out(&report::to_json(args, spec, &acts, &left, &verdict).to_string());
         }

@@ -14,6 +14,7 @@ fn facts() -> Facts {
     Facts {
         caller: Caller {
             account: "123456789012".into(),
+            alias: None,
             arn: "arn:aws:iam::123456789012:user/demo".into(),
             partition: "aws".into(),
         },

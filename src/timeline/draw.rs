@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::fold::{Group, fold, names};
 use super::scale::Scale;
 use super::words::{cut, fill, middle};
 use super::{Ending, Row, Timeline, Wait};
@@ -20,14 +21,15 @@ const LONGEST_WAITS: usize = 5;
 
 impl Timeline {
     /// Draws a chart: `█` while a node is worked on, `░` while it waits for AWS, `✗` where it failed,
-    /// `*` before the rows of the critical path. No line is longer than `width`, or 56 if that is more.
-    pub fn to_text(&self, width: usize) -> String {
+    /// `*` before the rows of the critical path. What belongs to one `group` is one row. No line is longer than
+    /// `width`, or 56 if that is more.
+    pub fn to_text(&self, width: usize, group: Group<'_>) -> String {
         let width = width.max(NARROWEST);
         let mut shown: Vec<&Row> = self.rows.iter().filter(|row| row.active).collect();
         shown.sort_by_key(|row| row.start);
         let mut lines = Vec::new();
         if !shown.is_empty() {
-            self.draw(&shown, width, &mut lines);
+            self.draw(&fold(&shown, group), width, &mut lines);
             lines.push(String::new());
         }
         lines.push(format!("took {}", duration(self.took)));
@@ -37,7 +39,8 @@ impl Timeline {
             lines.push(format!("found as they were: {found}"));
         }
         if !self.critical_path.is_empty() {
-            let path = list("critical path:", &self.critical_path, " →");
+            let path = self.critical_path.iter().map(ToString::to_string);
+            let path = list("critical path:", path, " →");
             fill(&path.join(" "), width, &mut lines);
         }
         for row in &self.rows {
@@ -48,6 +51,7 @@ impl Timeline {
             }
         }
         for (why, nodes) in self.not_started() {
+            let nodes = names(&nodes, group);
             let nodes = list(&format!("{}:", without_requests(why)), nodes, ",");
             fill(&nodes.join(" "), width, &mut lines);
         }
@@ -55,18 +59,18 @@ impl Timeline {
         if !waits.is_empty() {
             lines.push("longest waits:".to_owned());
         }
-        let names = waits.iter().map(|(node, _)| node.as_str().chars().count());
-        let names = names.max().unwrap_or_default().min(LONGEST_NAME).min(width * 2 / 5);
+        let columns = waits.iter().map(|(node, _)| node.as_str().chars().count());
+        let columns = columns.max().unwrap_or_default().min(LONGEST_NAME).min(width * 2 / 5);
         for (node, wait) in waits {
             let took = duration(wait.to.saturating_sub(wait.from));
-            let name = middle(node.as_str(), names);
+            let name = middle(node.as_str(), columns);
             let why = without_requests(&wait.why);
-            lines.push(cut(&format!("  {took:>TIME$}  {name:<names$}  {why}"), width));
+            lines.push(cut(&format!("  {took:>TIME$}  {name:<columns$}  {why}"), width));
         }
         lines.join("\n")
     }
 
-    fn draw(&self, shown: &[&Row], width: usize, lines: &mut Vec<String>) {
+    fn draw(&self, shown: &[Row], width: usize, lines: &mut Vec<String>) {
         let names = shown.iter().map(|row| row.node.as_str().chars().count());
         let names = names.max().unwrap_or_default().min(LONGEST_NAME).min(width * 2 / 5);
         let room = width - names - TIME - 4;
@@ -111,13 +115,9 @@ impl Timeline {
 }
 
 /// The words of a title and of the nodes that come after it.
-fn list<'a>(
-    title: &str,
-    nodes: impl IntoIterator<Item = &'a NodeName>,
-    separator: &str,
-) -> Vec<String> {
+fn list(title: &str, nodes: impl IntoIterator<Item = String>, separator: &str) -> Vec<String> {
     let mut words: Vec<String> = title.split_whitespace().map(str::to_owned).collect();
-    let nodes = nodes.into_iter().map(|node| middle(node.as_str(), LONGEST_NAME));
+    let nodes = nodes.into_iter().map(|node| middle(&node, LONGEST_NAME));
     let nodes: Vec<String> = nodes.collect();
     let last = nodes.len().saturating_sub(1);
     let separated = |(index, node)| match index == last {

@@ -78,7 +78,7 @@ fn deploy() -> Timeline {
 
 #[test]
 fn a_deploy() {
-    insta::assert_snapshot!(deploy().to_text(80), @r"
+    insta::assert_snapshot!(deploy().to_text(80, &|_| None), @r"
                        0:00        1:00        2:00
     * vpc              █                                      1s
     * internet-gateway █                                      2s
@@ -96,7 +96,7 @@ fn a_deploy() {
          15s  service/worker    2 tasks are running, 1 is healthy
           2s  internet-gateway  the vpc-1 is not known yet
     ");
-    insta::assert_snapshot!(deploy().to_text(100), @r"
+    insta::assert_snapshot!(deploy().to_text(100, &|_| None), @r"
                        0:00      0:30      1:00      1:30      2:00      2:30
     * vpc              █                                                            1s
     * internet-gateway █                                                            2s
@@ -206,7 +206,7 @@ fn a_teardown() {
         ",
     );
     let timeline = Timeline::new(&events, &links, seconds(166));
-    insta::assert_snapshot!(timeline.to_text(80), @r"
+    insta::assert_snapshot!(timeline.to_text(80, &|_| None), @r"
                                     0:00        1:00        2:00
     * service/worker                █░░░░░                                30s
       load-balancer                 █                                      2s
@@ -246,7 +246,7 @@ fn a_failure_and_what_it_took_along() {
     ];
     let links = links("nat/1 <-\nservice/worker <- nat/1");
     let timeline = Timeline::new(&events, &links, seconds(50));
-    insta::assert_snapshot!(timeline.to_text(60), @r"
+    insta::assert_snapshot!(timeline.to_text(60, &|_| None), @r"
                                0:00           0:30
     * nat/1                    █░░░░░░░░░░░░░░░░░░░░░░░✗    50s
       rule/load-ba…ee:ffff/128 █                             0s
@@ -267,11 +267,11 @@ fn a_failure_and_what_it_took_along() {
 fn nothing_to_do() {
     let events = [event(0.3, "vpc", What::Found { id: "vpc-1".into() })];
     let timeline = Timeline::new(&events, &links("vpc <-"), Duration::from_millis(400));
-    insta::assert_snapshot!(timeline.to_text(80), @r"
+    insta::assert_snapshot!(timeline.to_text(80, &|_| None), @r"
     took 0s
     found as they were: 1
     ");
-    assert_eq!(Timeline::new(&[], &Links::new(), Duration::ZERO).to_text(80), "took 0s");
+    assert_eq!(Timeline::new(&[], &Links::new(), Duration::ZERO).to_text(80, &|_| None), "took 0s");
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn no_line_is_too_long() {
         ];
         let timeline = Timeline::new(&events, &Links::new(), Duration::ZERO);
         for width in [0, 56, 57, 77, 100, 240] {
-            for line in timeline.to_text(width).lines() {
+            for line in timeline.to_text(width, &|_| None).lines() {
                 assert!(line.chars().count() <= width.max(NARROWEST), "{took}: {line}");
             }
         }
@@ -391,7 +391,7 @@ fn reasons_are_told_to_their_ends() {
         events.push(event(9.0, &node, not_started("not started, since vpc failed")));
     }
     let timeline = Timeline::new(&events, &Links::new(), Duration::ZERO);
-    let text = timeline.to_text(80);
+    let text = timeline.to_text(80, &|_| None);
     assert!(!text.contains("request"), "{text}");
     assert!(text.contains("  vpc  Missing: not there, yet\n") || text.ends_with("yet"), "{text}");
     let lines: Vec<&str> = text.lines().collect();

@@ -10,6 +10,8 @@ use ecsup::cli::rehearse::{Played, Stage, in_virtual_time, sdk_config};
 use ecsup::engine::event::What;
 use tokio::time::sleep;
 
+use crate::stage::{done, stage};
+
 const DEPLOY: &[&str] = &["deploy", "--yes", "--pattern", "fargate-api", "--stack", "prod"];
 
 /// A stage on which `prod` stands.
@@ -264,5 +266,20 @@ fn time_is_up_while_nothing_answers() {
         let (played, ()) = tokio::join!(stage.play(&line), silence);
         assert!(played.exit != Exit::Done, "{}", played.said());
         assert!(played.took < Duration::from_secs(90), "{:?}: {}", played.took, played.said());
+    });
+}
+
+/// People know their accounts by their aliases, where they have one and may know it.
+#[test]
+fn who_is_asked_is_told_the_name_of_the_account() {
+    let scenario = Scenario { account_alias: Some("acme-staging".into()), ..Scenario::default() };
+    stage(scenario, async |stage| {
+        let account = "account 123456789012 (acme-staging), region";
+        let deploy = ["deploy", "--pattern", "fargate-api"];
+        let declined = stage.play_answering(&deploy, &["n"]).await;
+        assert!(declined.said().contains(account), "{}", declined.said());
+        done(stage, &[&deploy[..], &["--yes"]].concat()).await;
+        let declined = stage.play_answering(&["destroy", "fargate-api"], &["n"]).await;
+        assert!(declined.said().contains(account), "{}", declined.said());
     });
 }
