@@ -30,7 +30,7 @@ pub struct Limits {
 pub type Bucket = (f64, f64);
 
 /// Which calls take from one bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Shared {
     /// All of an account, in whatever region.
     ByAll,
@@ -38,6 +38,8 @@ pub enum Shared {
     ByKind,
     /// Those of one operation.
     ByOperation,
+    /// Those of one operation, whose bucket in a region may have a size of its own.
+    ByOperationOf(fn(region: &str, operation: &str) -> Option<Bucket>),
 }
 
 impl Limits {
@@ -52,9 +54,15 @@ impl Limits {
         let name = match self.shared {
             Shared::ByAll => service.to_owned(),
             Shared::ByKind => format!("{region} {service} {looks}"),
-            Shared::ByOperation => format!("{region} {service} {operation}"),
+            Shared::ByOperation | Shared::ByOperationOf(_) => {
+                format!("{region} {service} {operation}")
+            }
         };
-        (name, if looks { self.looks } else { self.changes })
+        let of_its_own = match self.shared {
+            Shared::ByOperationOf(bucket) => bucket(region, operation),
+            _ => None,
+        };
+        (name, of_its_own.unwrap_or(if looks { self.looks } else { self.changes }))
     }
 }
 

@@ -60,6 +60,7 @@ mod image;
 mod insights;
 mod launch;
 mod lifecycle;
+mod output;
 mod placement;
 mod policy;
 mod rollout;

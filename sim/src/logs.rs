@@ -1,8 +1,8 @@
 //! `CloudWatch` Logs: groups of log streams.
 //!
 //! A new group keeps its events for ever: retention is a call of its own, which may not find the
-//! group for a moment (`docs/aws-facts.md`, "What just made is not visible yet"). What is written
-//! into the groups is not simulated; they have no streams.
+//! group for a moment (`docs/aws-facts.md`, "What just made is not visible yet"). What containers write
+//! is in streams ([`stream`]), and how it is read in [`events`].
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::buckets::{Limits, Shared};
+use crate::buckets::{Bucket, Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::model::Model;
 use crate::page::Pager;
@@ -19,9 +19,16 @@ use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::tags::{Fault, Rules};
-use crate::world::{EPOCH, Scope, State, World};
+use crate::world::{Scope, State, World};
 
+mod events;
 mod policy;
+mod stream;
+#[cfg(test)]
+mod tests_of_streams;
+
+pub use stream::Chatter;
+use stream::{Stream, millis};
 
 /// Until other calls find a new group (seen: `ResourceNotFoundException` for a new group).
 const VISIBLE: (&str, RangeInclusive<f64>) = ("log-group.visible", 0.0..=3.0);
@@ -64,7 +71,11 @@ pub static SERVICE: Service = Service {
     name: "logs",
     model: LazyLock::new(|| Model::read(include_str!("logs/model.json"))),
     operations: OPERATIONS,
-    limits: Limits { shared: Shared::ByOperation, looks: (10.0, 10.0), changes: (10.0, 10.0) },
+    limits: Limits {
+        shared: Shared::ByOperationOf(bucket),
+        looks: (10.0, 10.0),
+        changes: (10.0, 10.0),
+    },
     refusals: Refusals {
         missing: "InvalidParameterException",
         malformed: "InvalidParameterException",
@@ -80,6 +91,18 @@ pub static SERVICE: Service = Service {
     required: policy::required,
     tell: |_, _| (),
 };
+
+/// How many reads a second AWS takes (AWS General Reference, "CloudWatch Logs service quotas").
+fn bucket(region: &str, operation: &str) -> Option<Bucket> {
+    let a_second = match (operation, region) {
+        ("FilterLogEvents", "eu-central-1") => 5.0,
+        ("FilterLogEvents", "us-east-1") | ("DescribeLogStreams", _) => 25.0,
+        ("GetLogEvents", "us-west-2" | "eu-west-1" | "eu-central-1") => 10.0,
+        ("GetLogEvents", _) => 25.0,
+        _ => return None,
+    };
+    Some((a_second, a_second))
+}
 
 /// Everything of logs in a region.
 #[derive(Debug, Default)]
@@ -111,6 +134,7 @@ struct Group {
     class: String,
     is_protected: bool,
     tags: Tags,
+    streams: BTreeMap<String, Stream>,
 }
 
 /// What it answers.
@@ -123,9 +147,9 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("TagResource", Changes(tag_resource)),
     ("UntagResource", Changes(untag_resource)),
     ("ListTagsForResource", Looks(list_tags_for_resource)),
-    ("DescribeLogStreams", Looks(describe_log_streams)),
-    ("FilterLogEvents", Looks(filter_log_events)),
-    ("GetLogEvents", Looks(get_log_events)),
+    ("DescribeLogStreams", Looks(events::describe_log_streams)),
+    ("FilterLogEvents", Looks(events::filter_log_events)),
+    ("GetLogEvents", Looks(events::get_log_events)),
 ];
 
 /// Answers one call.
@@ -143,6 +167,65 @@ pub fn write(world: &mut World, group: &str) {
     if !world.logs().groups.contains_key(group) {
         make(world, group, "STANDARD", false, Tags::new());
     }
+}
+
+/// A container begins to write into a stream of its own. Nothing comes of it where the group is gone.
+pub fn open(world: &mut World, group: &str, stream: &str, chatter: Chatter) {
+    let now = millis(world.now);
+    if let Some(it) = world.logs_mut().groups.get_mut(group) {
+        let opened = || Stream::new(group, stream, now, chatter);
+        it.streams.entry(stream.to_owned()).or_insert_with(opened);
+    }
+}
+
+/// A container writes these lines, now.
+pub fn put(world: &mut World, group: &str, stream: &str, lines: &[&str]) {
+    let now = millis(world.now);
+    let stream = world.logs_mut().groups.get_mut(group).and_then(|it| it.streams.get_mut(stream));
+    if let Some(stream) = stream {
+        stream.say(now, lines.iter().map(|line| (*line).to_owned()));
+    }
+}
+
+/// A container has ended, and writes no more by itself.
+pub fn close(world: &mut World, group: &str, stream: &str) {
+    let now = millis(world.now);
+    let stream = world.logs_mut().groups.get_mut(group).and_then(|it| it.streams.get_mut(stream));
+    if let Some(stream) = stream {
+        stream.close(now);
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Written {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// The group.
+    pub group: String,
+    /// The stream.
+    pub stream: String,
+    /// The line.
+    pub text: String,
+}
+
+/// Everything that was written into the groups there are, whether it can be read yet or not.
+pub fn written(world: &World) -> Vec<Written> {
+    let until = millis(world.now) + 1;
+    let mut written = Vec::new();
+    for (group, it) in &world.logs().groups {
+        for (stream, it) in &it.streams {
+            let lines = it.lines(world, 0, until).into_iter();
+            written.extend(lines.map(|line| Written {
+                at: line.place.at,
+                group: group.clone(),
+                stream: stream.clone(),
+                text: line.text,
+            }));
+        }
+    }
+    written.sort();
+    written
 }
 
 /// All groups that exist, by name.
@@ -165,6 +248,7 @@ fn make(world: &mut World, name: &str, class: &str, is_protected: bool, tags: Ta
         class: class.to_owned(),
         is_protected,
         tags,
+        streams: BTreeMap::new(),
     };
     world.logs_mut().groups.insert(name.to_owned(), group);
 }
@@ -234,10 +318,9 @@ fn describe_log_groups(world: &World, input: &Value) -> Answer {
 
 fn view(world: &World, name: &str, group: &Group) -> Value {
     let arn = world.arn("logs", &format!("log-group:{name}"));
-    let created = Duration::from_secs(EPOCH) + group.created;
     let mut view = json!({
         "logGroupName": name,
-        "creationTime": u64::try_from(created.as_millis()).unwrap_or(u64::MAX),
+        "creationTime": millis(group.created),
         "metricFilterCount": 0,
         // One ARN takes in the streams, the other does not.
         "arn": format!("{arn}:*"),
@@ -309,28 +392,6 @@ fn untag_resource(world: &mut World, input: &Value) -> Answer {
 fn list_tags_for_resource(world: &World, input: &Value) -> Answer {
     let group = find(world, named(world, input)?)?;
     Ok(json!({ "tags": group.tags }))
-}
-
-fn describe_log_streams(world: &World, input: &Value) -> Answer {
-    check_group(world, input)?;
-    Ok(json!({ "logStreams": [] }))
-}
-
-fn filter_log_events(world: &World, input: &Value) -> Answer {
-    check_group(world, input)?;
-    Ok(json!({ "events": [], "searchedLogStreams": [] }))
-}
-
-fn get_log_events(world: &World, input: &Value) -> Answer {
-    check_group(world, input)?;
-    Err(not_found("The specified log stream does not exist."))
-}
-
-/// Refuses a call about the streams of a group that is not there.
-fn check_group(world: &World, input: &Value) -> Result<(), Refusal> {
-    let identifier = input.some_text("logGroupIdentifier").unwrap_or_default();
-    let name = identifier.rsplit("log-group:").next().unwrap_or_default();
-    find(world, input.some_text("logGroupName").unwrap_or(name)).map(drop)
 }
 
 #[cfg(test)]

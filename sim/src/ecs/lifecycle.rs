@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::cluster::REMEMBERED;
 use super::task::{Status, Task};
-use super::{agent, image, insights, scheduler, service_event, task_definition};
+use super::{agent, image, insights, output, scheduler, service_event, task_definition};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
 use crate::world::World;
@@ -218,6 +218,7 @@ fn runs(world: &mut World, id: &str) {
         task.status = Status::Running;
         task.started = Some(now);
     }
+    output::begin(world, &task);
     if let (Some(address), Some(network)) = (&task.address, &task.network) {
         let answers = !world.scenario.failing_health_checks;
         for target in &task.targets {
@@ -344,6 +345,7 @@ pub(super) fn lose(world: &mut World, id: &str, why: &str) {
 }
 
 fn deprovision(world: &mut World, id: &str) {
+    output::end(world, id);
     set(world, id, Status::Deprovisioning);
     let after = delay(world, "task.deprovision", id, 2.0..=6.0);
     later(world, after, id, stopped);

@@ -510,3 +510,55 @@ fn deployments_of_a_service_are_remembered_with_what_became_of_them() {
     wait(&mut world, 300);
     assert_eq!(statuses(&mut world), ["SUCCESSFUL", "SUCCESSFUL"]);
 }
+
+/// A stream for each container of a task, which has its last lines when it ends.
+#[test]
+fn a_task_writes_into_a_stream_of_its_own_until_it_ends() {
+    let mut world = world();
+    cluster(&mut world);
+    let trust = json!({ "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    }] });
+    let role = json!({ "RoleName": "execution", "AssumeRolePolicyDocument": trust.to_string() });
+    crate::iam::answer(&mut world, "CreateRole", &role).unwrap();
+    wait(&mut world, 20);
+    let policy = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
+    let attach = json!({ "RoleName": "execution", "PolicyArn": policy });
+    crate::iam::answer(&mut world, "AttachRolePolicy", &attach).unwrap();
+    let group = json!({ "logGroupName": "logs" });
+    crate::logs::answer(&mut world, "CreateLogGroup", &group).unwrap();
+    wait(&mut world, 20);
+    let mut it = definition("nginx", "256", "512");
+    it["executionRoleArn"] = "execution".into();
+    let options = json!({
+        "awslogs-group": "logs", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "app",
+    });
+    it["containerDefinitions"][0]["logConfiguration"] =
+        json!({ "logDriver": "awslogs", "options": options });
+    ok(&mut world, "RegisterTaskDefinition", it);
+    let network = network(&mut world);
+    let run = json!({
+        "cluster": "c", "taskDefinition": "td", "launchType": "FARGATE",
+        "networkConfiguration": network,
+    });
+    let run = ok(&mut world, "RunTask", run);
+    let arn = run["tasks"][0].text("taskArn").to_owned();
+    let stream = format!("app/web/{}", super::short(&arn));
+    assert_eq!(crate::logs::written(&world), []);
+    wait(&mut world, 120);
+    let before = crate::logs::written(&world);
+    assert!(before.len() > 5 && before.iter().all(|it| it.stream == stream), "{before:?}");
+    ok(&mut world, "StopTask", json!({ "cluster": "c", "task": arn }));
+    wait(&mut world, 120);
+    let after = crate::logs::written(&world);
+    assert_eq!(after.last().map(|it| it.text.as_str()), Some("stopped"));
+    // The task is forgotten, and what it has written is not.
+    wait(&mut world, 24 * 3600);
+    assert_eq!(crate::logs::written(&world), after);
+    assert_eq!(
+        ok(&mut world, "ListTasks", json!({ "cluster": "c", "desiredStatus": "STOPPED" }))["taskArns"],
+        json!([])
+    );
+}

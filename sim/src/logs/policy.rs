@@ -1,5 +1,6 @@
 //! Calls of `CloudWatch` Logs.
 
+use super::events::group_of;
 use crate::fields::Fields;
 use crate::policy::call::Call;
 use crate::policy::required::{Required, Target};
@@ -23,10 +24,19 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
             let tagged = call.existing_arn(input.text("resourceArn"));
             vec![call.own([tagged.tagged(input.tags("tags"))])]
         }
+        "DescribeLogStreams" | "FilterLogEvents" => vec![call.own([read(call, "")])],
+        "GetLogEvents" => vec![call.own([read(call, input.text("logStreamName"))])],
         _ if call.looks() => vec![call.own([Target::any()])],
         _ => {
             let known = call.existing(&format!("log-group:{name}"));
             vec![call.own([Target { arn: group, ..known }])]
         }
     }
+}
+
+/// A stream of the group that a call reads; all of them have no name.
+fn read(call: &Call<'_>, stream: &str) -> Target {
+    let group = group_of(call.input);
+    let known = call.existing(&format!("log-group:{group}"));
+    Target { arn: call.arn(&format!("log-group:{group}:log-stream:{stream}")), ..known }
 }
