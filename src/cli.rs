@@ -34,6 +34,7 @@ mod hint;
 pub mod init;
 pub mod list;
 mod locked;
+pub mod logs;
 pub mod man_pages;
 pub mod permissions;
 pub mod plan;
@@ -99,6 +100,9 @@ pub enum Command {
     /// List the stacks of a region
     #[command(after_help = EXIT_CODES)]
     List,
+    /// Show what the containers of a stack write, and what those wrote that have ended
+    #[command(after_help = EXIT_CODES)]
+    Logs(logs::LogsArgs),
     /// Print the IAM policy that the other commands need; asks nobody
     ///
     /// Without --region it is for every region, whatever the environment says.
@@ -206,6 +210,7 @@ impl Command {
             Self::Schema => "schema",
             Self::Docs(_) => "docs",
             Self::List => "list",
+            Self::Logs(_) => "logs",
             Self::Permissions(_) => "permissions",
             Self::Unlock(_) => "unlock",
             Self::Completions(_) => "completions",
@@ -380,6 +385,7 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Schema => Ok(schema::schema(screen)),
         Command::Docs(args) => Ok(docs::docs(args, screen)),
         Command::List => Box::pin(list::list(global, screen)).await,
+        Command::Logs(args) => Box::pin(logs::logs(args, global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, global, screen),
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
         Command::Completions(args) => Ok(completions::completions(args, screen)),

@@ -15,6 +15,7 @@
 //! * [`permissions`]: what the caller has to be allowed. [`service_roles`]: what AWS's own services
 //!   have to be.
 //! * [`lock`]: keeps two runs from working on one stack at once.
+//! * [`logs`]: what containers write, of several services as one.
 //! * [`aws`]: clients, what an error means, and what is ours. [`ui`]: what a person sees.
 //! * [`timeline`]: what a run did when, from its events, for a rehearsal.
 //!
@@ -28,6 +29,7 @@ pub mod deploy;
 pub mod engine;
 pub mod facts;
 pub mod lock;
+pub mod logs;
 pub mod names;
 pub mod pattern;
 pub mod permissions;

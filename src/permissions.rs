@@ -48,15 +48,18 @@ pub enum Use {
 pub enum Part {
     /// Looking at everything: all that `plan` and `list` need
     Read,
-    /// Network, private DNS, roles and logs
+    /// Network, private DNS, roles and log groups
     Foundation,
     /// Cluster, instances, load balancer, service and lock
     Service,
+    /// Reading what containers write: what `logs` needs besides `read`; in no policy but its own
+    Logs,
 }
 
 impl Part {
-    /// All of them, which are the whole policy.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Foundation, Self::Service];
+    /// Those that are the whole policy. What containers write may be confidential, and nothing but `logs`
+    /// reads it: whoever may deploy need not be able to.
+    pub const WHOLE: [Self; 3] = [Self::Read, Self::Foundation, Self::Service];
 }
 
 /// Which patterns need it.

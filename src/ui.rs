@@ -137,14 +137,19 @@ impl Screen {
         }
     }
 
-    /// Writes a line of data.
+    /// Writes a line of data. A reader that has gone away does not matter to what is being done.
     pub fn out(&self, line: &str) {
+        let _gone = self.write(line);
+    }
+
+    /// Writes a line of data, for who does nothing else: when the reader has gone away, there is no more
+    /// to do.
+    pub fn write(&self, line: &str) -> std::io::Result<()> {
         if let Progress::Recorded(recording) = &mut *self.progress.borrow_mut() {
             recording.out.push(line.to_owned());
-            return;
+            return Ok(());
         }
-        // A reader that has gone away does not matter to what is being done.
-        let _gone = writeln!(anstream::stdout(), "{line}");
+        writeln!(anstream::stdout(), "{line}")
     }
 
     /// Writes a line for people, unless they want quiet.

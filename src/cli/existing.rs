@@ -96,6 +96,26 @@ impl Existing {
     }
 }
 
+impl Existing {
+    /// Refuses a stack of which there is nothing, and names the one that may have been meant, or all.
+    pub(super) async fn missing(&self) -> CommandError {
+        let Self { connection, stack, .. } = self;
+        let why = format!("there is no stack `{stack}` in {}", connection.region);
+        let error = CommandError::refused(why);
+        // Whoever may see one stack only cannot see the others.
+        let Ok(stacks) = list::stacks(connection).await else { return error };
+        let near = stacks.keys().find(|other| is_near(stack.as_str(), other));
+        let all: Vec<_> = stacks.keys().map(|other| format!("`{other}`")).collect();
+        match (near, all.is_empty()) {
+            (Some(near), _) => {
+                error.hint(format!("there is `{near}`: if you mean that one, name it"))
+            }
+            (None, true) => error.hint("nor is there any other: `ecsup deploy` makes one"),
+            (None, false) => error.hint(format!("there is {}", all.join(", "))),
+        }
+    }
+}
+
 /// Whether somebody who typed one name may have meant the other. Names that differ in their numbers
 /// are one of a series each, such as `pr-12` and `pr-13`.
 fn is_near(one: &str, other: &str) -> bool {

@@ -47,7 +47,7 @@ pub enum Output {
 pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> Outcome {
     let bounds = bounds(args, global).map_err(CommandError::usage)?;
     let patterns = args.pattern.map_or_else(|| Pattern::value_variants().to_vec(), |it| vec![it]);
-    let parts = args.part.map_or_else(|| Part::ALL.to_vec(), |it| vec![it]);
+    let parts = args.part.map_or_else(|| Part::WHOLE.to_vec(), |it| vec![it]);
     match args.output {
         Output::Table => {
             let permissions = permissions::permissions(&patterns, &parts);

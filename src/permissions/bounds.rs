@@ -67,6 +67,11 @@ impl Bounds {
         self.stack.as_ref().map_or("*", StackName::as_str)
     }
 
+    /// The log groups of the services.
+    pub(super) fn log_groups(&self) -> String {
+        self.arn("logs", &format!("log-group:/ecsup/{}/*", self.stack()))
+    }
+
     /// The roles or profiles below our path, and those named like ours: IAM checks a call about a
     /// role that is not there against its name alone, and would refuse where it should answer that
     /// there is none.

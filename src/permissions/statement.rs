@@ -38,6 +38,7 @@ pub(super) enum Sid {
     LoadBalancingTag,
     Retag,
     Lock,
+    ReadLogs,
 }
 
 impl Sid {
@@ -45,6 +46,7 @@ impl Sid {
     pub(super) fn part(self) -> Part {
         match self {
             Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
+            Sid::ReadLogs => Part::Logs,
             Sid::Ec2Create
             | Sid::Ec2Change
             | Sid::Ec2Tag
@@ -95,13 +97,14 @@ impl Sid {
             Sid::LookAtImages => {
                 vec![bounds.public("ssm", "parameter/aws/service/ecs/optimized-ami/*")]
             }
+            Sid::ReadLogs => vec![bounds.log_groups()],
             // So do these: what has a path or a name by which it is known, and zones, which have none.
             Sid::ByName => {
                 let mut all: Vec<_> = bounds.roles().into();
                 if on_instances {
                     all.extend(bounds.profiles());
                 }
-                all.push(bounds.arn("logs", &format!("log-group:/ecsup/{}/*", bounds.stack())));
+                all.push(bounds.log_groups());
                 all.push(bounds.arn("logs", "log-group:/aws/ecs/containerinsights/cluster-*"));
                 all.push(bounds.hosted_zones());
                 all
@@ -177,6 +180,7 @@ impl Sid {
             Sid::Look
             | Sid::LookInto
             | Sid::LookAtImages
+            | Sid::ReadLogs
             | Sid::Lock
             | Sid::Ec2Image
             | Sid::EcsDeregister

@@ -133,6 +133,13 @@ pub(super) const ROWS: &[Row] = &[
         "CreateLaunchTemplate, CreateLaunchTemplateVersion",
         &["ssm:GetParameters"],
     ),
+    // In the part of its own name alone.
+    called(
+        Sid::ReadLogs,
+        READ,
+        Needed::Always,
+        &["logs:DescribeLogStreams", "logs:FilterLogEvents"],
+    ),
     // EC2: what is made carries the stack's tags from birth, what is changed has to have them. A call
     // that puts something new into something old is checked for both.
     called(

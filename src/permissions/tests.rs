@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::names::StackName;
 
-const PARTS: [Part; 3] = Part::ALL;
+const PARTS: [Part; 3] = Part::WHOLE;
 const ALL: [Pattern; 3] = [Pattern::InternalWorker, Pattern::PublicApi, Pattern::FargateApi];
 
 fn actions(document: &Document) -> BTreeSet<&'static str> {
@@ -39,7 +39,7 @@ fn each_part_is_short_enough_for_a_managed_policy() {
     // The longest that partitions, regions and stack names are.
     let bounds =
         Bounds::new(Some("us-gov-west-1"), Some("123456789012"), Some(stack(&"x".repeat(64))));
-    for part in PARTS {
+    for part in Part::value_variants().iter().copied() {
         let characters = policy(&ALL, &[part], &bounds).characters();
         assert!(characters <= MANAGED_POLICY_LIMIT, "{part:?} has {characters} characters");
     }
@@ -60,6 +60,15 @@ fn the_parts_make_the_whole() {
     let parts = PARTS.map(|part| policy(&ALL, &[part], &bounds));
     let parts: BTreeSet<_> = parts.iter().flat_map(actions).collect();
     assert_eq!(parts, actions(&policy(&ALL, &PARTS, &bounds)));
+}
+
+/// Of what containers write the policy of a deployer says nothing.
+#[test]
+fn what_containers_write_is_a_part_of_its_own() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), Some(stack("demo")));
+    insta::assert_snapshot!(policy(&ALL, &[Part::Logs], &bounds).to_json());
+    let whole = actions(&policy(&ALL, &PARTS, &bounds));
+    assert!(actions(&policy(&ALL, &[Part::Logs], &bounds)).is_disjoint(&whole));
 }
 
 #[test]
@@ -97,11 +106,12 @@ fn only_what_aws_cannot_narrow_is_for_everything() {
 
 #[test]
 fn looking_changes_nothing() {
-    for permission in permissions(&ALL, &[Part::Read]) {
+    for permission in permissions(&ALL, &[Part::Read, Part::Logs]) {
         let uses_it = permission.with.is_some() || permission.uses == [Use::Read];
         assert!(uses_it, "{}", permission.action);
         let (_, name) = permission.action.split_once(':').unwrap();
-        let looks = ["Describe", "List", "Get"].iter().any(|verb| name.starts_with(verb));
+        let verbs = ["Describe", "List", "Get", "Filter"];
+        let looks = verbs.iter().any(|verb| name.starts_with(verb));
         assert!(looks, "{}", permission.action);
     }
 }

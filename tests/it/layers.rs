@@ -16,6 +16,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("engine", &["aws", "names", "resource"]),
     ("facts", &["arn", "aws", "capacity", "engine", "names", "resource", "spec"]),
     ("lock", &["aws", "engine", "names"]),
+    ("logs", &["aws"]),
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
     ("service_roles", &["aws"]),
     ("deploy", &["aws", "engine", "facts", "names", "pattern", "service_roles", "spec"]),
@@ -30,6 +31,7 @@ const KNOWS: &[(&str, &[&str])] = &[
             "engine",
             "facts",
             "lock",
+            "logs",
             "names",
             "permissions",
             "resource",
@@ -70,7 +72,7 @@ const ENGINE: &[(&str, &[&str])] = &[
 ];
 
 /// Who calls AWS, and therefore knows its SDK.
-const CALL_AWS: &[&str] = &["aws", "facts", "lock", "resource", "service_roles"];
+const CALL_AWS: &[&str] = &["aws", "facts", "lock", "logs", "resource", "service_roles"];
 
 /// No code may behave differently for one of these.
 const EMULATORS: &[&str] = &["moto", "ministack", "localstack"];

@@ -24,6 +24,7 @@ mod limits;
 mod listening;
 mod localstack;
 mod locks;
+mod looking;
 mod manifest;
 mod many;
 mod meddler;

@@ -398,8 +398,8 @@ fn required(view: &View<'_>, call: &(&str, &str, Value)) -> Vec<Required> {
 fn every_change_is_allowed() {
     let demo = view("demo");
     for policy in [
-        printed(Pattern::value_variants(), &Part::ALL, None),
-        printed(&[Pattern::InternalWorker], &Part::ALL, Some("demo")),
+        printed(Pattern::value_variants(), &Part::WHOLE, None),
+        printed(&[Pattern::InternalWorker], &Part::WHOLE, Some("demo")),
     ] {
         for call in changes("demo") {
             let refused = refused(&policy, &required(&demo, &call), true);
@@ -412,7 +412,7 @@ fn every_change_is_allowed() {
 fn the_parts_together_allow_what_the_whole_does() {
     let demo = view("demo");
     let patterns = Pattern::value_variants();
-    let parts = Part::ALL.map(|part| printed(patterns, &[part], None));
+    let parts = Part::WHOLE.map(|part| printed(patterns, &[part], None));
     let policy = Policy::all(parts);
     for call in changes("demo") {
         assert_eq!(refused(&policy, &required(&demo, &call), true), None, "{call:?}");
@@ -432,8 +432,8 @@ fn things_of_nobody_and_of_other_stacks_are_out_of_reach() {
     let untagged = View { things: things(&Tags::new()), ..view("demo") };
     let of_other = view("other");
     let (any, one) = (
-        printed(Pattern::value_variants(), &Part::ALL, None),
-        printed(Pattern::value_variants(), &Part::ALL, Some("demo")),
+        printed(Pattern::value_variants(), &Part::WHOLE, None),
+        printed(Pattern::value_variants(), &Part::WHOLE, Some("demo")),
     );
     for call in changes("other") {
         let (service, operation, input) = &call;
@@ -458,7 +458,7 @@ fn names_something_old(input: &Value) -> bool {
 
 #[test]
 fn nothing_is_made_without_the_tag_or_tagged_later() {
-    let policy = printed(Pattern::value_variants(), &Part::ALL, None);
+    let policy = printed(Pattern::value_variants(), &Part::WHOLE, None);
     let demo = view("demo");
     let none = |service, operation, input: Value| {
         let call = (service, operation, input);
@@ -480,7 +480,7 @@ fn nothing_is_made_without_the_tag_or_tagged_later() {
 
 #[test]
 fn without_our_tags_goes_only_what_guard_duty_planted() {
-    let policy = printed(Pattern::value_variants(), &Part::ALL, Some("demo"));
+    let policy = printed(Pattern::value_variants(), &Part::WHOLE, Some("demo"));
     let strangers = View { things: things(&Tags::new()), ..view("demo") };
     let refused = |operation: &'static str, input: Value| {
         let call = ("ec2", operation, input);
@@ -518,7 +518,7 @@ fn a_load_balancer_takes_all_that_its_guide_lists() {
 
 #[test]
 fn only_what_is_the_stacks_already_is_tagged_anew() {
-    let policy = printed(Pattern::value_variants(), &Part::ALL, Some("demo"));
+    let policy = printed(Pattern::value_variants(), &Part::WHOLE, Some("demo"));
     let tags = json!([{ "Key": "team", "Value": "a" }]);
     let balancer = arn("elasticloadbalancing", "loadbalancer/app/lb-demo/1");
     let cluster = arn("ecs", "cluster/cluster-demo");
@@ -543,7 +543,7 @@ fn only_what_is_the_stacks_already_is_tagged_anew() {
 
 #[test]
 fn roles_are_bound_by_path_policy_and_service() {
-    let policy = printed(Pattern::value_variants(), &Part::ALL, Some("demo"));
+    let policy = printed(Pattern::value_variants(), &Part::WHOLE, Some("demo"));
     let demo = view("demo");
     let refused = |service: &'static str, operation: &'static str, input: Value| {
         refused(&policy, &required(&demo, &(service, operation, input)), true).is_some()
@@ -582,7 +582,7 @@ fn a_boundary_that_is_demanded_cannot_be_left_out_or_exchanged() {
     let unbounded = Bounds::new(Some(REGION), Some(ACCOUNT), None);
     let patterns = Pattern::value_variants();
     let policy = |bounds: Bounds| {
-        let text = permissions::policy(patterns, &Part::ALL, &bounds).to_json();
+        let text = permissions::policy(patterns, &Part::WHOLE, &bounds).to_json();
         Policy::parse(&text).expect("the simulator understands the policy")
     };
     let bounded = policy(unbounded.clone().with_boundary(BOUNDARY.to_owned()));
@@ -609,7 +609,7 @@ fn a_boundary_that_is_demanded_cannot_be_left_out_or_exchanged() {
 
 #[test]
 fn only_plain_records_and_own_parameters_and_log_groups() {
-    let policy = printed(Pattern::value_variants(), &Part::ALL, Some("demo"));
+    let policy = printed(Pattern::value_variants(), &Part::WHOLE, Some("demo"));
     let demo = view("demo");
     let refused = |service: &'static str, operation: &'static str, input: Value| {
         refused(&policy, &required(&demo, &(service, operation, input)), true).is_some()
@@ -686,6 +686,7 @@ const VERBS: &[&str] = &[
     "describe",
     "detach",
     "disassociate",
+    "filter",
     "get",
     "list",
     "modify",
@@ -737,7 +738,7 @@ fn called() -> BTreeSet<String> {
 
 #[test]
 fn what_the_source_calls_is_in_the_table_and_the_table_holds_no_more() {
-    let listed = permissions::permissions(Pattern::value_variants(), &Part::ALL);
+    let listed = permissions::permissions(Pattern::value_variants(), Part::value_variants());
     let listed = listed.filter(|permission| permission.with.is_none());
     let listed: BTreeSet<_> = listed.map(|permission| permission.action.to_lowercase()).collect();
     let called = called();

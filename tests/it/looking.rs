@@ -1,0 +1,348 @@
+//! `ecsup logs` in a simulated account: what is shown is what was written, no line twice and none lost.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sim::ecs;
+use aws_sim::faults::Faults;
+use aws_sim::logs::{self, Written};
+use aws_sim::policy::Policy;
+use aws_sim::scenario::Scenario;
+use ecsup::cli::rehearse::{Played, Stage, sdk_config};
+use ecsup::cli::{Cli, Exit, run_on_screen};
+use ecsup::ui::Screen;
+use serde_json::{Value, json};
+
+use crate::many;
+use crate::proofs::nothing_denied;
+use crate::stage::{FARGATE, done, stage, usual};
+
+const REGION: &str = "us-east-1";
+
+/// A line as it is shown or as it was written: when, whose, in which task, what.
+type Line = (String, String, String, String);
+
+fn line(it: &Written) -> Line {
+    let at = jiff::Timestamp::from_millisecond(it.at).expect("a moment");
+    let mut parts = it.stream.split('/');
+    let (service, task) = (parts.next().unwrap(), parts.next_back().unwrap());
+    (format!("{at:.3}"), service.to_owned(), task.to_owned(), it.text.clone())
+}
+
+/// What the containers have written between two moments, in milliseconds since 1970.
+fn written(stage: &Stage, between: std::ops::Range<i64>) -> Vec<Line> {
+    let all = stage.cloud.world(|world| logs::written(world));
+    all.iter().filter(|it| between.contains(&it.at)).map(line).collect()
+}
+
+/// The lines that were printed as JSON.
+fn shown(out: &[String]) -> Vec<Line> {
+    let text = |value: &Value, name: &str| value[name].as_str().expect("a text").to_owned();
+    let lines = out.iter().map(|line| serde_json::from_str(line).expect("an object"));
+    let lines = lines.map(|it: Value| {
+        assert_eq!(it["container"], it["service"]);
+        (text(&it, "time"), text(&it, "service"), text(&it, "task"), text(&it, "message"))
+    });
+    lines.collect()
+}
+
+/// Now, in milliseconds since 1970.
+fn now(stage: &Stage) -> i64 {
+    let seconds = i64::try_from(stage.cloud.date()).expect("a date");
+    seconds * 1000
+}
+
+async fn pause(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// Only looks.
+fn changes_nothing(played: &Played) {
+    assert_eq!(played.changes(), [""; 0]);
+}
+
+fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.sort();
+    lines
+}
+
+/// Follows the logs of a stack while something happens to it, and then ends. Returns the lines of stdout
+/// and those for people.
+async fn follow(stage: &Stage, words: &[&str], happens: impl Future<Output = ()>) -> Recorded {
+    let mut cli = Cli::read([&["ecsup", "logs", "--follow", "--output", "json"], words].concat())
+        .expect("it is right");
+    cli.global.instead_of_aws = Some(sdk_config(&stage.cloud, REGION));
+    let screen = Screen::recording();
+    let exit = tokio::select! {
+        exit = run_on_screen(&cli, &screen) => Some(exit),
+        () = happens => None,
+    };
+    let recorded = screen.recorded();
+    Recorded { exit, lines: shown(&recorded.out), said: recorded.lines }
+}
+
+struct Recorded {
+    exit: Option<Exit>,
+    lines: Vec<Line>,
+    said: Vec<String>,
+}
+
+/// Ends a task of a service, which writes some last words.
+fn kill(stage: &Stage, cluster: &str, service: &str) {
+    stage.cloud.world(|world| {
+        world.enter(REGION);
+        let list = json!({ "cluster": cluster, "serviceName": service });
+        let tasks = ecs::answer(world, "ListTasks", &list).expect("tasks");
+        let arn = tasks["taskArns"][0].as_str().expect("a task").to_owned();
+        let id = arn.rsplit('/').next().expect("an id");
+        let (group, stream) = logs_of(cluster, service, id);
+        logs::put(world, &group, &stream, &["fatal: no memory", "fatal: no memory", "bye"]);
+        let stop = json!({ "cluster": cluster, "task": arn });
+        ecs::answer(world, "StopTask", &stop).expect("it stops");
+    });
+}
+
+fn logs_of(cluster: &str, service: &str, task: &str) -> (String, String) {
+    let stack = cluster.trim_start_matches("cluster-");
+    (format!("/ecsup/{stack}/{service}"), format!("{service}/{service}/{task}"))
+}
+
+#[test]
+fn logs_of_all_services_are_one_in_their_order() {
+    stage(Scenario::default(), async |stage| {
+        many::deploy(&stage.cloud, &many::shop()).await;
+        pause(60).await;
+        kill(stage, "cluster-shop", "users");
+        pause(120).await;
+        let (since, until) = (now(stage) - 3600 * 1000, now(stage) - 6000);
+        let words = ["logs", "--stack", "shop", "--since", "1h", "--output", "json"];
+        let played = done(stage, &words).await;
+        changes_nothing(&played);
+        let lines = shown(&played.recording.out);
+        let wanted = written(stage, since..until);
+        let services: BTreeSet<_> = wanted.iter().map(|it| it.1.as_str()).collect();
+        assert_eq!(services.len(), 3);
+        assert!(wanted.iter().any(|it| it.3 == "bye"), "the task that has ended is there");
+        assert!(lines.is_sorted_by_key(|it| &it.0), "in order of time");
+        let (head, tail) = lines.split_at(wanted.len());
+        assert_eq!(sorted(head.to_vec()), sorted(wanted.clone()));
+        let newest = &wanted.last().expect("some").0;
+        assert!(tail.iter().all(|it| it.0 >= *newest), "what came meanwhile");
+
+        // One service, one task, some words.
+        let task = wanted.iter().find(|it| it.3 == "bye").map(|it| it.2.clone()).expect("it");
+        let words = ["logs", "users", "--stack", "shop", "--since", "1h", "--output", "json"];
+        let of_task = [&words[..], &["--task", &task[..8]]].concat();
+        let of_task = shown(&done(stage, &of_task).await.recording.out);
+        let wanted = sorted(wanted.into_iter().filter(|it| it.2 == task).collect());
+        assert_eq!(sorted(of_task), wanted);
+        let fatal = [&words[..], &["--grep", "fatal"]].concat();
+        let fatal = shown(&done(stage, &fatal).await.recording.out);
+        let fatal: Vec<_> = fatal.into_iter().map(|it| it.3).collect();
+        assert_eq!(
+            fatal,
+            ["fatal: no memory", "fatal: no memory"],
+            "what is said twice is shown twice"
+        );
+        // As a person sees it.
+        let words = ["logs", "users", "--stack", "shop", "--since", "1h", "--grep", "bye"];
+        let played = done(stage, &words).await;
+        assert_eq!(played.recording.out.len(), 1);
+        let text = anstream::adapter::strip_str(&played.recording.out[0]).to_string();
+        assert!(text.ends_with(&format!("users/{} bye", &task[..8])), "{text}");
+        assert!(played.said().starts_with("read the logs of stack shop\n"), "{}", played.said());
+    });
+}
+
+/// What is followed, while tasks end and others begin: all lines that were written, each once.
+async fn followed(stage: &Stage, minutes: u64) -> Recorded {
+    many::deploy(&stage.cloud, &many::shop()).await;
+    pause(30).await;
+    let since = now(stage) - 20_000;
+    let start = jiff::Timestamp::from_millisecond(since).expect("a moment").to_string();
+    let happens = async {
+        for _ in 0..minutes {
+            for service in ["users", "web", "orders"] {
+                pause(20).await;
+                kill(stage, "cluster-shop", service);
+            }
+        }
+        // What was written last may take some rounds.
+        pause(60).await;
+    };
+    let recorded = follow(stage, &["--stack", "shop", "--since", &start], happens).await;
+    assert_eq!(recorded.exit, None, "{:?}", recorded.said);
+    let until = now(stage) - 60_000;
+    let wanted = sorted(written(stage, since..until));
+    let last = jiff::Timestamp::from_millisecond(until).expect("a moment");
+    let last = format!("{last:.3}");
+    let lines: Vec<_> = recorded.lines.iter().filter(|it| it.0 < last).cloned().collect();
+    assert!(wanted.len() > 50, "{}", wanted.len());
+    assert!(wanted.iter().filter(|it| it.3 == "bye").count() > 5);
+    let twice = lines.len() - lines.iter().collect::<BTreeSet<_>>().len();
+    // A container may say the same twice.
+    assert_eq!(twice, wanted.len() - wanted.iter().collect::<BTreeSet<_>>().len());
+    assert_eq!(sorted(lines), wanted);
+    recorded
+}
+
+#[test]
+fn who_follows_sees_each_line_once_and_in_its_order() {
+    stage(Scenario::default(), async |stage| {
+        let from = stage.cloud.count();
+        let recorded = followed(stage, 4).await;
+        assert!(recorded.lines.is_sorted_by_key(|it| &it.0), "in order of time");
+        // No more than five requests in any second, whatever else there is.
+        let calls = stage.cloud.calls_since(from);
+        let reads = calls.iter().filter(|it| it.operation == "FilterLogEvents");
+        let sent: Vec<_> = reads.map(|it| it.at).collect();
+        assert!(sent.len() > 100, "{}", sent.len());
+        assert!(sent.windows(6).all(|six| six[5] - six[0] >= Duration::from_secs(1)));
+    });
+}
+
+#[test]
+fn no_line_is_lost_where_aws_takes_few_requests_and_shows_one_line_at_a_time() {
+    let scenario = Scenario { throttle: 5, pages_of_one: true, ..Scenario::default() };
+    stage(scenario, async |stage| {
+        followed(stage, 3).await;
+        let refused =
+            stage.cloud.calls().into_iter().filter(|it| it.operation == "FilterLogEvents");
+        assert!(refused.count() > 100);
+    });
+}
+
+#[test]
+fn no_line_is_lost_on_a_rough_day() {
+    for seed in 0..4 {
+        ecsup::cli::rehearse::in_virtual_time(seed, async || {
+            let stage = usual(seed);
+            many::deploy(&stage.cloud, &many::shop()).await;
+            let faults = Faults { throttle: 0.2, server_error: 0.1, ..Faults::rough() };
+            stage.cloud.set_faults(faults);
+            let since = now(&stage) - 60_000;
+            let happens = async {
+                for service in ["users", "web", "orders"] {
+                    pause(60).await;
+                    kill(&stage, "cluster-shop", service);
+                }
+                pause(30).await;
+                stage.cloud.set_faults(Faults::default());
+                pause(120).await;
+            };
+            let recorded = follow(&stage, &["--stack", "shop", "--since", "1m"], happens).await;
+            assert_eq!(recorded.exit, None, "{:?}", recorded.said);
+            let until = now(&stage) - 60_000;
+            // It began to look some seconds later than this did.
+            let first = recorded.lines.first().expect("a line").0.clone();
+            let mut wanted = written(&stage, since..until);
+            wanted.retain(|it| it.0 >= first);
+            let last = wanted.last().expect("a line").0.clone();
+            let lines: Vec<_> = recorded.lines.into_iter().filter(|it| it.0 <= last).collect();
+            assert_eq!(sorted(lines), sorted(wanted), "seed {seed}");
+        });
+    }
+}
+
+#[test]
+fn following_ends_when_the_last_group_is_gone() {
+    stage(Scenario::default(), async |stage| {
+        done(stage, &FARGATE).await;
+        let happens = async {
+            pause(30).await;
+            let group = json!({ "logGroupName": "/ecsup/fargate-api/web" });
+            let gone = stage.cloud.world(|world| logs::answer(world, "DeleteLogGroup", &group));
+            gone.expect("it goes");
+            pause(600).await;
+        };
+        let recorded = follow(stage, &["--stack", "fargate-api"], happens).await;
+        assert_eq!(recorded.exit, Some(Exit::Done));
+        let said: Vec<_> = recorded.said.iter().skip(1).collect();
+        assert_eq!(said, ["the log group of `web` is gone", "there is nothing left to follow"]);
+        assert!(!recorded.lines.is_empty());
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_what_there_is() {
+    stage(Scenario::default(), async |stage| {
+        let refused = async |words: &[&str]| {
+            let played = stage.play(words).await;
+            assert_eq!(played.exit, Exit::Refused, "{}", played.said());
+            changes_nothing(&played);
+            let said = played.said();
+            let from = said.find("error: ").expect("an error");
+            (said[from..].to_owned(), played.calls.len())
+        };
+        // Before anybody is asked.
+        for words in [
+            ["logs", "--since", "soon"],
+            ["logs", "--since", "0s"],
+            ["logs", "--task", "../.."],
+            ["logs", "--grep", ""],
+            ["logs", "--output", "xml"],
+            ["logs", "--stack", "a b"],
+        ] {
+            let (said, calls) = refused(&words).await;
+            assert_eq!(calls, 0, "{said}");
+            assert!(words[1] == "--stack" || said.contains(words[1]), "{said}");
+        }
+        done(stage, &FARGATE).await;
+        let of = ["logs", "--stack", "fargate-api"];
+        let (said, _) = refused(&["logs", "--stack", "fargate-app"]).await;
+        insta::assert_snapshot!(said, @r"
+        error: there is no stack `fargate-app` in us-east-1
+        hint: there is `fargate-api`: if you mean that one, name it
+        ");
+        let (said, _) = refused(&[&of[..], &["wbe"]].concat()).await;
+        insta::assert_snapshot!(said, @r"
+        error: the stack `fargate-api` has no service `wbe`; did you mean `web`?
+        hint: it has web
+        ");
+        let (said, _) = refused(&[&of[..], &["--task", "ffffffff"]].concat()).await;
+        insta::assert_snapshot!(said, @r"
+        error: --task ffffffff: no task whose id begins like this has written anything
+        hint: each line of `ecsup logs` shows after its service how the id of its task begins; `--since 1d` shows older ones
+        ");
+        let group = json!({ "logGroupName": "/ecsup/fargate-api/web" });
+        let gone = stage.cloud.world(|world| logs::answer(world, "DeleteLogGroup", &group));
+        gone.expect("it goes");
+        let (said, _) = refused(&[&of[..], &["web"]].concat()).await;
+        insta::assert_snapshot!(said, @r"
+        error: the log group `/ecsup/fargate-api/web` of `web` is not there
+        hint: a deploy makes it again
+        ");
+    });
+}
+
+/// The parts that `docs/looking.md` names are enough, and the second is needed.
+#[test]
+fn logs_take_the_parts_read_and_logs() {
+    stage(Scenario::default(), async |stage| {
+        done(stage, &FARGATE).await;
+        pause(60).await;
+        let task = stage.cloud.world(|world| logs::written(world)).pop().expect("a line").stream;
+        let task = task.rsplit('/').next().expect("an id").to_owned();
+        let mut statements = Vec::new();
+        for part in ["read", "logs"] {
+            let words = ["permissions", "--part", part, "--stack", "fargate-api"];
+            let printed = done(stage, &words).await.recording.out.join("\n");
+            let printed: Value = serde_json::from_str(&printed).expect("a policy");
+            statements.extend(printed["Statement"].as_array().expect("statements").clone());
+            let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+            stage.cloud.set_policy(Policy::parse(&policy).expect("a policy"));
+            let words = ["logs", "--stack", "fargate-api", "--task", &task];
+            let played = stage.play(&words).await;
+            if part == "read" {
+                assert_eq!(played.exit, Exit::Failed);
+                let said = played.said();
+                assert!(said.contains("logs:DescribeLogStreams"), "{said}");
+                assert!(said.contains("--part logs"), "{said}");
+            } else {
+                assert_eq!(played.exit, Exit::Done, "{}", played.said());
+                assert!(!played.recording.out.is_empty());
+                assert!(nothing_denied(&stage.cloud).is_err(), "of the first attempt");
+            }
+        }
+    });
+}
