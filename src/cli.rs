@@ -41,6 +41,7 @@ pub mod plan;
 #[cfg(feature = "rehearse")]
 pub mod rehearse;
 pub mod schema;
+pub mod status;
 pub mod unlock;
 mod wish;
 
@@ -100,6 +101,9 @@ pub enum Command {
     /// List the stacks of a region
     #[command(after_help = EXIT_CODES)]
     List,
+    /// Show how a stack is: its services, what is wrong with them, and what is waited for
+    #[command(after_help = EXIT_CODES)]
+    Status(status::StatusArgs),
     /// Show what the containers of a stack write, and what those wrote that have ended
     #[command(after_help = EXIT_CODES)]
     Logs(logs::LogsArgs),
@@ -210,6 +214,7 @@ impl Command {
             Self::Schema => "schema",
             Self::Docs(_) => "docs",
             Self::List => "list",
+            Self::Status(_) => "status",
             Self::Logs(_) => "logs",
             Self::Permissions(_) => "permissions",
             Self::Unlock(_) => "unlock",
@@ -385,6 +390,7 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Schema => Ok(schema::schema(screen)),
         Command::Docs(args) => Ok(docs::docs(args, screen)),
         Command::List => Box::pin(list::list(global, screen)).await,
+        Command::Status(args) => Box::pin(status::status(args, global, screen)).await,
         Command::Logs(args) => Box::pin(logs::logs(args, global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, global, screen),
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,

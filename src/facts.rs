@@ -20,11 +20,13 @@ mod image;
 mod instance_type;
 mod internet;
 mod running;
+mod status;
 mod there;
 mod zones;
 
 pub use existing_zone::Found as FoundZone;
 pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
+pub use status::{Address, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
 pub use there::There;
 
 /// Who calls, and where.

@@ -46,7 +46,7 @@ pub enum Use {
 /// A part of the policy, small enough for a managed policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Part {
-    /// Looking at everything: all that `plan` and `list` need
+    /// Looking at everything: all that `plan`, `list` and `status` need
     Read,
     /// Network, private DNS, roles and log groups
     Foundation,

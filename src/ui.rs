@@ -13,9 +13,11 @@ use tokio::time::Instant;
 use crate::engine::edge::Links;
 use crate::engine::event::Event;
 
+pub mod board;
 pub mod live;
 pub mod plain;
 
+use board::Board;
 use live::Live;
 use plain::Plain;
 
@@ -93,6 +95,11 @@ fn in_ci() -> bool {
     !["", "0", "false"].iter().any(|no| value == *no)
 }
 
+/// Whether the terminal cannot draw anything again.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 impl Screen {
     /// Shows live progress on a terminal, one line per change elsewhere. Logs on the same stream
     /// would tear a live display apart.
@@ -103,8 +110,7 @@ impl Screen {
             Color::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = std::io::stderr().is_terminal() && !dumb && !in_ci() && verbose == 0;
+        let live = std::io::stderr().is_terminal() && !is_dumb() && !in_ci() && verbose == 0;
         let progress = match (quiet, live) {
             (true, _) => Progress::Quiet,
             (_, true) => Progress::Live(Live::new()),
@@ -150,6 +156,13 @@ impl Screen {
             return Ok(());
         }
         writeln!(anstream::stdout(), "{line}")
+    }
+
+    /// A board on stdout, when that is a terminal and somebody is there to see it.
+    pub fn board(&self) -> Option<Board> {
+        let is_recorded = matches!(*self.progress.borrow(), Progress::Recorded(_));
+        let is_seen = std::io::stdout().is_terminal() && !is_dumb() && !in_ci();
+        (is_seen && !is_recorded).then(Board::new)
     }
 
     /// Writes a line for people, unless they want quiet.

@@ -72,7 +72,7 @@ impl Found {
     }
 }
 
-fn duration_since(since: i64, now: i64) -> String {
+pub(super) fn duration_since(since: i64, now: i64) -> String {
     let seconds = u64::try_from(now - since).unwrap_or_default();
     match seconds / 86_400 {
         days @ 2.. => format!("{days}d"),

@@ -31,7 +31,11 @@ pub trait Thing: Work {
     /// Whether it is on its way out already.
     fn is_leaving(&self) -> bool;
     /// Whether it is there and usable.
-    fn is_ready(&self) -> bool;
+    fn is_ready(&self) -> bool {
+        self.waits_for().is_none()
+    }
+    /// What it waits for, or what is wrong with it, when it is not usable.
+    fn waits_for(&self) -> Option<&str>;
     /// Says what keeps it from being removed.
     fn blockers<'a>(&'a self, aws: &'a Aws) -> LocalBoxFuture<'a, Result<Vec<String>>>;
     /// Says beforehand what shortens the removal of others.
@@ -89,8 +93,13 @@ impl<R: Resource> Thing for Found<R> {
         matches!(self.owned.seen, Seen::Leaving(..))
     }
 
-    fn is_ready(&self) -> bool {
-        matches!(self.owned.seen, Seen::Present(_, Phase::Ready))
+    fn waits_for(&self) -> Option<&str> {
+        match &self.owned.seen {
+            Seen::Present(_, Phase::Ready) => None,
+            Seen::Present(_, Phase::Coming(why) | Phase::Broken(why)) | Seen::Leaving(_, why) => {
+                Some(why)
+            }
+        }
     }
 
     fn blockers<'a>(&'a self, aws: &'a Aws) -> LocalBoxFuture<'a, Result<Vec<String>>> {

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{
 };
 
 use super::{Problem, refused};
-use crate::aws::{Aws, Doing};
+use crate::aws::{Aws, Doing, Result};
 use crate::capacity::{self, Architecture, DoesNotFit, InstanceType, Room};
 use crate::resource::service::PERCENTS;
 use crate::spec::{Instances, Service};
@@ -34,6 +34,14 @@ pub(super) async fn look_up(
     let of_name =
         |info: &&InstanceTypeInfo| info.instance_type().is_some_and(|kind| kind.as_str() == name);
     answer.instance_types().iter().find(of_name).map(|info| read(name, info)).transpose()
+}
+
+/// How many network interfaces an instance of a type may have, as far as AWS says it.
+pub(super) async fn interfaces(aws: &Aws, name: &str) -> Result<Option<i32>> {
+    let answer = aws.ec2.describe_instance_types().instance_types(name.into()).send().await;
+    let answer = answer.doing("look up the instance type")?;
+    let network = answer.instance_types().first().and_then(InstanceTypeInfo::network_info);
+    Ok(network.and_then(NetworkInfo::maximum_network_interfaces))
 }
 
 /// Reads what AWS says. What it does not say stays unknown.

@@ -77,6 +77,7 @@ pub(super) const ROWS: &[Row] = &[
             "elasticloadbalancing:DescribeTags",
             "elasticloadbalancing:DescribeTargetGroupAttributes",
             "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetHealth",
             "iam:ListAccountAliases",
             "iam:ListInstanceProfiles",
             "iam:ListRoles",

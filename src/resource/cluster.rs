@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_ecs::types::{
     Attachment, Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName,
-    ContainerInstance,
+    ContainerInstance, Resource as Amount,
 };
 use futures::future::try_join_all;
 
@@ -329,6 +329,49 @@ pub async fn idle_without_provider(aws: &Aws, cluster: &str) -> Result<Vec<Strin
             && it.running_tasks_count() + it.pending_tasks_count() == 0
     });
     Ok(idle.filter_map(|it| it.ec2_instance_id).collect())
+}
+
+/// An instance as its cluster knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// Its id in EC2.
+    pub id: String,
+    /// Its type.
+    pub instance_type: Option<String>,
+    /// `ACTIVE`, or `DRAINING` when it is to go.
+    pub status: String,
+    /// Whether ECS reaches its agent.
+    pub is_connected: bool,
+    /// How many tasks run or are about to.
+    pub tasks: i32,
+    /// CPU units that are free, and all.
+    pub cpu: [i32; 2],
+    /// MiB of memory that are free, and all.
+    pub memory: [i32; 2],
+}
+
+/// The instances that are registered with a cluster, by their ids.
+pub async fn registered(aws: &Aws, cluster: &str) -> Result<Vec<Registered>> {
+    let read = |it: ContainerInstance| {
+        let amount = |of: &[Amount], name: &str| {
+            of.iter().find(|it| it.name() == Some(name)).map_or(0, Amount::integer_value)
+        };
+        let both =
+            |name| [it.remaining_resources(), it.registered_resources()].map(|of| amount(of, name));
+        let kind = it.attributes().iter().find(|it| it.name() == "ecs.instance-type");
+        Registered {
+            id: it.ec2_instance_id().unwrap_or_default().to_owned(),
+            instance_type: kind.and_then(|it| it.value()).map(str::to_owned),
+            status: it.status().unwrap_or_default().to_owned(),
+            is_connected: it.agent_connected(),
+            tasks: it.running_tasks_count() + it.pending_tasks_count(),
+            cpu: both("CPU"),
+            memory: both("MEMORY"),
+        }
+    };
+    let mut all: Vec<_> = described_instances(aws, cluster).await?.into_iter().map(read).collect();
+    all.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(all)
 }
 
 async fn described_instances(aws: &Aws, cluster: &str) -> Result<Vec<ContainerInstance>> {

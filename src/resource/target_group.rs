@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetTypeEnum,
+    ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetHealthStateEnum,
+    TargetTypeEnum,
 };
 use futures::future::try_join_all;
 
@@ -124,6 +125,37 @@ impl Resource for TargetGroup {
         let users = groups.iter().flat_map(Description::load_balancer_arns);
         Ok(users.map(|arn| format!("the load balancer {arn}")).collect())
     }
+}
+
+/// How the targets of a group are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// How many answer their health checks.
+    pub healthy: usize,
+    /// How many there are. Those on their way out do not count.
+    pub targets: usize,
+    /// What ELB says of those that do not answer, each reason once.
+    pub reasons: BTreeSet<String>,
+}
+
+/// How the targets of a group are; of a group that is gone, that there are none.
+pub async fn health(aws: &Aws, arn: &str) -> Result<Health> {
+    let described = aws.elb.describe_target_health().target_group_arn(arn).send().await;
+    let described =
+        described.doing("look at the health of the targets").gone_is_fine(&[UNKNOWN])?;
+    let mut health = Health::default();
+    for target in described.iter().flat_map(|it| it.target_health_descriptions()) {
+        let Some(is) = target.target_health() else { continue };
+        match is.state() {
+            Some(TargetHealthStateEnum::Draining) => continue,
+            Some(TargetHealthStateEnum::Healthy) => health.healthy += 1,
+            // It is too early to say anything.
+            Some(TargetHealthStateEnum::Initial) => {}
+            _ => health.reasons.extend(is.description().map(str::to_owned)),
+        }
+        health.targets += 1;
+    }
+    Ok(health)
 }
 
 impl Wanted for TargetGroup {

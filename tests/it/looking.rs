@@ -1,21 +1,22 @@
-//! `ecsup logs` in a simulated account: what is shown is what was written, no line twice and none lost.
+//! `ecsup status` and `ecsup logs` in a simulated account. Neither changes anything. Of logs, what is shown is
+//! what was written, no line twice and none lost.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sim::ecs;
-use aws_sim::faults::Faults;
+use aws_sim::faults::{Crash, Faults};
 use aws_sim::logs::{self, Written};
 use aws_sim::policy::Policy;
-use aws_sim::scenario::Scenario;
+use aws_sim::scenario::{Scenario, named};
 use ecsup::cli::rehearse::{Played, Stage, sdk_config};
 use ecsup::cli::{Cli, Exit, run_on_screen};
 use ecsup::ui::Screen;
 use serde_json::{Value, json};
 
 use crate::many;
-use crate::proofs::nothing_denied;
-use crate::stage::{FARGATE, done, stage, usual};
+use crate::proofs::{nothing_denied, play_until_crash};
+use crate::stage::{FARGATE, INTERNAL, done, stage, usual};
 
 const REGION: &str = "us-east-1";
 
@@ -345,4 +346,243 @@ fn logs_take_the_parts_read_and_logs() {
             }
         }
     });
+}
+
+/// What a command printed, as a person without colours sees it.
+fn printed(played: &Played) -> String {
+    let lines = played.recording.out.iter();
+    let lines = lines.map(|it| anstream::adapter::strip_str(it).to_string());
+    let lines: Vec<_> = lines.map(|it| without_process(&it)).collect();
+    lines.join("\n")
+}
+
+/// A line without who holds the lock on which machine.
+fn without_process(line: &str) -> String {
+    match (line.find(" on "), line.find(" (deploy since")) {
+        (Some(from), Some(to)) if line.starts_with("lock ") => {
+            format!("{}{}", &line[..from], &line[to..])
+        }
+        _ => line.to_owned(),
+    }
+}
+
+/// How a stack is, as JSON.
+async fn status(stage: &Stage, stack: &str) -> Value {
+    let played = done(stage, &["status", stack, "--output", "json"]).await;
+    changes_nothing(&played);
+    serde_json::from_str(&played.recording.out.join("\n")).expect("an object")
+}
+
+#[test]
+fn a_stack_of_several_services_on_instances() {
+    stage(Scenario::default(), async |stage| {
+        many::deploy(&stage.cloud, &many::article()).await;
+        pause(60).await;
+        let played = done(stage, &["status", "main"]).await;
+        changes_nothing(&played);
+        // The page about it shows the same.
+        let page = include_str!("../../docs/looking.md");
+        assert!(page.contains(&printed(&played)), "{}", printed(&played));
+        assert!((40..70).contains(&played.calls.len()), "{}", played.calls.len());
+        let json = format!("{:#}", status(stage, "main").await);
+        insta::assert_snapshot!("a_stack_as_json", json);
+        // What is shown is what the world has.
+        let free = stage.cloud.world(|world| {
+            world.enter(REGION);
+            let cluster = json!({ "cluster": "cluster-main" });
+            let list = ecs::answer(world, "ListContainerInstances", &cluster).expect("instances");
+            let all = json!({
+                "cluster": "cluster-main", "containerInstances": list["containerInstanceArns"],
+            });
+            ecs::answer(world, "DescribeContainerInstances", &all).expect("instances")
+        });
+        let free = free["containerInstances"].as_array().expect("instances").iter();
+        let free: BTreeSet<_> = free.map(|it| it["ec2InstanceId"].clone().to_string()).collect();
+        let told = status(stage, "main").await;
+        let told = told["instances"].as_array().expect("instances").iter();
+        let told: BTreeSet<_> = told.map(|it| it["id"].clone().to_string()).collect();
+        assert_eq!(told, free);
+    });
+}
+
+/// The part `read` of the policy is enough.
+#[test]
+fn status_takes_the_part_read() {
+    stage(Scenario::default(), async |stage| {
+        many::deploy(&stage.cloud, &many::jobs()).await;
+        let words = ["permissions", "--part", "read"];
+        let policy = done(stage, &words).await.recording.out.join("\n");
+        stage.cloud.set_policy(Policy::parse(&policy).expect("a policy"));
+        let told = status(stage, "jobs").await;
+        assert_eq!(told["services"].as_array().map(Vec::len), Some(2));
+        nothing_denied(&stage.cloud).expect("nothing is denied");
+    });
+}
+
+/// It is looked at twice in each minute while a deploy and a destroy go on.
+#[test]
+fn a_stack_that_comes_and_goes_is_told_as_it_is() {
+    stage(Scenario::default(), async |stage| {
+        let (mut seen, mut locked, mut waits) = (Vec::new(), 0, BTreeSet::new());
+        let happens = async {
+            done(stage, &INTERNAL).await;
+            pause(60).await;
+            done(stage, &["destroy", "--yes", "internal-worker"]).await;
+        };
+        let looks = async {
+            loop {
+                pause(15).await;
+                let played = stage.play(&["status", "internal-worker", "--output", "json"]).await;
+                if played.exit != Exit::Done {
+                    assert!(played.said().contains("there is no stack `internal-worker`"));
+                    break;
+                }
+                let told: Value = serde_json::from_str(&played.recording.out[0]).expect("it");
+                locked += usize::from(!told["lock"].is_null());
+                waits.extend(told["waits"].as_object().expect("an object").keys().cloned());
+                let service = told["services"].as_array().expect("services").first().cloned();
+                let state = service.map_or(json!("none"), |it| it["state"].clone());
+                if seen.last() != Some(&state) {
+                    seen.push(state);
+                }
+            }
+        };
+        futures::future::join(happens, looks).await;
+        assert_eq!(seen, ["none", "deploying", "steady", "none"]);
+        assert!(locked > 5, "{locked}");
+        assert!(waits.contains("load-balancer"), "{waits:?}");
+    });
+}
+
+#[test]
+fn a_stack_that_is_half_there_is_told_as_it_is() {
+    stage(Scenario::default(), async |stage| {
+        let crash = Some(Crash { at: 90, after: true });
+        stage.cloud.set_faults(Faults { crash, ..Faults::default() });
+        assert!(play_until_crash(stage, &FARGATE).await.is_none(), "it dies");
+        stage.cloud.set_faults(Faults::default());
+        pause(600).await;
+        let played = done(stage, &["status", "fargate-api"]).await;
+        changes_nothing(&played);
+        insta::assert_snapshot!(printed(&played));
+    });
+}
+
+#[test]
+fn what_is_wrong_is_told_first() {
+    let scenario = named("bad-image").expect("a scenario").scenario();
+    stage(scenario, async |stage| {
+        let deployed = stage.play(&FARGATE).await;
+        assert_eq!(deployed.exit, Exit::DeployIncomplete);
+        let played = done(stage, &["status", "fargate-api"]).await;
+        insta::assert_snapshot!(printed(&played));
+    });
+}
+
+#[test]
+fn targets_that_do_not_answer_are_told() {
+    let scenario = named("failing-health-check").expect("a scenario").scenario();
+    stage(scenario, async |stage| {
+        let deploys = stage.play(&FARGATE);
+        let told = async {
+            pause(270).await;
+            status(stage, "fargate-api").await
+        };
+        let told = tokio::select! {
+            _ = deploys => panic!("it takes longer"),
+            told = told => told,
+        };
+        assert_eq!(told["services"][0]["targets"]["healthy"], 0, "{told:#}");
+        let problems = told["services"][0]["problems"].to_string();
+        assert!(problems.contains("Health checks failed"), "{told:#}");
+    });
+}
+
+#[test]
+fn what_a_manifest_would_change_is_counted() {
+    stage(Scenario::default(), async |stage| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ecsup.toml");
+        let name = path.display().to_string();
+        let write = |count: u32| {
+            let text = format!(
+                "stack = \"shop\"\npattern = \"fargate-api\"\n\n[service.web]\nimage = \"nginx\"\ncount = {count}\n"
+            );
+            std::fs::write(&path, text).expect("a file");
+        };
+        write(1);
+        done(stage, &["deploy", "--yes", "--file", &name]).await;
+        let manifest = async || {
+            let played = done(stage, &["status", "--file", &name, "--output", "json"]).await;
+            changes_nothing(&played);
+            let told: Value = serde_json::from_str(&played.recording.out[0]).expect("it");
+            told["manifest"].as_str().map(|it| it.replace(&name, "ecsup.toml"))
+        };
+        assert_eq!(manifest().await.as_deref(), Some("ecsup.toml: as it was asked for"));
+        write(2);
+        let told = manifest().await.expect("it is told");
+        assert!(told.contains(" 1 to change"), "{told}");
+        // A manifest of another stack says nothing about this one.
+        let text = std::fs::read_to_string(&path).expect("a file").replace("shop", "other");
+        std::fs::write(&path, text).expect("a file");
+        let played = done(stage, &["status", "shop", "--file", &name]).await;
+        assert!(!printed(&played).contains("manifest"), "{}", printed(&played));
+    });
+}
+
+/// Without a terminal each change is printed once, and the end of the stack ends it.
+#[test]
+fn who_watches_sees_each_change() {
+    stage(Scenario::default(), async |stage| {
+        let deploys = async {
+            done(stage, &FARGATE).await;
+            pause(120).await;
+            done(stage, &["destroy", "--yes", "fargate-api"]).await;
+            pause(600).await;
+        };
+        let watches = async {
+            pause(30).await;
+            stage.play(&["status", "fargate-api", "--watch"]).await
+        };
+        let ((), played) = futures::future::join(deploys, watches).await;
+        assert_eq!(played.exit, Exit::Done, "{}", played.said());
+        assert!(played.said().ends_with("the stack `fargate-api` is gone"), "{}", played.said());
+        let text = printed(&played);
+        let blocks: Vec<_> = text.split("2026-01-01T00:").skip(1).collect();
+        assert!(blocks.len() > 5, "{text}");
+        let without_times = |block: &&str| block.split_once('\n').map(|it| it.1.to_owned());
+        let blocks: Vec<_> = blocks.iter().map(without_times).collect();
+        assert!(blocks.windows(2).all(|two| two[0] != two[1]), "{text}");
+        assert!(text.contains("deploying") && text.contains("steady"));
+    });
+}
+
+#[test]
+fn a_stack_that_is_not_there_is_refused() {
+    stage(Scenario::default(), async |stage| {
+        done(stage, &FARGATE).await;
+        for command in [&["status", "fargat-api"][..], &["logs", "--stack", "fargat-api"]] {
+            let played = stage.play(command).await;
+            assert_eq!(played.exit, Exit::Refused);
+            let said = played.said();
+            assert!(said.contains("there is no stack `fargat-api` in us-east-1"), "{said}");
+            assert!(said.contains("there is `fargate-api`"), "{said}");
+        }
+    });
+}
+
+/// Every command line of the page is one.
+#[test]
+fn the_page_shows_command_lines_that_are_right() {
+    let page = include_str!("../../docs/looking.md");
+    let lines = page.lines().filter_map(|line| {
+        let line = line.trim_start_matches("$ ");
+        line.starts_with("ecsup ").then(|| line.split(['#', '|']).next().unwrap_or_default())
+    });
+    let lines: Vec<_> = lines.collect();
+    assert!(lines.len() >= 6, "{lines:?}");
+    for line in lines {
+        let read = Cli::read(line.split_whitespace());
+        assert!(read.is_ok(), "{line}: {}", read.unwrap_err());
+    }
 }

@@ -605,6 +605,8 @@ fn the_printed_policy_is_enough_whatever_happens_and_no_more() {
         let policy = printed_policy(&stage, &["--pattern", "internal-worker"]).await;
         stage.cloud.set_policy(Policy::parse(&policy).unwrap());
         crate::many::rules_come_and_go(&stage).await;
+        crate::many::deploy(&stage.cloud, &crate::many::article()).await;
+        expect(&stage.play(&["status", "main"]).await, Exit::Done, "status").unwrap();
         taken.lock().unwrap().extend(stage.cloud.actions());
         nothing_denied(&stage.cloud).unwrap();
     });

@@ -94,6 +94,11 @@ fn help_of_list() {
 }
 
 #[test]
+fn help_of_status() {
+    insta::assert_snapshot!(shown(&alone(&["status", "--help"])));
+}
+
+#[test]
 fn help_of_logs() {
     insta::assert_snapshot!(shown(&alone(&["logs", "--help"])));
 }
