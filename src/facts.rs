@@ -26,7 +26,7 @@ mod zones;
 
 pub use existing_zone::Found as FoundZone;
 pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
-pub use status::{Address, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
+pub use status::{Address, At, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
 pub use there::There;
 
 /// Who calls, and where.

@@ -271,6 +271,19 @@ impl Screen {
     }
 }
 
+/// A text that does nothing to a terminal: without escape sequences, and with a sign in the place of what
+/// else would move the cursor or turn the direction of writing.
+pub fn harmless(text: &str) -> String {
+    let stripped = anstream::adapter::strip_str(text).to_string();
+    let turns = |it: char| matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |it: char| match it {
+        '\n' | '\t' => it,
+        it if it.is_control() || turns(it) => char::REPLACEMENT_CHARACTER,
+        it => it,
+    };
+    stripped.trim_end_matches(['\r', '\n']).chars().map(shown).collect()
+}
+
 fn write_line(line: &str) {
     let _gone = writeln!(anstream::stderr(), "{line}");
 }

@@ -92,7 +92,7 @@ pub static SERVICE: Service = Service {
     tell: |_, _| (),
 };
 
-/// How many reads a second AWS takes (AWS General Reference, "CloudWatch Logs service quotas").
+/// How many reads a second AWS takes (AWS General Reference, "`CloudWatch` Logs service quotas").
 fn bucket(region: &str, operation: &str) -> Option<Bucket> {
     let a_second = match (operation, region) {
         ("FilterLogEvents", "eu-central-1") => 5.0,

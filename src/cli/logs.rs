@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 use jiff::{Span, SpanRelativeTo, Timestamp};
@@ -19,7 +18,7 @@ use crate::engine::looks::Looks;
 use crate::logs::{self, End, Enough, Held, Line, MOST_STREAMS, Millis, Reader, Source, Told};
 use crate::resource::log_group::LogGroup;
 use crate::resource::service::Service;
-use crate::ui::Screen;
+use crate::ui::{Screen, harmless};
 use crate::wish::{FileFlags, nearest};
 
 /// What `ecsup logs` takes.
@@ -349,19 +348,6 @@ fn time(at: Millis) -> String {
     }
 }
 
-/// A text that does nothing to a terminal: without escape sequences, and with a sign in the place of what
-/// else would move the cursor or turn the writing.
-fn harmless(text: &str) -> String {
-    let stripped = strip_str(text).to_string();
-    let turns = |it: char| matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = |it: char| match it {
-        '\n' | '\t' => it,
-        it if it.is_control() || turns(it) => char::REPLACEMENT_CHARACTER,
-        it => it,
-    };
-    stripped.trim_end_matches(['\r', '\n']).chars().map(shown).collect()
-}
-
 /// A text with a part of it marked, if it has that.
 fn marked(text: &str, wanted: &str) -> Option<String> {
     let style = Style::new().bold().invert();
@@ -370,6 +356,8 @@ fn marked(text: &str, wanted: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use anstream::adapter::strip_str;
+
     use super::*;
 
     fn line(text: &str) -> Line {

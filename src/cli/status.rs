@@ -19,9 +19,9 @@ use crate::aws::{Error, Scope};
 use crate::deploy::Extent;
 use crate::engine::Stop;
 use crate::engine::looks::Looks;
-use crate::facts::{InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
+use crate::facts::{At, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
 use crate::lock::Seen;
-use crate::ui::{Screen, Tone};
+use crate::ui::{Screen, Tone, harmless};
 use crate::wish::{FileFlags, ServiceFlags, Wish};
 
 /// What `ecsup status` takes.
@@ -118,12 +118,11 @@ pub async fn status(args: &StatusArgs, global: &Global, screen: &Screen) -> Outc
     let Some((mut watched, first)) = first.await? else { return Ok(Done::Done) };
     screen.note(&watched.existing.title());
     if !args.watch {
-        match args.output {
-            Output::Json => screen.out(&watched.json(&first)?),
-            Output::Text => {
-                watched.lines(&first, Some(first.now)).iter().for_each(|it| screen.out(it))
-            }
-        }
+        let lines = match args.output {
+            Output::Json => vec![watched.json(&first)?],
+            Output::Text => watched.lines(&first, Some(first.now)),
+        };
+        lines.iter().for_each(|line| screen.out(line));
         return Ok(Done::Done);
     }
     let mut interrupts = Interrupts::new();
@@ -323,8 +322,9 @@ fn lines(
     let count = status.resources;
     let mut lines = vec![format!("stack {stack}, pattern {pattern}, {count} resources")];
     lines.extend(services(&status.services, now));
-    let waits = status.waits.iter().map(|(node, why)| format!("waiting   {node}: {why}"));
-    lines.extend(waits);
+    for (node, why) in &status.waits {
+        lines.push(format!("waiting   {node}: {}", in_one_line(why)));
+    }
     lines.extend(lock.map(|Lock { holder, left }| {
         let how = if *left { "left" } else { "held" };
         format!("lock      {how} by {holder}")
@@ -343,7 +343,7 @@ fn services(services: &[ServiceStatus], now: Option<i64>) -> Vec<String> {
         return vec!["no services".to_owned()];
     }
     let cells = |it: &ServiceStatus| {
-        let ago = |at: Timestamp| Some(format!("{} ago", duration_since(at.as_second(), now?)));
+        let ago = |At(at): At| Some(format!("{} ago", duration_since(at.as_second(), now?)));
         let age = it.deployed.and_then(ago);
         let healthy = it.targets.map(|Targets { healthy, all }| format!("{healthy}/{all}"));
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -373,9 +373,14 @@ fn services(services: &[ServiceStatus], now: Option<i64>) -> Vec<String> {
     let mut lines = vec![row(head, Tone::Plain)];
     for (it, cells) in services.iter().zip(&rows) {
         lines.push(row(cells.each_ref().map(String::as_str), state(it.state).0));
-        lines.extend(it.problems.iter().map(|problem| format!("  {problem}")));
+        lines.extend(it.problems.iter().map(|problem| format!("  {}", in_one_line(problem))));
     }
     lines
+}
+
+/// What AWS or a registry said, in one line.
+fn in_one_line(text: &str) -> String {
+    harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A state in a word, and how it is meant.
@@ -423,7 +428,7 @@ mod tests {
             targets: Some(Targets { healthy, all: healthy }),
             revision: Some(format!("td-shop_{name}:3")),
             image: Some(format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{name}:7f3e2a1")),
-            deployed: Timestamp::from_second(1_767_225_600).ok(),
+            deployed: Timestamp::from_second(1_767_225_600).ok().map(At),
             problems: problems.iter().map(|it| (*it).to_owned()).collect(),
         }
     }
@@ -432,7 +437,7 @@ mod tests {
         let problems = [
             "0 of 2 tasks running; (service users) failed to start tasks",
             "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to \
-             resolve ref users:7f3e2a1: not found",
+             resolve ref users:7f3e2a1:\n\tnot found",
         ];
         Status {
             pattern: Some("public-api".to_owned()),

@@ -58,15 +58,19 @@ pub struct ServiceStatus {
     /// The image of that.
     pub image: Option<String>,
     /// When its newest deployment began.
-    #[serde(serialize_with = "written")]
-    pub deployed: Option<Timestamp>,
+    pub deployed: Option<At>,
     /// What it waits for, and what is wrong with it: the newest first.
     pub problems: Vec<String>,
 }
 
-/// A time as it is written.
-fn written<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    at.map(|at| at.to_string()).serialize(serializer)
+/// A time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At(pub Timestamp);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }
 
 /// How many targets answer their health checks.
@@ -228,7 +232,7 @@ impl Known {
             image,
             deployed: it.deployment.as_ref().and_then(|it| {
                 let since = it.since?;
-                Timestamp::new(since.secs(), 0).ok()
+                Timestamp::from_second(since.secs()).ok().map(At)
             }),
             problems: why.cloned().into_iter().chain(news).collect(),
         })

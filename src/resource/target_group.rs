@@ -143,8 +143,9 @@ pub async fn health(aws: &Aws, arn: &str) -> Result<Health> {
     let described = aws.elb.describe_target_health().target_group_arn(arn).send().await;
     let described =
         described.doing("look at the health of the targets").gone_is_fine(&[UNKNOWN])?;
+    let targets = described.and_then(|it| it.target_health_descriptions).unwrap_or_default();
     let mut health = Health::default();
-    for target in described.iter().flat_map(|it| it.target_health_descriptions()) {
+    for target in &targets {
         let Some(is) = target.target_health() else { continue };
         match is.state() {
             Some(TargetHealthStateEnum::Draining) => continue,

@@ -36,8 +36,13 @@ impl Board {
             let line = ProgressBar::no_length().with_style(self.style.clone());
             self.lines.push(self.all.add(line));
         }
+        let has_colours =
+            anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
         for (line, text) in self.lines.iter().zip(lines) {
-            line.set_message(text.clone());
+            line.set_message(match has_colours {
+                true => text.clone(),
+                false => anstream::adapter::strip_str(text).to_string(),
+            });
         }
         // Whatever was drawn before too many changes came at once.
         if let Some(last) = self.lines.last() {
@@ -66,19 +71,26 @@ pub(crate) mod tests {
 
     use super::*;
 
+    /// What stands on a terminal, and where its cursor is.
+    #[derive(Debug)]
+    struct Face {
+        rows: Vec<Vec<char>>,
+        row: usize,
+        column: usize,
+    }
+
     /// A terminal of this size, as far as a board needs one.
     #[derive(Debug, Clone)]
     pub struct Terminal {
         width: usize,
         height: usize,
-        /// The rows, and where the cursor is.
-        state: Arc<Mutex<(Vec<Vec<char>>, usize, usize)>>,
+        face: Arc<Mutex<Face>>,
     }
 
     impl Terminal {
         pub fn new(width: usize, height: usize) -> Self {
-            let state = Arc::new(Mutex::new((vec![Vec::new(); height], 0, 0)));
-            Self { width, height, state }
+            let face = Face { rows: vec![Vec::new(); height], row: 0, column: 0 };
+            Self { width, height, face: Arc::new(Mutex::new(face)) }
         }
 
         /// A board on it.
@@ -88,24 +100,19 @@ pub(crate) mod tests {
 
         /// What stands on it.
         pub fn text(&self) -> String {
-            let rows = &self.state.lock().unwrap().0;
-            let rows = rows.iter().map(|row| row.iter().collect::<String>().trim_end().to_owned());
+            let face = self.face.lock().unwrap();
+            let rows =
+                face.rows.iter().map(|row| row.iter().collect::<String>().trim_end().to_owned());
             rows.collect::<Vec<_>>().join("\n").trim_end().to_owned()
         }
 
-        fn to(&self, row: impl Fn(usize) -> usize) -> std::io::Result<()> {
-            let mut state = self.state.lock().unwrap();
-            state.1 = row(state.1).min(self.height - 1);
-            Ok(())
-        }
-
-        fn new_line(&self, state: &mut (Vec<Vec<char>>, usize, usize)) {
-            state.2 = 0;
-            state.1 += 1;
-            if state.1 == self.height {
-                state.0.remove(0);
-                state.0.push(Vec::new());
-                state.1 -= 1;
+        fn new_line(&self, face: &mut Face) {
+            face.column = 0;
+            face.row += 1;
+            if face.row == self.height {
+                face.rows.remove(0);
+                face.rows.push(Vec::new());
+                face.row -= 1;
             }
         }
     }
@@ -120,11 +127,15 @@ pub(crate) mod tests {
         }
 
         fn move_cursor_up(&self, n: usize) -> std::io::Result<()> {
-            self.to(|row| row.saturating_sub(n))
+            let mut face = self.face.lock().unwrap();
+            face.row = face.row.saturating_sub(n);
+            Ok(())
         }
 
         fn move_cursor_down(&self, n: usize) -> std::io::Result<()> {
-            self.to(|row| row + n)
+            let mut face = self.face.lock().unwrap();
+            face.row = (face.row + n).min(self.height - 1);
+            Ok(())
         }
 
         fn move_cursor_right(&self, _n: usize) -> std::io::Result<()> {
@@ -142,16 +153,16 @@ pub(crate) mod tests {
 
         fn write_str(&self, text: &str) -> std::io::Result<()> {
             let text = anstream::adapter::strip_str(text).to_string();
-            let mut state = self.state.lock().unwrap();
+            let mut face = self.face.lock().unwrap();
             for it in text.chars() {
                 match it {
-                    '\r' => state.2 = 0,
-                    '\n' => self.new_line(&mut state),
+                    '\r' => face.column = 0,
+                    '\n' => self.new_line(&mut face),
                     _ => {
-                        if state.2 == self.width {
-                            self.new_line(&mut state);
+                        if face.column == self.width {
+                            self.new_line(&mut face);
                         }
-                        let (rows, row, column) = &mut *state;
+                        let Face { rows, row, column } = &mut *face;
                         let row = &mut rows[*row];
                         row.resize(row.len().max(*column + 1), ' ');
                         row[*column] = it;
@@ -163,10 +174,10 @@ pub(crate) mod tests {
         }
 
         fn clear_line(&self) -> std::io::Result<()> {
-            let mut state = self.state.lock().unwrap();
-            let row = state.1;
-            state.0[row].clear();
-            state.2 = 0;
+            let mut face = self.face.lock().unwrap();
+            let row = face.row;
+            face.rows[row].clear();
+            face.column = 0;
             Ok(())
         }
 

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::emulator;
 
 /// Serves a cloud to a client, until the client is done.
-async fn serving<T: Send + 'static>(
+pub async fn serving<T: Send + 'static>(
     cloud: &Cloud,
     client: impl FnOnce(SocketAddr) -> T + Send + 'static,
 ) -> T {

@@ -2,6 +2,8 @@
 //! what was written, no line twice and none lost.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_sim::ecs;
@@ -14,9 +16,11 @@ use ecsup::cli::{Cli, Exit, run_on_screen};
 use ecsup::ui::Screen;
 use serde_json::{Value, json};
 
+use crate::listening::serving;
 use crate::many;
 use crate::proofs::{nothing_denied, play_until_crash};
 use crate::stage::{FARGATE, INTERNAL, done, stage, usual};
+use crate::world::bare_command;
 
 const REGION: &str = "us-east-1";
 
@@ -26,8 +30,9 @@ type Line = (String, String, String, String);
 fn line(it: &Written) -> Line {
     let at = jiff::Timestamp::from_millisecond(it.at).expect("a moment");
     let mut parts = it.stream.split('/');
-    let (service, task) = (parts.next().unwrap(), parts.next_back().unwrap());
-    (format!("{at:.3}"), service.to_owned(), task.to_owned(), it.text.clone())
+    let service = parts.next().expect("a service").to_owned();
+    let task = parts.next_back().expect("a task").to_owned();
+    (format!("{at:.3}"), service, task, it.text.clone())
 }
 
 /// What the containers have written between two moments, in milliseconds since 1970.
@@ -198,7 +203,8 @@ fn who_follows_sees_each_line_once_and_in_its_order() {
         let reads = calls.iter().filter(|it| it.operation == "FilterLogEvents");
         let sent: Vec<_> = reads.map(|it| it.at).collect();
         assert!(sent.len() > 100, "{}", sent.len());
-        assert!(sent.windows(6).all(|six| six[5] - six[0] >= Duration::from_secs(1)));
+        let second = Duration::from_secs(1);
+        assert!(sent.windows(6).all(|six| six[5].saturating_sub(six[0]) >= second));
     });
 }
 
@@ -585,4 +591,55 @@ fn the_page_shows_command_lines_that_are_right() {
         let read = Cli::read(line.split_whitespace());
         assert!(read.is_ok(), "{line}: {}", read.unwrap_err());
     }
+}
+
+/// Runs the command against a stack that has written for two hours, and hands it over as soon as it has printed
+/// a line. Returns how it ended, and what it said for people.
+fn run(
+    more: &'static [&'static str],
+    then: impl FnOnce(&mut std::process::Child) + Send + 'static,
+) -> (Option<i32>, String) {
+    ecsup::cli::rehearse::in_virtual_time(1, async || {
+        let stage = usual(1);
+        done(&stage, &FARGATE).await;
+        pause(2 * 3600).await;
+        tokio::time::resume();
+        let run = move |address: std::net::SocketAddr| {
+            let home = tempfile::tempdir().expect("a folder");
+            let words = ["logs", "--stack", "fargate-api", "--since", "2026-01-01T00:00:00Z"];
+            let mut command = bare_command(&home, &[&words[..], more].concat());
+            command
+                .env("AWS_ACCESS_KEY_ID", "simulated")
+                .env("AWS_SECRET_ACCESS_KEY", "simulated")
+                .env("AWS_REGION", REGION)
+                .env("AWS_ENDPOINT_URL", format!("http://{address}"))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            let mut child = command.spawn().expect("it runs");
+            let mut line = [0];
+            let stdout = child.stdout.as_mut().expect("it is piped");
+            stdout.read_exact(&mut line).expect("it prints");
+            then(&mut child);
+            let output = child.wait_with_output().expect("it ends");
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        serving(&stage.cloud, run).await
+    })
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let (code, said) = run(&[], |child| drop(child.stdout.take()));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.lines().all(|it| !it.contains("panicked") && !it.starts_with("error")), "{said}");
+}
+
+#[test]
+fn ctrl_c_ends_following() {
+    let (code, said) = run(&["--follow"], |child| {
+        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(killed.expect("it is there").success());
+    });
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.lines().all(|it| !it.contains("panicked") && !it.starts_with("error")), "{said}");
 }

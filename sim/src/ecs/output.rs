@@ -7,7 +7,7 @@ use crate::logs::{self, Chatter};
 use crate::world::World;
 
 /// The group and the stream of each container whose lines go to `CloudWatch` Logs (ECS guide, "Send Amazon
-/// ECS logs to CloudWatch").
+/// ECS logs to `CloudWatch`").
 fn streams(world: &World, task: &Task) -> Vec<(String, String)> {
     let definition = task_definition::get(world, &task.definition);
     let containers = definition.map(|it| it.content.list("containerDefinitions"));
