@@ -443,13 +443,15 @@ mod tests {
     }
 
     /// Flags that no variable of the environment can give; the README says so.
-    const TYPED: [(&str, &str); 6] = [
+    const TYPED: [(&str, &str); 8] = [
         ("deploy", "remove"),
         ("destroy", "yes"),
         ("unlock", "yes"),
         ("deploy", "force"),
         ("permissions", "part"),
         ("permissions", "output"),
+        ("deploy", "only"),
+        ("plan", "only"),
     ];
 
     #[test]
