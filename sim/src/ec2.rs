@@ -334,6 +334,11 @@ pub fn way_out(world: &World, subnet: &str, public_address: bool) -> bool {
     reach::way_out(world, subnet, public_address)
 }
 
+/// Whether the rules of security groups let TCP to a port out to anywhere.
+pub fn lets_out(world: &World, groups: &[String], port: u16) -> bool {
+    security_group_rule::lets_through(world, groups, true, port, &[], None)
+}
+
 /// Whether the rules let somebody with the groups `from` reach `port` of somebody with the groups
 /// `to`: egress of the one, ingress of the other.
 pub fn may_reach(world: &World, from: &[String], to: &[String], port: u16) -> bool {

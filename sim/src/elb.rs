@@ -33,6 +33,7 @@ use crate::iam::{self, ServiceRole};
 use crate::model::Model;
 use crate::page::Pager;
 use crate::refusal::{Answer, Refusal, Refusals};
+use crate::scenario::Answers;
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
 use crate::world::{Scope, State, World};
@@ -184,7 +185,7 @@ pub fn register(
     address: &str,
     port: u16,
     groups: Vec<String>,
-    answers: bool,
+    answers: Answers,
 ) {
     target::register(world, target_group, (address.to_owned(), port), groups, answers);
 }
@@ -202,6 +203,15 @@ pub fn health(world: &World, target_group: &str, address: &str) -> Health {
     let all = at.iter().map(|at| target::health(world, target_group, at));
     // An address with several ports is as its port that is furthest.
     all.max().unwrap_or(Health::Absent)
+}
+
+/// Why an address is unhealthy, in words.
+pub fn why_unhealthy(world: &World, target_group: &str, address: &str) -> String {
+    let at = target::at(world, target_group, address);
+    let unhealthy =
+        |at: &&(String, u16)| target::health(world, target_group, at) == Health::Unhealthy;
+    let at = at.iter().find(unhealthy);
+    at.and_then(|at| target::reason(world, target_group, at)).unwrap_or_default()
 }
 
 /// DNS name and canonical hosted zone of every load balancer there is, for alias records; in all of

@@ -15,8 +15,12 @@ pub struct Scenario {
     pub missing_images: Vec<String>,
     /// Container images with these texts in their names are made for 64-bit Arm only.
     pub arm_images: Vec<String>,
-    /// Every task answers its health checks with an error.
-    pub failing_health_checks: bool,
+    /// How tasks answer their health checks.
+    pub health: Answers,
+    /// How tasks end by themselves, if they do.
+    pub ending: Option<Ending>,
+    /// Fargate has no place for any task, for this reason.
+    pub fargate_refusal: Option<&'static str>,
     /// EC2 has no instances of any type left.
     pub no_capacity: bool,
     /// EC2 refuses every launch, with this code and message; `{type}` and `{zone}` are filled in.
@@ -53,6 +57,53 @@ pub struct Scenario {
     pub pages_of_one: bool,
     /// The facts in doubt that fall the other way.
     pub doubts: Vec<Doubt>,
+}
+
+/// How a container answers a health check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Answers {
+    /// Well.
+    #[default]
+    Well,
+    /// With this code.
+    Code(u16),
+    /// Not at all.
+    Never,
+    /// Nothing listens on its port.
+    Refused,
+}
+
+/// How a task ends by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Ending {
+    /// How many seconds after its start. Without, it never starts.
+    pub after: Option<f64>,
+    /// Why, in the words of ECS.
+    pub reason: &'static str,
+    /// What the agent says of the container.
+    pub container: &'static str,
+    /// What the container exits with.
+    pub code: i64,
+    /// What it writes before.
+    pub lines: &'static [&'static str],
+}
+
+impl Ending {
+    /// It never starts, for this reason.
+    pub const fn unstarted(reason: &'static str) -> Self {
+        Self { after: None, reason, container: "", code: 0, lines: &[] }
+    }
+
+    /// Its container exits with a code, after some seconds, having written these lines.
+    pub const fn exits(code: i64, after: f64, lines: &'static [&'static str]) -> Self {
+        let reason = "Essential container in task exited";
+        Self { after: Some(after), reason, container: "", code, lines }
+    }
+
+    /// The same, and the agent says why.
+    pub const fn because(self, container: &'static str) -> Self {
+        Self { container, ..self }
+    }
 }
 
 impl Scenario {
@@ -150,7 +201,7 @@ pub const NAMED: &[Named] = &[
     Named {
         name: "failing-health-check",
         about: "tasks answer their health checks with errors",
-        make: || Scenario { failing_health_checks: true, ..Scenario::default() },
+        make: || Scenario { health: Answers::Code(503), ..Scenario::default() },
     },
     Named {
         name: "no-capacity",

@@ -172,6 +172,9 @@ pub(super) fn find_place(
         let Some((zone, subnet)) = placement::on_fargate(world, task, spread) else {
             return Err("was unable to place a task. Reason: The subnets do not exist.".to_owned());
         };
+        if let Some(why) = world.scenario.fargate_refusal {
+            return Err(format!("was unable to place a task. Reason: {why}"));
+        }
         if ec2::zone::lacks(world, &zone, ec2::zone::FARGATE) {
             return Err(format!(
                 "was unable to place a task. Reason: Fargate is not supported in the requested \

@@ -7,13 +7,16 @@
 use std::time::Duration;
 
 use super::cluster::REMEMBERED;
-use super::task::{Status, Task};
+use super::task::{EXITED, Status, Task};
 use super::{agent, image, insights, output, scheduler, service_event, task_definition};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
+use crate::scenario::Ending;
 use crate::world::World;
 use crate::{ec2, elb, iam, logs};
 
+/// The port of registries.
+const HTTPS: u16 = 443;
 /// How often ECS looks whether an agent is back.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often ECS looks whether a target has gone.
@@ -113,7 +116,8 @@ fn pull(world: &mut World, id: &str) {
     if task.fargate {
         let public = task.network.as_ref().is_some_and(|it| it.public == Some(true));
         let subnet = task.place.as_ref().map(|(_, subnet)| subnet.clone()).unwrap_or_default();
-        let gets_out = ec2::way_out(world, &subnet, public);
+        let groups = task.network.as_ref().map(|it| it.groups.clone()).unwrap_or_default();
+        let gets_out = ec2::way_out(world, &subnet, public) && ec2::lets_out(world, &groups, HTTPS);
         begin_pull(world, id);
         if gets_out {
             let after = delay(world, "fargate.pull", id, 16.0..=32.0);
@@ -167,6 +171,9 @@ fn pulled(world: &mut World, id: &str) {
 
 /// What keeps a task's containers from starting, in ECS's words.
 fn obstacle(world: &World, task: &Task) -> Option<String> {
+    if let Some(Ending { after: None, reason, .. }) = world.scenario.ending {
+        return Some(reason.to_owned());
+    }
     let definition = task_definition::get(world, &task.definition)?;
     let role = definition.content.some_text("executionRoleArn").filter(|it| !it.is_empty());
     if let Some(role) = role.filter(|it| !iam::is_assumable(world, it, "ecs-tasks.amazonaws.com")) {
@@ -220,7 +227,7 @@ fn runs(world: &mut World, id: &str) {
     }
     output::begin(world, &task);
     if let (Some(address), Some(network)) = (&task.address, &task.network) {
-        let answers = !world.scenario.failing_health_checks;
+        let answers = world.scenario.health;
         for target in &task.targets {
             let (group, groups) = (&target.group, network.groups.clone());
             elb::register(world, group, address, target.port, groups, answers);
@@ -228,8 +235,29 @@ fn runs(world: &mut World, id: &str) {
             service_event::tell(world, &task.cluster, &task.service, &message);
         }
     }
+    if let Some(after) = world.scenario.ending.and_then(|it| it.after) {
+        later(world, Duration::from_secs_f64(after), id, exits);
+    }
     insights::wake(world, &task.cluster);
     scheduler::started(world, &task.cluster, &task.service, &task.deployment);
+}
+
+/// Its container ends by itself, and with it the task.
+fn exits(world: &mut World, id: &str) {
+    let now = world.now;
+    let Some(ending) = world.scenario.ending else { return };
+    let Some(task) = at(world, id, Status::Running).cloned() else { return };
+    output::say(world, &task, ending.lines);
+    if let Some(task) = world.ecs_mut().tasks.get_mut(id) {
+        task.going = true;
+        task.code = Some(EXITED);
+        task.reason = Some(ending.reason.to_owned());
+        (task.exit, task.said) = (Some(ending.code), ending.container);
+        task.stopping = Some(now);
+    }
+    deregister(world, &task);
+    deprovision(world, id);
+    scheduler::failed(world, &task.cluster, &task.service, &task.deployment);
 }
 
 /// The task never ran: this is what came of it while it had this status.

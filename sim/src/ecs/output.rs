@@ -1,9 +1,10 @@
 //! What the containers of a task write into their log streams.
 
-use super::task::Task;
+use super::task::{EXITED, Task};
 use super::task_definition;
 use crate::fields::Fields;
 use crate::logs::{self, Chatter};
+use crate::scenario::Answers;
 use crate::world::World;
 
 /// The group and the stream of each container whose lines go to `CloudWatch` Logs (ECS guide, "Send Amazon
@@ -31,7 +32,10 @@ fn streams(world: &World, task: &Task) -> Vec<(String, String)> {
 /// The containers run, and tell how they do.
 pub(super) fn begin(world: &mut World, task: &Task) {
     let serves = !task.targets.is_empty();
-    let status = if world.scenario.failing_health_checks { 503 } else { 200 };
+    let status = match world.scenario.health {
+        Answers::Code(code) => code,
+        Answers::Well | Answers::Never | Answers::Refused => 200,
+    };
     let each = if serves { format!("health check: {status}") } else { "job done".to_owned() };
     let chatter = Chatter {
         first: vec![
@@ -56,7 +60,7 @@ pub(super) fn say(world: &mut World, task: &Task, lines: &[&str]) {
 /// The containers have ended. One that was asked to, and could end by itself, says so.
 pub(super) fn end(world: &mut World, id: &str) {
     let Some(task) = world.ecs().tasks.get(id).cloned() else { return };
-    if task.exit == Some(0) {
+    if task.exit == Some(0) && task.code != Some(EXITED) {
         say(world, &task, &["asked to stop", "stopped"]);
     }
     for (group, stream) in streams(world, &task) {

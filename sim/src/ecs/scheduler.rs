@@ -124,13 +124,14 @@ fn check_health(world: &mut World, key: &Key) {
         let Some(address) = task.address.as_ref().filter(|_| over) else { continue };
         let unhealthy = |group: &str| elb::health(world, group, address) == elb::Health::Unhealthy;
         if let Some(target) = task.targets.iter().find(|target| unhealthy(&target.group)) {
-            sick.push((task.id.clone(), task.deployment.clone(), target.clone()));
+            let reason = elb::why_unhealthy(world, &target.group, address);
+            sick.push((task.id.clone(), task.deployment.clone(), target.clone(), reason));
         }
     }
-    for (task, deployment, target) in sick {
+    for (task, deployment, target, reason) in sick {
         let group = &target.group;
         let message = format!(
-            "(port {}) is unhealthy in (target-group {group}) due to (reason Health checks failed)",
+            "(port {}) is unhealthy in (target-group {group}) due to (reason {reason})",
             target.port
         );
         tell(world, &key.0, &key.1, &message);

@@ -131,7 +131,12 @@ pub(super) struct Task {
     pub(super) reason: Option<String>,
     /// What its containers ended with.
     pub(super) exit: Option<i64>,
+    /// What the agent says of them.
+    pub(super) said: &'static str,
 }
+
+/// ECS's code for a task whose container has ended by itself.
+pub(super) const EXITED: &str = "EssentialContainerExited";
 
 impl Task {
     /// What it is counted with.
@@ -290,8 +295,8 @@ fn container(world: &World, task: &Task, definition: &Value) -> Value {
     if let Some(exit) = task.exit {
         answer["exitCode"] = exit.into();
     }
-    let reason = task.reason.as_deref().filter(|_| task.code == Some("TaskFailedToStart"));
-    if let Some(reason) = reason {
+    let failed = task.reason.as_deref().filter(|_| task.code == Some("TaskFailedToStart"));
+    if let Some(reason) = failed.or_else(|| Some(task.said).filter(|said| !said.is_empty())) {
         answer["reason"] = reason.into();
     }
     answer

@@ -435,7 +435,7 @@ fn a_rollout_waits_for_the_load_balancer_and_an_end_for_its_requests() {
 
 #[test]
 fn tasks_that_fail_their_health_checks_are_replaced_after_their_grace_until_the_breaker_trips() {
-    let scenario = Scenario { failing_health_checks: true, ..Scenario::default() };
+    let scenario = Scenario { health: crate::scenario::Answers::Code(503), ..Scenario::default() };
     let mut world = World::new(5, scenario);
     behind_a_load_balancer(&mut world);
     // Their grace of two minutes counts from when they run.

@@ -15,6 +15,7 @@ use super::target_group::{self, TargetGroup};
 use crate::ec2;
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
+use crate::scenario::Answers;
 use crate::world::World;
 
 /// How a target is.
@@ -42,8 +43,8 @@ pub(super) type At = (String, u16);
 pub(super) struct Target {
     /// Security groups of its interface.
     groups: Vec<String>,
-    /// Whether it answers health checks well.
-    answers: bool,
+    /// How it answers health checks.
+    answers: Answers,
     draining: Option<Draining>,
     /// Which run of health checks is under way, if any.
     run: Option<u64>,
@@ -53,7 +54,7 @@ pub(super) struct Target {
     /// What they have decided: `Initial`, `Healthy` or `Unhealthy`.
     health: Health,
     /// Why the last check failed, and in words.
-    reason: (&'static str, &'static str),
+    reason: (&'static str, String),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,9 +64,9 @@ struct Draining {
 }
 
 impl Target {
-    fn new(groups: Vec<String>, answers: bool) -> Self {
+    fn new(groups: Vec<String>, answers: Answers) -> Self {
         let health = Health::Initial;
-        let reason = ("", "");
+        let reason = ("", String::new());
         Self { groups, answers, draining: None, run: None, good: 0, bad: 0, health, reason }
     }
 
@@ -81,7 +82,7 @@ pub(super) fn register(
     target_group: &str,
     at: At,
     groups: Vec<String>,
-    answers: bool,
+    answers: Answers,
 ) {
     let Some(it) = world.elb_mut().target_groups.get_mut(target_group) else { return };
     match it.targets.get_mut(&at) {
@@ -211,16 +212,22 @@ fn check(world: &mut World, target_group: &str, at: &At, run: u64) -> Option<()>
     let reached = ec2::may_reach(world, &from, &target.groups, checked_port(it, at));
     let thresholds = (it.check.healthy, it.check.unhealthy);
     let target = world.elb_mut().target_groups.get_mut(target_group)?.targets.get_mut(at)?;
-    if reached && target.answers {
+    if reached && target.answers == Answers::Well {
         (target.good, target.bad) = (target.good.saturating_add(1), 0);
         if target.good >= thresholds.0 {
             target.health = Health::Healthy;
         }
     } else {
         (target.good, target.bad) = (0, target.bad.saturating_add(1));
-        target.reason = match reached {
-            true => ("Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"),
-            false => ("Target.Timeout", "Request timed out"),
+        target.reason = match target.answers {
+            Answers::Code(code) if reached => {
+                let words = format!("Health checks failed with these codes: [{code}]");
+                ("Target.ResponseCodeMismatch", words)
+            }
+            Answers::Refused if reached => {
+                ("Target.FailedHealthChecks", "Health checks failed".to_owned())
+            }
+            _ => ("Target.Timeout", "Request timed out".to_owned()),
         };
         if target.bad >= thresholds.1 {
             target.health = Health::Unhealthy;
@@ -238,6 +245,12 @@ pub(super) fn at(world: &World, target_group: &str, address: &str) -> Vec<At> {
     let Some(group) = world.elb().target_groups.get(target_group) else { return Vec::new() };
     let all = (address.to_owned(), u16::MIN)..=(address.to_owned(), u16::MAX);
     group.targets.range(all).map(|(at, _)| at.clone()).collect()
+}
+
+/// Why the last check of a target failed, in words.
+pub(super) fn reason(world: &World, target_group: &str, at: &At) -> Option<String> {
+    let target = world.elb().target_groups.get(target_group)?.targets.get(at)?;
+    Some(target.reason.1.clone())
 }
 
 /// How a target is now.
@@ -259,7 +272,7 @@ pub(super) fn health(world: &World, target_group: &str, at: &At) -> Health {
 pub(super) fn register_targets(world: &mut World, input: &Value) -> Answer {
     let arn = input.text("TargetGroupArn").to_owned();
     for at in requested(world, &arn, input)? {
-        register(world, &arn, at, Vec::new(), false);
+        register(world, &arn, at, Vec::new(), Answers::Code(503));
     }
     Ok(json!({}))
 }
@@ -332,7 +345,7 @@ fn described(world: &World, arn: &str, it: &TargetGroup, at: &At, input: &Value)
         }
         Health::Healthy => json!({ "State": "healthy" }),
         Health::Unhealthy => {
-            let (reason, words) = target.map_or(("", ""), |target| target.reason);
+            let (reason, words) = target.map_or(("", ""), |it| (it.reason.0, it.reason.1.as_str()));
             said("unhealthy", reason, words)
         }
     };

@@ -8,7 +8,7 @@ use super::{Health, answer};
 use crate::ec2;
 use crate::fields::Fields;
 use crate::refusal::Answer;
-use crate::scenario::Scenario;
+use crate::scenario::{Answers, Scenario};
 use crate::world::World;
 
 /// A VPC with two subnets in two zones and a security group, all visible.
@@ -254,9 +254,9 @@ fn targets_become_healthy_behind_an_active_load_balancer() {
     wait(world, 10.0);
     open(world, &tasks, &network.group, 8080);
     let tg = made(world, "CreateTargetGroup", &target_group("tg-demo-web", &network));
-    super::register(world, &tg, "10.0.0.9", 8080, vec![tasks.clone()], true);
-    super::register(world, &tg, "10.0.0.10", 8080, vec![tasks.clone()], false);
-    super::register(world, &tg, "10.0.0.11", 9999, vec![tasks.clone()], true);
+    super::register(world, &tg, "10.0.0.9", 8080, vec![tasks.clone()], Answers::Well);
+    super::register(world, &tg, "10.0.0.10", 8080, vec![tasks.clone()], Answers::Code(503));
+    super::register(world, &tg, "10.0.0.11", 9999, vec![tasks.clone()], Answers::Well);
     let health = |world: &World, address: &str| super::health(world, &tg, address);
     assert_eq!(health(world, "10.0.0.9"), Health::Unused);
     let balancer = made(world, "CreateLoadBalancer", &load_balancer("lb-demo", &network));
@@ -300,7 +300,7 @@ fn a_target_drains_while_a_listener_leads_to_it() {
     let (balancer, tg, _) = linked(world, &network);
     let addresses = ["10.0.0.8", "10.0.0.9", "10.0.0.10"];
     for address in addresses {
-        super::register(world, &tg, address, 8080, Vec::new(), true);
+        super::register(world, &tg, address, 8080, Vec::new(), Answers::Well);
     }
     let health = |world: &World, address: &str| super::health(world, &tg, address);
     super::deregister(world, &tg, "10.0.0.8");
