@@ -21,6 +21,7 @@ use crate::ui::{Color, Screen};
 use crate::wish::ServiceFlags;
 use error::CommandError;
 
+mod cause;
 pub mod completions;
 pub mod config;
 mod connection;

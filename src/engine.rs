@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::aws::{Cx, Error, Scope};
+use crate::diagnosis::Finding;
 use crate::names::NodeName;
 pub use crate::resource::Removal;
 
@@ -72,6 +73,32 @@ pub enum Failure {
         /// What was last seen.
         last: String,
     },
+    /// One of these, and what was found out of why.
+    #[error("{failure}")]
+    Explained {
+        /// How it ended.
+        failure: Box<Failure>,
+        /// What is wrong.
+        findings: Vec<Finding>,
+    },
+}
+
+impl Failure {
+    /// What was found out of why.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Explained { findings, .. } => findings,
+            _ => &[],
+        }
+    }
+
+    /// How it ended, whatever was found out of why.
+    pub fn end(&self) -> &Self {
+        match self {
+            Self::Explained { failure, .. } => failure,
+            end => end,
+        }
+    }
 }
 
 /// How one node ended.

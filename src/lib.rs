@@ -26,6 +26,7 @@ pub mod aws;
 pub mod capacity;
 pub mod cli;
 pub mod deploy;
+pub mod diagnosis;
 pub mod engine;
 pub mod facts;
 pub mod lock;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::aws::{Aws, Cx, Owner, Result, Scope, Tagging};
+use crate::diagnosis::Diagnosis;
 use crate::names::NodeName;
 
 pub mod auto_scaling_group;
@@ -180,10 +181,10 @@ pub trait Wanted: Resource {
         false
     }
 
-    /// Says what has kept it from getting ready, when the wait for it ends in vain: what is too much to
-    /// ask in each look.
-    async fn obstacles(_aws: &Aws, _it: &Self::Output) -> Result<Vec<String>> {
-        Ok(Vec::new())
+    /// What has kept it from getting ready, when the wait for it ends in vain: with all that is too much
+    /// to ask in each look.
+    async fn diagnosis(_aws: &Aws, _scope: &Scope, _it: &Self::Output) -> Diagnosis {
+        Diagnosis::default()
     }
 }
 

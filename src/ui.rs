@@ -182,6 +182,11 @@ impl Screen {
         self.line(&format!("  {text}"));
     }
 
+    /// Says why it went wrong.
+    pub fn cause(&self, text: &str) {
+        self.line(&format!("{} {text}", Tone::Bad.paint("cause:")));
+    }
+
     /// Says what to type next.
     pub fn hint(&self, text: &str) {
         self.line(&format!("{} {text}", Tone::Good.paint("hint:")));

@@ -204,6 +204,29 @@ pub const NAMED: &[Named] = &[
         make: || Scenario { health: Answers::Code(503), ..Scenario::default() },
     },
     Named {
+        name: "crash",
+        about: "containers exit with an error some seconds after their start",
+        make: || Scenario {
+            ending: Some(Ending::exits(
+                1,
+                5.0,
+                &["Error: connect ECONNREFUSED 10.0.0.9:5432", "    at main.js:12:3"],
+            )),
+            ..Scenario::default()
+        },
+    },
+    Named {
+        name: "out-of-memory",
+        about: "containers need more memory than their tasks have",
+        make: || Scenario {
+            ending: Some(
+                Ending::exits(137, 5.0, &[])
+                    .because("OutOfMemoryError: Container killed due to memory usage"),
+            ),
+            ..Scenario::default()
+        },
+    },
+    Named {
         name: "no-capacity",
         about: "EC2 has no instances left",
         make: || Scenario { no_capacity: true, ..Scenario::default() },

@@ -341,26 +341,29 @@ fn incomplete(
     let count = |of: &[(NodeName, Failure)]| {
         resources(of.iter().filter_map(|(name, _)| Some((name, kind_of(name)?))))
     };
+    let left = match not_started.is_empty() {
+        true => String::new(),
+        false => format!(", {} not started", not_started.len()),
+    };
     let why = match reason {
         Reason::Done if is_cut_off => "it cannot go on without this".to_owned(),
         Reason::Done if failed.is_empty() => format!("{} not started", count(&not_started)),
         Reason::Done => format!(
-            "{} of {} failed, {} not started",
+            "{} of {} failed{left}",
             count(&failed),
             prepared.plan.count_resources(|_| true),
-            count(&not_started),
         ),
         Reason::Interrupted => "it was interrupted".to_owned(),
         Reason::TimedOut => "its time was up".to_owned(),
     };
-    let waited = |failure: &Failure| !matches!(failure, Failure::Stopped);
+    let waited =
+        |failure: &Failure| !matches!(failure, Failure::Stopped | Failure::DependencyFailed(_));
     let not_started_why = not_started.iter().filter(|(_, failure)| waited(failure));
     let failures = failed.iter().chain(not_started_why);
-    let hint = |failure: &Failure| {
-        hint::for_failure(&failure.to_string(), &prepared.spec, &prepared.facts)
-    };
-    let ended = failed.iter().chain(&not_started);
-    let hints: BTreeSet<_> = ended.filter_map(|(_, failure)| hint(failure)).collect();
+    let hint = |failure: &Failure| hint::for_failure(&failure.to_string(), &prepared.facts);
+    let ended = || failed.iter().chain(&not_started);
+    let ended_unexplained = ended().filter(|(_, failure)| failure.findings().is_empty());
+    let hints: BTreeSet<_> = ended_unexplained.filter_map(|(_, failure)| hint(failure)).collect();
     let fix = if failed.is_empty() { "" } else { "fix the cause and " };
     let error = lost
         .into_iter()
@@ -372,6 +375,7 @@ fn incomplete(
         .fold(error, CommandError::hint)
         .hint(format!("{fix}run the same `ecsup deploy` again; it continues from here"))
         .hint(format!("or run `ecsup destroy {stack}` to remove what was created"));
+    let error = ended().fold(error, |error, (node, it)| error.causes(node, it.findings()));
     match failed.into_iter().next() {
         Some((_, failure)) => error.caused_by(failure),
         None => error,

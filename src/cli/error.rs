@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt::{self, Display};
 
 use super::Exit;
+use super::cause::{Told, told};
 use crate::aws::error::without_requests;
+use crate::diagnosis::Finding;
 use crate::spec::SpecError;
 use crate::ui::Screen;
 
@@ -52,6 +54,8 @@ pub struct CommandError {
     is_of_file: bool,
     /// What to do next.
     hints: Vec<String>,
+    /// Why it happened, as far as it was found out, and of what. It is told last.
+    causes: Vec<(String, Finding)>,
     source: Option<Box<dyn Error>>,
 }
 
@@ -60,7 +64,8 @@ impl CommandError {
     pub(super) fn new(kind: ErrorKind) -> Self {
         let unchanged = matches!(kind, ErrorKind::Usage | ErrorKind::Refused);
         let (problems, details, hints) = (Vec::new(), Vec::new(), Vec::new());
-        Self { kind, problems, details, unchanged, is_of_file: false, hints, source: None }
+        let causes = Vec::new();
+        Self { kind, problems, details, unchanged, is_of_file: false, hints, causes, source: None }
     }
 
     /// What was asked for is not done, for this reason.
@@ -109,6 +114,13 @@ impl CommandError {
         self
     }
 
+    /// Adds what was found out of why something does not come up.
+    pub(super) fn causes(mut self, of: impl Display, findings: &[Finding]) -> Self {
+        let of = of.to_string();
+        self.causes.extend(findings.iter().map(|finding| (of.clone(), finding.clone())));
+        self
+    }
+
     /// Says that the command has left everything as it was.
     pub(super) fn unchanged(self) -> Self {
         Self { unchanged: true, ..self }
@@ -146,6 +158,11 @@ impl CommandError {
             (false, first) => first.into_iter().for_each(|first| screen.hint(first)),
         }
         hints.for_each(|hint| screen.hint(hint));
+        for Told { cause, proofs, hint } in told(&self.causes) {
+            screen.cause(&cause);
+            proofs.iter().for_each(|proof| screen.detail(proof));
+            hint.iter().for_each(|hint| screen.hint(hint));
+        }
     }
 }
 
@@ -202,7 +219,7 @@ mod tests {
     use crate::aws::error::{Cause, Error as AwsError, Meaning};
     use crate::engine::Failure;
 
-    fn told(error: &CommandError, command: &str, changes: bool) -> Vec<String> {
+    fn lines(error: &CommandError, command: &str, changes: bool) -> Vec<String> {
         let screen = Screen::recording();
         error.tell(command, changes, &screen);
         screen.recorded().lines
@@ -230,13 +247,16 @@ mod tests {
     fn that_nothing_was_changed_is_said_by_who_could_have() {
         let error = CommandError::refused("no such stack").hint("name another one");
         assert_eq!(
-            told(&error, "deploy", true),
+            lines(&error, "deploy", true),
             ["error: no such stack", "hint: nothing was changed; name another one"]
         );
-        assert_eq!(told(&error, "plan", false), ["error: no such stack", "hint: name another one"]);
-        assert_eq!(told(&CommandError::declined(), "deploy", true), ["nothing was changed"]);
+        assert_eq!(
+            lines(&error, "plan", false),
+            ["error: no such stack", "hint: name another one"]
+        );
+        assert_eq!(lines(&CommandError::declined(), "deploy", true), ["nothing was changed"]);
         let incomplete = CommandError::new(ErrorKind::DeployIncomplete).problem("half of it");
-        assert_eq!(told(&incomplete, "deploy", true), ["error: half of it"]);
+        assert_eq!(lines(&incomplete, "deploy", true), ["error: half of it"]);
     }
 
     #[test]

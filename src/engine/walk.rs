@@ -159,11 +159,11 @@ impl<W: Work + ?Sized> Walk<'_, W> {
 
     fn ended(&mut self, index: usize, failure: Failure) {
         self.progress[index] = Progress::Ended;
-        match failure {
+        match failure.end() {
             Failure::Stopped | Failure::StoppedWaiting { .. } | Failure::DependencyFailed(_) => {
                 self.not_started(index, failure);
             }
-            failure => {
+            _ => {
                 let name = self.works[index].name();
                 self.run.tell(name, What::Failed(failure.to_string()));
                 self.run.fail(name);

@@ -21,7 +21,7 @@ use crate::resource::record::Record;
 use crate::resource::service::{self, Service};
 use crate::resource::target_group::{self, Health};
 use crate::resource::task_definition::{self, TaskDefinition};
-use crate::resource::{Kind, Owned, Phase, Seen, Wanted};
+use crate::resource::{Kind, Owned, Phase, Seen};
 
 /// How a stack is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -296,7 +296,7 @@ impl Known {
 /// What keeps a service from being as it was asked to be, of what is not asked in each look.
 async fn obstacles(aws: &Aws, owned: &Owned<service::Output>) -> Result<Vec<String>> {
     match &owned.seen {
-        Seen::Present(it, Phase::Coming(_) | Phase::Broken(_)) => Service::obstacles(aws, it).await,
+        Seen::Present(it, Phase::Coming(_) | Phase::Broken(_)) => service::stopped(aws, it).await,
         Seen::Present(..) | Seen::Leaving(..) => Ok(Vec::new()),
     }
 }

@@ -139,7 +139,7 @@ pub(super) const ROWS: &[Row] = &[
         Sid::ReadLogs,
         READ,
         Needed::Always,
-        &["logs:DescribeLogStreams", "logs:FilterLogEvents"],
+        &["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
     ),
     // EC2: what is made carries the stack's tags from birth, what is changed has to have them. A call
     // that puts something new into something old is checked for both.

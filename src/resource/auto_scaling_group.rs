@@ -5,18 +5,20 @@
 //! the ARN. A delete is forced, which passes over the protection from scale-in that ECS leaves on
 //! instances; what ECS's draining hook holds is released first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::{
-    Activity, AutoScalingGroup as Group, DeletionProtection, Filter, LaunchTemplateSpecification,
-    LifecycleState, ScalingActivityStatusCode, Tag,
+    Activity, AutoScalingGroup as Group, DeletionProtection, Filter, Instance,
+    LaunchTemplateSpecification, LifecycleState, ScalingActivityStatusCode, Tag,
 };
+use aws_smithy_types::DateTime;
 
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare, instance_profile,
     launch_template, subnet,
 };
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
+use crate::diagnosis::Launch;
 use crate::names::{self, NodeName};
 
 /// An Auto Scaling group as AWS returned it.
@@ -40,6 +42,8 @@ pub struct Output {
     pub protected: Option<bool>,
     /// How many instances it wants.
     pub desired: Option<i32>,
+    /// How many instances serve.
+    pub in_service: i32,
     /// Instances held by a hook while they terminate.
     pub held: Vec<String>,
 }
@@ -237,37 +241,8 @@ impl Wanted for AutoScalingGroup {
     }
 }
 
-/// Launches of a group that have failed one after another, since the last one that went well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedLaunches {
-    /// Why the newest one failed, in words.
-    pub why: String,
-    /// Those that failed for the same reason without a break, newest first, when it is one that no
-    /// waiting mends.
-    pub hopeless: Vec<String>,
-}
-
-/// Why no launch works, in AWS's words or the beginning of them, and what that means (EC2 Auto Scaling
-/// guide, "EC2 instance launch failures"; `RunInstances` for the rest). None of it heals by itself.
-const HOPELESS: [(&[&str], &str); 7] = [
-    (
-        &["not supported in your requested", "currently not supported", "is no longer supported"],
-        "the instance type is not supported",
-    ),
-    (&["not eligible for Free Tier"], "the instance type is not in the account's plan"),
-    (&["vCPU limit", "VcpuLimitExceeded", "current instance limit"], "a quota is used up"),
-    (&["Client.InternalError", "InvalidKMSKey"], "the volumes' key cannot be used"),
-    (&["not authorized", "UnauthorizedOperation"], "the launch is forbidden"),
-    (
-        &["image id", "InvalidAMIID", "does not match the architecture", "AMI is not"],
-        "the AMI cannot be used",
-    ),
-    (&["does not exist"], "what the launch template names is gone"),
-];
-
-/// Why the group's newest launches failed. `None` when the last one that ended went well, and when it
-/// is a failure that the group repairs itself.
-pub async fn failed_launches(aws: &Aws, group_name: &str) -> Result<Option<FailedLaunches>> {
+/// The group's launches that have failed since the last one that went well, the newest first.
+pub async fn failed_launches(aws: &Aws, group_name: &str) -> Result<Vec<Launch>> {
     let activities = aws.autoscaling.describe_scaling_activities();
     let activities = activities.auto_scaling_group_name(group_name).max_records(20).send().await;
     let activities = activities.doing("read the scaling activities").gone_is_fine(&[UNKNOWN])?;
@@ -275,7 +250,7 @@ pub async fn failed_launches(aws: &Aws, group_name: &str) -> Result<Option<Faile
 }
 
 /// Reads them from a group's activities, of which AWS lists the newest first.
-fn read_failures(activities: &[Activity]) -> Option<FailedLaunches> {
+fn read_failures(activities: &[Activity]) -> Vec<Launch> {
     // What did not come into service is terminated, and that goes well.
     let launches = activities
         .iter()
@@ -290,59 +265,14 @@ fn read_failures(activities: &[Activity]) -> Option<FailedLaunches> {
                 )
             )
         });
-    let failed: Vec<_> = launches
+    launches
         .take_while(|it| it.status_code() != Some(&ScalingActivityStatusCode::Successful))
-        .map(|it| (it.activity_id().unwrap_or_default(), it.status_message().unwrap_or_default()))
-        .collect();
-    let (_, message) = failed.first()?;
-    // A profile that is not visible yet: the group launches again by itself.
-    if instance_profile::is_unseen(message) {
-        return None;
-    }
-    if let Some(why) = capacity(failed.iter().map(|(_, message)| *message)) {
-        return Some(FailedLaunches { why, hopeless: Vec::new() });
-    }
-    let Some(cause) = cause(message) else {
-        let why = if message.is_empty() { "AWS does not say why" } else { message }.to_owned();
-        return Some(FailedLaunches { why, hopeless: Vec::new() });
-    };
-    let same = failed.iter().take_while(|(_, message)| self::cause(message) == Some(cause));
-    let hopeless = same.map(|(id, _)| (*id).to_owned()).collect();
-    Some(FailedLaunches { why: format!("{cause}: {message}"), hopeless })
-}
-
-/// What a launch failed for, if that is known and no waiting mends it.
-fn cause(message: &str) -> Option<&'static str> {
-    let known = HOPELESS.iter().find(|(words, _)| words.iter().any(|it| message.contains(it)));
-    known.map(|(_, cause)| *cause)
-}
-
-/// Where EC2 has no instances of a type left and where it has some, when that is why the newest
-/// launches failed: each failure tells of one zone. "We currently do not have sufficient c5.xlarge
-/// capacity in the Availability Zone you requested (us-east-1a). [...] You can currently get c5.xlarge
-/// capacity by not specifying an Availability Zone in your request or choosing us-east-1c, us-east-1d."
-fn capacity<'a>(messages: impl Iterator<Item = &'a str>) -> Option<String> {
-    let between = |text: &'a str, before: &str, after: &str| {
-        let (_, rest) = text.split_once(before)?;
-        rest.split_once(after).map(|(found, _)| found)
-    };
-    let (mut kind, mut without, mut with) = ("", BTreeSet::new(), BTreeSet::new());
-    for message in messages.take_while(|it| it.contains("do not have sufficient")) {
-        kind = between(message, "do not have sufficient ", " capacity")?;
-        without.extend(between(message, "you requested (", ")"));
-        let others = between(message, " or choosing ", ".").unwrap_or_default();
-        with.extend(others.split(", ").filter(|zone| !zone.is_empty()));
-    }
-    if kind.is_empty() || without.is_empty() {
-        return None;
-    }
-    let list = |zones: BTreeSet<&str>| zones.into_iter().collect::<Vec<_>>().join(" and ");
-    with.retain(|zone| !without.contains(zone));
-    let some = match with.is_empty() {
-        true => String::new(),
-        false => format!(", but has some in {}", list(with)),
-    };
-    Some(format!("EC2 has no {kind} left in {}{some}", list(without)))
+        .map(|it| Launch {
+            id: it.activity_id().unwrap_or_default().to_owned(),
+            message: it.status_message().unwrap_or_default().to_owned(),
+            at: it.start_time().map(DateTime::secs),
+        })
+        .collect()
 }
 
 /// The tags, for the group and for the instances that it launches. An instance's own name and node
@@ -422,6 +352,12 @@ fn held(group: &Group) -> Vec<String> {
     held.filter_map(|instance| instance.instance_id.clone()).collect()
 }
 
+/// How many of its instances serve.
+fn in_service(group: &Group) -> i32 {
+    let serves = |it: &&Instance| it.lifecycle_state() == Some(&LifecycleState::InService);
+    i32::try_from(group.instances().iter().filter(serves).count()).unwrap_or(i32::MAX)
+}
+
 /// AWS gives a group a status only while it is being deleted.
 fn is_leaving(group: &Group) -> bool {
     group.status().is_some_and(|status| status.to_ascii_lowercase().starts_with("delet"))
@@ -475,6 +411,7 @@ impl From<&Group> for Output {
             subnets,
             protected: group.new_instances_protected_from_scale_in(),
             desired: group.desired_capacity(),
+            in_service: in_service(group),
             held: held(group),
         }
     }
@@ -482,8 +419,6 @@ impl From<&Group> for Output {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_autoscaling::types::Instance;
-
     use super::super::id::{LaunchTemplateId, SubnetId, VpcId};
     use super::*;
 
@@ -526,81 +461,28 @@ mod tests {
         assert_eq!(wanted.drift(&Output::default(), &needs(1)), []);
     }
 
-    fn failures(ended: &[(&str, &str)]) -> Option<FailedLaunches> {
-        let number = |(at, (status, message)): (usize, &(&str, &str))| {
-            Activity::builder()
-                .activity_id(at.to_string())
-                .description("Launching a new EC2 instance")
-                .status_code(ScalingActivityStatusCode::from(*status))
-                .status_message(*message)
-                .build()
-        };
-        read_failures(&ended.iter().enumerate().map(number).collect::<Vec<_>>())
-    }
-
-    const FORBIDDEN: &str =
-        "You are not authorized to perform this operation. Launching EC2 instance failed.";
-
-    #[test]
-    fn launches_that_fail_for_one_reason_are_counted_until_one_works() {
-        let all = [
-            ("InProgress", ""),
-            ("Failed", FORBIDDEN),
-            ("Cancelled", FORBIDDEN),
-            ("Successful", ""),
-            ("Failed", FORBIDDEN),
-        ];
-        let failed = failures(&all).unwrap();
-        assert_eq!(failed.hopeless, ["1", "2"]);
-        assert_eq!(failed.why, format!("the launch is forbidden: {FORBIDDEN}"));
-        let other = [("Failed", "Something new."), ("Failed", FORBIDDEN)];
-        assert_eq!(failures(&other).unwrap().hopeless, [""; 0]);
-        assert_eq!(failures(&[("Successful", ""), ("Failed", FORBIDDEN)]), None);
-        assert_eq!(failures(&[("Failed", "Invalid IAM Instance Profile name")]), None);
-    }
-
     /// An instance that dies of a key that may not be used is terminated, which goes well.
     #[test]
-    fn a_termination_that_went_well_hides_no_failed_launch() {
-        let launch = "Instance became unhealthy while waiting for instance to be in InService state. \
-                      Termination Reason: Client.InternalError: Client error on launch";
-        let one = |description: &str, status, message: &str| {
+    fn launches_that_failed_are_read_until_one_worked() {
+        let one = |(id, description, status): &(&str, &str, &str)| {
             Activity::builder()
-                .activity_id(description)
-                .description(description)
-                .status_code(status)
-                .status_message(message)
+                .activity_id(*id)
+                .description(*description)
+                .status_code(ScalingActivityStatusCode::from(*status))
+                .status_message("no")
                 .build()
         };
         let activities = [
-            one("Terminating EC2 instance: i-1", ScalingActivityStatusCode::Successful, ""),
-            one("Launching a new EC2 instance: i-1", ScalingActivityStatusCode::Cancelled, launch),
+            ("1", "Terminating EC2 instance: i-1", "Successful"),
+            ("2", "Launching a new EC2 instance: i-3", "InProgress"),
+            ("3", "Launching a new EC2 instance: i-1", "Cancelled"),
+            ("4", "Launching a new EC2 instance", "Failed"),
+            ("5", "Launching a new EC2 instance: i-0", "Successful"),
+            ("6", "Launching a new EC2 instance", "Failed"),
         ];
-        let failed = read_failures(&activities).unwrap();
-        assert_eq!(failed.hopeless.len(), 1);
-        assert!(failed.why.starts_with("the volumes' key cannot be used"), "{}", failed.why);
-    }
-
-    #[test]
-    fn a_lack_of_capacity_names_the_zones_that_have_some() {
-        let lacks = |zone: &str, others: &str| {
-            format!(
-                "We currently do not have sufficient c5.xlarge capacity in the Availability Zone you \
-                 requested ({zone}). Our system will be working on provisioning additional capacity. \
-                 You can currently get c5.xlarge capacity by not specifying an Availability Zone in \
-                 your request or choosing {others}. Launching EC2 instance failed."
-            )
-        };
-        let (one, two) = (lacks("eu-1a", "eu-1b, eu-1c"), lacks("eu-1b", "eu-1a, eu-1c"));
-        let why = |messages: &[&str]| {
-            failures(&messages.iter().map(|it| ("Failed", *it)).collect::<Vec<_>>()).unwrap()
-        };
-        insta::assert_snapshot!(why(&[&one]).why, @"EC2 has no c5.xlarge left in eu-1a, but has some in eu-1b and eu-1c");
-        insta::assert_snapshot!(why(&[&two, &one]).why, @"EC2 has no c5.xlarge left in eu-1a and eu-1b, but has some in eu-1c");
-        let none = "We currently do not have sufficient c5.xlarge capacity in the Availability Zone \
-                    you requested (eu-1a). Launching EC2 instance failed.";
-        insta::assert_snapshot!(why(&[none]).why, @"EC2 has no c5.xlarge left in eu-1a");
-        assert_eq!(why(&[&one, &two, &one]).hopeless, [""; 0]);
+        let failed = read_failures(&activities.iter().map(one).collect::<Vec<_>>());
+        let ids: Vec<_> = failed.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(ids, ["3", "4"]);
     }
 
     #[test]

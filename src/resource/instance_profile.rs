@@ -31,12 +31,6 @@ pub const UNSEEN: &[&str] = &[
     "ValidationError: has no associated IAM Roles",
 ];
 
-/// Whether a failed launch says that the profile or its role is not visible yet.
-pub fn is_unseen(message: &str) -> bool {
-    let words = UNSEEN.iter().filter_map(|code| code.split_once(": "));
-    words.into_iter().any(|(_, words)| message.contains(words))
-}
-
 /// The instance profile that is wanted.
 #[derive(Debug)]
 pub struct InstanceProfile;

@@ -25,8 +25,10 @@ use crate::arn::last_part;
 use crate::aws::{
     AllPages, Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing,
 };
+use crate::diagnosis::{self, Diagnosis, Evidence};
 use crate::names::{NodeName, ServiceName};
 
+mod evidence;
 mod rollout;
 mod shortage;
 
@@ -252,22 +254,23 @@ impl Resource for Service {
             let asked = before.and_then(|before| before.deployment.as_ref());
             let shortage = Shortage::look(aws, scope, &service, &it, before).await;
             let it = Output { failed: None, ..it };
-            let seen = match (judge(&service, asked, shortage.stopped()), before) {
+            let seen = match (judge(&service, asked), before) {
                 // The next run finds what ECS went back to, and tries once more. This one must not.
                 (Rollout::RolledBack(why), Some(before)) => {
-                    Seen::Present(before.clone(), Phase::Broken(why))
+                    let before = Output { shortage, ..before.clone() };
+                    Seen::Present(before, Phase::Broken(why))
                 }
                 (Rollout::Unseen, Some(before)) => {
                     Seen::Present(before.clone(), Phase::Coming(UNSEEN.into()))
                 }
                 (Rollout::Going(why), _) => {
-                    let phase = match shortage.in_vain(&why) {
-                        Some(why) => Phase::Broken(why),
-                        None => Phase::Coming(shortage.explained(why, &service)),
+                    let phase = match shortage.in_vain() {
+                        Some(in_vain) => Phase::Broken(format!("{why}, and {in_vain}")),
+                        None => Phase::Coming(shortage.explained(&why)),
                     };
                     Seen::Present(Output { shortage, ..it }, phase)
                 }
-                (rollout, _) => Seen::Present(it, phase(rollout)),
+                (rollout, _) => Seen::Present(Output { shortage, ..it }, phase(rollout)),
             };
             Ok(Some(Owned { seen, ..owned }))
         });
@@ -514,10 +517,23 @@ impl Wanted for Service {
         })
     }
 
-    async fn obstacles(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-        let Some(deployment) = &it.deployment else { return Ok(Vec::new()) };
-        let stopped = shortage::stopped(aws, it, &deployment.id).await?;
-        Ok(stopped.reasons)
+    async fn diagnosis(aws: &Aws, scope: &Scope, it: &Output) -> Diagnosis {
+        let described = describe(aws, &it.cluster, vec![it.name.clone()]).await;
+        let Some(service) = described.unwrap_or_default().pop() else {
+            return Diagnosis::default();
+        };
+        let before = it.shortage.evidence();
+        let mut evidence = evidence::in_full(aws, scope, &service, it, before).await;
+        let state = match judge(&service, it.deployment.as_ref()) {
+            Rollout::Going(state) => Some(state),
+            // What was wrong on the way is over.
+            Rollout::Steady => {
+                evidence = evidence.of_now();
+                None
+            }
+            _ => None,
+        };
+        Diagnosis { state, findings: diagnosis::findings(&evidence) }
     }
 
     fn unhurried(it: &Output, _awaited: bool) -> bool {
@@ -542,6 +558,15 @@ impl Change {
             | Change::Runs => false,
         }
     }
+}
+
+/// Why the newest tasks of a service's deployment ended, each cause once.
+pub async fn stopped(aws: &Aws, it: &Output) -> Result<Vec<String>> {
+    let Some(deployment) = &it.deployment else { return Ok(Vec::new()) };
+    let tasks = evidence::stopped(aws, it, &deployment.id).await?;
+    let found = diagnosis::findings(&Evidence { tasks, ..Evidence::default() });
+    let told = found.iter().map(|it| it.evidence.first().map_or(&it.cause, |proof| &proof.text));
+    Ok(told.take(3).cloned().collect())
 }
 
 /// Ends the instances that get no tasks; their group starts others.
@@ -725,7 +750,12 @@ fn read(scope: &Scope, service: &Described) -> Option<Owned<Output>> {
             let tasks = service.running_count() + service.pending_count();
             Seen::Leaving(it, format!("{tasks} of its tasks have not stopped yet"))
         }
-        _ => match judge(service, None, &[]) {
+        _ => match judge(service, None) {
+            Rollout::Going(wait) => {
+                let found = diagnosis::findings(&evidence::seen(service, &it));
+                let wait = shortage::explained(&wait, &found);
+                Seen::Present(it, Phase::Coming(wait))
+            }
             Rollout::Failed(why) => {
                 Seen::Present(Output { failed: Some(why.clone()), ..it }, Phase::Broken(why))
             }
@@ -746,7 +776,7 @@ fn phase(rollout: Rollout) -> Phase {
 
 /// What a change answered. A failure that it shows is the one that was there before.
 fn made(service: &Described) -> Made<Output> {
-    match judge(service, None, &[]) {
+    match judge(service, None) {
         Rollout::Steady => Made::Ready(Output::from(service)),
         Rollout::Going(why) => Made::Coming(Output::from(service), why),
         _ => Made::Coming(Output::from(service), STARTING.into()),

@@ -373,7 +373,7 @@ fn an_account_that_is_being_verified_is_waited_for() {
         let never = [("account.verifying".to_owned(), 14400.0..=14400.0)];
         let never =
             Scenario { pending_verification: true, delays: never.into(), ..Scenario::default() };
-        insta::assert_snapshot!(incomplete(&stage_of(never), API).await, @"hint: AWS has not verified the account for this region yet, which mostly takes minutes and at times hours: run the same command again later, or take another `--region`");
+        insta::assert_snapshot!(incomplete(&stage_of(never), API).await, @"hint: that mostly takes minutes and at times hours: run the same command again later, or take another `--region`");
     });
 }
 

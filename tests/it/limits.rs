@@ -168,11 +168,13 @@ fn tasks_that_no_deployment_can_replace_for_want_of_addresses_are_warned_of_and_
         assert_eq!(stuck.exit, Exit::DeployIncomplete, "{}", stuck.said());
         let ids = regex_lite::Regex::new(r"subnet-\w+|ecs-svc/\d+").unwrap();
         insta::assert_snapshot!(ids.replace_all(&end(&stuck), "ID"), @r"
-        error: deploy of `fargate-api` is incomplete: 1 resource of 26 failed, 0 resources not started
-          service/web: Unexpected EC2 error while attempting to Create Network Interface in subnet 'ID': InsufficientFreeAddressesInSubnet; Unexpected EC2 error while attempting to Create Network Interface in subnet 'ID': InsufficientFreeAddressesInSubnet; ECS rolled it back to td-fargate-api_web:1: rolling back to deployment ID
-        hint: the stack's subnets have no address left, and each task and each instance takes one: say a smaller `--count`, and run that again when what had to stop has stopped; or deploy another stack with a larger `--vpc-cidr`
+        error: deploy of `fargate-api` is incomplete: 1 resource of 26 failed
+          service/web: ECS rolled it back to td-fargate-api_web:1: rolling back to deployment ID
         hint: fix the cause and run the same `ecsup deploy` again; it continues from here
         hint: or run `ecsup destroy fargate-api` to remove what was created
+        cause: a subnet of the stack has no address left (service/web; waiting may help)
+          ecs:DescribeTasks: Unexpected EC2 error while attempting to Create Network Interface in subnet 'ID': InsufficientFreeAddressesInSubnet
+        hint: each task and each instance takes one: say a smaller `--count`, and run that again when what had to stop has stopped; or deploy another stack with a larger `--vpc-cidr`
         ");
         // The number that is told: it leaves room only once the others are gone.
         let fewer = [&SMALL[..], &["--count", "27", "--env", "CHANGED=1"]].concat();

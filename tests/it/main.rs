@@ -6,6 +6,7 @@ mod anybody;
 mod chaos;
 mod command_line;
 mod courses;
+mod diagnosis;
 mod doubts;
 mod emulator;
 mod endpoints;

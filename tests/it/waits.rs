@@ -69,12 +69,12 @@ fn capacity_that_comes_back_is_waited_for() {
     let scarce = Scenario { no_capacity: true, ..Scenario::default() };
     stage(scarce, async |stage| {
         let healed = async {
-            tokio::time::sleep(Duration::from_mins(12)).await;
+            tokio::time::sleep(Duration::from_mins(8)).await;
             stage.cloud.world(|world| world.scenario.no_capacity = false);
         };
         let (played, ()) = tokio::join!(deploy(stage, &INTERNAL, &[]), healed);
         assert_eq!(played.exit, Exit::Done, "{}", played.said());
-        assert!(played.took > Duration::from_mins(12), "{:?}", played.took);
+        assert!(played.took > Duration::from_mins(8), "{:?}", played.took);
         let told =
             "EC2 has no c5.xlarge left in us-east-1a and us-east-1b, but has some in us-east-1";
         let mut events = played.recording.events.iter().map(|it| format!("{:?}", it.what));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::wait::Wait;
 use super::{Subject, pick, remove};
 use crate::aws::{Error, Meaning, Tagging};
+use crate::diagnosis::Diagnosis;
 use crate::engine::event::What;
 use crate::engine::{Failure, Outcome, patience};
 use crate::resource::difference::{changes, describe, has_to_be_remade, refusal};
@@ -49,10 +50,11 @@ impl<R: Wanted> Subject<'_, R> {
     pub(in crate::engine) async fn settle(&self) -> Outcome {
         let mut settling = Settling::new(self);
         loop {
-            if let Err(stopped) = self.run.go_on() {
-                return Err(self.in_full(stopped).await);
-            }
-            match self.decide()? {
+            let next = match self.run.go_on().and_then(|()| self.decide()) {
+                Ok(next) => next,
+                Err(failure) => return Err(self.explained(failure).await),
+            };
+            match next {
                 Next::Remake(differences) => settling.remake(&differences).await?,
                 Next::Tag(thing, tags, lacking) => settling.tag(&thing, tags, lacking).await?,
                 Next::Change(drift) => settling.change(&drift).await?,
@@ -110,21 +112,26 @@ impl<R: Wanted> Subject<'_, R> {
         self.run.all_arrived(&self.place.upstream) && !R::unhurried(&self.state.it(), awaited)
     }
 
-    /// Why a node is not ready when the waiting ends, with all that can be said about it.
-    async fn in_full(&self, failure: Failure) -> Failure {
-        let Phase::Coming(why) = self.state.phase() else { return failure };
-        if matches!(failure, Failure::DependencyFailed(_)) {
+    /// How a wait ended in vain, with what can be found out of why.
+    async fn explained(&self, failure: Failure) -> Failure {
+        let mut failure = match (failure, self.state.phase()) {
+            (broken @ Failure::Broken(_), _) => broken,
+            (over @ Failure::TimedOut { .. }, Phase::Coming(_)) => over,
+            (Failure::Stopped, Phase::Coming(last)) => Failure::StoppedWaiting { last },
+            (other, _) => return other,
+        };
+        let it = self.state.it();
+        let diagnosis = R::diagnosis(&self.run.cx.aws, self.run.looks.scope(), &it);
+        let diagnosis = tokio::time::timeout(LAST_LOOK, diagnosis).await.unwrap_or_default();
+        let Diagnosis { state, findings } = diagnosis;
+        if findings.is_empty() {
             return failure;
         }
-        let it = self.state.it();
-        let obstacles = tokio::time::timeout(LAST_LOOK, R::obstacles(&self.run.cx.aws, &it)).await;
-        let mut obstacles = obstacles.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();
-        obstacles.retain(|obstacle| !why.contains(obstacle));
-        let last = [vec![why], obstacles].concat().join("; ");
-        match failure {
-            Failure::TimedOut { after, .. } => Failure::TimedOut { after, last },
-            _ => Failure::StoppedWaiting { last },
+        // What was last seen says one of these already.
+        if let Failure::TimedOut { last, .. } | Failure::StoppedWaiting { last } = &mut failure {
+            *last = state.unwrap_or_else(|| std::mem::take(last));
         }
+        Failure::Explained { failure: Box::new(failure), findings }
     }
 }
 
@@ -258,7 +265,7 @@ impl<'a, R: Wanted> Settling<'a, R> {
         let hurry = self.of.is_urgent();
         let every = if hurry { self.wait.patience.every } else { patience::UNHURRIED };
         if let Err(failure) = self.wait.until_next_look(why, every).await {
-            return Err(self.of.in_full(failure).await);
+            return Err(self.of.explained(failure).await);
         }
         let seen = match run.looks.poll::<R>(&waiting).await {
             Ok(seen) => seen,

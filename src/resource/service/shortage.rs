@@ -1,30 +1,43 @@
-//! Tasks that are wanted and do not run, and why: because no instance starts for them, or because they
-//! stop. It explains a wait, and ends it when what is wrong never heals.
+//! Tasks that are wanted and do not run: what is read to find out why, and when waiting is given up.
+//!
+//! What each look shows is judged anyway. The rest is asked for only while something lacks, and the less
+//! likely it tells something, the more rarely: a deploy that goes well asks nothing of it.
 
-use aws_sdk_ecs::types::{DesiredStatus, Service as Described, Task};
+use std::time::Duration;
 
-use super::rollout::{self, Stopped};
-use super::{Deployment, Output};
-use crate::aws::{Aws, Doing, Result, Scope};
-use crate::resource::auto_scaling_group::{self, FailedLaunches};
+use aws_sdk_ecs::types::Service as Described;
+
+use super::{Deployment, Output, evidence, rollout};
+use crate::aws::{Aws, Result, Scope};
+use crate::diagnosis::{self, Evidence, Family, Finding, OFTEN, Waiting};
+use crate::resource::auto_scaling_group;
 use crate::resource::instance::{self, Instance};
 use crate::resource::{Owned, Resource as _, cluster};
 
-/// Tasks of the newest deployment that do not run.
+/// Tasks of the newest deployment that do not run, or are not healthy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shortage {
     /// How many.
     tasks: i32,
     /// How many looks in a row have shown as many.
     looks: u32,
-    /// Why their group starts no instances, when it was last asked.
-    launches: Option<FailedLaunches>,
+    /// How many looks in a row have shown some that run, while the deployment goes on.
+    running: u32,
+    /// Whether the deployment replaces a former one.
+    replaces: bool,
+    /// What was read.
+    evidence: Evidence,
+    /// What that tells.
+    findings: Vec<Finding>,
     /// The newest failed launch when the group was first asked: what was before may be mended since.
     known: Option<String>,
-    /// Why tasks stopped, when they were last looked at.
-    stopped: Stopped,
-    /// For how many looks in a row they have stopped for one reason that never heals.
+    /// The cause for which launches fail since then, and when the first of them did, in seconds since
+    /// 1970: the group remembers only the newest ones.
+    failing: Option<(&'static str, i64)>,
+    /// For how many looks in a row the first finding has been the same hopeless one.
     hopeless: u32,
+    /// For how many of these it had come often.
+    often: u32,
     /// Instances of ours that run nothing, and to which ECS gives no tasks.
     idle: Vec<instance::Output>,
     /// Those that were ended for it. ECS lists an instance for some minutes longer.
@@ -38,16 +51,25 @@ const LASTING: u32 = 20;
 const AGAIN: u32 = 5;
 /// In which looks the group is asked while no task runs at all.
 const EVERY_OTHER: u32 = 2;
+/// After how many looks what the service stands on is looked at when nothing runs, no task has ended and
+/// no launch has failed. Looks come every 15 seconds then: instances have had time to register.
+const STILL: u32 = 12;
 /// After how many looks stopped tasks are looked at when nothing runs, although ECS counts none that
 /// failed, and how many looks later again. Looks come every 15 seconds then.
 const UNCOUNTED: u32 = 3;
 const UNCOUNTED_AGAIN: u32 = 4;
-/// How often something that never heals has to happen before it is believed, and how many of the
-/// failed launches this run has to have seen happen.
-const OFTEN: usize = 3;
+/// After how many looks at tasks that run their targets are looked at: health checks need four or five
+/// of them when all is well.
+const CHECKED: u32 = 12;
+/// How many of the failed launches this run has to have seen happen.
 const SEEN: usize = 2;
 /// For how many looks ECS may take to say itself that a deployment has failed: a rollback is its own.
 const ECS_FIRST: u32 = 4;
+/// For how many looks something hopeless has to be seen that is told by a state, and does not happen
+/// again and again.
+const STANDS: u32 = 2 * ECS_FIRST;
+/// For how long EC2 may have no such instances.
+const SCARCE_FOR: Duration = Duration::from_mins(10);
 
 impl Shortage {
     /// Which tasks are missing now, and why. A look-up that fails explains nothing.
@@ -63,32 +85,96 @@ impl Shortage {
         let before = before.map(|it| &it.shortage);
         let same = before.filter(|it| it.tasks == tasks && tasks > 0);
         let looks = same.map_or(0, |it| it.looks + 1);
-        let mut now = Self {
-            tasks,
-            looks,
-            known: before.and_then(|it| it.known.clone()),
-            ended: before.map(|it| it.ended.clone()).unwrap_or_default(),
-            ..same.cloned().unwrap_or_default()
+        let runs = rollout::primary(service).is_some_and(|it| it.running_count() > 0);
+        let fresh = evidence::seen(service, it);
+        // What tasks and targets were like is remembered: most of it is seen for a moment only.
+        let mut now =
+            Self { tasks, looks, idle: Vec::new(), ..before.cloned().unwrap_or_default() };
+        now.running = if runs { now.running + 1 } else { 0 };
+        now.replaces = service.deployments().len() > 1;
+        now.evidence = now.evidence.updated(fresh);
+        now.ask(aws, scope, service, it, asked).await;
+        now.judge();
+        if now.wants_more() {
+            evidence::around(aws, scope, it, &mut now.evidence).await;
+            now.findings = diagnosis::findings(&now.evidence);
+        }
+        let first = |it: &Self| {
+            it.findings.first().filter(|it| it.waiting == Waiting::Hopeless).map(|it| it.name)
         };
-        if let Some(deployment) = now.worth_a_look(service, asked) {
-            now.stopped = stopped(aws, it, &deployment).await.unwrap_or_default();
+        let was = before.and_then(first);
+        now.hopeless = match first(&now) {
+            None => 0,
+            Some(name) if was == Some(name) => now.hopeless + 1,
+            Some(_) => 1,
+        };
+        let is_often = now.findings.first().is_some_and(|it| it.times >= OFTEN);
+        now.often =
+            if now.hopeless > 0 && is_often { now.often.min(now.hopeless - 1) + 1 } else { 0 };
+        now
+    }
+
+    /// Asks for what is due in this look.
+    async fn ask(
+        &mut self,
+        aws: &Aws,
+        scope: &Scope,
+        service: &Described,
+        it: &Output,
+        asked: Option<&Deployment>,
+    ) {
+        self.evidence.unread.clear();
+        if let Some(deployment) = self.worth_a_look(service, asked)
+            && let Ok(tasks) = evidence::stopped(aws, it, &deployment).await
+        {
+            self.evidence.tasks = tasks;
         }
-        now.hopeless = if now.stopped.hopeless(OFTEN).is_some() { now.hopeless + 1 } else { 0 };
-        let lasts = looks >= LASTING && (looks - LASTING).is_multiple_of(AGAIN);
-        if tasks > 0 && lasts && runs_on_instances(service) {
+        let is_checked = self.running >= CHECKED && (self.running - CHECKED).is_multiple_of(AGAIN);
+        if is_checked && let Ok(targets) = evidence::targets(aws, it).await {
+            self.evidence.targets = targets;
+        }
+        if self.tasks == 0 || !rollout::runs_on_instances(service) {
+            self.evidence.launches.clear();
+            return;
+        }
+        let lasts = self.looks >= LASTING && (self.looks - LASTING).is_multiple_of(AGAIN);
+        if lasts {
             let idle = idle_instances(aws, scope, &it.cluster).await.unwrap_or_default();
-            now.idle = idle.into_iter().filter(|it| !now.ended.contains(it)).collect();
+            self.idle = idle.into_iter().filter(|it| !self.ended.contains(it)).collect();
         }
-        let none_runs = service.running_count() == 0 && looks.is_multiple_of(EVERY_OTHER);
-        let asks = tasks > 0 && (lasts || none_runs);
-        if let Some(names) = scope.names().filter(|_| asks && runs_on_instances(service)) {
+        let none_runs = service.running_count() == 0 && self.looks.is_multiple_of(EVERY_OTHER);
+        if let Some(names) = scope.names().filter(|_| lasts || none_runs) {
             let group = names.auto_scaling_group();
             let failed = auto_scaling_group::failed_launches(aws, &group).await.unwrap_or_default();
-            let newest = failed.as_ref().and_then(|it| it.hopeless.first().cloned());
-            now.known.get_or_insert(newest.unwrap_or_default());
-            now.launches = failed;
+            let newest = failed.first().map(|it| it.id.clone());
+            self.known.get_or_insert(newest.unwrap_or_default());
+            self.evidence.launches = failed;
         }
-        now
+    }
+
+    /// Judges what was read.
+    fn judge(&mut self) {
+        self.findings = diagnosis::findings(&self.evidence);
+        let known = self.known.as_deref().unwrap_or_default();
+        let first = self.findings.first().filter(|it| it.family == Family::Launch);
+        self.failing = first.and_then(|first| {
+            let seen = self.evidence.launches.iter().take_while(|it| it.id != known);
+            let seen = seen.take(first.times).filter_map(|it| it.at).min();
+            let before = self.failing.filter(|(name, _)| *name == first.name).map(|(_, at)| at);
+            before.into_iter().chain(seen).min().map(|at| (first.name, at))
+        });
+    }
+
+    /// Whether what the service stands on is worth a look: something was found that may be a mere sign of
+    /// it, or nothing was although nothing comes.
+    fn wants_more(&self) -> bool {
+        let is_a_sign = self.findings.iter().any(Finding::is_a_sign);
+        let nothing_comes =
+            self.tasks > 0 && self.running == 0 && self.looks >= STILL && self.findings.is_empty();
+        // What was found by looking there is looked at again, too.
+        let is_of_these = |it: &Finding| matches!(it.family, Family::Network | Family::Access);
+        let is_due = self.looks.is_multiple_of(EVERY_OTHER);
+        is_due && (is_a_sign || nothing_comes || self.findings.iter().any(is_of_these))
     }
 
     /// The deployment whose stopped tasks are to be looked at: one that has failed as ECS counts; and
@@ -115,46 +201,49 @@ impl Shortage {
         self
     }
 
-    /// Why tasks stopped, each reason once.
-    pub fn stopped(&self) -> &[String] {
-        &self.stopped.reasons
+    /// What was read, for who reads the rest.
+    pub fn evidence(&self) -> Evidence {
+        self.evidence.clone()
     }
 
-    /// Why waiting is in vain, when it is: no instance will ever start, or no task.
-    pub fn in_vain(&self, wait: &str) -> Option<String> {
-        if let Some(FailedLaunches { why, hopeless }) = &self.launches {
-            let known = self.known.as_deref().unwrap_or_default();
-            let seen = hopeless.iter().take_while(|id| *id != known).count();
-            if hopeless.len() >= OFTEN && seen >= SEEN {
-                let why = why.trim_end_matches('.');
-                return Some(format!(
-                    "no instance can be started, and each attempt fails for one reason: {why}; {wait}"
-                ));
+    /// Why waiting is given up, when it is.
+    pub fn in_vain(&self) -> Option<String> {
+        let first = self.findings.first()?;
+        let launches = &self.evidence.launches;
+        let known = self.known.as_deref().unwrap_or_default();
+        let seen = || launches.iter().take_while(|it| it.id != known).take(first.times);
+        let is_over = match (first.family, first.waiting) {
+            (Family::Launch, Waiting::Hopeless) => first.times >= OFTEN && seen().count() >= SEEN,
+            (Family::Launch, Waiting::MayHelp) if diagnosis::SCARCE.contains(&first.name) => {
+                let newest = launches.first().and_then(|it| it.at);
+                let lasted = newest.zip(self.failing).map(|(newest, (_, first))| newest - first);
+                let lasted = lasted.and_then(|it| u64::try_from(it).ok()).map(Duration::from_secs);
+                first.times >= OFTEN && lasted.is_some_and(|it| it >= SCARCE_FOR)
             }
-        }
-        let cause = self.stopped.hopeless(OFTEN).filter(|_| self.hopeless > ECS_FIRST)?;
-        Some(format!("{cause}, and waiting does not mend that; {wait}"))
+            (_, Waiting::Hopeless) if first.times >= OFTEN => self.often > ECS_FIRST,
+            // A state that no waiting mends. Where there is something to go back to, ECS does that.
+            (_, Waiting::Hopeless) => self.hopeless > STANDS && !self.replaces,
+            _ => false,
+        };
+        let why = match first.waiting {
+            Waiting::Hopeless => "waiting does not help",
+            _ => "that has lasted for too long",
+        };
+        is_over.then(|| why.to_owned())
     }
 
-    /// What a rollout waits for, with the reason for it: why there are no instances, or else, once it
-    /// has lasted, what ECS said when it last found no place for a task.
-    pub fn explained(&self, wait: String, service: &Described) -> String {
-        let what = match service.running_count() {
-            0 => "no instance could be started",
-            _ => "no more instances could be started",
-        };
-        let event = || rollout::misplaced(service).filter(|event| !wait.contains(event));
-        match &self.launches {
-            Some(failed) => format!("{wait}; {what}: {}", failed.why),
-            None if self.looks < LASTING => wait,
-            None => event().map_or(wait.clone(), |event| format!("{wait}; {event}")),
-        }
+    /// What a rollout waits for, with the reason for it.
+    pub fn explained(&self, wait: &str) -> String {
+        explained(wait, &self.findings)
     }
 }
 
-/// Whether a service's tasks need instances: some endpoints say both, and the strategy counts.
-fn runs_on_instances(service: &Described) -> bool {
-    service.launch_type().is_none() || !service.capacity_provider_strategy().is_empty()
+/// What a rollout waits for, with the first thing that was found.
+pub fn explained(wait: &str, findings: &[Finding]) -> String {
+    match findings.iter().find(|it| !it.is_about_us()) {
+        Some(first) => format!("{wait}: {}", first.line()),
+        None => wait.to_owned(),
+    }
 }
 
 /// Instances of ours that serve a cluster and belong to no capacity provider.
@@ -167,71 +256,80 @@ async fn idle_instances(aws: &Aws, scope: &Scope, cluster: &str) -> Result<Vec<i
     Ok(ours.iter().map(Owned::it).filter(|it| idle.contains(&it.id)).cloned().collect())
 }
 
-/// Why the newest tasks of a deployment stopped.
-pub async fn stopped(aws: &Aws, it: &Output, deployment: &str) -> Result<Stopped> {
-    const DOING: &str = "look at the stopped tasks of the ECS service";
-    let list = aws.ecs.list_tasks().cluster(&it.cluster).service_name(&it.name);
-    let listed = list.desired_status(DesiredStatus::Stopped).send().await.doing(DOING)?;
-    if listed.task_arns().is_empty() {
-        return Ok(Stopped::default());
-    }
-    let describe = aws.ecs.describe_tasks().cluster(&it.cluster);
-    let described = describe.set_tasks(listed.task_arns).send().await.doing(DOING)?;
-    let mut tasks: Vec<Task> = described.tasks.unwrap_or_default();
-    tasks.retain(|task| task.started_by().is_none_or(|by| by == deployment));
-    Ok(Stopped::of(tasks))
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ecs::types::ServiceEvent;
-
     use super::*;
+    use crate::diagnosis::{Launch, StoppedTask};
 
-    fn failed(ids: &[&str]) -> Shortage {
-        let hopeless = ids.iter().map(|id| (*id).to_owned()).collect();
-        let launches = FailedLaunches { why: "a quota is used up: AWS said so.".into(), hopeless };
-        Shortage {
-            tasks: 1,
-            launches: Some(launches),
-            known: Some("3".into()),
-            ..Shortage::default()
-        }
+    fn of(evidence: Evidence) -> Shortage {
+        let mut shortage = Shortage { tasks: 1, evidence, ..Shortage::default() };
+        shortage.judge();
+        shortage
     }
 
-    #[test]
-    fn a_shortage_that_lasts_is_explained() {
-        let event = ServiceEvent::builder()
-            .message("(service web) was unable to place a task because of memory.");
-        let service = Described::builder().running_count(1).events(event.build()).build();
-        let says = |shortage: Shortage| shortage.explained("1 of 2".to_owned(), &service);
-        assert_eq!(says(Shortage { looks: 1, ..Shortage::default() }), "1 of 2");
-        let lasting = Shortage { looks: LASTING, ..Shortage::default() };
-        assert_eq!(says(lasting), "1 of 2; was unable to place a task because of memory");
-        let why = "1 of 2; no more instances could be started: a quota is used up: AWS said so.";
-        assert_eq!(says(failed(&["1"])), why);
+    /// Launches that failed at these minutes, the newest first.
+    fn launches(message: &str, minutes: &[i64]) -> Shortage {
+        let launch = |at: &i64| Launch {
+            id: at.to_string(),
+            message: message.to_owned(),
+            at: Some(at * 60),
+        };
+        let launches = minutes.iter().map(launch).collect();
+        let evidence = Evidence { launches, ..Evidence::default() };
+        let mut shortage =
+            Shortage { known: Some("3".to_owned()), evidence, ..Shortage::default() };
+        shortage.judge();
+        shortage
     }
 
     /// Of three failed launches in a row, this wait has to have seen two.
     #[test]
     fn only_launches_that_fail_now_end_a_wait() {
-        assert_eq!(failed(&["3", "2", "1"]).in_vain("0 of 2"), None);
-        assert_eq!(failed(&["4", "3", "2", "1"]).in_vain("0 of 2"), None);
-        assert_eq!(failed(&["5", "4"]).in_vain("0 of 2"), None);
-        let why = "no instance can be started, and each attempt fails for one reason: a quota is \
-                   used up: AWS said so; 0 of 2";
-        assert_eq!(failed(&["5", "4", "3"]).in_vain("0 of 2").as_deref(), Some(why));
+        let forbidden = |minutes: &[i64]| {
+            launches("You are not authorized to perform this operation.", minutes).in_vain()
+        };
+        assert_eq!(forbidden(&[3, 2, 1]), None);
+        assert_eq!(forbidden(&[4, 3, 2, 1]), None);
+        assert_eq!(forbidden(&[5, 4]), None);
+        assert_eq!(forbidden(&[5, 4, 3]).as_deref(), Some("waiting does not help"));
+    }
+
+    /// A lack of capacity passes, and is waited for, but not for ever.
+    #[test]
+    fn capacity_that_does_not_come_back_ends_a_wait() {
+        let scarce = |minutes: &[i64]| {
+            launches("We currently do not have sufficient c5.xlarge capacity", minutes).in_vain()
+        };
+        assert_eq!(scarce(&[12, 11, 10, 9, 4]), None);
+        assert_eq!(scarce(&[14, 1]), None);
+        assert!(scarce(&[14, 10, 9, 4]).is_some());
     }
 
     #[test]
     fn ecs_says_first_that_a_deployment_has_failed() {
-        let task = Task::builder().stopped_reason("CannotPullContainerError: nginx: not found");
-        let tasks = |count| Stopped::of(vec![task.clone().build(); count]);
-        let after = |count, hopeless| {
-            Shortage { stopped: tasks(count), hopeless, ..Shortage::default() }.in_vain("0 of 2")
+        let task = StoppedTask {
+            reason: "CannotPullContainerError: nginx: not found".into(),
+            ..StoppedTask::default()
+        };
+        let after = |count, often| {
+            let tasks = vec![task.clone(); count];
+            Shortage { hopeless: often, often, ..of(Evidence { tasks, ..Evidence::default() }) }
+                .in_vain()
         };
         assert_eq!(after(3, ECS_FIRST), None);
         assert_eq!(after(2, ECS_FIRST + 1), None);
         assert!(after(3, ECS_FIRST + 1).is_some());
+        assert!(after(1, STANDS + 1).is_some());
+    }
+
+    #[test]
+    fn a_wait_says_what_was_found() {
+        let events = vec!["was unable to place a task: insufficient memory available".to_owned()];
+        let wanted = diagnosis::Wanted { count: 2, ..diagnosis::Wanted::default() };
+        let short = of(Evidence { wanted, events, ..Evidence::default() });
+        let why = "1 of 2: no instance has the memory for another task: was unable to place a task: \
+                   insufficient memory available";
+        assert_eq!(short.explained("1 of 2"), why);
+        assert_eq!(of(Evidence::default()).explained("1 of 2"), "1 of 2");
     }
 }
