@@ -31,6 +31,7 @@ pub mod docs;
 mod drive;
 pub mod error;
 mod existing;
+pub mod explain;
 mod hint;
 pub mod init;
 pub mod list;
@@ -51,7 +52,7 @@ Exit codes:
   0    done
   1    unexpected failure, such as no credentials or no answer
   2    usage, or refused before anything was changed
-  3    `plan --exit-code`: something would change
+  3    `plan --exit-code`: something would change; `explain`: something is wrong
   4    deploy incomplete: run it again to continue, or destroy
   5    destroy incomplete: something is left, and listed
   130  interrupted: run the same command again to continue";
@@ -108,6 +109,9 @@ pub enum Command {
     /// Show what the containers of a stack write, and what those wrote that have ended
     #[command(after_help = EXIT_CODES)]
     Logs(logs::LogsArgs),
+    /// Say why the services of a stack are not as they should be, and what to do; changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Explain(explain::ExplainArgs),
     /// Print the IAM policy that the other commands need; asks nobody
     ///
     /// Without --region it is for every region, whatever the environment says.
@@ -218,6 +222,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Logs(_) => "logs",
             Self::Permissions(_) => "permissions",
+            Self::Explain(_) => "explain",
             Self::Unlock(_) => "unlock",
             Self::Completions(_) => "completions",
             Self::ManPages(_) => "man-pages",
@@ -321,6 +326,8 @@ pub enum Done {
     Done,
     /// It was asked to say whether something would change, and something would.
     ChangesPending,
+    /// It was asked what is wrong, and something is.
+    Wrong,
     /// It has played a command, which ended like this.
     Played(Exit),
 }
@@ -337,7 +344,7 @@ pub enum Exit {
     Failed,
     /// Refused before anything was changed.
     Refused,
-    /// Something would change.
+    /// Something would change, or is wrong.
     ChangesPending,
     /// Not everything was made or is ready.
     DeployIncomplete,
@@ -351,7 +358,7 @@ impl From<Done> for Exit {
     fn from(done: Done) -> Self {
         match done {
             Done::Done => Self::Done,
-            Done::ChangesPending => Self::ChangesPending,
+            Done::ChangesPending | Done::Wrong => Self::ChangesPending,
             Done::Played(exit) => exit,
         }
     }
@@ -394,6 +401,7 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Status(args) => Box::pin(status::status(args, global, screen)).await,
         Command::Logs(args) => Box::pin(logs::logs(args, global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, global, screen),
+        Command::Explain(args) => Box::pin(explain::explain(args, global, screen)).await,
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
         Command::Completions(args) => Ok(completions::completions(args, screen)),
         Command::ManPages(args) => man_pages::man_pages(args, screen),

@@ -58,7 +58,7 @@ pub enum Part {
 
 impl Part {
     /// Those that are the whole policy. What containers write may be confidential, and nothing but `logs`
-    /// reads it: whoever may deploy need not be able to.
+    /// needs it: whoever may deploy need not be able to read it, and is told of a crash without it.
     pub const WHOLE: [Self; 3] = [Self::Read, Self::Foundation, Self::Service];
 }
 

@@ -510,3 +510,54 @@ fn what_may_not_be_read_is_left_out_and_said() {
         insta::assert_snapshot!("unread", causes(&played));
     });
 }
+
+/// The last lines of a log are the user's own, and stand in no log of ours.
+#[test]
+fn a_stack_at_rest_is_explained_by_looking_only() {
+    stage(named("crash").expect("a world").scenario(), async |stage| {
+        let deployed = stage.play(&FARGATE).await;
+        assert_eq!(deployed.exit, Exit::DeployIncomplete, "{}", deployed.said());
+        let mut statements = Vec::new();
+        for part in ["read", "logs"] {
+            let printed =
+                stage.play(&["permissions", "--part", part]).await.recording.out.join("\n");
+            let printed: Value = serde_json::from_str(&printed).expect("a policy");
+            statements.extend(printed["Statement"].as_array().expect("statements").clone());
+        }
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        stage.cloud.set_policy(Policy::parse(&policy).expect("a policy"));
+        for line in [&["explain"][..], &["explain", "fargate-api"]] {
+            let explained = stage.play(line).await;
+            assert_eq!(explained.exit, Exit::ChangesPending, "{}", explained.said());
+            assert_eq!(explained.changes(), [""; 0]);
+            let out = explained.recording.out.join("\n");
+            assert!(out.contains("Error: connect ECONNREFUSED"), "{out}");
+            insta::assert_snapshot!("explained", without_ids(&out));
+        }
+    });
+}
+
+#[test]
+fn of_a_stack_without_faults_it_is_said_what_was_looked_at() {
+    for flags in [&FARGATE, &INTERNAL] {
+        stage(Scenario::default(), async |stage| {
+            let deployed = stage.play(flags).await;
+            assert_eq!(deployed.exit, Exit::Done, "{}", deployed.said());
+            let explained = stage.play(&["explain"]).await;
+            assert_eq!(explained.exit, Exit::Done, "{}", explained.recording.out.join("\n"));
+            assert!(explained.said().contains("nothing is wrong: looked at deployments"));
+            assert!(
+                explained.recording.out[0].ends_with(" steady"),
+                "{:?}",
+                explained.recording.out
+            );
+            // What somebody has done since is seen.
+            stage.cloud.world(execution_is_distrusted);
+            sleep(Duration::from_mins(1)).await;
+            let explained = stage.play(&["explain"]).await;
+            assert_eq!(explained.exit, Exit::ChangesPending, "{}", explained.said());
+            assert_eq!(explained.changes(), [""; 0]);
+            assert!(explained.recording.out[1].contains("does not let AWS take it on"));
+        });
+    }
+}

@@ -89,6 +89,11 @@ fn help_of_destroy() {
 }
 
 #[test]
+fn help_of_explain() {
+    insta::assert_snapshot!(shown(&alone(&["explain", "--help"])));
+}
+
+#[test]
 fn help_of_list() {
     insta::assert_snapshot!(shown(&alone(&["list", "--help"])));
 }
