@@ -12,6 +12,7 @@ use super::instance_type;
 use super::running::listed;
 use crate::arn::last_part;
 use crate::aws::{Aws, Result};
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::engine::inventory;
 use crate::engine::looks::Looks;
 use crate::names::NodeName;
@@ -21,7 +22,7 @@ use crate::resource::record::Record;
 use crate::resource::service::{self, Service};
 use crate::resource::target_group::{self, Health};
 use crate::resource::task_definition::{self, TaskDefinition};
-use crate::resource::{Kind, Owned, Phase, Seen};
+use crate::resource::{Kind, Owned, Phase, Seen, Wanted as _};
 
 /// How a stack is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -201,10 +202,10 @@ impl Known {
         let (aws, it) = (looks.aws(), owned.it());
         let groups = it.targets.iter().flatten();
         let health = try_join_all(groups.map(|(group, _)| target_group::health(aws, group)));
-        let (image, health, obstacles) = futures::try_join!(
+        let (image, health, diagnosis) = futures::try_join!(
             self.image(looks, it, definitions).boxed_local(),
             health,
-            obstacles(aws, owned).boxed_local(),
+            diagnosis(looks, owned).map(Ok).boxed_local(),
         )?;
         let targets = (!health.is_empty()).then(|| {
             let sum = |of: fn(&Health) -> usize| health.iter().map(of).sum();
@@ -218,9 +219,18 @@ impl Known {
             Seen::Present(_, Phase::Ready) if !sick.is_empty() => (State::Unhealthy, None),
             Seen::Present(_, Phase::Ready) => (State::Steady, None),
         };
-        // What stopped tasks say is mostly said by the service already.
-        let said = why.cloned().unwrap_or_default();
-        let news = obstacles.into_iter().chain(sick).filter(|it| !said.contains(it.as_str()));
+        let problems = match &diagnosis.findings[..] {
+            // What targets say is mostly said by the service already.
+            [] => {
+                let said = why.cloned().unwrap_or_default();
+                let news = sick.into_iter().filter(|it| !said.contains(it.as_str()));
+                why.cloned().into_iter().chain(news).collect()
+            }
+            found => {
+                let state = diagnosis.state.or_else(|| why.cloned());
+                state.into_iter().chain(found.iter().map(Finding::line)).collect()
+            }
+        };
         let revision = it.task_definition.as_deref().map(last_part);
         Ok(ServiceStatus {
             name: it.name.clone(),
@@ -234,7 +244,7 @@ impl Known {
                 let since = it.since?;
                 Timestamp::from_second(since.secs()).ok().map(At)
             }),
-            problems: why.cloned().into_iter().chain(news).collect(),
+            problems,
         })
     }
 
@@ -293,10 +303,12 @@ impl Known {
     }
 }
 
-/// What keeps a service from being as it was asked to be, of what is not asked in each look.
-async fn obstacles(aws: &Aws, owned: &Owned<service::Output>) -> Result<Vec<String>> {
+/// Why a service is not as it was asked to be; nothing of one that is, or that goes.
+async fn diagnosis(looks: &Looks, owned: &Owned<service::Output>) -> Diagnosis {
     match &owned.seen {
-        Seen::Present(it, Phase::Coming(_) | Phase::Broken(_)) => service::stopped(aws, it).await,
-        Seen::Present(..) | Seen::Leaving(..) => Ok(Vec::new()),
+        Seen::Present(it, Phase::Coming(_) | Phase::Broken(_)) => {
+            Service::diagnosis(looks.aws(), looks.scope(), it).await
+        }
+        Seen::Present(..) | Seen::Leaving(..) => Diagnosis::default(),
     }
 }

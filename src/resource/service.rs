@@ -25,7 +25,7 @@ use crate::arn::last_part;
 use crate::aws::{
     AllPages, Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing,
 };
-use crate::diagnosis::{self, Diagnosis, Evidence};
+use crate::diagnosis::{self, Diagnosis};
 use crate::names::{NodeName, ServiceName};
 
 mod evidence;
@@ -558,15 +558,6 @@ impl Change {
             | Change::Runs => false,
         }
     }
-}
-
-/// Why the newest tasks of a service's deployment ended, each cause once.
-pub async fn stopped(aws: &Aws, it: &Output) -> Result<Vec<String>> {
-    let Some(deployment) = &it.deployment else { return Ok(Vec::new()) };
-    let tasks = evidence::stopped(aws, it, &deployment.id).await?;
-    let found = diagnosis::findings(&Evidence { tasks, ..Evidence::default() });
-    let told = found.iter().map(|it| it.evidence.first().map_or(&it.cause, |proof| &proof.text));
-    Ok(told.take(3).cloned().collect())
 }
 
 /// Ends the instances that get no tasks; their group starts others.

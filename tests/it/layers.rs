@@ -15,7 +15,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("diagnosis", &[]),
     ("resource", &["arn", "aws", "diagnosis", "names"]),
     ("engine", &["aws", "diagnosis", "names", "resource"]),
-    ("facts", &["arn", "aws", "capacity", "engine", "names", "resource", "spec"]),
+    ("facts", &["arn", "aws", "capacity", "diagnosis", "engine", "names", "resource", "spec"]),
     ("lock", &["aws", "engine", "names"]),
     ("logs", &["aws"]),
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
