@@ -73,7 +73,7 @@ pub enum Told<'a> {
     Line(&'a Line),
     /// The group of this service is gone.
     Gone(&'a str),
-    /// Nothing could be read just now, and it is tried again.
+    /// Nothing can be read just now, and it is tried again: told once, until it works again.
     Failed(&'a Error),
 }
 
@@ -188,15 +188,21 @@ impl Reader {
         mut tell: impl FnMut(Told<'_>) -> Result<(), Enough>,
     ) -> Result<(), End> {
         self.follows = true;
+        let mut is_failing = false;
         while !self.groups.is_empty() {
             let began = Instant::now();
             self.groups.iter_mut().for_each(|group| group.round = Round::default());
             loop {
                 match self.line().await {
                     Ok(Some((of, line))) => held.put(of, line),
-                    Ok(None) => break,
+                    Ok(None) => {
+                        is_failing = false;
+                        break;
+                    }
                     Err(error) if error.is_passing() => {
-                        tell(Told::Failed(&error))?;
+                        if !std::mem::replace(&mut is_failing, true) {
+                            tell(Told::Failed(&error))?;
+                        }
                         sleep(AGAIN).await;
                         break;
                     }

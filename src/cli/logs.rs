@@ -156,20 +156,14 @@ pub async fn logs(args: &LogsArgs, global: &Global, screen: &Screen) -> Outcome 
     }
     let mut held = Held::default();
     let mut interrupts = Interrupts::new();
-    let mut is_failing = false;
     let follow = reader.follow(&mut held, |told| match told {
-        Told::Line(line) => {
-            is_failing = false;
-            show(line)
-        }
+        Told::Line(line) => show(line),
         Told::Gone(service) => {
             screen.note(&format!("the log group of `{service}` is gone"));
             Ok(())
         }
         Told::Failed(error) => {
-            if !std::mem::replace(&mut is_failing, true) {
-                screen.warning(&format!("failed to {error}; it is tried again until Ctrl-C"));
-            }
+            screen.warning(&format!("failed to {error}; it is tried again until Ctrl-C"));
             Ok(())
         }
     });

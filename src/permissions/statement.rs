@@ -34,8 +34,8 @@ pub(super) enum Sid {
     Change,
     EcsTag,
     EcsDeregister,
-    LoadBalancingCreate,
-    LoadBalancingTag,
+    ElbCreate,
+    ElbTag,
     Retag,
     Lock,
     ReadLogs,
@@ -67,8 +67,8 @@ impl Sid {
             | Sid::Change
             | Sid::EcsTag
             | Sid::EcsDeregister
-            | Sid::LoadBalancingCreate
-            | Sid::LoadBalancingTag
+            | Sid::ElbCreate
+            | Sid::ElbTag
             | Sid::Retag
             | Sid::Lock => Part::Service,
         }
@@ -132,8 +132,8 @@ impl Sid {
             Sid::EcsCreate => bounds.ecs(on_instances),
             // What is changed is bound by its tag.
             Sid::Change => ["ecs", "elasticloadbalancing"].map(|it| bounds.arn(it, "*")).into(),
-            Sid::LoadBalancingCreate => bounds.load_balancing(),
-            Sid::LoadBalancingTag => vec![bounds.arn("elasticloadbalancing", "*")],
+            Sid::ElbCreate => bounds.load_balancing(),
+            Sid::ElbTag => vec![bounds.arn("elasticloadbalancing", "*")],
         }
     }
 
@@ -144,7 +144,7 @@ impl Sid {
             | Sid::ScalingCreate
             | Sid::EcsCreate
             | Sid::EcsRegister
-            | Sid::LoadBalancingCreate => bounds.tagged("aws:RequestTag"),
+            | Sid::ElbCreate => bounds.tagged("aws:RequestTag"),
             // What GuardDuty plants into a VPC has no tags of ours.
             Sid::GuardDuty => {
                 let key = format!("aws:ResourceTag/{}", guard_duty_endpoint::TAG);
@@ -153,7 +153,7 @@ impl Sid {
             Sid::Ec2Change | Sid::ScalingChange | Sid::Change => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
-            Sid::LoadBalancingTag => bounds.tagged_by_create("elasticloadbalancing"),
+            Sid::ElbTag => bounds.tagged_by_create("elasticloadbalancing"),
             Sid::RoleCreate => bounds.bounded(),
             Sid::Retag => bounds.retagged(),
             Sid::AttachPolicies => {

@@ -297,7 +297,7 @@ pub(super) const ROWS: &[Row] = &[
         &["ecs:TagResource"],
     ),
     called(
-        Sid::LoadBalancingCreate,
+        Sid::ElbCreate,
         DEPLOY,
         Needed::Always,
         &["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"],
@@ -337,7 +337,7 @@ pub(super) const ROWS: &[Row] = &[
         &["elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteTargetGroup"],
     ),
     checked(
-        Sid::LoadBalancingTag,
+        Sid::ElbTag,
         DEPLOY,
         Needed::Always,
         "CreateLoadBalancer, CreateTargetGroup, CreateListener, CreateRule",

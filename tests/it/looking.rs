@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_sim::ecs;
-use aws_sim::faults::{Crash, Faults};
+use aws_sim::faults::{Crash, Fault, Faults, Only};
 use aws_sim::logs::{self, Written};
 use aws_sim::policy::Policy;
 use aws_sim::scenario::{Scenario, named};
@@ -249,6 +249,36 @@ fn no_line_is_lost_on_a_rough_day() {
             assert_eq!(sorted(lines), sorted(wanted), "seed {seed}");
         });
     }
+}
+
+/// For three minutes AWS takes no request.
+#[test]
+fn a_failure_that_passes_is_told_once_and_nothing_is_lost() {
+    stage(Scenario::default(), async |stage| {
+        done(stage, &FARGATE).await;
+        pause(60).await;
+        let since = now(stage) - 50_000;
+        let happens = async {
+            pause(30).await;
+            let operation = "FilterLogEvents".to_owned();
+            let only = Only { operation, about: String::new(), fault: Fault::Throttle };
+            stage.cloud.set_faults(Faults { only: Some(only), ..Faults::default() });
+            pause(180).await;
+            stage.cloud.set_faults(Faults::default());
+            pause(180).await;
+        };
+        let recorded = follow(stage, &["--stack", "fargate-api", "--since", "40s"], happens).await;
+        assert_eq!(recorded.exit, None, "{:?}", recorded.said);
+        let told = recorded.said.iter().filter(|it| it.starts_with("warning: failed to read"));
+        assert_eq!(told.count(), 1, "{:?}", recorded.said);
+        let first = recorded.lines.first().expect("a line").0.clone();
+        let mut wanted = written(stage, since..now(stage) - 60_000);
+        wanted.retain(|it| it.0 >= first);
+        let last = wanted.last().expect("a line").0.clone();
+        let lines: Vec<_> = recorded.lines.into_iter().filter(|it| it.0 <= last).collect();
+        assert!(lines.len() > 50, "{}", lines.len());
+        assert_eq!(sorted(lines), sorted(wanted));
+    });
 }
 
 #[test]
