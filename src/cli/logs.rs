@@ -6,6 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 use jiff::{Span, SpanRelativeTo, Timestamp};
+use regex_lite::{Captures, Regex};
 use serde::Serialize;
 
 use super::connection::{in_time, patiently};
@@ -57,10 +58,10 @@ pub struct LogsArgs {
         value_parser = parse_task)]
     pub task: Option<String>,
 
-    /// Only lines that contain this text, which is marked in them
-    #[arg(long, env = "ECSUP_GREP", hide_env_values = true, value_name = "TEXT",
-        value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub grep: Option<String>,
+    /// Only lines in which this regular expression finds something, which is marked in them
+    #[arg(long, env = "ECSUP_GREP", hide_env_values = true, value_name = "REGEX",
+        value_parser = parse_grep)]
+    pub grep: Option<Regex>,
 
     /// How to print the lines
     #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
@@ -98,6 +99,13 @@ fn parse_since(text: &str) -> Result<Since, String> {
         Ok(long) if !long.is_zero() => Ok(Since::Ago(long)),
         _ => Err(rule.to_owned()),
     }
+}
+
+fn parse_grep(text: &str) -> Result<Regex, String> {
+    if text.is_empty() {
+        return Err("say a regular expression, such as `error|warn`".to_owned());
+    }
+    Regex::new(text).map_err(|why| format!("say a regular expression, such as `error|warn`: {why}"))
 }
 
 /// A task's id, or how it begins.
@@ -273,7 +281,7 @@ async fn of_task(
 /// How lines are shown, and which.
 struct Shown<'a> {
     output: Output,
-    grep: Option<&'a str>,
+    grep: Option<&'a Regex>,
     /// How wide service and task are.
     width: usize,
 }
@@ -303,7 +311,7 @@ struct Object<'a> {
 impl<'a> Shown<'a> {
     fn new(args: &'a LogsArgs, sources: &[Source]) -> Self {
         let longest = sources.iter().map(|source| source.service.len()).max().unwrap_or_default();
-        Self { output: args.output, grep: args.grep.as_deref(), width: longest + 1 + SHORT }
+        Self { output: args.output, grep: args.grep.as_ref(), width: longest + 1 + SHORT }
     }
 
     /// A line as it is shown, unless it is not wanted.
@@ -311,7 +319,7 @@ impl<'a> Shown<'a> {
         let time = time(line.at);
         if self.output == Output::Json {
             let Line { service, task, container, text, .. } = line;
-            if self.grep.is_some_and(|wanted| !text.contains(wanted)) {
+            if self.grep.is_some_and(|wanted| !wanted.is_match(text)) {
                 return None;
             }
             let object = Object { time, service, task, container, message: text };
@@ -342,10 +350,11 @@ fn time(at: Millis) -> String {
     }
 }
 
-/// A text with a part of it marked, if it has that.
-fn marked(text: &str, wanted: &str) -> Option<String> {
+/// A text with what was found in it marked, if there is something.
+fn marked(text: &str, wanted: &Regex) -> Option<String> {
     let style = Style::new().bold().invert();
-    text.contains(wanted).then(|| text.replace(wanted, &format!("{style}{wanted}{style:#}")))
+    let mark = |found: &Captures<'_>| format!("{style}{}{style:#}", &found[0]);
+    wanted.is_match(text).then(|| wanted.replace_all(text, mark).into_owned())
 }
 
 #[cfg(test)]
@@ -359,7 +368,8 @@ mod tests {
     }
 
     fn shown(output: Output, grep: Option<&str>, text: &str) -> Option<String> {
-        Shown { output, grep, width: 12 }.line(&line(text))
+        let grep = grep.map(|it| parse_grep(it).unwrap());
+        Shown { output, grep: grep.as_ref(), width: 12 }.line(&line(text))
     }
 
     #[test]
@@ -422,12 +432,12 @@ mod tests {
     fn only_what_is_wanted_is_shown_and_marked() {
         assert_eq!(shown(Output::Text, Some("error"), "all is well"), None);
         assert_eq!(shown(Output::Json, Some("error"), "all is well"), None);
-        let found = shown(Output::Text, Some("rr"), "error: terror").unwrap();
+        let found = shown(Output::Text, Some("r{2}"), "error: terror").unwrap();
         assert!(
             found.ends_with("e\x1b[1m\x1b[7mrr\x1b[0mor: te\x1b[1m\x1b[7mrr\x1b[0mor"),
             "{found:?}"
         );
         // What is marked is what was written, not the colours around it.
-        assert_eq!(shown(Output::Text, Some("[36m"), "\x1b[36mx"), None);
+        assert_eq!(shown(Output::Text, Some(r"\[36m"), "\x1b[36mx"), None);
     }
 }

@@ -607,6 +607,9 @@ fn the_printed_policy_is_enough_whatever_happens_and_no_more() {
         crate::many::rules_come_and_go(&stage).await;
         crate::many::deploy(&stage.cloud, &crate::many::article()).await;
         expect(&stage.play(&["status", "main"]).await, Exit::Done, "status").unwrap();
+        // Who is asked is told the account's alias.
+        let asked = stage.play_answering(&["destroy", "main"], &["no"]).await;
+        expect(&asked, Exit::Refused, "a destroy that is declined").unwrap();
         taken.lock().unwrap().extend(stage.cloud.actions());
         nothing_denied(&stage.cloud).unwrap();
     });
