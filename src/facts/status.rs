@@ -17,6 +17,7 @@ use crate::engine::inventory;
 use crate::engine::looks::Looks;
 use crate::names::NodeName;
 use crate::resource::cluster::{self, Registered};
+use crate::resource::hosted_zone::HostedZone;
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::record::Record;
 use crate::resource::service::{self, Service};
@@ -104,7 +105,8 @@ pub enum State {
 pub struct Address {
     /// A DNS name.
     pub host: String,
-    /// From where: the scheme of the load balancer; of a name in a private zone, `vpc`.
+    /// From where: the scheme of the load balancer; of a name in the stack's private zone, `vpc`; of one in a
+    /// zone of somebody else, that zone.
     pub from: String,
 }
 
@@ -148,12 +150,13 @@ type Of<R> = <R as crate::resource::Resource>::Output;
 impl Status {
     /// Looks at everything. Nothing, when there is nothing of the stack.
     pub async fn look(looks: &Looks, known: &Known) -> Result<Option<Self>> {
-        let (things, services, definitions, balancers, records) = futures::try_join!(
+        let (things, services, definitions, balancers, records, zones) = futures::try_join!(
             inventory::of_graph(looks).boxed_local(),
             listed::<Service>(looks),
             listed::<TaskDefinition>(looks),
             listed::<LoadBalancer>(looks),
             listed::<Record>(looks),
+            listed::<HostedZone>(looks),
         )?;
         if things.is_empty() {
             return Ok(None);
@@ -175,7 +178,11 @@ impl Status {
             from: it.scheme.clone().unwrap_or_default(),
         });
         let names = records.iter().map(Owned::it);
-        let names = names.map(|it| Address { host: it.host.clone(), from: "vpc".to_owned() });
+        let names = names.map(|it| {
+            let is_own = zones.iter().any(|zone| zone.it().id == it.zone);
+            let from = if is_own { "vpc".to_owned() } else { format!("zone {}", it.zone) };
+            Address { host: it.host.clone(), from }
+        });
         let mut addresses: Vec<_> = balancers.collect();
         addresses.sort();
         let mut names: Vec<_> = names.collect();
