@@ -2,10 +2,13 @@
 //!
 //! The engine never prints: it tells [`Event`]s, and [`plain`] or [`live`] shows them.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
 use std::rc::Rc;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use tokio::time::Instant;
@@ -16,10 +19,15 @@ use crate::engine::event::Event;
 pub mod board;
 pub mod live;
 pub mod plain;
+pub mod view;
 
 use board::Board;
 use live::Live;
 use plain::Plain;
+use view::Expected;
+
+/// Between two signs of life where there is no live display.
+const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Whether to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -155,6 +163,8 @@ impl Screen {
             recording.out.push(line.to_owned());
             return Ok(());
         }
+        // Data for programs stays as it is.
+        let line = if std::io::stdout().is_terminal() { legible(line) } else { line.into() };
         writeln!(anstream::stdout(), "{line}")
     }
 
@@ -226,19 +236,29 @@ impl Screen {
         }
     }
 
-    /// Learns what waits for what in what is going to be walked.
-    pub fn expect(&self, links: impl FnOnce() -> Links) {
-        if let Progress::Recorded(recording) = &mut *self.progress.borrow_mut() {
-            recording.links = links();
+    /// Learns what waits for what in what is going to be walked, and when it should be where.
+    pub fn expect(&self, links: impl FnOnce() -> Links, expected: impl FnOnce() -> Expected) {
+        match &mut *self.progress.borrow_mut() {
+            Progress::Recorded(recording) => recording.links = links(),
+            Progress::Live(live) => live.expect(expected()),
+            Progress::Quiet | Progress::Plain(_) => {}
         }
     }
 
-    /// Gives a sign of life where nothing moves by itself.
+    /// How often a sign of life is due.
+    pub fn pulse(&self) -> Duration {
+        match &*self.progress.borrow() {
+            Progress::Live(_) => live::TICK,
+            _ => HEARTBEAT,
+        }
+    }
+
+    /// Gives a sign of life.
     pub fn heartbeat(&self) {
-        if let Progress::Plain(plain) = &*self.progress.borrow()
-            && let Some(line) = plain.heartbeat()
-        {
-            write_line(&line);
+        match &mut *self.progress.borrow_mut() {
+            Progress::Plain(plain) => plain.heartbeat().iter().for_each(|line| write_line(line)),
+            Progress::Live(live) => live.tick(),
+            Progress::Quiet | Progress::Recorded(_) => {}
         }
     }
 
@@ -289,10 +309,6 @@ pub fn harmless(text: &str) -> String {
     stripped.trim_end_matches(['\r', '\n']).chars().map(shown).collect()
 }
 
-fn write_line(line: &str) {
-    let _gone = writeln!(anstream::stderr(), "{line}");
-}
-
 /// Sends the log to stderr, as far as `-v` or `RUST_LOG` ask for one. Its colours are taken out where
 /// all others are.
 pub fn log_to_stderr(verbose: u8) {
@@ -305,4 +321,55 @@ pub fn log_to_stderr(verbose: u8) {
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter);
     log.with_ansi(true).with_writer(anstream::stderr).init();
+}
+
+fn write_line(line: &str) {
+    let _gone = writeln!(anstream::stderr(), "{}", legible(line));
+}
+
+/// A text as the terminal can show it: where it does not speak UTF-8, signs of ours become ASCII.
+fn legible(text: &str) -> Cow<'_, str> {
+    static SPEAKS_UTF8: LazyLock<bool> =
+        LazyLock::new(|| speaks_utf8(|name| std::env::var(name).ok()));
+    if *SPEAKS_UTF8 { Cow::Borrowed(text) } else { Cow::Owned(in_ascii(text)) }
+}
+
+/// Whether the locale is one of UTF-8. Without any, as in a container, nothing is known against it.
+fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable);
+    let mut set =
+        set.filter(|it| !it.is_empty()).map(|it| it.to_ascii_lowercase().replace('-', ""));
+    set.next().is_none_or(|locale| locale.contains("utf8"))
+}
+
+fn in_ascii(text: &str) -> String {
+    let sign = |letter: char| match letter {
+        '→' => "->".to_owned(),
+        '…' => "~".to_owned(),
+        '█' => "#".to_owned(),
+        '░' => ".".to_owned(),
+        '✗' | '×' => "x".to_owned(),
+        other if other.is_ascii() => other.to_string(),
+        _ => "?".to_owned(),
+    };
+    text.chars().map(sign).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_utf8_nothing_but_ascii_is_shown() {
+        let locale = |set: &'static [(&str, &str)]| {
+            speaks_utf8(|name| {
+                set.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert!(locale(&[]));
+        assert!(locale(&[("LANG", "de_DE.UTF-8")]));
+        assert!(locale(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8"), ("LANG", "C")]));
+        assert!(!locale(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));
+        assert_eq!(in_ascii("a → b… █░✗ ü"), "a -> b~ #.x ?");
+    }
 }

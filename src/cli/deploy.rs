@@ -14,6 +14,7 @@ use super::plan::{self, How, Unsaid, prepare};
 use super::{Done, Global, Outcome, hint, resources, wish};
 use crate::deploy::{Extent, Lost, Prepared, carry_out};
 use crate::engine::event::duration;
+use crate::engine::forecast::Forecast;
 use crate::engine::graph::Needs as _;
 use crate::engine::verdict::{Planned, Verdict};
 use crate::engine::walk::Report;
@@ -24,6 +25,7 @@ use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::spec::Scheme;
 use crate::ui::Screen;
+use crate::ui::view::Expected;
 use crate::wish::{ServiceFlags, Wish};
 
 /// What `ecsup deploy` takes.
@@ -148,7 +150,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         return Err(CommandError::declined());
     }
 
-    screen.expect(|| forecast::links(&prepared.stack.graph));
+    expect(&prepared, screen);
     prepared.run.restart_clock();
     let asked = Asked { args, wish: &wish, connection: &connection, looked, stop: &stop, screen };
     let ended = drive(asked.work(&lock, &mut prepared), &stop, deadline, screen).await;
@@ -214,6 +216,19 @@ fn agree_to_lose(
     Ok(())
 }
 
+/// Tells the screen what is going to be done.
+fn expect(prepared: &Prepared, screen: &Screen) {
+    let graph = &prepared.stack.graph;
+    screen.expect(
+        || forecast::links(graph),
+        || {
+            let Forecast { duration, nodes, .. } = forecast::forecast(graph, &prepared.plan);
+            let node = |it: forecast::Expected| (it.node, Some([it.start, it.ready]));
+            Expected { nodes: nodes.into_iter().map(node).collect(), takes: Some(duration) }
+        },
+    );
+}
+
 /// Says that there is nothing to do.
 fn settled(prepared: &Prepared, connection: &Connection, screen: &Screen) -> Done {
     screen.note("nothing to change: everything is there and ready");
@@ -276,7 +291,7 @@ impl Asked<'_> {
             Box::pin(prepare(&mut self.wish.clone(), connection, screen, stop, args.how())).await?;
         let agreed = std::mem::replace(prepared, again);
         prepared.run.count_from(started);
-        screen.expect(|| forecast::links(&prepared.stack.graph));
+        expect(prepared, screen);
         if prepared.plan != agreed.plan {
             show(prepared, screen);
             screen.note(&plan::counts(&prepared.plan));

@@ -25,6 +25,7 @@ use crate::lock::Lock;
 use crate::names::{NodeName, StackName};
 use crate::resource::Kind;
 use crate::ui::Screen;
+use crate::ui::view::Expected;
 use crate::wish::FileFlags;
 
 /// What `ecsup destroy` takes.
@@ -138,10 +139,11 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
 
     let stop = Rc::new(Stop::default());
     let run = run_on(screen, cx, &stop);
-    screen.expect(|| {
-        let things = things.iter().map(|thing| (thing.name().clone(), thing.kind()));
-        teardown::links(&things.collect::<Vec<_>>())
-    });
+    let named = || things.iter().map(|thing| (thing.name().clone(), thing.kind()));
+    screen.expect(
+        || teardown::links(&named().collect::<Vec<_>>()),
+        || Expected { nodes: named().map(|(name, _)| (name, None)).collect(), takes: None },
+    );
     let command = Command { connection: &connection, run: &run, stop: &stop, looked };
     let work = under_lock(&lock, &command, args, screen);
     let ended = drive(work, &stop, deadline, screen).await;

@@ -28,9 +28,6 @@ pub(super) enum Reason {
     TimedOut,
 }
 
-/// Between two signs of life where there is no live display.
-const HEARTBEAT: Duration = Duration::from_secs(30);
-
 /// How long work that was asked to stop may take: one attempt at a call, and a little more.
 const GRACE: Duration = Duration::from_secs(25);
 
@@ -44,7 +41,8 @@ pub(super) async fn drive<T>(
     screen: &Screen,
 ) -> Ended<T> {
     let mut reason = Reason::Done;
-    let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    let pulse = screen.pulse();
+    let mut heartbeat = tokio::time::interval_at(Instant::now() + pulse, pulse);
     let mut interrupts = Interrupts::new();
     let (mut work, mut up) = (pin!(work), pin!(sleep_until(deadline)));
     let mut over = pin!(sleep_until(deadline + GRACE));

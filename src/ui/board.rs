@@ -1,26 +1,31 @@
 //! A board on a terminal: some lines that are drawn again in their place whenever they change. What is wider
 //! than the terminal is cut off, and so are lines for which it is too low: the first ones matter most.
 
+use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The lines on the terminal.
 pub struct Board {
     all: MultiProgress,
     lines: Vec<ProgressBar>,
+    has_colours: bool,
     style: ProgressStyle,
 }
 
 impl Board {
     /// Begins on stdout, with nothing.
     pub fn new() -> Self {
-        Self::on(ProgressDrawTarget::stdout())
+        let colours = anstream::AutoStream::choice(&std::io::stdout());
+        Self::on(ProgressDrawTarget::stdout(), colours)
     }
 
-    fn on(target: ProgressDrawTarget) -> Self {
+    /// Begins somewhere.
+    pub(super) fn on(target: ProgressDrawTarget, colours: ColorChoice) -> Self {
         let style = ProgressStyle::with_template("{wide_msg}");
         Self {
             all: MultiProgress::with_draw_target(target),
             lines: Vec::new(),
+            has_colours: colours != ColorChoice::Never,
             style: style.unwrap_or_else(|_| ProgressStyle::default_spinner()),
         }
     }
@@ -36,18 +41,35 @@ impl Board {
             let line = ProgressBar::no_length().with_style(self.style.clone());
             self.lines.push(self.all.add(line));
         }
-        let has_colours =
-            anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
         for (line, text) in self.lines.iter().zip(lines) {
-            line.set_message(match has_colours {
-                true => text.clone(),
-                false => anstream::adapter::strip_str(text).to_string(),
-            });
+            line.set_message(self.coloured(text));
         }
-        // Whatever was drawn before too many changes came at once.
-        if let Some(last) = self.lines.last() {
-            last.force_draw();
+        match self.lines.last() {
+            // Whatever was drawn before too many changes came at once.
+            Some(last) => last.force_draw(),
+            None => {
+                let _gone = self.all.clear();
+            }
         }
+    }
+
+    /// Writes a line above.
+    pub(super) fn print(&self, line: &str) {
+        let _gone = self.all.println(self.coloured(line));
+    }
+
+    fn coloured(&self, text: &str) -> String {
+        let text = super::legible(text);
+        match self.has_colours {
+            true => text.into_owned(),
+            false => anstream::adapter::strip_str(&text).to_string(),
+        }
+    }
+
+    /// Leaves what is shown where it is.
+    pub(super) fn abandon(self) {
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
+        self.lines.iter().for_each(ProgressBar::abandon);
     }
 
     /// Leaves what is shown where it is, and goes to the next line.
@@ -95,7 +117,7 @@ pub(crate) mod tests {
 
         /// A board on it.
         pub fn board(&self) -> Board {
-            Board::on(ProgressDrawTarget::term_like(Box::new(self.clone())))
+            Board::on(ProgressDrawTarget::term_like(Box::new(self.clone())), ColorChoice::Always)
         }
 
         /// What stands on it.
@@ -202,5 +224,7 @@ pub(crate) mod tests {
         assert_eq!(terminal.text(), "1\n2\n3\n4", "the first ones matter most");
         board.show(&lines(&["1", "2"]));
         assert_eq!(terminal.text(), "1\n2");
+        board.show(&[]);
+        assert_eq!(terminal.text(), "");
     }
 }

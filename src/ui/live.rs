@@ -1,97 +1,99 @@
-//! Progress on a terminal: finished steps scroll by, and below them one line for each node at work,
-//! with the reason of its wait and how long it has been going on.
+//! Progress on a terminal: what is done scrolls by, and below it stands what the [`View`] composes, drawn
+//! again each second and whenever something happens.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::Term;
+use indicatif::ProgressDrawTarget;
+use tokio::time::Instant;
 
-use super::plain;
-use crate::engine::event::{Event, What, duration};
-use crate::names::NodeName;
+use super::board::Board;
+use super::view::{Expected, View};
+use crate::engine::event::Event;
 
-/// The lines at the bottom of the terminal.
+/// How often it is drawn again when nothing happens.
+pub const TICK: Duration = Duration::from_secs(1);
+/// After such a pause somebody else has written on the terminal: the process was stopped, and goes on.
+const STOPPED: Duration = Duration::from_secs(4);
+
+/// The lower end of the terminal.
 pub struct Live {
-    lines: MultiProgress,
-    at_work: BTreeMap<NodeName, ProgressBar>,
-    waited: BTreeMap<NodeName, bool>,
-    style: ProgressStyle,
+    board: Board,
+    view: View,
+    /// When the run began, as its events count.
+    began: Instant,
+    drawn: Instant,
 }
 
 impl Live {
     /// Starts with nothing on the screen.
     pub fn new() -> Self {
-        Self {
-            lines: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
-            at_work: BTreeMap::new(),
-            waited: BTreeMap::new(),
-            style: ProgressStyle::with_template("{spinner} {prefix:32} {elapsed:>5} {wide_msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        let now = Instant::now();
+        Self { board: board(), view: View::default(), began: now, drawn: now }
+    }
+
+    /// Writes a line above.
+    pub fn line(&self, line: &str) {
+        match self.view.is_at_work() {
+            true => self.board.print(line),
+            false => super::write_line(line),
         }
     }
 
-    /// Writes a line above the ones at work.
-    pub fn line(&self, line: &str) {
-        if self.at_work.is_empty() {
-            super::write_line(line);
-            return;
-        }
-        let colours = anstream::AutoStream::choice(&std::io::stderr());
-        let line = match colours {
-            anstream::ColorChoice::Never => anstream::adapter::strip_str(line).to_string(),
-            _ => line.to_owned(),
-        };
-        let _gone = self.lines.println(line);
+    /// Learns what is going to be done.
+    pub fn expect(&mut self, expected: Expected) {
+        self.view.expect(expected);
     }
 
     /// Shows an event.
     pub fn event(&mut self, event: &Event) {
-        let Event { at, node, what } = event;
-        let waited = match what {
-            What::Waiting(_) => self.waited.insert(node.clone(), true).is_some(),
-            _ => self.waited.contains_key(node),
-        };
-        match what {
-            What::Waiting(why) => self.work(node, why),
-            What::Creating => self.work(node, "creating"),
-            What::Changing(fields) => self.work(node, &format!("changing {}", fields.join(", "))),
-            What::Removing => self.work(node, "removing"),
-            What::Created | What::Changed => {}
-            What::Found { .. }
-            | What::Ready
-            | What::Removed
-            | What::Failed(_)
-            | What::NotStarted(_) => {
-                if let Some(line) = self.at_work.remove(node) {
-                    line.finish_and_clear();
-                    self.lines.remove(&line);
-                }
+        self.began = Instant::now().checked_sub(event.at).unwrap_or(self.began);
+        let was_at_work = self.view.is_at_work();
+        let line = self.view.event(event, size().0);
+        if let Some(line) = line {
+            match was_at_work {
+                true => self.board.print(&line),
+                false => super::write_line(&line),
             }
         }
-        if !matches!(what, What::Waiting(_) | What::Changing(_))
-            && let Some(text) = plain::describe(what, waited)
-        {
-            self.line(&format!("{:>7}  {node:<32} {text}", duration(*at)));
+        self.draw();
+    }
+
+    /// Shows that time goes by.
+    pub fn tick(&mut self) {
+        if self.view.is_at_work() {
+            self.draw();
         }
     }
 
-    fn work(&mut self, node: &NodeName, message: &str) {
-        let line = self.at_work.entry(node.clone()).or_insert_with(|| {
-            let line = self.lines.add(ProgressBar::new_spinner().with_style(self.style.clone()));
-            line.set_prefix(node.to_string());
-            line.enable_steady_tick(Duration::from_millis(120));
-            line
-        });
-        line.set_message(message.to_owned());
+    fn draw(&mut self) {
+        if self.drawn.elapsed() > STOPPED {
+            std::mem::replace(&mut self.board, board()).abandon();
+        }
+        self.drawn = Instant::now();
+        let (width, height) = size();
+        let lines = match self.view.is_at_work() {
+            true => self.view.lines(self.began.elapsed(), width, height),
+            false => Vec::new(),
+        };
+        self.board.show(&lines);
     }
 
     /// Takes all lines down.
     pub fn finish(&mut self) {
-        for line in std::mem::take(&mut self.at_work).into_values() {
-            line.finish_and_clear();
-        }
-        let _cleared = self.lines.clear();
+        self.view = View::default();
+        self.board.show(&[]);
     }
+}
+
+fn board() -> Board {
+    Board::on(ProgressDrawTarget::stderr(), anstream::AutoStream::choice(&std::io::stderr()))
+}
+
+/// Columns and rows of the terminal.
+fn size() -> (usize, usize) {
+    let (rows, columns) = Term::stderr().size();
+    (columns.into(), rows.into())
 }
 
 impl Default for Live {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::aws::Error;
+use crate::aws::error::Meaning;
 use crate::engine::event::What;
 use crate::engine::looks::{self, Moment};
 use crate::engine::walk::Place;
@@ -12,6 +13,24 @@ use crate::engine::{Failure, Outcome, Run};
 use crate::names::NodeName;
 use crate::resource::kind::{NOT_YET, Patience};
 use crate::resource::{Kind, Resource};
+
+/// For so long AWS usually does not know everywhere what was just made; then it says what it says.
+const USUAL: Duration = Duration::from_secs(45);
+
+/// What an answer usually means that passes by itself, when that is AWS's usual delay.
+fn usually(error: &Error) -> Option<String> {
+    match (error.meaning, error.code()) {
+        (Meaning::NotYet, Some(code))
+            if code.contains("NotFound") || code.starts_with("NoSuch") =>
+        {
+            Some(format!("AWS to know everywhere what was just made ({code})"))
+        }
+        (Meaning::Throttled, Some(code)) => {
+            Some(format!("AWS to take more requests of the account ({code})"))
+        }
+        _ => None,
+    }
+}
 
 /// A wait of one node: its rhythm, its deadline, and the reason that was last told.
 pub(super) struct Wait<'a> {
@@ -68,12 +87,18 @@ impl<'a> Wait<'a> {
     }
 
     pub(super) async fn sleep(&mut self, until: Instant, why: &str) -> Outcome {
-        if self.since.elapsed() >= self.patience.deadline {
-            return Err(Failure::TimedOut { after: self.since.elapsed(), last: why.to_owned() });
-        }
+        self.in_time(why)?;
         self.pauses += 1;
         self.tell(why);
         self.run.sleep_until(until, &self.place.upstream).await
+    }
+
+    /// Gives up when the time is up; says what it waited for last.
+    fn in_time(&self, last: &str) -> Outcome {
+        match self.since.elapsed() {
+            after if after < self.patience.deadline => Ok(()),
+            after => Err(Failure::TimedOut { after, last: last.to_owned() }),
+        }
     }
 
     /// Sleeps until the next look is due. The early and the first one come on a whole second, the others
@@ -127,6 +152,12 @@ impl<'a> Wait<'a> {
             return Err(error.into());
         }
         tracing::debug!(node = %self.node, %error, "again");
-        self.until_next_attempt(&error.cause.to_string()).await
+        let whole = error.cause.to_string();
+        self.in_time(&whole)?;
+        let why = match self.since.elapsed() < USUAL {
+            true => usually(&error).unwrap_or(whole),
+            false => whole,
+        };
+        self.until_next_attempt(&why).await
     }
 }
