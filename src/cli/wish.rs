@@ -61,6 +61,12 @@ pub(super) fn stack(
     let flags = ServiceFlags { manifest: manifest.clone(), ..ServiceFlags::default() };
     let wish = self::said(&flags);
     if wish.is_by_flags() {
+        // Whoever names an environment does not mean the only stack that there is.
+        if let Some(environment) = &manifest.environment {
+            let rule =
+                "is an environment of a manifest, and there is none here: say the stack's name";
+            return Err(CommandError::usage([SpecError::new("--environment", environment, rule)]));
+        }
         return Ok((None, global.clone()));
     }
     checked(&wish)?;

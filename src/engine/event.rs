@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::aws::error::without_requests;
 use crate::names::NodeName;
 
 /// Something happened to a node.
@@ -66,6 +67,11 @@ impl fmt::Display for What {
 
 /// What is waited for as soon as AWS has agreed to remove something.
 pub const LEAVING: &str = "AWS to remove it";
+
+/// A reason without the ids of requests, which only AWS's support asks for.
+pub fn brief(why: &str) -> String {
+    without_requests(why)
+}
 
 /// A duration as people read it: `8s`, `3m05s`, `1h02m`.
 pub fn duration(of: Duration) -> String {

@@ -734,6 +734,7 @@ async fn describe(aws: &Aws, cluster: &str, names: Vec<String>) -> Result<Vec<De
 fn read(scope: &Scope, service: &Described) -> Option<Owned<Output>> {
     let owner = scope.owner(service.tags())?;
     let it = Output::from(service);
+    let it = Output { shortage: Shortage::found(it.deployment.as_ref()), ..it };
     let id = it.name.clone();
     let seen = match service.status() {
         Some("INACTIVE") => return None,

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetHealthStateEnum,
-    TargetTypeEnum,
+    ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetHealth,
+    TargetHealthStateEnum, TargetTypeEnum,
 };
 use futures::future::try_join_all;
 
@@ -138,21 +138,25 @@ pub struct Health {
     pub reasons: BTreeSet<String>,
 }
 
-/// How the targets of a group are; of a group that is gone, that there are none.
-pub async fn health(aws: &Aws, arn: &str) -> Result<Health> {
+/// How each target of a group is; of a group that is gone, that there are none.
+pub(super) async fn targets(aws: &Aws, arn: &str) -> Result<Vec<TargetHealth>> {
     let described = aws.elb.describe_target_health().target_group_arn(arn).send().await;
     let described =
         described.doing("look at the health of the targets").gone_is_fine(&[UNKNOWN])?;
     let targets = described.and_then(|it| it.target_health_descriptions).unwrap_or_default();
+    Ok(targets.into_iter().filter_map(|target| target.target_health).collect())
+}
+
+/// How the targets of a group are, in numbers.
+pub async fn health(aws: &Aws, arn: &str) -> Result<Health> {
     let mut health = Health::default();
-    for target in &targets {
-        let Some(is) = target.target_health() else { continue };
+    for is in targets(aws, arn).await? {
         match is.state() {
             Some(TargetHealthStateEnum::Draining) => continue,
             Some(TargetHealthStateEnum::Healthy) => health.healthy += 1,
             // It is too early to say anything.
             Some(TargetHealthStateEnum::Initial) => {}
-            _ => health.reasons.extend(is.description().map(str::to_owned)),
+            _ => health.reasons.extend(is.description),
         }
         health.targets += 1;
     }

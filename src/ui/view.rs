@@ -7,8 +7,7 @@ use std::time::Duration;
 use textwrap::{Options, WordSplitter, WrapAlgorithm, wrap};
 
 use super::plain;
-use crate::aws::error::without_requests;
-use crate::engine::event::{Event, What, duration};
+use crate::engine::event::{Event, What, brief, duration};
 use crate::names::NodeName;
 
 /// What is expected of a run.
@@ -61,7 +60,7 @@ impl View {
     pub fn event(&mut self, event: &Event, width: usize) -> Option<String> {
         let Event { at, node, what } = event;
         let does = match what {
-            What::Waiting(why) => without_requests(why),
+            What::Waiting(why) => brief(why),
             What::Creating => "creating".to_owned(),
             What::Changing(fields) => format!("changing {}", fields.join(", ")),
             What::Removing => "removing".to_owned(),

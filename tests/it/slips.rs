@@ -283,3 +283,14 @@ fn who_is_asked_is_told_the_name_of_the_account() {
         assert!(declined.said().contains(account), "{}", declined.said());
     });
 }
+
+/// An environment that nothing is known of must not end in another stack.
+#[test]
+fn an_environment_without_a_manifest_is_refused() {
+    stage(Scenario::default(), async |stage| {
+        let words = ["destroy", "--no-file", "--yes", "--environment", "staging"];
+        let refused = stage.play(&words).await;
+        assert_eq!((refused.exit, refused.calls.len()), (Exit::Refused, 0));
+        assert!(refused.said().contains("--environment `staging`: "), "{}", refused.said());
+    });
+}

@@ -90,11 +90,8 @@ impl From<&Task> for StoppedTask {
 pub(super) async fn targets(aws: &Aws, it: &Output) -> Result<Vec<Target>> {
     let mut sick = Vec::new();
     for (group, _) in it.targets.iter().flatten() {
-        let described = aws.elb.describe_target_health().target_group_arn(group).send().await;
-        let described = described.doing("look at the health of the targets");
-        let described = described.gone_is_fine(&[target_group::UNKNOWN])?;
-        let all = described.and_then(|it| it.target_health_descriptions).unwrap_or_default();
-        let read = all.iter().filter_map(|it| it.target_health()).map(|it| Target {
+        let all = target_group::targets(aws, group).await?;
+        let read = all.iter().map(|it| Target {
             state: it.state().map_or("", |it| it.as_str()).to_owned(),
             reason: it.reason().map_or("", |it| it.as_str()).to_owned(),
             description: it.description().unwrap_or_default().to_owned(),

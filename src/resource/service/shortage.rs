@@ -3,13 +3,14 @@
 //! What each look shows is judged anyway. The rest is asked for only while something lacks, and the less
 //! likely it tells something, the more rarely: a deploy that goes well asks nothing of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_ecs::types::Service as Described;
 
 use super::{Deployment, Output, evidence, rollout};
 use crate::aws::{Aws, Result, Scope};
-use crate::diagnosis::{self, Evidence, Family, Finding, OFTEN, Waiting};
+use crate::diagnosis::{self, Evidence, Family, Finding, OFTEN, StoppedTask, Waiting};
 use crate::resource::auto_scaling_group;
 use crate::resource::instance::{self, Instance};
 use crate::resource::{Owned, Resource as _, cluster};
@@ -31,6 +32,10 @@ pub struct Shortage {
     findings: Vec<Finding>,
     /// The newest failed launch when the group was first asked: what was before may be mended since.
     known: Option<String>,
+    /// The deployment that was there before this run did anything, until it is looked at for the first time.
+    found: Option<String>,
+    /// The tasks of that one which had ended by then: their cause may be mended since.
+    ended_before: BTreeSet<String>,
     /// The cause for which launches fail since then, and when the first of them did, in seconds since
     /// 1970: the group remembers only the newest ones.
     failing: Option<(&'static str, i64)>,
@@ -72,6 +77,11 @@ const STANDS: u32 = 2 * ECS_FIRST;
 const SCARCE_FOR: Duration = Duration::from_mins(10);
 
 impl Shortage {
+    /// Of a service that is there before this run does anything.
+    pub fn found(deployment: Option<&Deployment>) -> Self {
+        Self { found: deployment.map(|it| it.id.clone()), ..Self::default() }
+    }
+
     /// Which tasks are missing now, and why. A look-up that fails explains nothing.
     pub async fn look(
         aws: &Aws,
@@ -94,6 +104,11 @@ impl Shortage {
         now.replaces = service.deployments().len() > 1;
         now.evidence = now.evidence.updated(fresh);
         now.ask(aws, scope, service, it, asked).await;
+        if let Some(found) = now.found.take().filter(|_| tasks > 0)
+            && rollout::primary(service).and_then(|it| it.id()) == Some(&found)
+        {
+            now.ended_before = ended(aws, it, &found, &now.evidence).await;
+        }
         now.judge();
         if now.wants_more() {
             evidence::around(aws, scope, it, &mut now.evidence).await;
@@ -220,6 +235,7 @@ impl Shortage {
                 let lasted = lasted.and_then(|it| u64::try_from(it).ok()).map(Duration::from_secs);
                 first.times >= OFTEN && lasted.is_some_and(|it| it >= SCARCE_FOR)
             }
+            (_, Waiting::Hopeless) if self.is_stale(first) => false,
             (_, Waiting::Hopeless) if first.times >= OFTEN => self.often > ECS_FIRST,
             // A state that no waiting mends. Where there is something to go back to, ECS does that.
             (_, Waiting::Hopeless) => self.hopeless > STANDS && !self.replaces,
@@ -230,6 +246,13 @@ impl Shortage {
             _ => "that has lasted for too long",
         };
         is_over.then(|| why.to_owned())
+    }
+
+    /// Whether what was found rests on tasks that had ended before this run began: it may have mended that
+    /// itself, and the next task has yet to show it.
+    fn is_stale(&self, found: &Finding) -> bool {
+        let tasks = self.evidence.tasks.iter().take(found.times.min(OFTEN));
+        tasks.into_iter().any(|task| self.ended_before.contains(&task.id))
     }
 
     /// What a rollout waits for, with the reason for it.
@@ -246,6 +269,15 @@ pub fn explained(wait: &str, findings: &[Finding]) -> String {
     }
 }
 
+/// The tasks of a deployment that have ended by now. A look-up that fails shows none.
+async fn ended(aws: &Aws, it: &Output, deployment: &str, evidence: &Evidence) -> BTreeSet<String> {
+    let ids = |tasks: &[StoppedTask]| tasks.iter().map(|task| task.id.clone()).collect();
+    match evidence.tasks[..] {
+        [] => ids(&evidence::stopped(aws, it, deployment).await.unwrap_or_default()),
+        ref tasks => ids(tasks),
+    }
+}
+
 /// Instances of ours that serve a cluster and belong to no capacity provider.
 async fn idle_instances(aws: &Aws, scope: &Scope, cluster: &str) -> Result<Vec<instance::Output>> {
     let idle = cluster::idle_without_provider(aws, cluster).await?;
@@ -259,7 +291,7 @@ async fn idle_instances(aws: &Aws, scope: &Scope, cluster: &str) -> Result<Vec<i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::{Launch, StoppedTask};
+    use crate::diagnosis::Launch;
 
     fn of(evidence: Evidence) -> Shortage {
         let mut shortage = Shortage { tasks: 1, evidence, ..Shortage::default() };
@@ -320,6 +352,25 @@ mod tests {
         assert_eq!(after(2, ECS_FIRST + 1), None);
         assert!(after(3, ECS_FIRST + 1).is_some());
         assert!(after(1, STANDS + 1).is_some());
+    }
+
+    /// What was missing for them may have been made by this very run.
+    #[test]
+    fn tasks_that_ended_before_the_run_end_no_wait() {
+        let task = |id: &str| StoppedTask {
+            id: id.to_owned(),
+            reason: "CannotPullContainerError: nginx: not found".into(),
+            ..StoppedTask::default()
+        };
+        let after = |ids: &[&str]| {
+            let tasks = ids.iter().map(|id| task(id)).collect();
+            let short = of(Evidence { tasks, ..Evidence::default() });
+            let ended_before = ["1", "2", "3"].map(str::to_owned).into();
+            Shortage { hopeless: 99, often: 99, ended_before, ..short }.in_vain()
+        };
+        assert_eq!(after(&["3", "2", "1"]), None);
+        assert_eq!(after(&["5", "4", "3"]), None);
+        assert!(after(&["6", "5", "4", "3"]).is_some());
     }
 
     #[test]
