@@ -37,6 +37,7 @@ pub mod permissions;
 pub mod resource;
 pub mod service_roles;
 pub mod spec;
+pub mod text;
 #[cfg(feature = "rehearse")]
 pub mod timeline;
 pub mod ui;

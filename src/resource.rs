@@ -158,9 +158,9 @@ pub trait Wanted: Resource {
         Vec::new()
     }
 
-    /// What can never be as it is wanted, as far as that is known while some of its needs are not there
-    /// yet, and nothing else can be compared.
-    fn never(&self, _it: &Self::Output) -> Option<Difference<Self::Change>> {
+    /// What it keeps for life and is wanted otherwise. It is all that can be compared while some of the needs
+    /// are not there yet, so that it is refused before they are made.
+    fn immutable_drift(&self, _it: &Self::Output) -> Option<Difference<Self::Change>> {
         None
     }
 

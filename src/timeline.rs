@@ -10,7 +10,6 @@ mod json;
 mod path;
 mod read;
 mod scale;
-mod words;
 
 pub use fold::Group;
 

@@ -103,7 +103,10 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     let look = async {
         let connection = connect(global, screen).await?;
         let prepared = prepare(&mut wish, &connection, screen, &stop, args.how());
-        let prepared = Box::pin(prepared).await?;
+        let mut prepared = Box::pin(prepared).await?;
+        if !args.yes && !prepared.is_settled() {
+            prepared.facts.caller.alias = facts::alias(&connection.aws).await;
+        }
         let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
         let is_quiet = prepared.refusals.is_empty() && !prepared.is_settled();
         // What there is to do is done under the lock. Where there is nothing, what was seen counts only
@@ -120,9 +123,6 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     };
     let (connection, mut prepared, lock, is_held) = in_time(deadline, look).await?;
     let is_asked = !args.yes && !prepared.is_settled();
-    if is_asked {
-        prepared.facts.caller.alias = facts::alias(&connection.aws).await;
-    }
     screen.note(&plan::title(&prepared, &connection));
     if !is_held {
         plan::check_refusals(&prepared)?;

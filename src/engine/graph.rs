@@ -157,8 +157,10 @@ fn order(after: &impl Needs) -> Vec<Edge> {
 pub trait Node: Work {
     /// The kind of its resource.
     fn kind(&self) -> Kind;
-    /// Lists its kind.
-    fn look<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Result<()>>;
+    /// Lists its kind; nothing, where that is another node's or nobody's to look at.
+    fn look<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, Result<()>> {
+        async { Ok(()) }.boxed_local()
+    }
     /// What a walk would do with it, given what it would do with the nodes before, and who uses what.
     fn plan<'a>(
         &'a self,
@@ -320,11 +322,6 @@ impl<A: Action, N: Needs<Values = TargetOf<A>>> Node for Acting<A, N> {
         A::KIND
     }
 
-    /// What it is done to is another node's to look at.
-    fn look<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, Result<()>> {
-        async { Ok(()) }.boxed_local()
-    }
-
     fn plan<'a>(
         &'a self,
         _run: &'a Run,
@@ -364,10 +361,6 @@ impl Work for Aside {
 impl Node for Aside {
     fn kind(&self) -> Kind {
         self.0.kind()
-    }
-
-    fn look<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, Result<()>> {
-        async { Ok(()) }.boxed_local()
     }
 
     fn plan<'a>(

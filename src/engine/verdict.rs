@@ -112,7 +112,7 @@ pub(super) async fn verdict<R: Wanted>(
     state.saw(own);
     let drift = match needs {
         Some(needs) => resource.drift(it, needs),
-        None => resource.never(it).into_iter().collect(),
+        None => resource.immutable_drift(it).into_iter().collect(),
     };
     if has_to_be_remade(&drift) {
         return Ok(Verdict::Remake(describe(&drift)));

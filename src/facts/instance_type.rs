@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::{
 use super::{Problem, refused};
 use crate::aws::{Aws, Doing, Result};
 use crate::capacity::{self, Architecture, DoesNotFit, InstanceType, Room};
+use crate::resource::instance;
 use crate::resource::service::PERCENTS;
 use crate::spec::{Instances, Service};
 
@@ -38,10 +39,8 @@ pub(super) async fn look_up(
 
 /// How many network interfaces an instance of a type may have, as far as AWS says it.
 pub(super) async fn interfaces(aws: &Aws, name: &str) -> Result<Option<i32>> {
-    let answer = aws.ec2.describe_instance_types().instance_types(name.into()).send().await;
-    let answer = answer.doing("look up the instance type")?;
-    let network = answer.instance_types().first().and_then(InstanceTypeInfo::network_info);
-    Ok(network.and_then(NetworkInfo::maximum_network_interfaces))
+    let info = instance::described_type(aws, name).await?;
+    Ok(info.and_then(|it| it.network_info?.maximum_network_interfaces))
 }
 
 /// Reads what AWS says. What it does not say stays unknown.

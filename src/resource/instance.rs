@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::{Filter, InstanceStateName, Reservation};
+use aws_sdk_ec2::types::{Filter, InstanceStateName, InstanceTypeInfo, Reservation};
 
 use super::{Kind, Owned, Phase, Resource, Seen};
 use crate::aws::{AllPages, Aws, Doing, Meanings, Result, Scope};
@@ -94,6 +94,13 @@ fn read(scope: &Scope, instance: &aws_sdk_ec2::types::Instance) -> Option<Owned<
         _ => Seen::Present(it, Phase::Ready),
     };
     Some(Owned { owner, id, seen })
+}
+
+/// What AWS says of an instance type; nothing, when it lists none of that name.
+pub async fn described_type(aws: &Aws, name: &str) -> Result<Option<InstanceTypeInfo>> {
+    let described = aws.ec2.describe_instance_types().instance_types(name.into()).send().await;
+    let described = described.doing("look up the instance type")?;
+    Ok(described.instance_types.and_then(|all| all.into_iter().next()))
 }
 
 #[cfg(test)]

@@ -372,14 +372,14 @@ impl Wanted for Service {
         Ok(made(created.service().ok_or_else(|| missing(DOING, "service"))?))
     }
 
-    fn never(&self, it: &Output) -> Option<Difference<Change>> {
+    fn immutable_drift(&self, it: &Output) -> Option<Difference<Change>> {
         moves(it, self.on_fargate)
     }
 
     fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Change>> {
         let Needs { task_definition, target_groups, provider, .. } = needs;
         let mut differences = Vec::new();
-        differences.extend(self.never(it).or_else(|| capacity(it, provider.as_ref())));
+        differences.extend(self.immutable_drift(it).or_else(|| capacity(it, provider.as_ref())));
         let mut differs = |change: Change, field: &str, is: Option<String>, wanted: String| {
             if let Some(is) = is.filter(|is| *is != wanted) {
                 differences.push(Difference::update(change, field, is, wanted));

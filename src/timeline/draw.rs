@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 
 use super::fold::{Group, fold, names};
 use super::scale::Scale;
-use super::words::{cut, fill, middle};
 use super::{Ending, Row, Timeline, Wait};
 use crate::aws::error::without_requests;
 use crate::engine::event::duration;
 use crate::names::NodeName;
+use crate::text::{cut, fill, middle};
 
 /// Narrower than this nothing can be read.
 pub(super) const NARROWEST: usize = 56;
@@ -41,19 +41,19 @@ impl Timeline {
         if !self.critical_path.is_empty() {
             let path = self.critical_path.iter().map(ToString::to_string);
             let path = list("critical path:", path, " →");
-            fill(&path.join(" "), width, &mut lines);
+            lines.extend(fill(&path.join(" "), width));
         }
         for row in &self.rows {
             if let Ending::Failed(why) = &row.ending {
                 let name = middle(row.node.as_str(), LONGEST_NAME);
                 let text = format!("✗ {name}: {}", without_requests(why));
-                fill(&text, width, &mut lines);
+                lines.extend(fill(&in_words(&text), width));
             }
         }
         for (why, nodes) in self.not_started() {
             let nodes = names(&nodes, group);
             let nodes = list(&format!("{}:", without_requests(why)), nodes, ",");
-            fill(&nodes.join(" "), width, &mut lines);
+            lines.extend(fill(&in_words(&nodes.join(" ")), width));
         }
         let waits = self.longest_waits();
         if !waits.is_empty() {
@@ -112,6 +112,11 @@ impl Timeline {
         waits.truncate(LONGEST_WAITS);
         waits
     }
+}
+
+/// A text with one blank between its words.
+fn in_words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The words of a title and of the nodes that come after it.

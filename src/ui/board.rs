@@ -53,6 +53,11 @@ impl Board {
         }
     }
 
+    /// Whether it shows nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// Writes a line above.
     pub(super) fn print(&self, line: &str) {
         let _gone = self.all.println(self.coloured(line));

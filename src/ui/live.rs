@@ -34,9 +34,9 @@ impl Live {
 
     /// Writes a line above.
     pub fn line(&self, line: &str) {
-        match self.view.is_at_work() {
-            true => self.board.print(line),
-            false => super::write_line(line),
+        match self.board.is_empty() {
+            true => super::write_line(line),
+            false => self.board.print(line),
         }
     }
 
@@ -48,13 +48,8 @@ impl Live {
     /// Shows an event.
     pub fn event(&mut self, event: &Event) {
         self.began = Instant::now().checked_sub(event.at).unwrap_or(self.began);
-        let was_at_work = self.view.is_at_work();
-        let line = self.view.event(event, size().0);
-        if let Some(line) = line {
-            match was_at_work {
-                true => self.board.print(&line),
-                false => super::write_line(&line),
-            }
+        if let Some(line) = self.view.event(event, size().0) {
+            self.line(&line);
         }
         self.draw();
     }

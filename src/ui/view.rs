@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use textwrap::{Options, WordSplitter, WrapAlgorithm, wrap};
-
 use super::plain;
 use crate::engine::event::{Event, What, brief, duration};
 use crate::names::NodeName;
+use crate::text::{INDENT, cut, fill, middle};
 
 /// What is expected of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,8 +41,6 @@ pub struct View {
 const NARROWEST: usize = 20;
 /// Columns of a node's name, at most.
 const NAME: usize = 32;
-/// What the further lines of a reason begin with.
-const INDENT: &str = "    ";
 
 impl View {
     /// Learns what is going to be done.
@@ -172,34 +169,10 @@ fn over(at: Duration, node: &NodeName, text: &str, width: usize) -> String {
     format!("{:>7}  {} {text}", duration(at), name(node, width))
 }
 
-/// A node's name in its column: nodes of a kind differ at their ends.
+/// A node's name in its column.
 fn name(node: &NodeName, width: usize) -> String {
     let columns = (width * 2 / 5).clamp(8, NAME);
-    let letters: Vec<char> = node.as_str().chars().collect();
-    if letters.len() <= columns {
-        return format!("{node:<columns$}");
-    }
-    let tail = (columns - 1) / 2;
-    let (head, tail) = (&letters[..columns - 1 - tail], &letters[letters.len() - tail..]);
-    head.iter().chain(&['…']).chain(tail).collect()
-}
-
-/// A text in one line.
-fn cut(text: &str, width: usize) -> String {
-    match text.chars().count() <= width {
-        true => text.to_owned(),
-        false => text.chars().take(width - 1).chain(['…']).collect(),
-    }
-}
-
-/// A text in as many lines as it needs; blanks that make columns stay.
-fn fill(text: &str, width: usize) -> Vec<String> {
-    let text: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
-    let options = Options::new(width)
-        .subsequent_indent(INDENT)
-        .wrap_algorithm(WrapAlgorithm::FirstFit)
-        .word_splitter(WordSplitter::NoHyphenation);
-    wrap(&text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
+    format!("{:<columns$}", middle(node.as_str(), columns))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use fastrand::Rng;
 
-use crate::courses::{self, Course};
+use crate::between_manifests::{self, Manifest};
 use crate::meddler::meddle;
 use crate::proofs::{
     STACKS, deploy, expect, holds, ids, no_defects, on_all_processors, play_until_crash,
@@ -23,21 +23,21 @@ use crate::transitions::CHANGES;
 #[derive(Debug, Clone)]
 enum Wish<'a> {
     Flags(Vec<&'static str>),
-    Manifest(&'a Course),
+    Manifest(&'a Manifest),
 }
 
 impl Wish<'_> {
     fn stack(&self) -> &str {
         match self {
             Self::Flags(flags) => flags[1],
-            Self::Manifest(_) => courses::STACK,
+            Self::Manifest(_) => between_manifests::STACK,
         }
     }
 
     fn deploy(&self) -> Vec<&str> {
         match self {
             Self::Flags(flags) => deploy(flags),
-            Self::Manifest(course) => course.deploy(),
+            Self::Manifest(manifest) => manifest.deploy(),
         }
     }
 
@@ -48,7 +48,7 @@ impl Wish<'_> {
     async fn holds(&self, cloud: &Cloud) -> Result<(), String> {
         match self {
             Self::Flags(flags) => holds(cloud, flags).await,
-            Self::Manifest(course) => course.holds(cloud).await,
+            Self::Manifest(manifest) => manifest.holds(cloud).await,
         }
     }
 }
@@ -105,10 +105,10 @@ impl<'a> Fate<'a> {
     }
 
     /// One of manifests of several services.
-    fn of_courses(seed: u64, courses: &'a [(&str, Course)]) -> Self {
+    fn of_manifests(seed: u64, manifests: &'a [(&str, Manifest)]) -> Self {
         let chance = &mut Rng::with_seed(seed);
-        let from = &courses[chance.usize(..courses.len())].1;
-        let others: Vec<_> = courses.iter().filter(|(_, it)| from.can_become(it)).collect();
+        let from = &manifests[chance.usize(..manifests.len())].1;
+        let others: Vec<_> = manifests.iter().filter(|(_, it)| from.can_become(it)).collect();
         let to = &others[chance.usize(..others.len())].1;
         let change = (chance.u8(..4) > 0).then_some(Wish::Manifest(to));
         Self::of(chance, Wish::Manifest(from), change)
@@ -212,7 +212,7 @@ async fn live(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
     let stage = Stage { cloud: Cloud::new(seed, fate.weather.scenario()) };
     let cloud = stage.cloud.clone();
     if let Wish::Manifest(_) = fate.wish {
-        courses::add_zone(&cloud);
+        between_manifests::add_zone(&cloud);
     }
     let before = ids(&cloud);
     if fate.in_destroy || fate.change.is_some() {
@@ -274,6 +274,6 @@ fn chaos_never_leaves_a_duplicate_or_a_rest() {
 
 #[test]
 fn several_services_come_through_chaos() {
-    let courses = Course::all();
-    play("several_services", 300, |seed| chaos(seed, &Fate::of_courses(seed, &courses)));
+    let manifests = Manifest::all();
+    play("several_services", 300, |seed| chaos(seed, &Fate::of_manifests(seed, &manifests)));
 }

@@ -8,16 +8,13 @@ use aws_sim::faults::{Crash, Faults};
 use aws_sim::fields::Fields as _;
 use aws_sim::world::World;
 use aws_sim::{elb, route53};
-use ecsup::aws::Aws;
 use ecsup::cli::Exit;
-use ecsup::cli::rehearse::{in_virtual_time, sdk_config};
-use ecsup::deploy::{Extent, context, prepare};
-use ecsup::engine::{Run, Stop};
+use ecsup::cli::rehearse::in_virtual_time;
 use ecsup::spec::{ExistingZone, Pattern, Route, Spec};
 use serde_json::json;
 
 use crate::manifest::written;
-use crate::many::{check_requests, deploy, host, preset};
+use crate::many::{check_requests, deploy, host, prepared, preset};
 use crate::proofs::{expect, ids};
 use crate::stage::{done, usual};
 
@@ -68,9 +65,7 @@ fn set(all: &[&str]) -> BTreeSet<String> {
 /// Why a deploy is refused; nothing may have been changed then.
 async fn refused(cloud: &Cloud, spec: &Spec) -> String {
     let before = ids(cloud);
-    let aws = Aws::new(&sdk_config(cloud, REGION));
-    let run = Run::fresh(context(&aws, REGION, spec), std::rc::Rc::new(Stop::default()), |_| ());
-    let why = match prepare(spec.clone(), run, Extent::default()).await {
+    let why = match prepared(cloud, spec).await {
         Err(problem) => problem.to_string(),
         Ok(prepared) => format!("{:?}", prepared.refusals),
     };
@@ -171,9 +166,7 @@ fn a_name_of_somebody_is_never_taken() {
         insta::assert_snapshot!(why, @r#"[(NodeName("record/api.example.com"), "the CNAME record of that name in zone ZONE exists but was not made by ecsup for this stack, so it is left alone")]"#);
         // Nor when it is made while the deploy is on its way.
         let spec = api(named("example.com"), &["www.example.com"]);
-        let aws = Aws::new(&sdk_config(cloud, REGION));
-        let run = Run::fresh(context(&aws, REGION, &spec), std::rc::Rc::default(), |_| ());
-        let prepared = prepare(spec.clone(), run, Extent::default()).await.expect("a graph");
+        let prepared = prepared(cloud, &spec).await.expect("a graph");
         assert_eq!(prepared.refusals, []);
         add(cloud, &id, "www.example.com", "A", "192.0.2.1");
         let report = ecsup::deploy::carry_out(&prepared, |_| ()).await.expect("a report");

@@ -21,9 +21,10 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
     ("service_roles", &["aws"]),
     ("deploy", &["aws", "engine", "facts", "names", "pattern", "service_roles", "spec"]),
-    ("timeline", &["aws", "engine", "names"]),
+    ("text", &[]),
+    ("timeline", &["aws", "engine", "names", "text"]),
     ("permissions", &["names", "resource", "service_roles", "spec"]),
-    ("ui", &["engine", "names"]),
+    ("ui", &["engine", "names", "text"]),
     (
         "cli",
         &[

@@ -3,9 +3,9 @@
 mod accounts;
 mod answers;
 mod anybody;
+mod between_manifests;
 mod chaos;
 mod command_line;
-mod courses;
 mod diagnosis;
 mod doubts;
 mod emulator;

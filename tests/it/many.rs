@@ -12,8 +12,9 @@ use aws_sim::world::World;
 use ecsup::aws::Aws;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time, sdk_config};
-use ecsup::deploy::{Extent, carry_out, context, prepare};
+use ecsup::deploy::{Extent, Prepared, carry_out, context, prepare};
 use ecsup::engine::{Run, Stop};
+use ecsup::facts::Problem;
 use ecsup::spec::{Image, Ingress, Pattern, Route, RunOn, Service, Spec, Unknown};
 use ecsup::wish::{ServiceFlags, spec_of_flags};
 use serde_json::json;
@@ -105,13 +106,18 @@ fn many(count: usize) -> Spec {
     spec
 }
 
-/// Deploys, and fails the test unless that worked. Returns the calls that it made.
-pub async fn deploy(cloud: &Cloud, spec: &Spec) -> Vec<Record> {
-    let from = cloud.count();
+/// What a deploy would do.
+pub async fn prepared(cloud: &Cloud, spec: &Spec) -> Result<Prepared, Problem> {
     let aws = Aws::new(&sdk_config(cloud, REGION));
     let cx = context(&aws, REGION, spec);
     let run = Run::fresh(cx, Rc::new(Stop::default()), |_| ());
-    let prepared = prepare(spec.clone(), run, Extent::default()).await.expect("a graph");
+    prepare(spec.clone(), run, Extent::default()).await
+}
+
+/// Deploys, and fails the test unless that worked. Returns the calls that it made.
+pub async fn deploy(cloud: &Cloud, spec: &Spec) -> Vec<Record> {
+    let from = cloud.count();
+    let prepared = prepared(cloud, spec).await.expect("a graph");
     assert_eq!(prepared.refusals, []);
     if !prepared.is_settled() {
         let report = carry_out(&prepared, |_| ()).await.expect("a report");

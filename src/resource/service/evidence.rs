@@ -22,6 +22,7 @@ use crate::diagnosis::{
 use crate::names::{Names, partition};
 use crate::resource::auto_scaling_group::{self, AutoScalingGroup};
 use crate::resource::cluster::{self, Registered};
+use crate::resource::instance;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::nat_gateway::NatGateway;
 use crate::resource::role;
@@ -265,10 +266,7 @@ async fn instances(reader: &Reader<'_>, it: &Output, evidence: &mut Evidence) ->
         let templates = reader.list::<LaunchTemplate>().await;
         let data = templates.first().and_then(|it| it.it().data.clone());
         let kind = data.and_then(|it| it.instance_type)?;
-        let described = aws.ec2.describe_instance_types().instance_types(kind.as_str().into());
-        let described = described.send().await.doing("look up the instance type");
-        let info =
-            reader.of(described.map(Some)).and_then(|it| it.instance_types?.into_iter().next());
+        let info = reader.of(instance::described_type(aws, &kind).await);
         let count = |number: Option<i32>| number.and_then(|it| u64::try_from(it).ok());
         Some(Shape {
             name: kind,

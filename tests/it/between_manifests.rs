@@ -24,13 +24,16 @@ use crate::stage::usual;
 
 pub const STACK: &str = "main";
 
-/// What the stack is to be, by a word. Nothing but the sections differs.
+/// How all of them begin.
+const TOP: &str = "pattern = 'internal-worker'
+defaults.run_on = 'fargate'
+ingress.internal.zone = 'in.example.com'";
+
+/// What the stack is to be, by a word: how each of them goes on.
 const SECTIONS: &[(&str, &str)] = &[
     (
         "two by host",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = { status = 503, text = 'no such host' }
+        "ingress.internal.unknown = { status = 503, text = 'no such host' }
         [service.a]
         image = 'nginx:1'
         [service.b]
@@ -38,17 +41,13 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "one alone",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = { status = 503, text = 'no such host' }
+        "ingress.internal.unknown = { status = 503, text = 'no such host' }
         [service.a]
         image = 'nginx:1'",
     ),
     (
         "a third, and another host and image",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = 'c'
+        "ingress.internal.unknown = 'c'
         [service.a]
         image = 'nginx:1'
         [service.b]
@@ -59,9 +58,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "hosts change places",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = 404
+        "ingress.internal.unknown = 404
         [service.a]
         image = 'nginx:1'
         hosts = ['b.in.example.com']
@@ -71,9 +68,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "paths of one host",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = 404
+        "ingress.internal.unknown = 404
         [service.a]
         image = 'nginx:1'
         hosts = ['a.in.example.com']
@@ -84,9 +79,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "one on the internet, in a zone of somebody",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = 404
+        "ingress.internal.unknown = 404
         [ingress.public]
         existing_zone = 'example.org'
         [service.a]
@@ -98,9 +91,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "one that nobody reaches",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = 404
+        "ingress.internal.unknown = 404
         [service.a]
         image = 'nginx:1'
         [service.b]
@@ -109,9 +100,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "one on instances",
-        "[ingress.internal]
-        zone = 'in.example.com'
-        unknown = 404
+        "ingress.internal.unknown = 404
         [service.a]
         image = 'nginx:1'
         [service.c]
@@ -122,17 +111,15 @@ const SECTIONS: &[(&str, &str)] = &[
 
 /// A manifest in a folder, and what it asks for.
 #[derive(Debug)]
-pub struct Course {
+pub struct Manifest {
     _folder: TempDir,
     path: String,
     spec: Spec,
 }
 
-impl Course {
+impl Manifest {
     fn of(sections: &str) -> Self {
-        let top = format!(
-            "stack = '{STACK}'\npattern = 'internal-worker'\ndefaults.run_on = 'fargate'\n"
-        );
+        let top = format!("stack = '{STACK}'\n{TOP}\n");
         let sections: Vec<_> = sections.lines().map(str::trim_start).collect();
         let (folder, path) = written(&(top + &sections.join("\n")));
         let manifest = FileFlags { file: Some(path.clone().into()), ..FileFlags::default() };
@@ -233,7 +220,7 @@ pub fn add_zone(cloud: &Cloud) {
     cloud.world(|world| route53::add_zone(world, "example.org", None));
 }
 
-async fn goes(stage: &Stage, from: &Course, to: &Course) -> Result<(), String> {
+async fn goes(stage: &Stage, from: &Manifest, to: &Manifest) -> Result<(), String> {
     let cloud = &stage.cloud;
     add_zone(cloud);
     let before = ids(cloud);
@@ -260,8 +247,8 @@ async fn goes(stage: &Stage, from: &Course, to: &Course) -> Result<(), String> {
 
 #[test]
 fn from_every_manifest_of_several_services_to_every_other() {
-    let courses = Course::all();
-    let pairs = courses.iter().flat_map(|from| courses.iter().map(move |to| (from, to)));
+    let manifests = Manifest::all();
+    let pairs = manifests.iter().flat_map(|from| manifests.iter().map(move |to| (from, to)));
     let pairs: Vec<_> = pairs.filter(|(from, to)| from.0 != to.0).collect();
     let play = |seed: u64| {
         let ((from_name, from), (to_name, to)) = pairs[usize::try_from(seed).expect("few pairs")];

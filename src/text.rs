@@ -1,14 +1,14 @@
-//! Texts that have to fit into lines.
+//! Texts that have to fit into lines: of a chart, and of a terminal.
 
 use std::borrow::Cow;
 
 use textwrap::{Options, WordSplitter, WrapAlgorithm, wrap};
 
 /// What all lines of a text but its first one begin with.
-const INDENT: &str = "    ";
+pub const INDENT: &str = "    ";
 
 /// A text that is cut at its end.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     // A message may hold more than one line.
     let text: String = text.chars().map(printable).collect();
     match text.chars().count() <= width {
@@ -18,7 +18,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 }
 
 /// A text that is cut in its middle: nodes of a kind differ at their ends.
-pub(super) fn middle(text: &str, width: usize) -> String {
+pub fn middle(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {
         return text.to_owned();
@@ -29,15 +29,14 @@ pub(super) fn middle(text: &str, width: usize) -> String {
     head.chain(['…']).chain(tail).collect()
 }
 
-/// Writes the words of a text into lines of a width. A word that has no room in any line is split.
-pub(super) fn fill(text: &str, width: usize, lines: &mut Vec<String>) {
+/// A text in lines of a width; blanks that make columns stay. A word that has no room in any line is split.
+pub fn fill(text: &str, width: usize) -> Vec<String> {
     let text: String = text.chars().map(printable).collect();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let options = Options::new(width)
         .subsequent_indent(INDENT)
         .wrap_algorithm(WrapAlgorithm::FirstFit)
         .word_splitter(WordSplitter::NoHyphenation);
-    lines.extend(wrap(&text, options).into_iter().map(Cow::into_owned));
+    wrap(&text, options).into_iter().map(Cow::into_owned).collect()
 }
 
 fn printable(letter: char) -> char {
