@@ -57,6 +57,11 @@ pub(super) fn definition(image: &str, cpu: &str, memory: &str) -> Value {
 
 /// A subnet with a way out for public addresses, and a security group.
 pub(super) fn network(world: &mut World) -> Value {
+    network_in(world, "10.0.0.0/18")
+}
+
+/// The same in a range.
+fn network_in(world: &mut World, range: &str) -> Value {
     let mut ask = |operation: &str, input: Value| {
         let answer = ec2::answer(world, operation, &input).expect(operation);
         wait(world, 10);
@@ -65,7 +70,7 @@ pub(super) fn network(world: &mut World) -> Value {
     let vpc = ask("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }));
     let vpc = vpc["Vpc"].text("VpcId").to_owned();
     let subnet = json!({
-        "VpcId": vpc, "CidrBlock": "10.0.0.0/18", "AvailabilityZone": "us-east-1a",
+        "VpcId": vpc, "CidrBlock": range, "AvailabilityZone": "us-east-1a",
     });
     let subnet = ask("CreateSubnet", subnet)["Subnet"].text("SubnetId").to_owned();
     let gateway = ask("CreateInternetGateway", json!({}));
@@ -87,6 +92,11 @@ pub(super) fn network(world: &mut World) -> Value {
 
 /// A service of two tasks on Fargate, just asked for.
 fn service(world: &mut World, image: &str) -> Value {
+    service_in(world, image, "10.0.0.0/18")
+}
+
+/// The same with its tasks in a range.
+fn service_in(world: &mut World, image: &str, range: &str) -> Value {
     cluster(world);
     ok(world, "RegisterTaskDefinition", definition(image, "256", "512"));
     let input = json!({
@@ -95,7 +105,7 @@ fn service(world: &mut World, image: &str) -> Value {
         "taskDefinition": "td",
         "desiredCount": 2,
         "launchType": "FARGATE",
-        "networkConfiguration": network(world),
+        "networkConfiguration": network_in(world, range),
         "deploymentConfiguration": {
             "deploymentCircuitBreaker": { "enable": true, "rollback": true },
         },
@@ -355,7 +365,7 @@ fn a_service_may_want_five_thousand_tasks() {
 #[test]
 fn a_task_without_an_address_never_runs() {
     let mut world = world();
-    let input = service(&mut world, "nginx");
+    let input = service_in(&mut world, "nginx", "10.0.0.0/28");
     let subnet = input["networkConfiguration"]["awsvpcConfiguration"]["subnets"][0].clone();
     let new = || ec2::NewInterface {
         subnet: subnet.as_str().unwrap().to_owned(),
