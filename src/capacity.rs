@@ -213,9 +213,8 @@ pub fn instances_for<'a>(
 
 /// Returns how many tasks a deployment keeps running, of so many and with this share in percent: ECS
 /// rounds up (ECS developer guide, "Deployment configuration").
-pub fn kept_running(count: u32, percent: i32) -> u32 {
-    let percent = u64::try_from(percent).unwrap_or_default();
-    u32::try_from((u64::from(count) * percent).div_ceil(100)).unwrap_or(u32::MAX)
+pub fn kept_running(count: u32, percent: u32) -> u32 {
+    u32::try_from((u64::from(count) * u64::from(percent)).div_ceil(100)).unwrap_or(u32::MAX)
 }
 
 /// Returns how many instances to start with, so that tasks need not wait for the first alarm: what so
@@ -252,7 +251,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::spec::{DEFAULT_IMAGE, Image, RunOn};
+    use crate::spec::{DEFAULT_IMAGE, Deployments, HealthCheck, Image, RunOn};
 
     fn instance_type(name: &str, vcpus: u32, memory_mib: u32, interfaces: u32) -> InstanceType {
         InstanceType {
@@ -275,7 +274,27 @@ mod tests {
             port: 80,
             count: 2,
             env: BTreeMap::new(),
-            health_path: "/".into(),
+            entrypoint: Vec::new(),
+            command: Vec::new(),
+            stop_timeout: None,
+            health: HealthCheck {
+                path: "/".into(),
+                port: None,
+                status: "200".into(),
+                interval: 6,
+                timeout: 5,
+                healthy: 2,
+                unhealthy: 10,
+            },
+            grace: 120,
+            container_health: None,
+            deployments: Deployments {
+                min_percent: 75,
+                max_percent: 200,
+                circuit_breaker: true,
+                rollback: true,
+                drain: 0,
+            },
             run_on: RunOn::Instances,
             internal: None,
             public: None,

@@ -61,6 +61,9 @@ pub struct Extent<'a> {
     pub forced: bool,
     /// The service that alone is brought up to date, with what it needs. Nothing is removed then.
     pub only: Option<&'a str>,
+    /// Whether the stack may become another pattern's. A manifest is all that a stack is to be; of flags
+    /// alone, that is rather a slip.
+    pub any_pattern: bool,
 }
 
 /// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once. A
@@ -80,7 +83,8 @@ pub async fn prepare(spec: Spec, run: Run, extent: Extent<'_>) -> Result<Prepare
     if extent.only.is_some() {
         plan.removals.clear();
     }
-    let mut refusals: Vec<_> = other_pattern(&spec, &things).into_iter().collect();
+    let other = other_pattern(&spec, &things).filter(|_| !extent.any_pattern);
+    let mut refusals: Vec<_> = other.into_iter().collect();
     refusals.extend(plan.refusals());
     Ok(Prepared {
         spec,
@@ -94,13 +98,13 @@ pub async fn prepare(spec: Spec, run: Run, extent: Extent<'_>) -> Result<Prepare
     })
 }
 
-/// Refuses to make another pattern of a stack.
+/// Why flags alone make no other pattern of a stack.
 fn other_pattern(spec: &Spec, things: &[Box<dyn Thing>]) -> Option<(NodeName, String)> {
     let wanted = spec.pattern_name();
     let mut made_from = things.iter().filter_map(|thing| thing.owner().pattern.as_ref());
     let other = made_from.find(|pattern| *pattern != wanted)?;
     let why = format!(
-        "stack `{}` was made from pattern `{other}`: a stack keeps its pattern, so deploy another one or destroy this one first",
+        "stack `{}` was made from pattern `{other}`: deploy another one, destroy this one first, or say in a manifest what it is to become (`ecsup init --from {0}` writes what runs)",
         spec.stack
     );
     Some((NodeName::from("--pattern"), why))

@@ -158,6 +158,11 @@ pub trait Wanted: Resource {
         Vec::new()
     }
 
+    /// How much longer than its kind's patience it may take to be ready, as it was asked for.
+    fn takes_longer(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// What it keeps for life and is wanted otherwise. It is all that can be compared while some of the needs
     /// are not there yet, so that it is refused before they are made.
     fn immutable_drift(&self, _it: &Self::Output) -> Option<Difference<Self::Change>> {

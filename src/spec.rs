@@ -7,6 +7,7 @@
 
 pub(crate) mod dns;
 mod error;
+mod health;
 mod image;
 mod letters;
 pub(crate) mod network;
@@ -22,10 +23,12 @@ use ipnet::Ipv4Net;
 
 pub(crate) use self::dns::lies_in;
 pub use self::error::{At, SpecError};
+pub use self::health::{ContainerHealth, Deployments, HealthCheck};
 pub use self::image::Image;
 pub use self::pairs::EnvValue;
 
 pub(crate) use self::error::Problems;
+pub(crate) use self::health::{check_command, check_statuses};
 pub(crate) use self::pairs::{check_variable, is_variable};
 use crate::arn::Arn;
 use crate::names::{ServiceName, StackName};
@@ -239,6 +242,8 @@ pub struct Ingress {
     pub existing_zone: Option<ExistingZone>,
     /// What its listener answers to what no rule matches.
     pub unknown: Unknown,
+    /// Seconds after which a silent connection is closed.
+    pub idle_timeout: u32,
 }
 
 /// A zone that somebody else made, private or public, as it was said.
@@ -339,8 +344,20 @@ pub struct Service {
     pub count: u32,
     /// Environment variables of the container.
     pub env: BTreeMap<String, EnvValue>,
-    /// The path that the load balancer's health checks ask for.
-    pub health_path: String,
+    /// Words before the command; empty for those of the image.
+    pub entrypoint: Vec<String>,
+    /// Words that the container is started with; empty for those of the image.
+    pub command: Vec<String>,
+    /// Seconds that the container may take to end before it is killed; else those of ECS.
+    pub stop_timeout: Option<u32>,
+    /// What tells load balancers that a task is healthy.
+    pub health: HealthCheck,
+    /// Seconds after a task's start in which what they find does not count.
+    pub grace: u32,
+    /// What tells ECS that the container is healthy, if anything does.
+    pub container_health: Option<ContainerHealth>,
+    /// How its tasks are replaced.
+    pub deployments: Deployments,
     /// What its tasks run on.
     pub run_on: RunOn,
     /// How it is reached through the internal load balancer, if it is.

@@ -167,17 +167,25 @@ impl Wish {
         for (name, entry) in named {
             let mut table = defaults.clone().unwrap_or_default();
             table.overlay(&defaults_here.clone().unwrap_or_default());
-            for said in [Some(&entry.said), services_here.as_ref().and_then(|it| it.get(&name))] {
-                if let Some(Said { value: Value::Table(own), .. }) = said {
-                    // The more specific place says how many, either way.
-                    if own.get("count").is_some() {
-                        table.0.remove("scaling");
-                    }
-                    if own.get("scaling").is_some() {
-                        table.0.remove("count");
-                    }
-                    table.overlay(own);
+            let here = services_here.as_ref().and_then(|it| it.get(&name));
+            let own = [Some(&entry.said), here].into_iter().flatten();
+            let own: Vec<_> = own.filter_map(Said::table).collect();
+            let ingress = own.iter().rev().find_map(|it| it.text("ingress"));
+            // What is shared of load balancers is not for a service that none leads to.
+            if ingress.or_else(|| table.text("ingress")) == Some("none") {
+                for key in ["port", "health"] {
+                    table.0.remove(key);
                 }
+            }
+            for own in own {
+                // The more specific place says how many, either way.
+                if own.get("count").is_some() {
+                    table.0.remove("scaling");
+                }
+                if own.get("scaling").is_some() {
+                    table.0.remove("count");
+                }
+                table.overlay(own);
             }
             wish.services.push(Wanted { name, key: Some(entry.key), table });
         }

@@ -55,6 +55,7 @@ mod agent;
 mod association;
 mod capacity_provider;
 mod cluster;
+mod container_health;
 mod container_instance;
 mod image;
 mod insights;

@@ -17,6 +17,8 @@ pub struct Scenario {
     pub arm_images: Vec<String>,
     /// How tasks answer their health checks.
     pub health: Answers,
+    /// Containers fail the commands that check their health.
+    pub sick_containers: bool,
     /// How tasks end by themselves, if they do.
     pub ending: Option<Ending>,
     /// Fargate has no place for any task, for this reason.

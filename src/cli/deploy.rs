@@ -74,7 +74,7 @@ impl DeployArgs {
             (false, false) => Unsaid::Asked,
         };
         let (waits_for_ready, keeps_images) = (!self.no_wait, self.flags.keep_images);
-        let extent = Extent { forced: self.force, only: self.only.as_deref() };
+        let extent = Extent { forced: self.force, only: self.only.as_deref(), any_pattern: false };
         How { unsaid, keeps_images, waits_for_ready, extent }
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct How<'a> {
 pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome {
     let stop = Rc::new(Stop::default());
     let keeps_images = args.flags.keep_images;
-    let extent = Extent { forced: false, only: args.only.as_deref() };
+    let extent = Extent { only: args.only.as_deref(), ..Extent::default() };
     let how = How { unsaid: Unsaid::Told, keeps_images, waits_for_ready: true, extent };
     let mut wish = wish::said(&args.flags);
     wish::check_only(&wish::checked(&wish)?, args.only.as_deref())?;
@@ -129,8 +129,9 @@ pub(super) async fn prepare(
     let run = begin();
     let looks = run.looks.clone();
     let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
+    let extent = Extent { any_pattern: !wish.is_by_flags(), ..how.extent };
     // Mostly what runs changes nothing of what is wanted, and everything is known after one round.
-    let first = Box::pin(deploy::prepare(draft.clone(), run, how.extent));
+    let first = Box::pin(deploy::prepare(draft.clone(), run, extent));
     let running = Box::pin(Running::look(&looks, |name| wish.leaves_image_open(name)));
     let look = future::join(running, first);
     let (running, first) = patiently(screen, &whom, look).await;
@@ -142,7 +143,7 @@ pub(super) async fn prepare(
         same if spec == draft => same,
         first => {
             let run = first.map_or_else(|_| begin(), |first| first.run);
-            let again = Box::pin(deploy::prepare(spec, run, how.extent));
+            let again = Box::pin(deploy::prepare(spec, run, extent));
             patiently(screen, &whom, again).await
         }
     };

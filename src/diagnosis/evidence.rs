@@ -72,6 +72,10 @@ pub struct Wanted {
     pub port: Option<i32>,
     /// Path of the health check.
     pub health_path: Option<String>,
+    /// The statuses that are healthy.
+    pub health_status: Option<String>,
+    /// Seconds until a check has failed.
+    pub health_timeout: Option<i32>,
     /// CPU units of a task.
     pub cpu: Option<u64>,
     /// Memory of a task, in MiB.

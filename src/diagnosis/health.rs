@@ -33,7 +33,7 @@ const BY_CODE: &[Cause] = &[
         MayHelp,
         &[&["404"]],
         "the health check's path{path} does not exist in the container",
-        "name one that answers with 200 in `--health-path`",
+        "name one that answers with{status} in `--health-path`",
     ),
     cause(
         "health-forbidden",
@@ -47,7 +47,7 @@ const BY_CODE: &[Cause] = &[
         MayHelp,
         &[&["301"], &["302"], &["303"], &["307"], &["308"]],
         "the container sends whoever asks for the health check's path{path} elsewhere, and ELB does not follow",
-        "name one that answers with 200 itself in `--health-path`",
+        "name one that answers with{status} itself in `--health-path`",
     ),
     cause(
         "health-not-http",
@@ -62,15 +62,14 @@ const BY_CODE: &[Cause] = &[
         MayHelp,
         &[&["500"], &["502"], &["503"], &["504"]],
         "the container answers the health check's path{path} with an error of its own",
-        "the log says why; a program that only needs longer to start than the two minutes of grace has to \
-         answer sooner",
+        "the log says why; a program that only needs longer to start has it by `health.grace` in a manifest",
     ),
     cause(
         "health-code",
         MayHelp,
         &[&["with these codes"]],
-        "the container answers the health check's path{path} with another code than 200",
-        "name one that answers with 200 in `--health-path`",
+        "the container answers the health check's path{path} with another code than{status}",
+        "name one that answers with{status} in `--health-path`",
     ),
 ];
 
@@ -88,7 +87,7 @@ const BY_REASON: &[Cause] = &[
         &[&["target.timeout"], &["request timed out"]],
         "nothing answers the health check on port{port} in time",
         "let the program listen on 0.0.0.0 and not on 127.0.0.1, on the port of `--port`, and answer \
-         `--health-path`{path} within 5 seconds",
+         `--health-path`{path} within{timeout}",
     ),
     cause(
         "health-refused",

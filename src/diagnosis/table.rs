@@ -90,7 +90,11 @@ fn filled(template: &str, evidence: &Evidence) -> String {
         ("{logs}", wanted.log_group.clone()),
     ];
     let quoted = known.map(|(name, value)| (name, value.map(|value| format!(" `{value}`"))));
+    let status = wanted.health_status.as_deref().unwrap_or("200");
+    let timeout = wanted.health_timeout.unwrap_or(5);
     let more = [
+        ("{status}", Some(format!(" {status}"))),
+        ("{timeout}", Some(format!(" {timeout} seconds"))),
         ("{port}", wanted.port.map(|it| format!(" {it}"))),
         ("{memory}", wanted.memory.map(|it| format!(" ({it} MiB)"))),
         ("{type}", wanted.shape.as_ref().map(|it| format!(" than `{}`", it.name))),

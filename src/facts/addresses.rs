@@ -6,7 +6,6 @@
 
 use super::{Problem, refused};
 use crate::capacity::Room;
-use crate::resource::service::PERCENTS;
 use crate::spec::{Nat, Network, RunOn, Service, Spec};
 
 /// Addresses that a load balancer takes in a subnet at least, and those that AWS wants to be free for
@@ -71,13 +70,21 @@ pub(super) fn check(spec: &Spec, room: Option<Room>) -> Result<Option<String>, P
         let (field, value, say) = advice(spec, room, Count::Most, demand);
         format!(
             "{field} {value}: the {place} subnets of `{range}` have {there} addresses, and a \
-             deployment ({} %) may take {} ({}): what gets none does not start, and is rolled back; \
+             deployment{} may take {} ({}): what gets none does not start, and is rolled back; \
              {say}",
-            PERCENTS[1],
+            percent(spec),
             demand.sum(),
             demand.words()
         )
     }))
+}
+
+/// ` (200 %)`: how many tasks of the only service a deployment may have.
+fn percent(spec: &Spec) -> String {
+    match spec.services.as_slice() {
+        [only] => format!(" ({} %)", only.deployments.max_percent),
+        _ => String::new(),
+    }
 }
 
 /// The subnets that have fewer addresses than are wanted of them, and what wants them.
@@ -94,25 +101,33 @@ fn short_of(
     found.into_iter().find(|(_, demand)| short(*demand))
 }
 
-/// How many tasks there are to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many tasks there are to be: without any deployment, and with one of each service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tasks {
-    on_instances: u32,
-    on_fargate: u32,
+    on_instances: [u32; 2],
+    on_fargate: [u32; 2],
 }
 
 impl Tasks {
     fn of(spec: &Spec) -> Self {
-        let sum =
-            |run_on| spec.services_on(run_on).fold(0, |sum: u32, it| sum.saturating_add(it.count));
-        Self { on_instances: sum(RunOn::Instances), on_fargate: sum(RunOn::Fargate) }
+        let all = spec.services.iter().map(|it| Self::of_one(it, it.count));
+        all.fold(Self::default(), |sum, one| {
+            let add = |sum: [u32; 2], one: [u32; 2]| {
+                [sum[0].saturating_add(one[0]), sum[1].saturating_add(one[1])]
+            };
+            Self {
+                on_instances: add(sum.on_instances, one.on_instances),
+                on_fargate: add(sum.on_fargate, one.on_fargate),
+            }
+        })
     }
 
-    /// So many of a service that is alone.
+    /// So many of a service.
     fn of_one(service: &Service, count: u32) -> Self {
+        let tasks = [count, most_tasks(count, service.deployments.max_percent)];
         match service.run_on {
-            RunOn::Instances => Self { on_instances: count, on_fargate: 0 },
-            RunOn::Fargate => Self { on_instances: 0, on_fargate: count },
+            RunOn::Instances => Self { on_instances: tasks, ..Self::default() },
+            RunOn::Fargate => Self { on_fargate: tasks, ..Self::default() },
         }
     }
 }
@@ -120,10 +135,7 @@ impl Tasks {
 /// What takes addresses of the private subnets, and of the public ones. NAT gateways take one each,
 /// where nothing of this is but the load balancer.
 fn demands(spec: &Spec, room: Option<Room>, count: Tasks, how: Count) -> [Demand; 2] {
-    let at_a_time = |count: u32| match how {
-        Count::Least => count,
-        Count::Most => most_tasks(count),
-    };
+    let at_a_time = |count: [u32; 2]| count[usize::from(how == Count::Most)];
     let on_fargate = at_a_time(count.on_fargate);
     let (on_instances, instances) = match &spec.instances {
         None => (0, 0),
@@ -137,7 +149,7 @@ fn demands(spec: &Spec, room: Option<Room>, count: Tasks, how: Count) -> [Demand
             let instances = instances.max(group.min_size).min(group.max_size);
             // More tasks than find a place on the group's instances wait without an address.
             let places = room.map_or(u32::MAX, |room| instances.saturating_mul(room.most));
-            (tasks.min(places.max(count.on_instances)), instances)
+            (tasks.min(places.max(count.on_instances[0])), instances)
         }
     };
     let of_balancer = 2 * BALANCER[usize::from(how == Count::Most)];
@@ -154,9 +166,8 @@ fn demands(spec: &Spec, room: Option<Room>, count: Tasks, how: Count) -> [Demand
 
 /// How many tasks a deployment may have at a time: ECS rounds down (ECS developer guide, "Deployment
 /// configuration").
-fn most_tasks(count: u32) -> u32 {
-    let percent = u64::try_from(PERCENTS[1]).unwrap_or_default();
-    u32::try_from(u64::from(count) * percent / 100).unwrap_or(u32::MAX)
+fn most_tasks(count: u32, percent: u32) -> u32 {
+    u32::try_from(u64::from(count) * u64::from(percent) / 100).unwrap_or(u32::MAX)
 }
 
 /// The flag at fault, its value, and what to say instead.
@@ -171,7 +182,7 @@ fn advice(
     let larger = larger.unwrap_or_default();
     let [service] = spec.services.as_slice() else {
         let all = Tasks::of(spec);
-        let count = all.on_instances.saturating_add(all.on_fargate);
+        let count = all.on_instances[0].saturating_add(all.on_fargate[0]);
         return ("--count", count.to_string(), format!("run fewer tasks in all{larger}"));
     };
     let count = service.count;

@@ -9,7 +9,6 @@ use super::{Problem, refused};
 use crate::aws::{Aws, Doing, Result};
 use crate::capacity::{self, Architecture, DoesNotFit, InstanceType, Room};
 use crate::resource::instance;
-use crate::resource::service::PERCENTS;
 use crate::spec::{Instances, Service};
 
 /// Looks an instance type up. `None` when AWS answers with none: that there is no such type it says
@@ -113,7 +112,10 @@ pub(super) fn check_room(
         }
     }
     warnings.extend(match (rooms.as_slice(), services) {
-        ([room], [service]) => check_group(kind, *room, instances.max_size, service.count)?,
+        ([room], [service]) => {
+            let keeps = (service.count, service.deployments.min_percent);
+            check_group(kind, *room, instances.max_size, keeps)?
+        }
         _ => check_shared_group(kind, instances.max_size, services)?,
     });
     let together = |one: Room, other: Room| Room {
@@ -155,7 +157,7 @@ fn check_shared_group(
         );
         return Err(refused("--max-size", &max_size.to_string(), rule));
     }
-    let kept = |it: &Service| capacity::kept_running(it.count, PERCENTS[0]);
+    let kept = |it: &Service| capacity::kept_running(it.count, it.deployments.min_percent);
     let to_replace = |one: &&&Service| {
         let counts = services.iter().map(|it| (*it, kept(it) + u32::from(it.name == one.name)));
         one.count > 0 && capacity::instances_for(kind, counts) > max_size
@@ -165,7 +167,7 @@ fn check_shared_group(
             "--max-size {max_size}: a deployment of {} may find no place for a new task beside those \
              that it keeps running ({} %), and then never ends; say --max-size {}",
             it.name,
-            PERCENTS[0],
+            it.deployments.min_percent,
             needed.saturating_add(1)
         )
     }))
@@ -186,7 +188,7 @@ fn check_group(
     kind: &InstanceType,
     room: Room,
     max_size: u32,
-    count: u32,
+    (count, percent): (u32, u32),
 ) -> Result<Option<String>, Problem> {
     if count == 0 {
         return Ok(None);
@@ -207,17 +209,16 @@ fn check_group(
         );
         return Err(refused("--max-size", &max_size.to_string(), rule));
     }
-    let keeps = capacity::kept_running(count, PERCENTS[0]);
+    let keeps = capacity::kept_running(count, percent);
     let tasks = max_size.saturating_mul(room.tasks);
     if tasks > keeps {
         return Ok(None);
     }
     Ok(Some(format!(
         "--max-size {max_size}: {group} of `{name}` {has} room for {tasks} tasks ({}), and a \
-         deployment keeps {keeps} of --count {count} running ({} %): it finds no place for a new \
-         task, and never ends; say --max-size {}",
+         deployment keeps {keeps} of --count {count} running ({percent} %): it finds no place for a \
+         new task, and never ends; say --max-size {}",
         room.limit,
-        PERCENTS[0],
         keeps / room.tasks.max(1) + 1
     )))
 }
@@ -240,7 +241,7 @@ mod tests {
 
     fn group(max_size: u32, count: u32) -> String {
         let room = Room { tasks: 3, most: 3, limit: "network interfaces", memory: None };
-        match check_group(&c5_xlarge(), room, max_size, count) {
+        match check_group(&c5_xlarge(), room, max_size, (count, 75)) {
             Ok(warning) => warning.unwrap_or_default(),
             Err(problem) => problem.to_string(),
         }

@@ -22,8 +22,8 @@ use crate::resource::route_table::{self, RouteTable};
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::Service;
 use crate::resource::subnet::{self, Subnet};
-use crate::resource::target_group::TargetGroup;
-use crate::resource::task_definition::{self, Content, TaskDefinition};
+use crate::resource::target_group::{HealthCheck, TargetGroup};
+use crate::resource::task_definition::{self, Container, Content, TaskDefinition};
 use crate::resource::vpc::Vpc;
 use crate::resource::{Owned, Resource, Seen};
 use crate::spec::{EnvValue, Nat, Scheme};
@@ -74,6 +74,8 @@ pub struct RunningBalancer {
     pub allow: BTreeSet<String>,
     /// The id of the zone that somebody else made and that has names of it.
     pub existing_zone: Option<String>,
+    /// Seconds after which a silent connection is closed.
+    pub idle_timeout: Option<String>,
     /// The service that its listener forwards to what no rule matches, if it does.
     pub unknown: Option<String>,
 }
@@ -97,8 +99,18 @@ pub struct RunningService {
     pub is_on_fargate: bool,
     /// The load balancers that lead to it.
     pub schemes: BTreeSet<Scheme>,
-    /// The path of its health checks.
-    pub health_path: Option<String>,
+    /// What tells load balancers that its tasks are healthy.
+    pub health: Option<HealthCheck>,
+    /// Seconds that a task may finish its requests.
+    pub drain: Option<String>,
+    /// Seconds in which health checks do not count.
+    pub grace: Option<i32>,
+    /// Least and most tasks during a deployment, in percent.
+    pub percents: Option<[i32; 2]>,
+    /// Whether the circuit breaker is on, and whether it rolls back.
+    pub circuit_breaker: Option<[bool; 2]>,
+    /// How its container is started, checked and ended.
+    pub container: Container,
     /// Its names in private zones.
     pub names: BTreeSet<String>,
     /// The hosts and the paths of its rules.
@@ -220,8 +232,9 @@ impl RunningService {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         for group in staying(targets).filter(|it| is_its(&it.owner.node)) {
-            let path = group.it().health_path.clone();
-            self.health_path = self.health_path.take().or(path);
+            let (health, drain) = (&group.it().health, &group.it().deregistration_delay);
+            self.health = self.health.take().or_else(|| health.clone());
+            self.drain = self.drain.take().or_else(|| drain.clone());
             let of = group.it().load_balancers.iter().flatten();
             let of = of.filter_map(|arn| balancers.iter().find(|it| it.it().arn == *arn));
             self.schemes.extend(of.filter_map(|it| scheme_of(it.it())));
@@ -252,7 +265,11 @@ fn service_of(it: &Of<Service>, content: Option<&Content>) -> RunningService {
         memory: content.map(|it| it.memory.clone()),
         port: content.map(|it| it.port.clone()),
         env: content.into_iter().flat_map(Content::variables).map(variable).collect(),
+        container: content.map(|it| it.container.clone()).unwrap_or_default(),
         count: it.desired_count,
+        grace: it.grace_period,
+        percents: it.percents,
+        circuit_breaker: it.circuit_breaker,
         is_on_fargate: it.launch_type.as_deref() == Some("FARGATE"),
         ..RunningService::default()
     }
@@ -304,7 +321,9 @@ fn balancers_of(
         let unknown = unknown.and_then(|it| it.owner.node.as_str().split('/').nth(1));
         let unknown = unknown.map(str::to_owned);
         let existing_zone = existing_zone(&balancer.it().dns_name);
-        Some(RunningBalancer { scheme: scheme_of(balancer.it())?, allow, existing_zone, unknown })
+        let (scheme, idle_timeout) =
+            (scheme_of(balancer.it())?, balancer.it().idle_timeout.clone());
+        Some(RunningBalancer { scheme, allow, existing_zone, idle_timeout, unknown })
     };
     staying(balancers).filter_map(one).collect()
 }

@@ -63,7 +63,11 @@ pub fn load_balancer<'a>(
     };
     let subnets: Vec<_> = subnets.iter().map(Handle::made).collect();
     let Named { node, name } = naming.load_balancer(scheme);
-    let balancer = LoadBalancer { name, internal: scheme == Scheme::Internal };
+    let balancer = LoadBalancer {
+        name,
+        idle_timeout: wanted.idle_timeout,
+        internal: scheme == Scheme::Internal,
+    };
     let needs = (subnets, group.made());
     let zones_hold = network.zones_hold();
     let load_balancer = match scheme {

@@ -1,6 +1,7 @@
 //! A service: what its tasks run, who may reach them, its names, and the service itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::capacity::Pool;
 use super::ingress::{Balancer, LISTENER_PORT, Zone};
@@ -18,7 +19,7 @@ use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::{self, Service};
 use crate::resource::target_group::{self, TargetGroup};
-use crate::resource::task_definition::{Compatibility, TaskDefinition};
+use crate::resource::task_definition::{self, Compatibility, Container, TaskDefinition};
 use crate::spec::{self, Nat, RunOn, Scheme, Spec};
 
 /// How long the logs of services are kept, in days.
@@ -63,11 +64,57 @@ pub fn target_groups(
     let schemes = Scheme::ALL.into_iter().filter(|scheme| wanted.route(*scheme).is_some());
     let mut add = |scheme: Scheme| {
         let Named { node, name } = blocks.naming.target_group(wanted, scheme);
-        let (port, health_path) = (wanted.port, wanted.health_path.clone());
-        let target_group = TargetGroup { name, port, health_path };
+        let health = health_check(&wanted.health);
+        let drain = wanted.deployments.drain;
+        let target_group = TargetGroup { name, port: wanted.port, health, drain };
         (scheme, graph.add(node, target_group, blocks.network.vpc.clone()))
     };
     schemes.map(&mut add).collect()
+}
+
+fn health_check(wanted: &spec::HealthCheck) -> target_group::HealthCheck {
+    let spec::HealthCheck { path, port, status, .. } = wanted;
+    target_group::HealthCheck {
+        path: path.clone(),
+        port: port.map_or_else(|| target_group::TRAFFIC_PORT.to_owned(), |port| port.to_string()),
+        status: status.clone(),
+        interval: signed(wanted.interval),
+        timeout: signed(wanted.timeout),
+        healthy: signed(wanted.healthy),
+        unhealthy: signed(wanted.unhealthy),
+    }
+}
+
+/// How the container is started, checked and ended.
+fn container(wanted: &spec::Service) -> Container {
+    Container {
+        entrypoint: wanted.entrypoint.clone(),
+        command: wanted.command.clone(),
+        stop_timeout: wanted.stop_timeout.map(signed),
+        health: wanted.container_health.as_ref().map(|it| task_definition::HealthCheck {
+            command: it.command.clone(),
+            interval: signed(it.interval),
+            timeout: signed(it.timeout),
+            retries: signed(it.retries),
+            start_period: signed(it.start_period),
+        }),
+    }
+}
+
+/// A number as the API takes it.
+fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// How much longer than usual the tasks of a service may take: until they are healthy, and until those
+/// before them have gone, of which there may be two rounds.
+fn takes_longer(wanted: &spec::Service) -> Duration {
+    let spec::HealthCheck { interval, healthy, .. } = wanted.health;
+    let start = wanted.container_health.as_ref().map_or(0, |it| it.start_period);
+    let stop = wanted.stop_timeout.unwrap_or_default();
+    let goes = wanted.deployments.drain.saturating_add(stop);
+    let seconds = [wanted.grace, start, interval.saturating_mul(healthy), goes, goes];
+    Duration::from_secs(seconds.into_iter().map(u64::from).sum())
 }
 
 /// Adds the service.
@@ -97,6 +144,7 @@ pub fn service(
         memory: wanted.memory,
         port: (!ways_in.is_empty()).then_some(wanted.port),
         environment: environment.map(|(key, it)| (key.clone(), it.as_str().to_owned())).collect(),
+        container: container(wanted),
         compatibility: match wanted.run_on {
             RunOn::Instances => Compatibility::Ec2,
             RunOn::Fargate => Compatibility::Fargate,
@@ -113,13 +161,13 @@ pub fn service(
     for WayIn { balancer, listener, zone, target_group } in ways_in {
         let scheme = balancer.scheme;
         // One node per port: after a change of port the old rule stays until the new tasks serve.
-        let rule = SecurityGroupRule {
-            port: wanted.port,
-            description: format!("Ingress from the {scheme} load balancer"),
-        };
-        let from = balancer.group.made().map(|group| Source::Group(group.id));
-        let node = naming.service_rule(&wanted.name, wanted.port, scheme);
-        let_in.push(graph.add(node, rule, (group.made(), from)).made());
+        for port in BTreeSet::from([wanted.port, wanted.health.port.unwrap_or(wanted.port)]) {
+            let description = format!("Ingress from the {scheme} load balancer");
+            let rule = SecurityGroupRule { port, description };
+            let from = balancer.group.made().map(|group| Source::Group(group.id));
+            let node = naming.service_rule(&wanted.name, port, scheme);
+            let_in.push(graph.add(node, rule, (group.made(), from)).made());
+        }
 
         let Some(route) = wanted.route(scheme) else { continue };
         if route.has_rule() {
@@ -140,6 +188,11 @@ pub fn service(
         port: wanted.port,
         on_fargate,
         public_address: on_fargate && spec.network.nat == Nat::None,
+        grace: wanted.grace,
+        percents: [wanted.deployments.min_percent, wanted.deployments.max_percent],
+        circuit_breaker: [wanted.deployments.circuit_breaker, wanted.deployments.rollback],
+        drain: wanted.deployments.drain,
+        takes_longer: takes_longer(wanted),
         superseded: facts.superseded.get(wanted.name.as_str()).cloned(),
         says_what_runs: spec.services.len() > service::MANY,
     };
@@ -147,7 +200,8 @@ pub fn service(
         if on_fargate { network.with_way_out(spec.network.nat) } else { &network.private };
     let place = (subnets.to_vec(), group.made());
     let provider = pool.map(|pool| pool.provider.clone());
-    let target_groups: Vec<_> = ways_in.iter().map(|it| it.target_group.made()).collect();
+    // Its tags say what delay they have, which has to be true by then.
+    let target_groups: Vec<_> = ways_in.iter().map(|it| it.target_group.clone()).collect();
     let needs = ((*cluster).clone(), task_definition, target_groups, place, provider);
     let needs = needs.map(|(cluster, task_definition, target_groups, place, provider)| {
         let (subnets, group) = place;

@@ -115,6 +115,7 @@ fn public_and_internal_services_on_fargate() {
         zone: Some("shop.internal".into()),
         existing_zone: None,
         unknown: Unknown::Answer { status: 404, text: "not found".into() },
+        idle_timeout: 30,
     });
     let internal = ["users", "orders"]
         .map(|name| service(&spec, name, Some(&format!("{name}.shop.internal"))));
@@ -186,10 +187,10 @@ fn one_nat_gateway_serves_both_zones() {
     - nat/2 <- internet-gateway, elastic-ip/2, subnet/public-2 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
-    - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
+    - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web, subnet/private-1, subnet/private-2, security-group/service (made)
     + route-table/private-2 <- vpc (made), nat/1 (made), subnet/private-2 (made)
     + load-balancer <- internet-gateway, nat/1 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
-    + service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
+    + service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, cluster, task-definition/web, target-group/web, subnet/private-1, subnet/private-2, security-group/service (made)
     ");
 }
 
@@ -204,12 +205,12 @@ fn without_nat_gateways_instances_live_in_the_public_subnets() {
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - auto-scaling-group <- cluster, nat/1 (made), nat/2 (made), launch-template, subnet/private-1, subnet/private-2
     - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
-    - service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/private-1 (made), route-table/private-2 (made), cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
+    - service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/private-1 (made), route-table/private-2 (made), cluster, task-definition/web, target-group/web, subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
     + route-table/private-1 <- vpc (made), subnet/private-1 (made)
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
     + auto-scaling-group <- cluster, route-table/public, launch-template, subnet/public-1, subnet/public-2
     + load-balancer <- internet-gateway, subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
-    + service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/public (made), cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
+    + service/web <- listener/80, rule/service-80 (made), capacity-provider-association, route-table/public (made), cluster, task-definition/web, target-group/web, subnet/private-1, subnet/private-2, security-group/service (made), capacity-provider
     ");
 }
 
@@ -223,11 +224,11 @@ fn without_nat_gateways_fargate_tasks_live_in_the_public_subnets() {
     - route-table/private-1 <- vpc (made), nat/1 (made), subnet/private-1 (made)
     - route-table/private-2 <- vpc (made), nat/2 (made), subnet/private-2 (made)
     - load-balancer <- internet-gateway, nat/1 (made), nat/2 (made), subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
-    - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web (made), subnet/private-1, subnet/private-2, security-group/service (made)
+    - service/web <- listener/80, rule/service-80 (made), route-table/private-1, route-table/private-2, nat/1, nat/2, cluster, task-definition/web, target-group/web, subnet/private-1, subnet/private-2, security-group/service (made)
     + route-table/private-1 <- vpc (made), subnet/private-1 (made)
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
     + load-balancer <- internet-gateway, subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
-    + service/web <- listener/80, rule/service-80 (made), route-table/public, cluster, task-definition/web, target-group/web (made), subnet/public-1, subnet/public-2, security-group/service (made)
+    + service/web <- listener/80, rule/service-80 (made), route-table/public, cluster, task-definition/web, target-group/web, subnet/public-1, subnet/public-2, security-group/service (made)
     ");
 }
 

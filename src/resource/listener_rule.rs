@@ -395,8 +395,7 @@ mod tests {
             arn: TargetGroupArn::from("tg"),
             vpc: None,
             load_balancers: None,
-            health_path: None,
-            health_check: None,
+            health: None,
             deregistration_delay: None,
         }
     }

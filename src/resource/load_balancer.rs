@@ -48,6 +48,8 @@ pub struct Output {
 pub struct LoadBalancer {
     /// Its name.
     pub name: String,
+    /// After how many seconds an idle connection ends.
+    pub idle_timeout: u32,
     /// Whether it is internal.
     pub internal: bool,
 }
@@ -69,8 +71,6 @@ pub const UNKNOWN: &str = "LoadBalancerNotFound";
 /// What all our load balancers' names begin with.
 const PREFIX: &str = "lb-";
 const IDLE_TIMEOUT: &str = "idle_timeout.timeout_seconds";
-/// Wanted, in seconds.
-const IDLE_TIMEOUT_WANTED: &str = "30";
 /// What a load balancer is born with, in seconds.
 const IDLE_TIMEOUT_AT_BIRTH: &str = "60";
 /// What ELB answers as long as it does not know what was just made.
@@ -192,8 +192,8 @@ impl Wanted for LoadBalancer {
         let groups = vec![group.id.to_string()];
         let is = it.security_groups.as_ref();
         compare(&mut differences, Change::SecurityGroups, "SecurityGroups", is, &groups);
-        let (is, wanted) = (it.idle_timeout.as_deref(), &IDLE_TIMEOUT_WANTED);
-        compare(&mut differences, Change::IdleTimeout, IDLE_TIMEOUT, is.as_ref(), wanted);
+        let (is, wanted) = (it.idle_timeout.as_ref(), self.idle_timeout.to_string());
+        compare(&mut differences, Change::IdleTimeout, IDLE_TIMEOUT, is, &wanted);
         differences
     }
 
@@ -226,12 +226,12 @@ impl Wanted for LoadBalancer {
                 }
                 Change::IdleTimeout => {
                     let timeout = LoadBalancerAttribute::builder().key(IDLE_TIMEOUT);
-                    let timeout = timeout.value(IDLE_TIMEOUT_WANTED).build();
+                    let timeout = timeout.value(self.idle_timeout.to_string()).build();
                     let set = elb.modify_load_balancer_attributes().load_balancer_arn(arn);
                     let set = set.attributes(timeout).send().await;
                     let set = set.doing(format!("set {IDLE_TIMEOUT} on the load balancer"));
                     set.wait_on(&[UNKNOWN])?;
-                    updated.idle_timeout = Some(IDLE_TIMEOUT_WANTED.into());
+                    updated.idle_timeout = Some(self.idle_timeout.to_string());
                 }
             }
         }
@@ -437,7 +437,7 @@ mod tests {
         let group = security_group::Output::new("sg-1", &VpcId::from("vpc-1"));
         let needs = (vec![subnet("subnet-1"), subnet("subnet-2")], group);
         let it = Output::from(&described(LoadBalancerStateEnum::Active, ""));
-        let wanted = LoadBalancer { name: "lb-demo".into(), internal: true };
+        let wanted = LoadBalancer { name: "lb-demo".into(), idle_timeout: 30, internal: true };
         assert_eq!(wanted.drift(&it, &needs), [], "in whatever order, and nothing read");
         let it = Output {
             subnets: Some(vec!["subnet-1".into()]),
@@ -446,7 +446,8 @@ mod tests {
             ..it
         };
         let differences =
-            LoadBalancer { name: "lb-demo".into(), internal: false }.drift(&it, &needs);
+            LoadBalancer { name: "lb-demo".into(), idle_timeout: 30, internal: false }
+                .drift(&it, &needs);
         let fields: Vec<_> = differences.iter().map(|one| one.field.as_str()).collect();
         assert_eq!(fields, ["Scheme", "Subnets", "SecurityGroups", IDLE_TIMEOUT]);
         assert!(matches!(differences[0].remedy, Remedy::Replacement(_)));

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentCircuitBreaker,
-    DeploymentConfiguration, LaunchType, LoadBalancer, NetworkConfiguration, PlacementStrategy,
-    PlacementStrategyType, PropagateTags, Service as Described, ServiceField, Tag,
+    AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, CapacityProviderStrategyItem,
+    DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType, LoadBalancer,
+    NetworkConfiguration, PlacementStrategy, PlacementStrategyType, PropagateTags,
+    Service as Described, ServiceField, Tag,
 };
 use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
@@ -73,6 +74,8 @@ pub struct Output {
     pub running: Option<i32>,
     /// The hash of what it runs, when its tags say it of the revision that it runs.
     pub runs: Option<String>,
+    /// The deregistration delay of its target groups in seconds, when its tags say it, too.
+    pub drains: Option<String>,
     /// What is missing for its newest deployment, as far as it was looked at.
     pub shortage: Shortage,
     /// `FARGATE` or `EC2`, when it has no capacity providers.
@@ -126,6 +129,16 @@ pub struct Service {
     pub on_fargate: bool,
     /// Whether tasks get a public address: Fargate in a public subnet without a NAT gateway.
     pub public_address: bool,
+    /// Seconds after a task's start in which health checks do not count.
+    pub grace: u32,
+    /// Least and most tasks during a deployment, in percent of the count.
+    pub percents: [u32; 2],
+    /// Whether the circuit breaker is on, and whether it rolls back.
+    pub circuit_breaker: [bool; 2],
+    /// Seconds that a task may finish its requests, which its target groups know.
+    pub drain: u32,
+    /// How much longer than usual its tasks may take to be healthy, and the former ones to go.
+    pub takes_longer: Duration,
     /// A deployment after which there has to be another, although nothing else differs.
     pub superseded: Option<String>,
     /// Whether its tags say what it runs, so that nobody need read that: see [`MANY`].
@@ -169,11 +182,6 @@ pub const MANY: usize = 8;
 /// of those that make up an identity, which can be put on a thing only when that is made.
 const TAG_RUNS: &str = "ecsup-runs";
 
-/// Targets sit in `initial` while a new load balancer is provisioned: with less grace, ECS would
-/// replace healthy tasks.
-const GRACE_PERIOD: i32 = 120;
-/// Least and most tasks during a deployment, in percent of what is wanted.
-pub const PERCENTS: [i32; 2] = [75, 200];
 /// First over the zones, then as few instances as their CPU allows.
 const PLACEMENT: [(PlacementStrategyType, &str); 2] = [
     (PlacementStrategyType::Spread, "attribute:ecs.availability-zone"),
@@ -343,8 +351,9 @@ impl Wanted for Service {
             .desired_count(self.count())
             .network_configuration(self.network_configuration(needs, DOING)?)
             .set_load_balancers(Some(self.load_balancers(target_groups)))
-            .set_health_check_grace_period_seconds(grace_period(target_groups))
-            .deployment_configuration(deployment_configuration())
+            .set_health_check_grace_period_seconds(self.grace(target_groups))
+            .deployment_configuration(self.deployment_configuration())
+            .set_availability_zone_rebalancing(self.rebalancing(None))
             .enable_ecs_managed_tags(true)
             .propagate_tags(PropagateTags::Service)
             .set_tags(Some([cx.ecs_tags(node), runs].concat()));
@@ -370,6 +379,10 @@ impl Wanted for Service {
                 "ClientException: Creation of service was not idempotent",
             ])?;
         Ok(made(created.service().ok_or_else(|| missing(DOING, "service"))?))
+    }
+
+    fn takes_longer(&self) -> Duration {
+        self.takes_longer
     }
 
     fn immutable_drift(&self, it: &Output) -> Option<Difference<Change>> {
@@ -414,12 +427,14 @@ impl Wanted for Service {
         let (count, grace) = (it.desired_count.as_ref(), it.grace_period.as_ref());
         compare(all, Change::DesiredCount, "desiredCount", count, &self.count());
         // Where nobody checks their health, it means nothing.
-        if let Some(wanted) = grace_period(target_groups) {
+        if let Some(wanted) = self.grace(target_groups) {
             compare(all, Change::GracePeriod, "healthCheckGracePeriodSeconds", grace, &wanted);
         }
         let (percents, breaker) = (it.percents.as_ref(), it.circuit_breaker.as_ref());
-        compare(all, Change::Deployments, "deploymentConfiguration", percents, &PERCENTS);
-        compare(all, Change::Deployments, "deploymentCircuitBreaker", breaker, &[true, true]);
+        let wanted = self.percents.map(signed);
+        compare(all, Change::Deployments, "deploymentConfiguration", percents, &wanted);
+        let wanted = &self.circuit_breaker;
+        compare(all, Change::Deployments, "deploymentCircuitBreaker", breaker, wanted);
         // ECS counts an instance for the provider that the cluster had when it registered.
         if let (Some(provider), [_, ..]) = (provider, it.shortage.idle()) {
             let field = "capacityProviderName of idle instances";
@@ -431,7 +446,10 @@ impl Wanted for Service {
             ));
         }
         let runs = task_definition.hash.as_ref().filter(|_| self.says_what_runs);
-        if let Some(wanted) = runs.filter(|wanted| it.runs.as_ref() != Some(wanted)) {
+        let is_said = |wanted: &&String| {
+            it.runs.as_ref() == Some(*wanted) && it.drains == Some(self.drain.to_string())
+        };
+        if let Some(wanted) = runs.filter(|wanted| !is_said(wanted)) {
             let is = it.runs.as_deref().unwrap_or("none");
             differences.push(Difference::update(Change::Runs, TAG_RUNS, is, wanted));
         }
@@ -472,14 +490,21 @@ impl Wanted for Service {
                 Change::DesiredCount => update.desired_count(self.count()),
                 Change::LoadBalancers => {
                     let of = Some(self.load_balancers(target_groups));
-                    let grace = grace_period(target_groups);
+                    let grace = self.grace(target_groups);
                     update.set_load_balancers(of).set_health_check_grace_period_seconds(grace)
                 }
                 Change::Network => {
                     update.network_configuration(self.network_configuration(needs, DOING)?)
                 }
-                Change::GracePeriod => update.health_check_grace_period_seconds(GRACE_PERIOD),
-                Change::Deployments => update.deployment_configuration(deployment_configuration()),
+                Change::GracePeriod => {
+                    update.set_health_check_grace_period_seconds(self.grace(target_groups))
+                }
+                Change::Deployments => {
+                    let before = it.percents.map(|[_, most]| most);
+                    update
+                        .deployment_configuration(self.deployment_configuration())
+                        .set_availability_zone_rebalancing(self.rebalancing(before))
+                }
                 Change::Placement => update.set_placement_strategy(Some(placement())),
                 Change::Capacity => match provider {
                     Some(provider) => update.capacity_provider_strategy(strategy(provider, DOING)?),
@@ -509,11 +534,14 @@ impl Wanted for Service {
             Tagging::Ecs(it.arn.clone()).put(&cx.aws, &[runs]).await?;
         }
         let runs = task_definition.hash.clone().filter(|_| self.says_what_runs);
+        let drains = runs.as_ref().map(|_| self.drain.to_string());
         Ok(match updated {
-            Some(Made::Ready(updated)) => Made::Ready(Output { runs, ..updated }),
-            Some(Made::Coming(updated, why)) => Made::Coming(Output { runs, ..updated }, why),
+            Some(Made::Ready(updated)) => Made::Ready(Output { runs, drains, ..updated }),
+            Some(Made::Coming(updated, why)) => {
+                Made::Coming(Output { runs, drains, ..updated }, why)
+            }
             Some(Made::Asked(why)) => Made::Asked(why),
-            None => Made::Ready(Output { runs, ..it.clone() }),
+            None => Made::Ready(Output { runs, drains, ..it.clone() }),
         })
     }
 
@@ -571,13 +599,44 @@ async fn end_idle_instances(cx: &Cx, it: &Output) -> Result<Made<Output>> {
 
 impl Service {
     fn count(&self) -> i32 {
-        i32::try_from(self.count).unwrap_or(i32::MAX)
+        signed(self.count)
     }
 
     /// What its tags say of what it runs.
     fn runs(&self, it: &task_definition::Output) -> Option<(String, String)> {
         let hash = it.hash.as_ref().filter(|_| self.says_what_runs)?;
-        Some((TAG_RUNS.to_owned(), format!("{} {hash}", last_part(it.arn.as_str()))))
+        let drains = if self.drain == 0 { String::new() } else { format!(" {}", self.drain) };
+        Some((TAG_RUNS.to_owned(), format!("{} {hash}{drains}", last_part(it.arn.as_str()))))
+    }
+
+    /// How long health checks do not count, where there are any.
+    fn grace(&self, target_groups: &[target_group::Output]) -> Option<i32> {
+        (!target_groups.is_empty()).then(|| signed(self.grace))
+    }
+
+    /// Whether ECS moves tasks to even out the zones, where it cannot be what it is: it starts a task before
+    /// it stops another, so it needs room for more than the count (ECS guide, "Balancing an Amazon ECS
+    /// service across Availability Zones"). `before` is the most percent that there were.
+    fn rebalancing(&self, before: Option<i32>) -> Option<AvailabilityZoneRebalancing> {
+        let [_, most] = self.percents;
+        match most {
+            ..=100 => Some(AvailabilityZoneRebalancing::Disabled),
+            _ if before.is_some_and(|before| before <= 100) => {
+                Some(AvailabilityZoneRebalancing::Enabled)
+            }
+            _ => None,
+        }
+    }
+
+    fn deployment_configuration(&self) -> DeploymentConfiguration {
+        let [enable, rollback] = self.circuit_breaker;
+        let breaker = DeploymentCircuitBreaker::builder().enable(enable).rollback(rollback).build();
+        let [least, most] = self.percents.map(signed);
+        DeploymentConfiguration::builder()
+            .minimum_healthy_percent(least)
+            .maximum_percent(most)
+            .deployment_circuit_breaker(breaker)
+            .build()
     }
 
     fn load_balancers(&self, target_groups: &[target_group::Output]) -> Vec<LoadBalancer> {
@@ -640,6 +699,8 @@ impl From<&Described> for Output {
         let runs = service.tags().iter().find(|tag| tag.key() == Some(TAG_RUNS));
         let runs = runs.and_then(|tag| tag.value()?.split_once(' '));
         let is_of = |revision: &str| service.task_definition().map(last_part) == Some(revision);
+        let runs = runs.filter(|(revision, _)| is_of(revision)).map(|(_, rest)| rest);
+        let (runs, drains) = runs.map(|rest| rest.split_once(' ').unwrap_or((rest, "0"))).unzip();
         Self {
             name: service.service_name().unwrap_or_default().to_owned(),
             arn: service.service_arn().unwrap_or_default().to_owned(),
@@ -651,7 +712,8 @@ impl From<&Described> for Output {
             failed: None,
             desired_count: Some(service.desired_count()),
             running: Some(service.running_count()),
-            runs: runs.filter(|(revision, _)| is_of(revision)).map(|(_, hash)| hash.to_owned()),
+            runs: runs.map(str::to_owned),
+            drains: drains.map(str::to_owned),
             shortage: Shortage::default(),
             launch_type: service.launch_type().map(|it| it.as_str().to_owned()),
             providers: providers
@@ -827,18 +889,9 @@ fn order(strategies: &[PlacementStrategy]) -> Vec<String> {
     strategies.iter().map(one).collect()
 }
 
-fn deployment_configuration() -> DeploymentConfiguration {
-    let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
-    DeploymentConfiguration::builder()
-        .minimum_healthy_percent(PERCENTS[0])
-        .maximum_percent(PERCENTS[1])
-        .deployment_circuit_breaker(breaker)
-        .build()
-}
-
-/// How long health checks do not count, where there are any.
-fn grace_period(target_groups: &[target_group::Output]) -> Option<i32> {
-    (!target_groups.is_empty()).then_some(GRACE_PERIOD)
+/// A number as the API takes it.
+fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// Targets in words, in whichever order they are.
@@ -876,6 +929,11 @@ mod tests {
             count: 2,
             port: 80,
             public_address: false,
+            grace: 120,
+            percents: [75, 200],
+            circuit_breaker: [true, true],
+            drain: 0,
+            takes_longer: Duration::ZERO,
             superseded: None,
             says_what_runs: false,
             on_fargate: needs.provider.is_none(),
@@ -890,8 +948,7 @@ mod tests {
             arn: "tg".into(),
             vpc: None,
             load_balancers: None,
-            health_path: None,
-            health_check: None,
+            health: None,
             deregistration_delay: None,
         };
         let subnet = |id: &str| subnet::Output {
@@ -933,8 +990,8 @@ mod tests {
             .desired_count(2)
             .network_configuration(wanted(needs).network_configuration(needs, "").unwrap())
             .set_load_balancers(Some(wanted(needs).load_balancers(&needs.target_groups)))
-            .health_check_grace_period_seconds(GRACE_PERIOD)
-            .deployment_configuration(deployment_configuration());
+            .health_check_grace_period_seconds(120)
+            .deployment_configuration(wanted(needs).deployment_configuration());
         match &needs.provider {
             Some(provider) => service
                 .capacity_provider_strategy(strategy(provider, "").unwrap())

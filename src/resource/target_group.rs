@@ -4,10 +4,10 @@
 //! create with the settings of an existing one answers with that one. The deregistration delay
 //! cannot be said at birth: it is drift and update.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetHealth,
+    Matcher, ProtocolEnum, TargetGroup as Description, TargetGroupAttribute, TargetHealth,
     TargetHealthStateEnum, TargetTypeEnum,
 };
 use futures::future::try_join_all;
@@ -29,10 +29,8 @@ pub struct Output {
     pub vpc: Option<VpcId>,
     /// The load balancers that lead to it: one at most.
     pub load_balancers: Option<Vec<LoadBalancerArn>>,
-    /// Path of the health check.
-    pub health_path: Option<String>,
-    /// Interval, timeout, healthy and unhealthy threshold of the health check.
-    pub health_check: Option<[i32; 4]>,
+    /// How healthy targets are told.
+    pub health: Option<HealthCheck>,
     /// Deregistration delay in seconds, as AWS writes it. `None` when not read.
     pub deregistration_delay: Option<String>,
 }
@@ -44,8 +42,29 @@ pub struct TargetGroup {
     pub name: String,
     /// The port it is made with; immutable, and not compared: ECS registers each task with its own.
     pub port: u16,
-    /// Path of the health check.
-    pub health_path: String,
+    /// How healthy targets are told.
+    pub health: HealthCheck,
+    /// How long a target may go on that is taken out, in seconds.
+    pub drain: u32,
+}
+
+/// How healthy targets are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// The path that is asked for.
+    pub path: String,
+    /// The port that is asked, `traffic-port` for each target's own.
+    pub port: String,
+    /// The HTTP statuses that are healthy.
+    pub status: String,
+    /// Seconds between two checks.
+    pub interval: i32,
+    /// Seconds until a check has failed.
+    pub timeout: i32,
+    /// How many good ones in a row make a target healthy.
+    pub healthy: i32,
+    /// How many bad ones in a row make it unhealthy.
+    pub unhealthy: i32,
 }
 
 /// What can be changed of a target group.
@@ -65,31 +84,34 @@ const PREFIX: &str = "tg-";
 /// How many target groups' attributes are read at a time.
 const AT_A_TIME: usize = 8;
 const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
-/// Wanted, in seconds: tasks stop at once instead of waiting for connections to end.
-const DEREGISTRATION_DELAY_WANTED: &str = "0";
+/// The least, in seconds: tasks stop at once instead of waiting for connections to end.
+const AT_ONCE: &str = "0";
 /// What a target group is born with, in seconds.
 const DEREGISTRATION_DELAY_AT_BIRTH: &str = "300";
-/// Seconds between two health checks, seconds until one has failed, and how many in a row make a
-/// target healthy or unhealthy: healthy after 12 seconds, where AWS's defaults take 150.
-const HEALTH_CHECK: [i32; 4] = [6, 5, 2, 10];
+/// For each target the port that it is registered with.
+pub const TRAFFIC_PORT: &str = "traffic-port";
 
 impl Resource for TargetGroup {
     type Output = Output;
     const KIND: Kind = Kind::TargetGroup;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        with_attributes(aws, ours(aws, scope).await?, &BTreeSet::new()).await
+        with_attributes(aws, ours(aws, scope).await?, &BTreeMap::new()).await
     }
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
         let (aws, scope) = (others.aws(), others.scope());
         let ours = ours(aws, scope).await?;
         if ours.len() <= service::MANY {
-            return with_attributes(aws, ours, &BTreeSet::new()).await;
+            return with_attributes(aws, ours, &BTreeMap::new()).await;
         }
         let services = service::steady_of_many(others).await?;
-        let targets = services.values().flat_map(|it| it.it().targets.iter().flatten());
-        let known = targets.map(|(group, _)| group.clone()).collect();
+        // What the groups were given when the service was last brought up to date.
+        let known = services.values().map(Owned::it).flat_map(|it| {
+            let targets = it.targets.iter().flatten();
+            targets.filter_map(|(group, _)| Some((group.clone(), it.drains.clone()?)))
+        });
+        let known = known.collect();
         with_attributes(aws, ours, &known).await
     }
 
@@ -103,8 +125,8 @@ impl Resource for TargetGroup {
 
     async fn prepare_removal(aws: &Aws, it: &Output) -> Result<()> {
         match it.deregistration_delay.as_deref() {
-            None | Some(DEREGISTRATION_DELAY_WANTED) => Ok(()),
-            Some(_) => set_delay(aws, &it.arn).await.gone_is_fine(&[UNKNOWN]).map(drop),
+            None | Some(AT_ONCE) => Ok(()),
+            Some(_) => set_delay(aws, &it.arn, AT_ONCE).await.gone_is_fine(&[UNKNOWN]).map(drop),
         }
     }
 
@@ -183,7 +205,8 @@ impl Wanted for TargetGroup {
 
     async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the target group";
-        let [interval, timeout, healthy, unhealthy] = HEALTH_CHECK;
+        let HealthCheck { path, port, status, interval, timeout, healthy, unhealthy } =
+            &self.health;
         let created = cx
             .aws
             .elb
@@ -194,11 +217,13 @@ impl Wanted for TargetGroup {
             .protocol(ProtocolEnum::Http)
             .port(i32::from(self.port))
             .health_check_protocol(ProtocolEnum::Http)
-            .health_check_path(&self.health_path)
-            .health_check_interval_seconds(interval)
-            .health_check_timeout_seconds(timeout)
-            .healthy_threshold_count(healthy)
-            .unhealthy_threshold_count(unhealthy)
+            .health_check_path(path)
+            .health_check_port(port)
+            .matcher(Matcher::builder().http_code(status).build())
+            .health_check_interval_seconds(*interval)
+            .health_check_timeout_seconds(*timeout)
+            .healthy_threshold_count(*healthy)
+            .unhealthy_threshold_count(*unhealthy)
             .set_tags(Some(tags(cx, node)))
             .send()
             .await
@@ -219,13 +244,9 @@ impl Wanted for TargetGroup {
                        another one";
             differences.push(Difference::replacement("VpcId", is, &vpc.id, why));
         }
-        let path = it.health_path.as_ref();
-        compare(&mut differences, Change::HealthCheck, "HealthCheckPath", path, &self.health_path);
-        let check = it.health_check.as_ref();
-        compare(&mut differences, Change::HealthCheck, "HealthCheck", check, &HEALTH_CHECK);
-        let (delay, change) = (it.deregistration_delay.as_deref(), Change::DeregistrationDelay);
-        let wanted = &DEREGISTRATION_DELAY_WANTED;
-        compare(&mut differences, change, DEREGISTRATION_DELAY, delay.as_ref(), wanted);
+        differences.extend(it.health.iter().flat_map(|is| unlike(is, &self.health)));
+        let (delay, change) = (it.deregistration_delay.as_ref(), Change::DeregistrationDelay);
+        compare(&mut differences, change, DEREGISTRATION_DELAY, delay, &self.drain.to_string());
         differences
     }
 
@@ -241,26 +262,29 @@ impl Wanted for TargetGroup {
         for change in changes {
             match change {
                 Change::HealthCheck => {
-                    let [interval, timeout, healthy, unhealthy] = HEALTH_CHECK;
+                    let HealthCheck { path, port, status, interval, timeout, healthy, unhealthy } =
+                        &self.health;
                     let modify = cx
                         .aws
                         .elb
                         .modify_target_group()
                         .target_group_arn(it.arn.as_str())
                         .health_check_protocol(ProtocolEnum::Http)
-                        .health_check_path(&self.health_path)
-                        .health_check_interval_seconds(interval)
-                        .health_check_timeout_seconds(timeout)
-                        .healthy_threshold_count(healthy)
-                        .unhealthy_threshold_count(unhealthy);
+                        .health_check_path(path)
+                        .health_check_port(port)
+                        .matcher(Matcher::builder().http_code(status).build())
+                        .health_check_interval_seconds(*interval)
+                        .health_check_timeout_seconds(*timeout)
+                        .healthy_threshold_count(*healthy)
+                        .unhealthy_threshold_count(*unhealthy);
                     let modify = modify.send().await;
                     modify.doing("set the health check of the target group").wait_on(&[UNKNOWN])?;
-                    it.health_path = Some(self.health_path.clone());
-                    it.health_check = Some(HEALTH_CHECK);
+                    it.health = Some(self.health.clone());
                 }
                 Change::DeregistrationDelay => {
-                    set_delay(&cx.aws, &it.arn).await.wait_on(&[UNKNOWN])?;
-                    it.deregistration_delay = Some(DEREGISTRATION_DELAY_WANTED.into());
+                    let delay = self.drain.to_string();
+                    set_delay(&cx.aws, &it.arn, &delay).await.wait_on(&[UNKNOWN])?;
+                    it.deregistration_delay = Some(delay);
                 }
             }
         }
@@ -270,14 +294,6 @@ impl Wanted for TargetGroup {
 
 impl From<&Description> for Output {
     fn from(described: &Description) -> Self {
-        let health_check = || {
-            Some([
-                described.health_check_interval_seconds()?,
-                described.health_check_timeout_seconds()?,
-                described.healthy_threshold_count()?,
-                described.unhealthy_threshold_count()?,
-            ])
-        };
         Self {
             arn: TargetGroupArn::from(described.target_group_arn().unwrap_or_default()),
             vpc: described.vpc_id().map(VpcId::from),
@@ -285,10 +301,24 @@ impl From<&Description> for Output {
                 .load_balancer_arns
                 .as_ref()
                 .map(|arns| arns.iter().map(|arn| LoadBalancerArn::from(arn.as_str())).collect()),
-            health_path: described.health_check_path().map(str::to_owned),
-            health_check: health_check(),
+            health: HealthCheck::read(described),
             deregistration_delay: None,
         }
+    }
+}
+
+impl HealthCheck {
+    /// Reads it of a target group.
+    pub fn read(described: &Description) -> Option<Self> {
+        Some(Self {
+            path: described.health_check_path()?.to_owned(),
+            port: described.health_check_port().unwrap_or(TRAFFIC_PORT).to_owned(),
+            status: described.matcher().and_then(Matcher::http_code).unwrap_or("200").to_owned(),
+            interval: described.health_check_interval_seconds()?,
+            timeout: described.health_check_timeout_seconds()?,
+            healthy: described.healthy_threshold_count()?,
+            unhealthy: described.unhealthy_threshold_count()?,
+        })
     }
 }
 
@@ -308,25 +338,47 @@ async fn ours(aws: &Aws, scope: &Scope) -> Result<Vec<(Owner, Output)>> {
     Ok(ours.collect())
 }
 
-/// Reads the attributes of target groups, some at a time, but of those with these arns.
+/// Reads the attributes of target groups, some at a time, but of those whose delay is known by their arns.
 async fn with_attributes(
     aws: &Aws,
     ours: Vec<(Owner, Output)>,
-    known: &BTreeSet<String>,
+    known: &BTreeMap<String, String>,
 ) -> Result<Vec<Owned<Output>>> {
     let mut all = Vec::new();
     for some in ours.chunks(AT_A_TIME) {
         let read = some.iter().map(async |(owner, output)| {
             let mut output = output.clone();
-            if !known.contains(output.arn.as_str()) {
-                output.deregistration_delay = deregistration_delay(aws, &output.arn).await?;
-            }
+            output.deregistration_delay = match known.get(output.arn.as_str()) {
+                Some(delay) => Some(delay.clone()),
+                None => deregistration_delay(aws, &output.arn).await?,
+            };
             let (owner, id) = (owner.clone(), output.arn.to_string());
             Ok(Owned { owner, id, seen: Seen::Present(output, Phase::Ready) })
         });
         all.extend(try_join_all(read).await?);
     }
     Ok(all)
+}
+
+/// How one way of telling healthy targets differs from another: one call sets all of it.
+fn unlike(is: &HealthCheck, wanted: &HealthCheck) -> Vec<Difference<Change>> {
+    let words = |it: &HealthCheck| {
+        let HealthCheck { path, port, status, interval, timeout, healthy, unhealthy } = it;
+        [
+            ("HealthCheckPath", path.clone()),
+            ("HealthCheckPort", port.clone()),
+            ("Matcher", status.clone()),
+            ("HealthCheckIntervalSeconds", interval.to_string()),
+            ("HealthCheckTimeoutSeconds", timeout.to_string()),
+            ("HealthyThresholdCount", healthy.to_string()),
+            ("UnhealthyThresholdCount", unhealthy.to_string()),
+        ]
+    };
+    let both = words(is).into_iter().zip(words(wanted)).filter(|(is, wanted)| is != wanted);
+    both.map(|((field, is), (_, wanted))| {
+        Difference::update(Change::HealthCheck, field, is, wanted)
+    })
+    .collect()
 }
 
 async fn deregistration_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<Option<String>> {
@@ -339,9 +391,8 @@ async fn deregistration_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<Option<
     Ok(delay.and_then(|attribute| attribute.value()).map(str::to_owned))
 }
 
-async fn set_delay(aws: &Aws, arn: &TargetGroupArn) -> Result<()> {
-    let delay = TargetGroupAttribute::builder().key(DEREGISTRATION_DELAY);
-    let delay = delay.value(DEREGISTRATION_DELAY_WANTED).build();
+async fn set_delay(aws: &Aws, arn: &TargetGroupArn, delay: &str) -> Result<()> {
+    let delay = TargetGroupAttribute::builder().key(DEREGISTRATION_DELAY).value(delay).build();
     let set = aws.elb.modify_target_group_attributes().target_group_arn(arn.as_str());
     let set = set.attributes(delay).send().await;
     set.doing("set the deregistration delay of the target group").map(drop)
@@ -354,8 +405,16 @@ mod tests {
 
     #[test]
     fn health_check_and_delay_are_changed_in_place() {
-        let wanted =
-            TargetGroup { name: "tg-demo-web".into(), port: 80, health_path: "/health".into() };
+        let health = HealthCheck {
+            path: "/health".into(),
+            port: TRAFFIC_PORT.into(),
+            status: "200".into(),
+            interval: 6,
+            timeout: 5,
+            healthy: 2,
+            unhealthy: 10,
+        };
+        let wanted = TargetGroup { name: "tg-demo-web".into(), port: 80, health, drain: 0 };
         let vpc = vpc::Output {
             id: VpcId::from("vpc-1"),
             cidr: None,
@@ -375,7 +434,14 @@ mod tests {
         let it = Output { deregistration_delay: Some("300".into()), ..it };
         let drift = wanted.drift(&it, &vpc);
         let fields: Vec<_> = drift.iter().map(|one| one.field.as_str()).collect();
-        assert_eq!(fields, ["HealthCheckPath", "HealthCheck", DEREGISTRATION_DELAY]);
+        let expected = [
+            "HealthCheckPath",
+            "HealthCheckIntervalSeconds",
+            "HealthyThresholdCount",
+            "UnhealthyThresholdCount",
+            DEREGISTRATION_DELAY,
+        ];
+        assert_eq!(fields, expected);
         // One call sets all of the health check.
         assert_eq!(changes(&drift), [Change::HealthCheck, Change::DeregistrationDelay]);
         let unknown = Output::from(&Description::builder().build());

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_sdk_ecs::types::{
-    Compatibility as Requires, ContainerDefinition, KeyValuePair, LogConfiguration, LogDriver,
-    NetworkMode, PortMapping, SortOrder, Tag, TaskDefinition as Described, TaskDefinitionField,
-    TaskDefinitionStatus as Status, TransportProtocol,
+    Compatibility as Requires, ContainerDefinition, HealthCheck as DescribedHealthCheck,
+    KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping, SortOrder, Tag,
+    TaskDefinition as Described, TaskDefinitionField, TaskDefinitionStatus as Status,
+    TransportProtocol,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
@@ -65,6 +66,36 @@ pub struct Content {
     pub port: String,
     /// Its environment.
     pub environment: BTreeMap<String, Secret>,
+    /// How the container is started, checked and ended.
+    pub container: Container,
+}
+
+/// How a container is started, checked and ended, where that is not the image's or ECS's affair.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Words before the command; empty for those of the image.
+    pub entrypoint: Vec<String>,
+    /// Words that it is started with; empty for those of the image.
+    pub command: Vec<String>,
+    /// Seconds that it may take to end before it is killed.
+    pub stop_timeout: Option<i32>,
+    /// What tells ECS that it is healthy.
+    pub health: Option<HealthCheck>,
+}
+
+/// A command that is run in a container and tells whether it is healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// `CMD` and its words, or `CMD-SHELL` and a line.
+    pub command: Vec<String>,
+    /// Seconds between two checks.
+    pub interval: i32,
+    /// Seconds until one has failed.
+    pub timeout: i32,
+    /// How many failures in a row make it unhealthy.
+    pub retries: i32,
+    /// Seconds after the start in which failures do not count.
+    pub start_period: i32,
 }
 
 /// A value that is compared and never shown: many keep passwords in the environment.
@@ -92,6 +123,8 @@ pub struct TaskDefinition {
     pub port: Option<u16>,
     /// Its environment.
     pub environment: BTreeMap<String, String>,
+    /// How the container is started, checked and ended.
+    pub container: Container,
     /// What it runs on.
     pub compatibility: Compatibility,
     /// The region that its logs go to.
@@ -239,6 +272,12 @@ impl TaskDefinition {
             .essential(true)
             .set_port_mappings(Some(self.port.map(port).into_iter().collect()))
             .set_environment(Some(self.environment.iter().map(variable).collect()))
+            .set_entry_point(given(&self.container.entrypoint))
+            .set_command(given(&self.container.command))
+            .set_stop_timeout(self.container.stop_timeout)
+            .set_health_check(
+                self.container.health.as_ref().map(HealthCheck::described).transpose()?,
+            )
             .log_configuration(logs.map_err(|error| error.to_string())?)
             .build())
     }
@@ -246,7 +285,7 @@ impl TaskDefinition {
     /// What is registered, as the API writes it: whatever is added to the request is added here.
     fn request(&self, (role, log_group): &(role::Output, log_group::Output)) -> Value {
         let port = |port| json!({ "containerPort": port, "hostPort": port, "protocol": "tcp" });
-        json!({
+        let mut request = json!({
             "cpu": self.cpu.to_string(),
             "memory": self.memory.to_string(),
             "networkMode": "awsvpc",
@@ -268,7 +307,9 @@ impl TaskDefinition {
                     "options": self.log_options(&log_group.name),
                 },
             }],
-        })
+        });
+        self.container.write(&mut request["containerDefinitions"][0]);
+        request
     }
 
     /// The hash of everything that is registered, the values of the environment among it.
@@ -284,8 +325,90 @@ impl TaskDefinition {
             memory: self.memory.to_string(),
             port: port(self.port),
             environment: self.environment.iter().map(variable).collect(),
+            container: self.container.clone(),
         }
     }
+}
+
+impl Container {
+    /// Writes what is said, as the API does; what is not said is not there.
+    fn write(&self, container: &mut Value) {
+        let Self { entrypoint, command, stop_timeout, health } = self;
+        if !entrypoint.is_empty() {
+            container["entryPoint"] = json!(entrypoint);
+        }
+        if !command.is_empty() {
+            container["command"] = json!(command);
+        }
+        if let Some(seconds) = stop_timeout {
+            container["stopTimeout"] = json!(seconds);
+        }
+        if let Some(HealthCheck { command, interval, timeout, retries, start_period }) = health {
+            container["healthCheck"] = json!({
+                "command": command,
+                "interval": interval,
+                "timeout": timeout,
+                "retries": retries,
+                "startPeriod": start_period,
+            });
+        }
+    }
+
+    /// Reads it of a container that was registered.
+    fn read(it: &ContainerDefinition) -> Self {
+        Self {
+            entrypoint: it.entry_point().to_vec(),
+            command: it.command().to_vec(),
+            stop_timeout: it.stop_timeout(),
+            health: it.health_check().map(|it| HealthCheck {
+                command: it.command().to_vec(),
+                interval: it.interval().unwrap_or(30),
+                timeout: it.timeout().unwrap_or(5),
+                retries: it.retries().unwrap_or(3),
+                start_period: it.start_period().unwrap_or(0),
+            }),
+        }
+    }
+
+    /// What of it can differ, by the names of the API and in words.
+    fn words(&self) -> [(&'static str, String); 4] {
+        let or_none = |words: &[String], none: &str| match words {
+            [] => none.to_owned(),
+            words => words.join(" "),
+        };
+        let health = self.health.as_ref().map(|it| {
+            let HealthCheck { command, interval, timeout, retries, start_period } = it;
+            format!(
+                "{} every {interval}s within {timeout}s, {retries} times, after {start_period}s",
+                command.join(" ")
+            )
+        });
+        let stop = self.stop_timeout.map(|seconds| format!("{seconds}s"));
+        [
+            ("entryPoint", or_none(&self.entrypoint, "the image's")),
+            ("command", or_none(&self.command, "the image's")),
+            ("stopTimeout", stop.unwrap_or_else(|| "ECS's own".to_owned())),
+            ("healthCheck", health.unwrap_or_else(|| "none".to_owned())),
+        ]
+    }
+}
+
+impl HealthCheck {
+    fn described(&self) -> Result<DescribedHealthCheck, String> {
+        DescribedHealthCheck::builder()
+            .set_command(Some(self.command.clone()))
+            .interval(self.interval)
+            .timeout(self.timeout)
+            .retries(self.retries)
+            .start_period(self.start_period)
+            .build()
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Words, if there are any.
+fn given(words: &[String]) -> Option<Vec<String>> {
+    (!words.is_empty()).then(|| words.to_vec())
 }
 
 /// A port in words.
@@ -317,7 +440,7 @@ fn registered(it: &Described) -> Value {
             let options = logs.options().map(|options| options.iter().collect::<BTreeMap<_, _>>());
             json!({ "logDriver": logs.log_driver().as_str(), "options": options })
         });
-        json!({
+        let mut container = json!({
             "name": it.name(),
             "image": it.image(),
             "cpu": it.cpu(),
@@ -326,7 +449,9 @@ fn registered(it: &Described) -> Value {
             "portMappings": ports.collect::<Vec<_>>(),
             "environment": variables,
             "logConfiguration": logs,
-        })
+        });
+        Container::read(it).write(&mut container);
+        container
     };
     let runs_on = it.requires_compatibilities().iter().map(Requires::as_str);
     json!({
@@ -353,6 +478,11 @@ fn changes(is: &Content, wanted: &Content) -> Vec<Difference<Whole>> {
             changes.push(Difference::update(Whole, field, is, wanted));
         }
     }
+    let both = is.container.words().into_iter().zip(wanted.container.words());
+    let both = both.filter(|((_, is), (_, wanted))| is != wanted);
+    changes.extend(
+        both.map(|((field, is), (_, wanted))| Difference::update(Whole, field, is, wanted)),
+    );
     let names: BTreeSet<_> = is.environment.keys().chain(wanted.environment.keys()).collect();
     for name in names {
         let (is, wanted) = (is.environment.get(name), wanted.environment.get(name));
@@ -385,6 +515,7 @@ impl Content {
             memory: revision.memory()?.to_owned(),
             port: port(container.port_mappings().first().and_then(PortMapping::container_port)),
             environment: container.environment().iter().filter_map(variable).collect(),
+            container: Container::read(container),
         })
     }
 }
@@ -546,6 +677,7 @@ mod tests {
             memory: 512,
             port: Some(80),
             environment: [("PASSWORD".into(), "swordfish".into())].into(),
+            container: Container::default(),
             compatibility: Compatibility::Ec2,
             region: "eu-west-1".into(),
         }

@@ -74,6 +74,22 @@ pub(crate) fn check_env(env: &BTreeMap<String, EnvValue>) -> Result<(), String> 
     ))
 }
 
+/// Checks that the words of commands have room in a task definition beside the variables.
+pub(crate) fn check_words(
+    env: &BTreeMap<String, EnvValue>,
+    words: &[String],
+) -> Result<(), String> {
+    let length = serde_json::json!(words).to_string().len();
+    let most = (DEFINITION_LIMIT - DEFINITION_REST).saturating_sub(written(env));
+    if words.is_empty() || length <= most {
+        return Ok(());
+    }
+    Err(format!(
+        "takes {length} bytes as JSON, and at most {most} are left for it beside the variables: ECS takes \
+         task definitions of {DEFINITION_LIMIT} bytes"
+    ))
+}
+
 /// How many bytes variables take in a task definition: `{"name":"A","value":"b"},` each.
 fn written(env: &BTreeMap<String, EnvValue>) -> usize {
     let pair = |(name, value): (&String, &EnvValue)| {

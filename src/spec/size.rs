@@ -17,6 +17,34 @@ pub(crate) const MEMORY: RangeInclusive<u32> = 6..=33_554_432;
 pub(crate) const COUNT: RangeInclusive<u32> = 0..=5000;
 /// Instances of one cluster (default quota of ECS).
 pub(crate) const INSTANCES: RangeInclusive<u32> = 0..=5000;
+/// Seconds between two health checks of a load balancer (`CreateTargetGroup`).
+pub(crate) const HEALTH_INTERVAL: RangeInclusive<u32> = 5..=300;
+/// Seconds until one has failed (the same).
+pub(crate) const HEALTH_TIMEOUT: RangeInclusive<u32> = 2..=120;
+/// How many in a row decide (the same).
+pub(crate) const HEALTH_THRESHOLD: RangeInclusive<u32> = 2..=10;
+/// Seconds in which health checks do not count (`CreateService`).
+pub(crate) const GRACE: RangeInclusive<u32> = 0..=2_147_483_647;
+/// Seconds that open connections may last (`deregistration_delay.timeout_seconds`).
+pub(crate) const DRAIN: RangeInclusive<u32> = 0..=3600;
+/// Seconds after which a silent connection is closed (`idle_timeout.timeout_seconds`).
+pub(crate) const IDLE_TIMEOUT: RangeInclusive<u32> = 1..=4000;
+/// Seconds between two health checks of a container (ECS `HealthCheck`).
+pub(crate) const CONTAINER_INTERVAL: RangeInclusive<u32> = 5..=300;
+/// Seconds until one has failed (the same).
+pub(crate) const CONTAINER_TIMEOUT: RangeInclusive<u32> = 2..=60;
+/// How many failures in a row decide (the same).
+pub(crate) const CONTAINER_RETRIES: RangeInclusive<u32> = 1..=10;
+/// Seconds in which failures do not count (the same).
+pub(crate) const CONTAINER_START: RangeInclusive<u32> = 0..=300;
+/// Seconds that a container on Fargate may take to end (`ContainerDefinition`).
+pub(crate) const FARGATE_STOP: RangeInclusive<u32> = 2..=120;
+/// Seconds that one on instances may take to end, for which AWS names no limit: a day.
+pub(crate) const STOP: RangeInclusive<u32> = 2..=86_400;
+/// Percent of a count that keep running while tasks are replaced (`DeploymentConfiguration`).
+pub(crate) const MIN_PERCENT: RangeInclusive<u32> = 0..=100;
+/// Percent of a count that may run meanwhile (the same).
+pub(crate) const MAX_PERCENT: RangeInclusive<u32> = 100..=200;
 /// TCP ports.
 pub(crate) const PORT: RangeInclusive<u32> = 1..=65535;
 
@@ -27,6 +55,15 @@ pub(crate) fn number(text: &str, range: &RangeInclusive<u32>, what: &str) -> Res
         Ok(number) if digits && range.contains(&number) => Ok(number),
         _ => Err(format!("must be {what}, from {} to {}", range.start(), range.end())),
     }
+}
+
+/// Parses a time with its unit that is a whole number of seconds in a range.
+pub(crate) fn seconds(text: &str, range: &RangeInclusive<u32>) -> Result<u32, String> {
+    let time = super::check_duration(text)?;
+    let whole = u32::try_from(time.as_secs()).ok().filter(|_| time.subsec_nanos() == 0);
+    whole.filter(|seconds| range.contains(seconds)).ok_or_else(|| {
+        format!("must be a whole number of seconds, from {}s to {}s", range.start(), range.end())
+    })
 }
 
 /// Parses the memory of a task, in MiB. A few of them were most likely meant as GiB.

@@ -169,6 +169,13 @@ impl Wish {
                 found.extend(Fallback::new("--allow", allow.join(","), &usual, keep));
             }
         }
+        let path = format!("ingress.{}.idle_timeout", scheme.word());
+        let timeout = balancer.and_then(|it| it.idle_timeout.as_ref()).map(|it| format!("{it}s"));
+        if let Some(timeout) = timeout.filter(|_| self.table.at(&path).is_none()) {
+            let usual = Key::usual(&path);
+            let keep = |timeout: &str| Keep::Stack(path.clone(), text(timeout));
+            found.extend(Fallback::new("idle_timeout", timeout, usual, keep));
+        }
         let host = self.services.first().and_then(|service| service.table.text("host"));
         let existing = balancer.and_then(|it| it.existing_zone.clone());
         let path = format!("ingress.{}.existing_zone", scheme.word());
@@ -295,12 +302,18 @@ impl Wish {
                     &balancer.allow,
                 );
             }
+            let path = format!("ingress.{}.idle_timeout", balancer.scheme.word());
+            let timeout = balancer.idle_timeout.as_ref().map(|it| format!("{it}s"));
+            say(table, &path, timeout, Key::usual(&path));
         }
         for (name, service) in &running.services {
             let mut table = Table::default();
             say(&mut table, "image", service.image.clone(), "");
             for (path, runs) in of_service(service) {
                 say(&mut table, path, runs, Key::usual(&format!("service.NAME.{path}")));
+            }
+            for (path, words) in commands_of(service).into_iter().filter(|it| !it.1.is_empty()) {
+                table.set(path, list(words), &place);
             }
             let run_on = if service.is_on_fargate { RunOn::Fargate } else { RunOn::Instances };
             let usual = pattern.map_or("", |it| it.run_on().word());
@@ -373,13 +386,51 @@ impl Wanted {
 }
 
 /// What of a service is a text, by its key.
-fn of_service(runs: &RunningService) -> [(&'static str, Option<String>); 5] {
-    [
+fn of_service(runs: &RunningService) -> Vec<(&'static str, Option<String>)> {
+    let health = runs.health.as_ref();
+    let number = |it: Option<i32>| it.map(|it| it.to_string());
+    let time = |it: Option<i32>| it.map(|it| format!("{it}s"));
+    // Else it is each task's own.
+    let port = health.map(|it| it.port.clone()).filter(|port| port.parse::<u16>().is_ok());
+    // Without a load balancer it means nothing.
+    let grace = runs.grace.filter(|_| health.is_some());
+    let (percents, breaker) = (runs.percents, runs.circuit_breaker);
+    let check = runs.container.health.as_ref();
+    vec![
         ("cpu", runs.cpu.clone()),
         ("memory", runs.memory.clone()),
         ("port", runs.port.clone()),
         ("count", runs.count.map(|it| it.to_string())),
-        ("health.path", runs.health_path.clone()),
+        ("health.path", health.map(|it| it.path.clone())),
+        ("health.port", port),
+        ("health.status", health.map(|it| it.status.clone())),
+        ("health.interval", time(health.map(|it| it.interval))),
+        ("health.timeout", time(health.map(|it| it.timeout))),
+        ("health.healthy", number(health.map(|it| it.healthy))),
+        ("health.unhealthy", number(health.map(|it| it.unhealthy))),
+        ("health.grace", time(grace)),
+        ("deploy.min_percent", number(percents.map(|it| it[0]))),
+        ("deploy.max_percent", number(percents.map(|it| it[1]))),
+        ("deploy.circuit_breaker", breaker.map(|it| it[0].to_string())),
+        // Without the breaker there is none, whatever is said.
+        ("deploy.rollback", breaker.filter(|it| it[0]).map(|it| it[1].to_string())),
+        ("deploy.drain", runs.drain.as_ref().map(|it| format!("{it}s"))),
+        ("stop_timeout", time(runs.container.stop_timeout)),
+        ("container_health.interval", time(check.map(|it| it.interval))),
+        ("container_health.timeout", time(check.map(|it| it.timeout))),
+        ("container_health.retries", number(check.map(|it| it.retries))),
+        ("container_health.start_period", time(check.map(|it| it.start_period))),
+    ]
+}
+
+/// What of a service is a command, by its key.
+fn commands_of(runs: &RunningService) -> [(&'static str, &[String]); 3] {
+    let container = &runs.container;
+    let health = container.health.as_ref();
+    [
+        ("entrypoint", container.entrypoint.as_slice()),
+        ("command", container.command.as_slice()),
+        ("container_health.command", health.map_or(&[], |it| it.command.as_slice())),
     ]
 }
 
@@ -423,9 +474,15 @@ fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fal
     found.extend(of_service(runs).into_iter().filter_map(|(path, was)| {
         let was = was.filter(|_| wanted.table.at(path).is_none())?;
         let usual = Key::usual(&format!("service.NAME.{path}"));
-        Fallback::new(Key::flag(&format!("service.*.{path}"))?, was, usual, |was| {
-            Keep::Service(path.to_owned(), text(was))
-        })
+        // What only a manifest says is called by its key.
+        let flag = Key::flag(&format!("service.*.{path}")).unwrap_or(path);
+        Fallback::new(flag, was, usual, |was| Keep::Service(path.to_owned(), text(was)))
+    }));
+    let commands = commands_of(runs).into_iter();
+    let commands = commands.filter(|(path, _)| wanted.table.at(path).is_none());
+    found.extend(commands.filter_map(|(path, words)| {
+        let keep = |_: &str| Keep::Service(path.to_owned(), list(words));
+        Fallback::new(path, words.join(" "), "", keep)
     }));
     let said = wanted.table.table("env");
     for (name, value) in &runs.env {

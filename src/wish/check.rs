@@ -1,5 +1,6 @@
 //! From a wish to a [`Spec`]: every rule that needs no look at AWS, and the defaults.
 
+mod health;
 mod ingress;
 mod places;
 
@@ -12,8 +13,9 @@ use super::value::{Place, Table, Value};
 use super::{Wanted, Wish, file, flags};
 use crate::names::{NameError, ServiceName, StackName};
 use crate::spec::{
-    self, Ami, DEFAULT_IMAGE, EnvValue, Image, Instances, Nat, Network, Pattern, Problems, Route,
-    RunOn, Scheme, Service, Spec, SpecError, network, pairs, size,
+    self, Ami, ContainerHealth, DEFAULT_IMAGE, Deployments, EnvValue, HealthCheck, Image,
+    Instances, Nat, Network, Pattern, Problems, Route, RunOn, Scheme, Service, Spec, SpecError,
+    network, pairs, size,
 };
 
 pub use places::check_places;
@@ -48,7 +50,13 @@ struct Draft<'a> {
     port: Option<u16>,
     count: Option<u32>,
     env: BTreeMap<String, EnvValue>,
-    health_path: Option<String>,
+    entrypoint: Vec<String>,
+    command: Vec<String>,
+    stop_timeout: Option<u32>,
+    health: Option<HealthCheck>,
+    grace: Option<u32>,
+    container_health: Option<ContainerHealth>,
+    deployments: Option<Deployments>,
     run_on: RunOn,
     schemes: Vec<Scheme>,
     routes: BTreeMap<Scheme, Route>,
@@ -64,7 +72,13 @@ impl Draft<'_> {
             port: self.port?,
             count: self.count?,
             env: self.env,
-            health_path: self.health_path?,
+            entrypoint: self.entrypoint,
+            command: self.command,
+            stop_timeout: self.stop_timeout,
+            health: self.health?,
+            grace: self.grace?,
+            container_health: self.container_health,
+            deployments: self.deployments?,
             run_on: self.run_on,
             internal: self.routes.remove(&Scheme::Internal),
             public: self.routes.remove(&Scheme::InternetFacing),
@@ -370,8 +384,7 @@ impl<'a> Checker<'a> {
         let port = port.and_then(|port| u16::try_from(port).ok());
         let count = self.whole(of, "count", size::COUNT, "a number of tasks");
         let env = self.env(wanted);
-        let path = self.or_usual(of, "health.path");
-        let health_path = self.keep(of, "health.path", path, spec::check_health_path(path));
+        self.check_words(wanted, &env);
         if schemes.is_empty() {
             for key in ["port", "health", "hosts", "paths"] {
                 if let Some(entry) =
@@ -388,7 +401,6 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        self.percentages(wanted);
         let routes = BTreeMap::new();
         Draft {
             wanted,
@@ -399,7 +411,13 @@ impl<'a> Checker<'a> {
             port,
             count,
             env,
-            health_path,
+            entrypoint: self.words(wanted, "entrypoint"),
+            command: self.words(wanted, "command"),
+            stop_timeout: self.stop_timeout(wanted, run_on),
+            health: self.health(wanted),
+            grace: self.seconds(of, "health.grace", size::GRACE),
+            container_health: self.container_health(wanted),
+            deployments: self.deployments(wanted),
             run_on,
             schemes,
             routes,
@@ -476,19 +494,6 @@ impl<'a> Checker<'a> {
             self.problem(Some(wanted), "env", &format!("{} variables", env.len()), rule);
         }
         env
-    }
-
-    /// Whether tasks can be replaced at all.
-    fn percentages(&mut self, wanted: &Wanted) {
-        let number = |path: &str| wanted.table.text(path).and_then(|text| text.parse::<u32>().ok());
-        let (min, max) = (number("deploy.min_percent"), number("deploy.max_percent"));
-        let (min, max) = (min.unwrap_or(75), max.unwrap_or(200));
-        if min >= max || max <= 100 && min >= 100 {
-            let rule = format!(
-                "with max_percent {max} no task can be replaced; lower it, or raise max_percent"
-            );
-            self.problem(Some(wanted), "deploy.min_percent", &min.to_string(), rule);
-        }
     }
 
     fn instances(&mut self, on_instances: bool, usual: Pattern) -> Option<Instances> {

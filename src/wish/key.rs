@@ -304,7 +304,7 @@ static ONE_INGRESS: &[Key] = &[
         "",
         "{ status = 503, text = \"no such host\" }",
     ),
-    later("idle_timeout", Duration, "how long a connection may be silent", "\"30s\"", "\"60s\""),
+    key("idle_timeout", Duration, "how long a connection may be silent", "\"30s\"", "\"60s\""),
 ];
 
 static LOGS: &[Key] = &[
@@ -327,8 +327,8 @@ pub static SERVICE: &[Key] = &[
         "",
         "\"ghcr.io/acme/web:5\"",
     ),
-    later("command", Words, "words that the container is started with", "", "[\"npm\", \"start\"]"),
-    later("entrypoint", Words, "words before the command", "", "[\"/entry.sh\"]"),
+    key("command", Words, "words that the container is started with", "", "[\"npm\", \"start\"]"),
+    key("entrypoint", Words, "words before the command", "", "[\"/entry.sh\"]"),
     key(
         "cpu",
         Whole("a number of CPU units, 1024 to a vCPU"),
@@ -408,7 +408,7 @@ pub static SERVICE: &[Key] = &[
     ),
     later("permissions", Tables(PERMISSION), "what its tasks may do", "", ""),
     later("exec", Switch, "whether a shell may be opened in its tasks", "false", "true"),
-    later("stop_timeout", Duration, "how long a task may take to end", "\"30s\"", "\"110s\""),
+    key("stop_timeout", Duration, "how long a task may take to end", "\"30s\"", "\"110s\""),
     key("enabled", Switch, "whether it is there", "true", "false"),
     key("env", Variables, "environment variables", "", "{ LEVEL = \"info\" }"),
     later(
@@ -426,14 +426,14 @@ pub static SERVICE: &[Key] = &[
         "\"/shop/\"",
     ),
     key("health", Table(HEALTH), "what tells a load balancer that a task is healthy", "", ""),
-    later(
+    key(
         "container_health",
         Table(CONTAINER_HEALTH),
         "what tells ECS that a container is healthy",
         "",
         "",
     ),
-    later("deploy", Table(DEPLOY), "how tasks are replaced", "", ""),
+    key("deploy", Table(DEPLOY), "how tasks are replaced", "", ""),
     later("scaling", Table(SCALING), "how many tasks run, by load", "", ""),
     Key {
         is_shared: false,
@@ -451,53 +451,53 @@ static PERMISSION: &[Key] = &[
 
 static HEALTH: &[Key] = &[
     key("path", Text("a path"), "path that the load balancer asks for", "\"/\"", "\"/healthz\""),
-    later("port", Whole("a port number"), "port that it asks", "", "8081"),
-    later("status", Text("statuses"), "answers that are healthy", "\"200\"", "\"200-299\""),
-    later("interval", Duration, "how often it asks", "\"6s\"", "\"10s\""),
-    later("timeout", Duration, "how long it waits for an answer", "\"5s\"", "\"4s\""),
-    later(
+    key("port", Whole("a port number"), "port that it asks", "", "8081"),
+    key("status", Text("statuses"), "answers that are healthy", "\"200\"", "\"200-299\""),
+    key("interval", Duration, "how often it asks", "\"6s\"", "\"10s\""),
+    key("timeout", Duration, "how long it waits for an answer", "\"5s\"", "\"4s\""),
+    key(
         "healthy",
         Whole("a number of checks"),
         "good answers in a row that make a task healthy",
         "2",
         "3",
     ),
-    later(
+    key(
         "unhealthy",
         Whole("a number of checks"),
         "bad answers in a row that make it unhealthy",
         "10",
         "3",
     ),
-    later("grace", Duration, "how long a new task may be unhealthy", "\"120s\"", "\"300s\""),
+    key("grace", Duration, "how long a new task may be unhealthy", "\"120s\"", "\"300s\""),
 ];
 
 static CONTAINER_HEALTH: &[Key] = &[
-    later("command", Words, "what is run in the container", "", "[\"CMD-SHELL\", \"exit 0\"]"),
-    later("interval", Duration, "how often", "\"30s\"", "\"10s\""),
-    later("timeout", Duration, "how long it may take", "\"5s\"", "\"2s\""),
-    later(
+    key("command", Words, "what is run in the container", "", "[\"CMD-SHELL\", \"exit 0\"]"),
+    key("interval", Duration, "how often", "\"30s\"", "\"10s\""),
+    key("timeout", Duration, "how long it may take", "\"5s\"", "\"2s\""),
+    key(
         "retries",
         Whole("a number of checks"),
         "failures in a row that make it unhealthy",
         "3",
         "5",
     ),
-    later("start_period", Duration, "how long failures do not count", "\"0s\"", "\"60s\""),
+    key("start_period", Duration, "how long failures do not count", "\"0s\"", "\"60s\""),
 ];
 
 static DEPLOY: &[Key] = &[
-    later("min_percent", Whole("a percentage"), "tasks that keep running, of `count`", "75", "50"),
-    later("max_percent", Whole("a percentage"), "tasks that may run, of `count`", "200", "150"),
-    later(
+    key("min_percent", Whole("a percentage"), "tasks that keep running, of `count`", "75", "50"),
+    key("max_percent", Whole("a percentage"), "tasks that may run, of `count`", "200", "150"),
+    key(
         "circuit_breaker",
         Switch,
         "whether a deployment ends that cannot start tasks",
         "true",
         "false",
     ),
-    later("rollback", Switch, "whether the one before comes back then", "true", "false"),
-    later("drain", Duration, "how long open connections may last", "\"0s\"", "\"30s\""),
+    key("rollback", Switch, "whether the one before comes back then", "true", "false"),
+    key("drain", Duration, "how long open connections may last", "\"0s\"", "\"30s\""),
 ];
 
 static SCALING: &[Key] = &[

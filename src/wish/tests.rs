@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::spec::{
-    Ami, DEFAULT_IMAGE, Endpoint, EnvValue, Ingress, Instances, Nat, Network, Route, RunOn, Scheme,
-    Service, Unknown, check_boundary,
+    Ami, DEFAULT_IMAGE, Deployments, Endpoint, EnvValue, HealthCheck, Ingress, Instances, Nat,
+    Network, Route, RunOn, Scheme, Service, Unknown, check_boundary,
 };
 
 mod manifests;
@@ -71,6 +71,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             zone: Some("internal-worker.internal".into()),
             existing_zone: None,
             unknown: Unknown::Service("worker".parse().unwrap()),
+            idle_timeout: 30,
         }),
         public: None,
         services: vec![Service {
@@ -81,7 +82,27 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             port: 80,
             count: 2,
             env: BTreeMap::new(),
-            health_path: "/".into(),
+            entrypoint: Vec::new(),
+            command: Vec::new(),
+            stop_timeout: None,
+            health: HealthCheck {
+                path: "/".into(),
+                port: None,
+                status: "200".into(),
+                interval: 6,
+                timeout: 5,
+                healthy: 2,
+                unhealthy: 10,
+            },
+            grace: 120,
+            container_health: None,
+            deployments: Deployments {
+                min_percent: 75,
+                max_percent: 200,
+                circuit_breaker: true,
+                rollback: true,
+                drain: 0,
+            },
             run_on: RunOn::Instances,
             internal: Some(Route {
                 hosts: Vec::new(),
@@ -454,7 +475,7 @@ fn check_promises(spec: &Spec) {
             assert!(name.ends_with(zone) && name.len() <= 253);
         }
     }
-    assert!(spec.services.iter().all(|it| it.port > 0 && it.health_path.starts_with('/')));
+    assert!(spec.services.iter().all(|it| it.port > 0 && it.health.path.starts_with('/')));
 }
 
 proptest! {

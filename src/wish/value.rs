@@ -146,6 +146,16 @@ pub struct Said {
     pub place: Place,
 }
 
+impl Said {
+    /// The table that was said, if it is one.
+    pub fn table(&self) -> Option<&Table> {
+        match &self.value {
+            Value::Table(table) => Some(table),
+            Value::Text(_) | Value::List(_) => None,
+        }
+    }
+}
+
 /// What a value can be.
 #[derive(Clone)]
 pub enum Value {
@@ -189,10 +199,7 @@ impl Table {
 
     /// The table that a key holds; with dots, one in another.
     pub fn table(&self, path: &str) -> Option<&Table> {
-        path.split('.').try_fold(self, |table, name| match &table.get(name)?.value {
-            Value::Table(table) => Some(table),
-            Value::Text(_) | Value::List(_) => None,
-        })
+        path.split('.').try_fold(self, |table, name| table.get(name)?.table())
     }
 
     /// The entry at a path with dots.

@@ -16,8 +16,8 @@ use ecsup::wish::{FileFlags, ServiceFlags, Wish};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::goal::INHERITING;
 use crate::goal::requests::{services, unlike};
+use crate::goal::{INHERITING, settings};
 use crate::manifest::written;
 use crate::proofs::{expect, ids, no_defects, nothing_left, on_all_processors};
 use crate::stage::usual;
@@ -99,6 +99,23 @@ const SECTIONS: &[(&str, &str)] = &[
         ingress = 'none'",
     ),
     (
+        "started, found healthy and replaced otherwise",
+        "ingress.internal.unknown = 404
+        ingress.internal.idle_timeout = '2m'
+        [service.a]
+        image = 'nginx:1'
+        entrypoint = ['/entry.sh']
+        command = ['serve', '--port', '80']
+        stop_timeout = '60s'
+        health = { path = '/up', port = 8081, status = '200-399', interval = '10s', timeout = '4s', \
+            healthy = 3, unhealthy = 4, grace = '5m' }
+        deploy = { min_percent = 50, max_percent = 150, rollback = false, drain = '20s' }
+        container_health = { command = ['CMD-SHELL', 'exit 0'], interval = '10s', start_period = '20s' }
+        [service.b]
+        image = 'nginx:1'
+        deploy = { min_percent = 0, max_percent = 100, circuit_breaker = false }",
+    ),
+    (
         "one on instances",
         "ingress.internal.unknown = 404
         [service.a]
@@ -119,9 +136,12 @@ pub struct Manifest {
 
 impl Manifest {
     fn of(sections: &str) -> Self {
-        let top = format!("stack = '{STACK}'\n{TOP}\n");
         let sections: Vec<_> = sections.lines().map(str::trim_start).collect();
-        let (folder, path) = written(&(top + &sections.join("\n")));
+        Self::read(&format!("stack = '{STACK}'\n{TOP}\n{}", sections.join("\n")))
+    }
+
+    fn read(text: &str) -> Self {
+        let (folder, path) = written(text);
         let manifest = FileFlags { file: Some(path.clone().into()), ..FileFlags::default() };
         let flags = ServiceFlags { manifest, ..ServiceFlags::default() };
         let spec = Wish::read(&flags, Path::new(""), &|_| None).check().expect("it is right");
@@ -136,7 +156,7 @@ impl Manifest {
     /// The deploy, which names for removal whatever it may find.
     pub fn deploy(&self) -> Vec<&str> {
         let mut words = vec!["deploy", "--yes", "--file", &self.path];
-        for name in ["a", "b", "c", "in.example.com"] {
+        for name in ["a", "b", "c", "in.example.com", "main.internal"] {
             words.extend(["--remove", name]);
         }
         words
@@ -163,6 +183,7 @@ impl Manifest {
 
     fn faults(&self, world: &mut World) -> Vec<String> {
         let mut faults = unlike(world, &self.spec);
+        faults.extend(settings::unlike(world, &self.spec));
         let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
             let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
             if is != wanted {
@@ -257,4 +278,25 @@ fn from_every_manifest_of_several_services_to_every_other() {
     };
     let failed = on_all_processors(pairs.len() as u64, play);
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn a_manifest_makes_another_pattern_of_a_stack() {
+    // On instances as before, and from now on open to the internet; then inside again.
+    let manifest = |pattern: &str, rest: &str| {
+        let top = format!("stack = '{STACK}'\npattern = '{pattern}'\n{rest}");
+        Manifest::read(&format!("{top}\n[service.a]\nimage = 'nginx:1'"))
+    };
+    let inside = manifest("internal-worker", "");
+    let outside = manifest("public-api", "ingress.public.unknown = 'a'");
+    let played = in_virtual_time(5, async || {
+        let stage = usual(5);
+        goes(&stage, &inside, &outside).await?;
+        goes(&stage, &outside, &inside).await
+    });
+    assert_eq!(played, Ok(()));
+    let serverless = manifest("fargate-api", "");
+    // What a service runs on is for life, and that is told of the service.
+    let played = in_virtual_time(6, async || goes(&usual(6), &inside, &serverless).await);
+    assert_eq!(played, Ok(()));
 }

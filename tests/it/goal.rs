@@ -15,6 +15,7 @@ mod ingress;
 mod network;
 pub mod requests;
 mod service;
+pub mod settings;
 
 /// Kinds that get their tags from something else, or of which several are right.
 pub const INHERITING: [&str; 7] = [

@@ -38,6 +38,7 @@ mod recorder;
 mod recorder_tests;
 mod rehearsal;
 mod rollout;
+mod settings;
 mod slips;
 mod snapshots;
 mod stage;

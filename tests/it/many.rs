@@ -70,6 +70,7 @@ pub fn shop() -> Spec {
         zone: Some("shop.internal".to_owned()),
         existing_zone: None,
         unknown: refuses(404, "not found"),
+        idle_timeout: 30,
     });
     let service = |name: &str| Service {
         internal: Some(host(&format!("{name}.shop.internal"))),

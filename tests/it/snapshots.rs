@@ -351,7 +351,7 @@ fn moto_an_existing_stack() {
     stack demo (pattern public-api)
     account (account), region us-east-1, as arn:aws:sts::(account):user/moto
     endpoint http://127.0.0.1:(port) (not AWS)
-    error: --pattern: stack `demo` was made from pattern `fargate-api`: a stack keeps its pattern, so deploy another one or destroy this one first
+    error: --pattern: stack `demo` was made from pattern `fargate-api`: deploy another one, destroy this one first, or say in a manifest what it is to become (`ecsup init --from demo` writes what runs)
     error: service/web: launchType is `FARGATE` and `EC2` was asked for: a service does not move between instances and Fargate: give it another name, which makes a new one, or destroy the stack first
     hint: nothing was changed
     ");

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::cluster::REMEMBERED;
 use super::task::{EXITED, Status, Task};
-use super::{agent, image, insights, output, scheduler, service_event, task_definition};
+use super::{
+    agent, container_health, image, insights, output, scheduler, service_event, task_definition,
+};
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
 use crate::scenario::Ending;
@@ -226,6 +228,7 @@ fn runs(world: &mut World, id: &str) {
         task.started = Some(now);
     }
     output::begin(world, &task);
+    container_health::begin(world, &task);
     if let (Some(address), Some(network)) = (&task.address, &task.network) {
         let answers = world.scenario.health;
         for target in &task.targets {

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::container_health::{self, Health};
 use super::service::{self, Key};
 use super::service_event::{tell, tell_once, tell_stopped};
 use super::task::{Status, Task};
@@ -25,7 +26,7 @@ pub(super) struct Seen {
     pub(super) deployment: String,
     /// When it ran.
     pub(super) started: Option<Duration>,
-    /// Whether it runs, and its target groups find it healthy.
+    /// Whether it runs, and its target groups and the checks of its containers find it healthy.
     pub(super) healthy: bool,
     /// Whether its instance is being drained.
     pub(super) leaves: bool,
@@ -106,27 +107,38 @@ pub(super) fn look(world: &World, key: &Key) -> Vec<Seen> {
             id: it.id.clone(),
             deployment: it.deployment.clone(),
             started: it.started,
-            healthy: it.status == Status::Running && well,
+            healthy: it.status == Status::Running && well && container_health::is_well(world, it),
             leaves: host.is_some_and(|host| host.status != "ACTIVE"),
         }
     });
     seen.collect()
 }
 
-/// Stops the tasks that their target groups find unhealthy, once their grace period is over.
+/// Stops the tasks that their target groups or the checks of their containers find unhealthy, once their
+/// grace period is over.
 fn check_health(world: &mut World, key: &Key) {
     let Some(service) = world.ecs().services.get(key) else { return };
     let grace = service.grace.unwrap_or_default();
-    let mut sick = Vec::new();
+    let (mut sick, mut ill) = (Vec::new(), Vec::new());
     let tasks = world.ecs().tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
     for task in tasks.filter(|it| it.status == Status::Running && !it.going) {
         let over = task.started.is_some_and(|started| started + grace <= world.now);
+        if over && task.health == Health::Unhealthy {
+            ill.push((task.id.clone(), task.deployment.clone()));
+            continue;
+        }
         let Some(address) = task.address.as_ref().filter(|_| over) else { continue };
         let unhealthy = |group: &str| elb::health(world, group, address) == elb::Health::Unhealthy;
         if let Some(target) = task.targets.iter().find(|target| unhealthy(&target.group)) {
             let reason = elb::why_unhealthy(world, &target.group, address);
             sick.push((task.id.clone(), task.deployment.clone(), target.clone(), reason));
         }
+    }
+    for (task, deployment) in ill {
+        let why = "Task failed container health checks";
+        lifecycle::stop(world, &task, "ServiceSchedulerInitiated", why);
+        tell_stopped(world, key, &[task]);
+        failed(world, &key.0, &key.1, &deployment);
     }
     for (task, deployment, target, reason) in sick {
         let group = &target.group;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::container_health::Health;
 use super::service_revision::Target;
 use super::task_definition::{self, Key};
 use super::{PAGER, cluster, failure, includes, invalid, lacks, lifecycle, short};
@@ -129,6 +130,8 @@ pub(super) struct Task {
     pub(super) code: Option<&'static str>,
     /// Why, in words.
     pub(super) reason: Option<String>,
+    /// How healthy the checks of its containers find it.
+    pub(super) health: Health,
     /// What its containers ended with.
     pub(super) exit: Option<i64>,
     /// What the agent says of them.
@@ -228,7 +231,7 @@ pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
         "lastStatus": task.status.name(),
         "desiredStatus": if task.going { "STOPPED" } else { "RUNNING" },
         "connectivity": "CONNECTED",
-        "healthStatus": "UNKNOWN",
+        "healthStatus": task.health.name(),
         "cpu": task.cpu.to_string(),
         "memory": task.memory.to_string(),
         "createdAt": world.timestamp_at(task.created),
@@ -273,6 +276,8 @@ fn container(world: &World, task: &Task, definition: &Value) -> Value {
         Status::Running | Status::Deactivating | Status::Stopping => "RUNNING",
         Status::Deprovisioning | Status::Stopped => "STOPPED",
     };
+    let is_checked = definition.get("healthCheck").is_some_and(|it| !it.is_null());
+    let health = if is_checked { task.health } else { Health::Unknown };
     let mut answer = json!({
         "containerArn": world.arn("ecs", &format!("container/{}/{}/{name}", task.cluster, task.id)),
         "taskArn": task.arn,
@@ -281,7 +286,7 @@ fn container(world: &World, task: &Task, definition: &Value) -> Value {
         "lastStatus": status,
         "networkBindings": [],
         "networkInterfaces": [],
-        "healthStatus": "UNKNOWN",
+        "healthStatus": health.name(),
         "cpu": definition.number("cpu").unwrap_or(0).to_string(),
     });
     if let Some(memory) = definition.number("memory") {

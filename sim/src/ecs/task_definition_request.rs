@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::task_definition::{Revision, describe, units};
-use super::{client, is_name, lacks, wanted_tags};
+use super::{client, container_health, is_name, lacks, wanted_tags};
 use crate::fields::{Fields, ecs_tag_list};
 use crate::iam;
 use crate::refusal::{Answer, Refusal};
@@ -147,6 +147,7 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
             ports.push(taken);
         }
         check_logging(container.part("logConfiguration"), on_fargate)?;
+        container_health::check_container(container, on_fargate)?;
     }
     if !containers.iter().any(|it| it.flag("essential").unwrap_or(true)) {
         return Err(client("Task definition does not have essential container."));

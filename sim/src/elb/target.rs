@@ -211,20 +211,26 @@ fn check(world: &mut World, target_group: &str, at: &At, run: u64) -> Option<()>
     let from: Vec<_> = from.iter().cloned().collect();
     let reached = ec2::may_reach(world, &from, &target.groups, checked_port(it, at));
     let thresholds = (it.check.healthy, it.check.unhealthy);
+    let code = match target.answers {
+        Answers::Well => Some(200),
+        Answers::Code(code) => Some(code),
+        Answers::Never | Answers::Refused => None,
+    };
+    let is_good = reached && code.is_some_and(|code| it.check.takes(code));
     let target = world.elb_mut().target_groups.get_mut(target_group)?.targets.get_mut(at)?;
-    if reached && target.answers == Answers::Well {
+    if is_good {
         (target.good, target.bad) = (target.good.saturating_add(1), 0);
         if target.good >= thresholds.0 {
             target.health = Health::Healthy;
         }
     } else {
         (target.good, target.bad) = (0, target.bad.saturating_add(1));
-        target.reason = match target.answers {
-            Answers::Code(code) if reached => {
+        target.reason = match (target.answers, code) {
+            (_, Some(code)) if reached => {
                 let words = format!("Health checks failed with these codes: [{code}]");
                 ("Target.ResponseCodeMismatch", words)
             }
-            Answers::Refused if reached => {
+            (Answers::Refused, _) if reached => {
                 ("Target.FailedHealthChecks", "Health checks failed".to_owned())
             }
             _ => ("Target.Timeout", "Request timed out".to_owned()),

@@ -108,6 +108,15 @@ impl HealthCheck {
         Ok(self)
     }
 
+    /// Whether a code is one of a healthy target.
+    pub(super) fn takes(&self, code: u16) -> bool {
+        self.matcher.split(',').any(|part| {
+            let (from, to) = part.split_once('-').unwrap_or((part, part));
+            from.parse().is_ok_and(|from: u16| from <= code)
+                && to.parse().is_ok_and(|to: u16| code <= to)
+        })
+    }
+
     fn check(&self) -> Result<(), Refusal> {
         if !matches!(self.protocol.as_str(), "HTTP" | "HTTPS") {
             let message = format!("Health check protocol '{}' is not supported", self.protocol);

@@ -142,7 +142,9 @@ impl<'a, R: Wanted> Settling<'a, R> {
     }
 
     fn until_ready(of: &Subject<'a, R>) -> Wait<'a> {
-        Wait::new(of.run, of.place, of.node, R::KIND, R::KIND.about().comes)
+        let usual = R::KIND.about().comes;
+        let deadline = usual.deadline.saturating_add(of.resource.takes_longer());
+        Wait::new(of.run, of.place, of.node, R::KIND, Patience { deadline, ..usual })
     }
 
     /// Removes what is of no use any more, and makes it again.

@@ -27,6 +27,7 @@ use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::nat_gateway::NatGateway;
 use crate::resource::role;
 use crate::resource::route_table::{self, RouteTable};
+use crate::resource::target_group::HealthCheck;
 use crate::resource::vpc::{BlockMode, Vpc};
 use crate::resource::{Owned, Phase, Resource, Seen, security_group};
 
@@ -166,7 +167,7 @@ pub(super) async fn in_full(
     let mut evidence = before.updated(seen(service, it));
     let Some(names) = scope.names() else { return evidence };
     let reader = Reader { aws, scope, names, unread: RefCell::default() };
-    let path = async { reader.of(health_path(aws, it).await) };
+    let health = async { reader.of(health_check(aws, it).await) };
     let stopped = async {
         match &it.deployment {
             Some(of) => reader.of(stopped(aws, it, &of.id).await),
@@ -182,9 +183,17 @@ pub(super) async fn in_full(
         }
     };
     let wanted = async { reader.of(definition(aws, it, evidence.wanted.clone()).await) };
-    let (wanted, path, stopped, sick, launches) =
-        futures::join!(wanted, path, stopped, sick, launches);
-    evidence.wanted = Wanted { health_path: path, ..wanted };
+    let (wanted, health, stopped, sick, launches) =
+        futures::join!(wanted, health, stopped, sick, launches);
+    evidence.wanted = match health {
+        None => wanted,
+        Some(HealthCheck { path, status, timeout, .. }) => Wanted {
+            health_path: Some(path),
+            health_status: Some(status),
+            health_timeout: Some(timeout),
+            ..wanted
+        },
+    };
     // A target is gone with its task, and what it was like is remembered.
     if !sick.is_empty() {
         evidence.targets = sick;
@@ -246,13 +255,13 @@ async fn last_lines(aws: &Aws, wanted: &Wanted, task: &str) -> Result<Vec<String
     Ok(events.into_iter().filter_map(|it| it.message).map(|it| it.trim_end().to_owned()).collect())
 }
 
-async fn health_path(aws: &Aws, it: &Output) -> Result<Option<String>> {
+async fn health_check(aws: &Aws, it: &Output) -> Result<Option<HealthCheck>> {
     let Some((group, _)) = it.targets.iter().flatten().next() else { return Ok(None) };
     let described = aws.elb.describe_target_groups().target_group_arns(group).send().await;
     let described = described.doing("read the target group");
     let described = described.gone_is_fine(&[target_group::UNKNOWN])?;
     let groups = described.and_then(|it| it.target_groups).unwrap_or_default();
-    Ok(groups.into_iter().next().and_then(|it| it.health_check_path))
+    Ok(groups.first().and_then(HealthCheck::read))
 }
 
 /// Reads the instances of the cluster, their group and their type. Returns their subnets.

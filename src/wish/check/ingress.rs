@@ -6,7 +6,7 @@ use super::super::Wanted;
 use super::super::value::{Place, Value};
 use super::{Checker, Draft};
 use crate::names::{StackName, default_host, default_zone};
-use crate::spec::{ExistingZone, Ingress, Network, Route, Scheme, Unknown, dns, network};
+use crate::spec::{ExistingZone, Ingress, Network, Route, Scheme, Unknown, dns, network, size};
 
 /// What an ALB answers to what no rule matches, unless the file says otherwise.
 const NOT_FOUND: u16 = 404;
@@ -52,6 +52,8 @@ impl<'a> Checker<'a> {
         }
         let allow = self.allow(scheme, name, network);
         let existing_zone = self.existing_zone(name);
+        let path = format!("ingress.{name}.idle_timeout");
+        let idle_timeout = self.seconds(None, &path, size::IDLE_TIMEOUT)?;
         if self.wish.is_by_flags() {
             let (zone, host) = match &existing_zone {
                 // No flag says one: it is what runs.
@@ -63,13 +65,13 @@ impl<'a> Checker<'a> {
                 Route { hosts: Vec::new(), paths: Vec::new(), names: host.into_iter().collect() };
             draft.routes.insert(scheme, route);
             let unknown = Unknown::Service(draft.name.clone()?);
-            return Some(Ingress { allow, zone, existing_zone, unknown });
+            return Some(Ingress { allow, zone, existing_zone, unknown, idle_timeout });
         }
         let zone = self.zone(scheme, name, &mine, drafts, stack);
         let unknown = self.unknown(name, &mine, drafts);
         let zones = (zone.as_deref(), existing_zone.as_ref());
         self.routes(scheme, name, zones, &mine, drafts, unknown.as_ref());
-        Some(Ingress { allow, zone, existing_zone, unknown: unknown? })
+        Some(Ingress { allow, zone, existing_zone, unknown: unknown?, idle_timeout })
     }
 
     /// The zone of the account that is to know the names, if one was said.

@@ -141,6 +141,51 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn how_tasks_are_checked_and_replaced_has_limits() {
+    let long = format!("command = [\"{}\"]", "x".repeat(70_000));
+    let all = [
+        "health = { port = 0, status = \"5xx\", interval = \"1s\", timeout = \"121s\", healthy = 1 }",
+        "health = { interval = \"9s\", timeout = \"9s\" }\n[defaults.health]\ngrace = \"1.5s\"",
+        "health.interval = \"5s\"",
+        "deploy = { max_percent = 201, circuit_breaker = false, rollback = true, drain = \"2h\" }",
+        "stop_timeout = \"121s\"\ncontainer_health.interval = \"10s\"",
+        "container_health = { command = [\"curl\"], retries = 11 }",
+        "[ingress.public]\nidle_timeout = \"0s\"",
+        &long,
+    ];
+    let told = all.iter().flat_map(|lines| said(&with(lines), &ServiceFlags::default()));
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r#"
+    6:19: service.web.health.port `0`: must be a port number, from 1 to 65535
+    6:31: service.web.health.status `5xx`: must be statuses from 200 to 499, such as "200", "200,302" or "200-299"
+    6:49: service.web.health.interval `1s`: must be a whole number of seconds, from 5s to 300s
+    6:65: service.web.health.timeout `121s`: must be a whole number of seconds, from 2s to 120s
+    6:83: service.web.health.healthy `1`: must be a number of checks, from 2 to 10
+    6:39: service.web.health.timeout `9s`: must be shorter than the interval, which is 9s
+    8:9: service.web.health.grace `1.5s`: must be a whole number of seconds, from 0s to 2147483647s
+    6:19: service.web.health.interval `5s`: must be longer than the timeout, which is 5s unless you say it
+    6:26: service.web.deploy.max_percent `201`: must be a percentage, from 100 to 200
+    6:67: service.web.deploy.rollback `true`: is what the circuit breaker does, and circuit_breaker (line 6) is false
+    6:81: service.web.deploy.drain `2h`: must be a whole number of seconds, from 0s to 3600s
+    6:16: service.web.stop_timeout `121s`: must be a whole number of seconds, from 2s to 120s, on Fargate
+    7:1: service.web.container_health: needs a `command`, which is run in the container
+    6:32: service.web.container_health.command: must begin with CMD, as in ["CMD", "/healthy"], or be a line for a shell, as in ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]
+    6:52: service.web.container_health.retries `11`: must be a number of checks, from 1 to 10
+    7:16: ingress.public.idle_timeout `0s`: must be a whole number of seconds, from 1s to 4000s
+    6:11: service.web.command: takes 70004 bytes as JSON, and at most 62464 are left for it beside the variables: ECS takes task definitions of 65536 bytes
+    "#);
+}
+
+#[test]
+fn what_is_shared_of_load_balancers_is_not_for_whom_none_leads_to() {
+    let text = with(
+        "[service.worker]\nimage = \"worker\"\ningress = \"none\"\n[defaults]\nport = 8080\nhealth.path = \"/up\"",
+    );
+    let spec = of(&text, &ServiceFlags::default()).check().unwrap();
+    let ports: Vec<_> = spec.services.iter().map(|it| (it.port, it.health.path.as_str())).collect();
+    assert_eq!(ports, [(8080, "/up"), (80, "/")]);
+}
+
+#[test]
 fn a_mistake_shows_its_line_and_points_at_it() {
     let errors = of(&with("memory = 1"), &ServiceFlags::default()).check().unwrap_err();
     assert_eq!(errors[0].at.as_ref().unwrap().excerpt, "  6 │ memory = 1\n    │          ─");
@@ -153,11 +198,11 @@ fn a_mistake_shows_its_line_and_points_at_it() {
 
 #[test]
 fn what_is_not_built_yet_is_said_when_everything_else_is_right() {
-    let text = with("secrets = [\"DB\"]\nexec = true\nhealth.interval = \"5s\"");
+    let text = with("secrets = [\"DB\"]\nexec = true\ntarget = \"proxy\"");
     insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
     6:1: service.web.secrets: is not built yet: this version of ecsup knows the key and does nothing with it
     7:1: service.web.exec: is not built yet: this version of ecsup knows the key and does nothing with it
-    8:8: service.web.health.interval: is not built yet: this version of ecsup knows the key and does nothing with it
+    8:1: service.web.target: is not built yet: this version of ecsup knows the key and does nothing with it
     ");
 }
 
