@@ -25,6 +25,7 @@ import botocore
 
 # What ecsup calls, and what a person looks around with.
 OPERATIONS = {
+    "acm": "DescribeCertificate",
     "application-autoscaling": """DeleteScalingPolicy DeregisterScalableTarget
         DescribeScalableTargets DescribeScalingPolicies ListTagsForResource PutScalingPolicy
         RegisterScalableTarget TagResource UntagResource""",
@@ -57,12 +58,14 @@ OPERATIONS = {
         ListTagsForResource ListTaskDefinitionFamilies ListTaskDefinitions ListTasks
         PutClusterCapacityProviders RegisterTaskDefinition RunTask StopTask TagResource
         UntagResource UpdateCapacityProvider UpdateCluster UpdateService""",
-    "elbv2": """AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
+    "elbv2": """AddListenerCertificates AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
         DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets
+        DescribeListenerCertificates
         DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules
         DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth
         ModifyListener ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
-        ModifyTargetGroupAttributes RegisterTargets RemoveTags SetRulePriorities SetSecurityGroups
+        ModifyTargetGroupAttributes RegisterTargets
+        RemoveListenerCertificates RemoveTags SetRulePriorities SetSecurityGroups
         SetSubnets""",
     "iam": """AddRoleToInstanceProfile AttachRolePolicy CreateInstanceProfile CreateRole
         CreateServiceLinkedRole DeleteInstanceProfile DeleteRole DeleteRolePolicy DetachRolePolicy

@@ -34,6 +34,8 @@ const ATTEMPTS: u32 = 8;
 /// One client per service.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    /// Certificate Manager, for certificates that somebody else has asked for.
+    pub acm: aws_sdk_acm::Client,
     /// Auto Scaling.
     pub autoscaling: aws_sdk_autoscaling::Client,
     /// EC2 and VPC.
@@ -77,6 +79,7 @@ impl Aws {
         // The first call of every run: an endpoint that is not there is reported at once.
         let first = aws_sdk_sts::config::Builder::from(&retrying).retry_classifier(Unreachable);
         Self {
+            acm: aws_sdk_acm::Client::new(&retrying),
             autoscaling: aws_sdk_autoscaling::Client::new(&retrying),
             ec2: aws_sdk_ec2::Client::new(&retrying),
             ec2_once: aws_sdk_ec2::Client::new(&once),

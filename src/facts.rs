@@ -15,6 +15,7 @@ use crate::resource::service::Service;
 use crate::spec::{Ami, Instances, RunOn, Scheme, Spec, SpecError};
 
 mod addresses;
+mod certificate;
 mod existing_zone;
 mod image;
 mod instance_type;
@@ -128,11 +129,12 @@ fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
 async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let aws = looks.aws();
     let instances = spec.instances.as_ref();
-    let (zones, kind, internet, existing_zones, there) = futures::join!(
+    let (zones, kind, internet, existing_zones, certificates, there) = futures::join!(
         zones::choose(looks, spec),
         optional(instances, async |instances| instance_type::look_up(aws, instances).await),
         internet::check(looks, spec),
         existing_zone::look_up(looks, spec),
+        certificate::check(looks, spec),
         There::look(looks),
     );
     // A type that there is not has no zones either.
@@ -144,6 +146,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     warnings.extend(internet?);
     let (existing_zones, more) = existing_zones?;
     warnings.extend(more);
+    warnings.extend(certificates?);
 
     let (mut image, mut first_instances, mut instance_type) = (String::new(), 0, None);
     let mut room = None;

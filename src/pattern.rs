@@ -11,7 +11,7 @@
 //! role/instance ── instance-profile ── launch-template ── auto-scaling-group │
 //! cluster ─┬─────────────────────────────── capacity-provider ┘              │
 //!          └─ capacity-provider-association ── capacity/warm                 │
-//! target-group/… ─┬─ listener/80 ── listener-rule/… ── service/… ◄───────────┘
+//! target-group/… ─┬─ listener/… ── listener-rule/… ── service/… ◄───────────┘
 //! load-balancer ──┴─ record/… ── hosted-zone     └── task-definition/… ── role/execution, log-group/…
 //! ```
 
@@ -89,18 +89,24 @@ pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
                 let is_it = balancer.wanted.unknown == Unknown::Service(service.name.clone());
                 targets.get(&balancer.scheme).filter(|_| is_it)
             });
-            balancer.listener(&mut graph, &naming, unknown)
+            balancer.listeners(&mut graph, &naming, unknown)
         })
         .collect();
     let zones: Vec<_> =
         balancers.iter().map(|it| it.zone(&mut graph, &network, &naming, facts)).collect();
+    let mut rules = Vec::new();
     for (wanted, targets) in spec.services.iter().zip(&targets) {
         let ways_in = balancers.iter().zip(&listeners).zip(&zones);
-        let ways_in = ways_in.filter_map(|((balancer, listener), zone)| {
+        let ways_in = ways_in.filter_map(|((balancer, listeners), zone)| {
             let target_group = targets.get(&balancer.scheme)?;
-            Some(WayIn { balancer, listener, zone: zone.as_ref(), target_group })
+            Some(WayIn { balancer, listeners, zone: zone.as_ref(), target_group })
         });
-        service::service(&mut graph, wanted, &ways_in.collect::<Vec<_>>(), &blocks);
+        rules.extend(service::service(&mut graph, wanted, &ways_in.collect::<Vec<_>>(), &blocks));
+    }
+    for (balancer, serving) in balancers.iter().zip(&listeners) {
+        let its = rules.iter().filter(|(scheme, _)| *scheme == balancer.scheme);
+        let its = its.map(|(_, rule)| rule.clone()).collect();
+        balancer.redirect(&mut graph, &naming, serving, its);
     }
     let load_balancers = balancers.into_iter().map(|it| (it.scheme, it.load_balancer)).collect();
     Stack { graph, load_balancers }

@@ -54,6 +54,8 @@ pub enum Part {
     Service,
     /// Reading what containers write: what `logs` needs besides `read`; in no policy but its own
     Logs,
+    /// What `certificates` in a manifest need besides; in no policy but its own
+    Https,
 }
 
 impl Part {

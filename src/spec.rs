@@ -46,6 +46,8 @@ const TARGET_GROUPS: usize = 100;
 const INSTANCE_TYPE_LIMIT: usize = 40;
 /// Longest id of a hosted zone, in characters (Route 53 `ResourceId`).
 const ZONE_ID_LIMIT: usize = 32;
+/// How many certificates a listener takes: its default one, and 25 more (the same quotas).
+pub(crate) const CERTIFICATES: usize = 26;
 /// Longest ARN of a permissions boundary, in characters (IAM `CreateRole`).
 const BOUNDARY_LIMIT: usize = 2048;
 
@@ -244,6 +246,43 @@ pub struct Ingress {
     pub unknown: Unknown,
     /// Seconds after which a silent connection is closed.
     pub idle_timeout: u32,
+    /// What port 443 is secured with, if it is to be open.
+    pub tls: Option<Tls>,
+    /// What port 80 does.
+    pub http: Http,
+}
+
+/// What an HTTPS listener is secured with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// ARNs of certificates of ACM, the default one first; at least one, none twice.
+    pub certificates: Vec<String>,
+    /// The name of a security policy of Elastic Load Balancing.
+    pub policy: String,
+}
+
+/// What port 80 of a load balancer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Http {
+    /// It leads to services.
+    Serve,
+    /// It sends whoever asks to port 443, which there is.
+    Redirect,
+    /// It is closed; there is port 443.
+    Off,
+}
+
+impl Ingress {
+    /// The ports that lead to services.
+    pub fn ports(&self) -> Vec<u16> {
+        let https = self.tls.iter().map(|_| 443);
+        https.chain((self.http == Http::Serve).then_some(80)).collect()
+    }
+
+    /// `https`, or `http` where there is no other.
+    pub fn url_scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
 }
 
 /// A zone that somebody else made, private or public, as it was said.
@@ -421,11 +460,11 @@ impl Spec {
 
     /// Refuses more services than a load balancer has room for.
     pub fn check_limits(&self) -> Result<(), SpecError> {
-        for (scheme, _) in self.ingresses() {
+        for (scheme, ingress) in self.ingresses() {
             let routes: Vec<_> = self.services.iter().filter_map(|it| it.route(scheme)).collect();
-            let rules = routes.iter().filter(|it| it.has_rule());
-            let limits =
-                [(routes.len(), TARGET_GROUPS, "target groups"), (rules.count(), RULES, "rules")];
+            // Each port has rules of its own.
+            let rules = routes.iter().filter(|it| it.has_rule()).count() * ingress.ports().len();
+            let limits = [(routes.len(), TARGET_GROUPS, "target groups"), (rules, RULES, "rules")];
             let over = limits.into_iter().find(|(count, most, _)| count > most);
             if let Some((count, most, what)) = over {
                 let rule = format!(
@@ -541,6 +580,44 @@ pub(crate) fn check_boundary(text: &str) -> Result<String, String> {
     }
     Err("must be the ARN of a managed policy, such as `arn:aws:iam::123456789012:policy/NAME`"
         .into())
+}
+
+/// Checks the shape of a certificate's ARN; where it is and how, AWS says.
+pub(crate) fn check_certificate(text: &str) -> Result<String, String> {
+    let fits = match Arn::parse(text) {
+        Some(Arn { partition, service: "acm", region, account, resource }) => {
+            let id = resource.strip_prefix("certificate/").unwrap_or_default();
+            let named = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            partition.starts_with("aws")
+                && !region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && (1..=64).contains(&id.len())
+                && named
+        }
+        _ => false,
+    };
+    match fits {
+        true => Ok(text.to_owned()),
+        false => Err("must be the ARN of a certificate of ACM, such as \
+                      `arn:aws:acm:eu-west-1:123456789012:certificate/ID`"
+            .into()),
+    }
+}
+
+/// Checks the shape of a security policy's name: which ones there are, grows.
+pub(crate) fn check_tls_policy(text: &str) -> Result<String, String> {
+    let fits = text.strip_prefix("ELBSecurityPolicy-").is_some_and(|rest| {
+        !rest.is_empty()
+            && rest.len() <= 100
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    });
+    match fits {
+        true => Ok(text.to_owned()),
+        false => Err("must be a security policy of Elastic Load Balancing, such as \
+                      `ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09`"
+            .into()),
+    }
 }
 
 /// Checks a time with its unit, such as `30s` or `5m`.

@@ -18,7 +18,7 @@
 //! | `target-group.released` | 0 to 5 | name | `ResourceInUse` after its last listener went |
 //!
 //! Health checks take no chance: interval times threshold. Not simulated are network and gateway load
-//! balancers, certificates, authentication, zones of targets, and who answers at an address that was
+//! balancers, authentication, zones of targets, and who answers at an address that was
 //! registered by hand: nobody does.
 
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ use crate::world::{Scope, State, World};
 
 mod action;
 pub mod attributes;
+mod certificate;
 mod interface;
 pub mod listener;
 pub mod load_balancer;
@@ -147,6 +148,9 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("ModifyRule", Changes(rule::modify)),
     ("SetRulePriorities", Changes(rule::set_priorities)),
     ("DeleteRule", Changes(rule::delete)),
+    ("AddListenerCertificates", Changes(certificate::add)),
+    ("RemoveListenerCertificates", Changes(certificate::remove)),
+    ("DescribeListenerCertificates", Looks(certificate::describe)),
     ("DescribeTags", Looks(tags::describe)),
     ("AddTags", Changes(tags::add)),
     ("RemoveTags", Changes(tags::remove)),

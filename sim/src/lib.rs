@@ -5,6 +5,7 @@
 //! [`world`] is what exists, what happens by itself and when; one module for each service holds the
 //! rules, and each rule cites its fact in `docs/aws-facts.md`; [`services`] lists them.
 
+pub mod acm;
 pub mod application_autoscaling;
 pub mod arn;
 pub mod autoscaling;

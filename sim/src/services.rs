@@ -21,6 +21,7 @@ pub static ALL: &[&Service] = &[
     &crate::iam::SERVICE,
     &crate::logs::SERVICE,
     &crate::cloudwatch::SERVICE,
+    &crate::acm::SERVICE,
     &crate::ec2::SERVICE,
     &crate::ssm::SERVICE,
     &crate::elb::SERVICE,

@@ -23,7 +23,7 @@ use crate::facts;
 use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
-use crate::spec::Scheme;
+use crate::spec::{Ingress, Scheme};
 use crate::ui::Screen;
 use crate::ui::view::Expected;
 use crate::wish::{ServiceFlags, Wish};
@@ -407,15 +407,21 @@ fn summary(prepared: &Prepared, connection: &Connection, screen: &Screen) {
             Scheme::Internal => " (from inside the VPC)",
             Scheme::InternetFacing => "",
         };
+        let url = spec.ingress(*scheme).map_or("http", Ingress::url_scheme);
         if let Some(balancer) = balancer.values() {
-            screen.out(&format!("load balancer  http://{}{reach}", balancer.dns_name));
+            screen.out(&format!("load balancer  {url}://{}{reach}", balancer.dns_name));
         }
     }
-    let routes = Scheme::ALL
-        .into_iter()
-        .flat_map(|scheme| spec.services.iter().filter_map(move |service| service.route(scheme)));
-    for name in routes.flat_map(|route| &route.names) {
-        screen.out(&format!("private name   http://{name} (from inside the VPC)"));
+    for (scheme, ingress) in spec.ingresses() {
+        // A zone of somebody else may be a public one.
+        let (what, reach) = match (&ingress.existing_zone, scheme) {
+            (None, _) => ("private name", " (from inside the VPC)".to_owned()),
+            (Some(zone), _) => ("name        ", format!(" (in the zone {zone})")),
+        };
+        let routes = spec.services.iter().filter_map(|service| service.route(scheme));
+        for name in routes.flat_map(|route| &route.names) {
+            screen.out(&format!("{what}   {}://{name}{reach}", ingress.url_scheme()));
+        }
     }
     let plan = &prepared.plan;
     let is_made = |verdict: &Verdict| matches!(verdict, Verdict::Create | Verdict::Remake(_));

@@ -14,6 +14,7 @@ use crate::facts;
 use crate::lock::{self, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
+use crate::resource::listener::{self, Listener};
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::service::Service;
 use crate::resource::task_definition::TaskDefinition;
@@ -52,7 +53,7 @@ impl Found {
             found.image.as_deref().unwrap_or("no image"),
         );
         if let Some(address) = &found.address {
-            line = format!("{line} http://{address}");
+            line = format!("{line} {address}");
         }
         match &found.held {
             Some(held) if held.is_left(now) => format!("{line}\n  left by {}", held.holder()),
@@ -104,12 +105,13 @@ pub async fn list(global: &Global, screen: &Screen) -> Outcome {
 /// that is shown comes out of the listings by which the things are found.
 pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, Found>> {
     let looks = Looks::new(connection.aws.clone(), Scope::Region(connection.region.clone()));
-    let (things, locks, services, definitions, balancers) = futures::try_join!(
+    let (things, locks, services, definitions, balancers, listeners) = futures::try_join!(
         inventory::of_graph(&looks),
         lock::stacks(&connection.aws),
         looks.list::<Service>(None),
         looks.list::<TaskDefinition>(None),
         looks.list::<LoadBalancer>(None),
+        looks.list::<Listener>(None),
     )?;
     let mut stacks: BTreeMap<String, Found> = BTreeMap::new();
     for thing in things {
@@ -137,7 +139,8 @@ pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
     }
     for balancer in balancers.iter() {
         let found = stacks.entry(balancer.owner.stack.clone()).or_default();
-        found.address = Some(balancer.it().dns_name.clone());
+        let url = listener::url_scheme(&listeners, &balancer.it().arn);
+        found.address = Some(format!("{url}://{}", balancer.it().dns_name));
     }
     Ok(stacks)
 }

@@ -17,7 +17,7 @@ use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::resource::difference::shown;
-use crate::spec::{Nat, Scheme, Service, Spec};
+use crate::spec::{Nat, Service, Spec};
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
 
@@ -208,9 +208,11 @@ pub(super) fn about(prepared: &Prepared, connection: &Connection) -> Vec<String>
         let Service { name, image, count, cpu, memory, .. } = service;
         let before = images.get(name.as_str()).filter(|before| *before != image.as_str());
         let before = before.map(|before| format!("{before} → ")).unwrap_or_default();
-        let names = Scheme::ALL.into_iter().filter_map(|scheme| service.route(scheme));
-        let names = names.flat_map(|route| &route.names).map(|name| format!(", http://{name}"));
-        let names = names.collect::<String>();
+        let routes = spec.ingresses().filter_map(|(scheme, ingress)| {
+            Some((ingress.url_scheme(), &service.route(scheme)?.names))
+        });
+        let names = routes.flat_map(|(url, names)| names.iter().map(move |it| (url, it)));
+        let names = names.map(|(url, name)| format!(", {url}://{name}")).collect::<String>();
         let tasks = if *count == 1 { "task" } else { "tasks" };
         format!(
             "service {name}: image {before}{image}, {count} {tasks} of {cpu} CPU units and {memory} MiB{names}"

@@ -19,7 +19,9 @@ use crate::aws::{Error, Scope};
 use crate::deploy::Extent;
 use crate::engine::Stop;
 use crate::engine::looks::Looks;
-use crate::facts::{At, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
+use crate::facts::{
+    Address, At, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets,
+};
 use crate::lock::Seen;
 use crate::ui::{Screen, Tone, harmless};
 use crate::wish::{FileFlags, ServiceFlags, Wish};
@@ -331,7 +333,8 @@ fn lines(
     }));
     lines.extend(planned.map(|said| format!("manifest  {said}")));
     for address in &status.addresses {
-        lines.push(format!("address   http://{} ({})", address.host, address.from));
+        let Address { host, scheme, from } = address;
+        lines.push(format!("address   {scheme}://{host} ({from})"));
     }
     lines.extend(status.instances.iter().map(instance));
     lines
@@ -449,6 +452,7 @@ mod tests {
             ],
             waits: BTreeMap::from([("load-balancer".into(), "AWS to provision it".into())]),
             addresses: vec![Address {
+                scheme: "http",
                 host: "lb-shop-123.eu-west-1.elb.amazonaws.com".to_owned(),
                 from: "internet-facing".to_owned(),
             }],

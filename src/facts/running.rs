@@ -76,6 +76,12 @@ pub struct RunningBalancer {
     pub existing_zone: Option<String>,
     /// Seconds after which a silent connection is closed.
     pub idle_timeout: Option<String>,
+    /// ARNs of the certificates of its port 443, the default one first, if that is open.
+    pub certificates: Vec<String>,
+    /// The security policy of that port.
+    pub tls_policy: Option<String>,
+    /// What port 80 does, where there is port 443.
+    pub http: Option<&'static str>,
     /// The service that its listener forwards to what no rule matches, if it does.
     pub unknown: Option<String>,
 }
@@ -312,9 +318,23 @@ fn balancers_of(
         let groups: BTreeSet<_> = groups.map(String::as_str).collect();
         let of_it = staying(rules).filter(|it| groups.contains(it.it().group.as_str()));
         let allow = of_it.filter_map(range).collect();
-        let mut listeners = staying(listeners).map(Owned::it);
-        let listener = listeners.find(|it| it.load_balancer.as_ref() == Some(&balancer.it().arn));
-        let unknown = match listener.and_then(|it| it.does.as_ref()) {
+        let arn = Some(&balancer.it().arn);
+        let listeners = staying(listeners).map(Owned::it);
+        let own = listeners.filter(|it| it.load_balancer.as_ref() == arn);
+        let (plain, serving): (Vec<_>, Vec<_>) =
+            own.partition(|it| it.does == Some(Does::Redirect));
+        let tls = serving.iter().find_map(|it| it.tls.as_ref());
+        let http = tls.map(|_| match plain.is_empty() {
+            false => "redirect",
+            true if serving.iter().any(|it| it.tls.is_none()) => "serve",
+            true => "off",
+        });
+        let certificates = tls
+            .into_iter()
+            .flat_map(|it| [&it.certificate].into_iter().chain(it.others.iter().flatten()));
+        let certificates = certificates.cloned().collect();
+        let tls_policy = tls.map(|it| it.policy.clone());
+        let unknown = match serving.first().and_then(|it| it.does.as_ref()) {
             Some(Does::Forward(to)) => staying(targets).find(|it| to.contains(&it.it().arn)),
             _ => None,
         };
@@ -323,7 +343,16 @@ fn balancers_of(
         let existing_zone = existing_zone(&balancer.it().dns_name);
         let (scheme, idle_timeout) =
             (scheme_of(balancer.it())?, balancer.it().idle_timeout.clone());
-        Some(RunningBalancer { scheme, allow, existing_zone, idle_timeout, unknown })
+        Some(RunningBalancer {
+            scheme,
+            allow,
+            existing_zone,
+            idle_timeout,
+            certificates,
+            tls_policy,
+            http,
+            unknown,
+        })
     };
     staying(balancers).filter_map(one).collect()
 }

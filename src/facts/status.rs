@@ -18,6 +18,7 @@ use crate::engine::looks::Looks;
 use crate::names::NodeName;
 use crate::resource::cluster::{self, Registered};
 use crate::resource::hosted_zone::HostedZone;
+use crate::resource::listener::{self, Listener};
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::record::Record;
 use crate::resource::service::{self, Service};
@@ -105,6 +106,8 @@ pub enum State {
 pub struct Address {
     /// A DNS name.
     pub host: String,
+    /// `https`, or `http` where there is no other.
+    pub scheme: &'static str,
     /// From where: the scheme of the load balancer; of a name in the stack's private zone, `vpc`; of one in a
     /// zone of somebody else, that zone.
     pub from: String,
@@ -150,14 +153,15 @@ type Of<R> = <R as crate::resource::Resource>::Output;
 impl Status {
     /// Looks at everything. Nothing, when there is nothing of the stack.
     pub async fn look(looks: &Looks, known: &Known) -> Result<Option<Self>> {
-        let (things, services, definitions, balancers, records, zones) = futures::try_join!(
+        let (things, services, definitions, balancers, listeners) = futures::try_join!(
             inventory::of_graph(looks).boxed_local(),
             listed::<Service>(looks),
             listed::<TaskDefinition>(looks),
             listed::<LoadBalancer>(looks),
-            listed::<Record>(looks),
-            listed::<HostedZone>(looks),
+            listed::<Listener>(looks),
         )?;
+        let (records, zones) =
+            futures::try_join!(listed::<Record>(looks), listed::<HostedZone>(looks))?;
         if things.is_empty() {
             return Ok(None);
         }
@@ -173,17 +177,23 @@ impl Status {
         let waits = things.iter().filter(|thing| thing.kind() != Kind::Service);
         let waits =
             waits.filter_map(|it| Some((it.name().to_string(), it.waits_for()?.to_owned())));
-        let balancers = balancers.iter().map(Owned::it).map(|it| Address {
+        let url = |it: &Of<LoadBalancer>| listener::url_scheme(&listeners, &it.arn);
+        let url_of_name = |it: &Of<Record>| {
+            let mut all = balancers.iter().map(Owned::it);
+            all.find(|balancer| it.points_at(&balancer.dns_name)).map_or("http", url)
+        };
+        let of_balancers = balancers.iter().map(Owned::it).map(|it| Address {
             host: it.dns_name.clone(),
+            scheme: url(it),
             from: it.scheme.clone().unwrap_or_default(),
         });
         let names = records.iter().map(Owned::it);
         let names = names.map(|it| {
             let is_own = zones.iter().any(|zone| zone.it().id == it.zone);
             let from = if is_own { "vpc".to_owned() } else { format!("zone {}", it.zone) };
-            Address { host: it.host.clone(), from }
+            Address { host: it.host.clone(), scheme: url_of_name(it), from }
         });
-        let mut addresses: Vec<_> = balancers.collect();
+        let mut addresses: Vec<_> = of_balancers.collect();
         addresses.sort();
         let mut names: Vec<_> = names.collect();
         names.sort();

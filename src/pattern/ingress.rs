@@ -6,16 +6,18 @@ use crate::engine::graph::{Graph, Handle, Needs as _};
 use crate::facts::Facts;
 use crate::resource::hosted_zone::{self, HostedZone};
 use crate::resource::id::HostedZoneId;
-use crate::resource::listener::{self, Answer, Listener};
+use crate::resource::listener::{self, Answer, Does, Listener};
+use crate::resource::listener_rule;
 use crate::resource::load_balancer::{self, LoadBalancer};
 use crate::resource::record::{self, Record};
 use crate::resource::security_group::{self, SecurityGroup};
-use crate::resource::security_group_rule::{SecurityGroupRule, Source};
+use crate::resource::security_group_rule::{self, SecurityGroupRule, Source};
 use crate::resource::target_group;
-use crate::spec::{self, Scheme, Unknown};
+use crate::spec::{self, Http, Scheme, Unknown};
 
-/// The port that load balancers listen on.
-pub const LISTENER_PORT: u16 = 80;
+/// The port of plain HTTP, and that of HTTPS.
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
 
 /// A load balancer, as services take from it.
 pub struct Balancer<'a> {
@@ -27,7 +29,12 @@ pub struct Balancer<'a> {
     pub load_balancer: Handle<load_balancer::Output>,
     /// Its security group.
     pub group: Handle<security_group::Output>,
+    /// What lets somebody reach its ports.
+    let_in: Vec<Handle<security_group_rule::Output>>,
 }
+
+/// A listener that leads to services, and its port.
+pub type Serving = (u16, Handle<listener::Output>);
 
 /// A zone that knows names.
 pub enum Zone {
@@ -48,13 +55,17 @@ pub fn load_balancer<'a>(
     let group =
         SecurityGroup { name, description: format!("Access to the {scheme} load balancer") };
     let group = graph.add(node, group, network.vpc.clone());
-    for range in &wanted.allow {
-        let rule =
-            SecurityGroupRule { port: LISTENER_PORT, description: format!("HTTP from {range}") };
-        let source = Source::Range(range.to_string());
-        let needs = (group.made(), ().map(move |()| source.clone()));
-        let node = naming.balancer_rule(scheme, LISTENER_PORT, &range.to_string());
-        graph.add(node, rule, needs);
+    let redirects = (wanted.http == Http::Redirect).then_some(HTTP);
+    let mut let_in = Vec::new();
+    for port in wanted.ports().into_iter().chain(redirects) {
+        let protocol = if port == HTTPS { "HTTPS" } else { "HTTP" };
+        for range in &wanted.allow {
+            let rule = SecurityGroupRule { port, description: format!("{protocol} from {range}") };
+            let source = Source::Range(range.to_string());
+            let needs = (group.made(), ().map(move |()| source.clone()));
+            let node = naming.balancer_rule(scheme, port, &range.to_string());
+            let_in.push(graph.add(node, rule, needs));
+        }
     }
 
     let subnets = match scheme {
@@ -78,27 +89,61 @@ pub fn load_balancer<'a>(
             graph.add_after(node, balancer, needs, &after)
         }
     };
-    Balancer { scheme, wanted, load_balancer, group }
+    Balancer { scheme, wanted, load_balancer, group, let_in }
+}
+
+/// What a listener is secured with.
+fn tls(wanted: &spec::Tls) -> Option<listener::Tls> {
+    let (certificate, others) = wanted.certificates.split_first()?;
+    Some(listener::Tls {
+        certificate: certificate.clone(),
+        others: Some(others.iter().cloned().collect()),
+        policy: wanted.policy.clone(),
+    })
 }
 
 impl Balancer<'_> {
-    /// Adds the listener. `unknown` is the target group of the service that gets what no rule matches.
-    pub fn listener(
+    /// Adds the listeners that lead to services. `unknown` is the target group of the service that gets
+    /// what no rule matches.
+    pub fn listeners(
         &self,
         graph: &mut Graph,
         naming: &Naming<'_>,
         unknown: Option<&Handle<target_group::Output>>,
-    ) -> Handle<listener::Output> {
-        let answer = match &self.wanted.unknown {
-            Unknown::Answer { status, text } => {
-                Some(Answer { status: *status, text: text.clone() })
-            }
-            Unknown::Service(_) => None,
+    ) -> Vec<Serving> {
+        let mut add = |port: u16| {
+            let by_itself = match &self.wanted.unknown {
+                Unknown::Answer { status, text } => {
+                    Some(Does::Answer(Answer { status: *status, text: text.clone() }))
+                }
+                Unknown::Service(_) => None,
+            };
+            let tls = self.wanted.tls.as_ref().filter(|_| port == HTTPS).and_then(tls);
+            let listener = Listener { port, tls, by_itself };
+            // A load balancer takes listeners while it is still provisioning.
+            let needs = (self.load_balancer.made(), unknown.map(Handle::made));
+            (port, graph.add(naming.listener(self.scheme, port), listener, needs))
         };
-        let listener = Listener { port: LISTENER_PORT, answer };
-        // A load balancer takes listeners while it is still provisioning.
-        let needs = (self.load_balancer.made(), unknown.map(Handle::made));
-        graph.add(naming.listener(self.scheme, LISTENER_PORT), listener, needs)
+        self.wanted.ports().into_iter().map(&mut add).collect()
+    }
+
+    /// Adds the listener that sends whoever asks to port 443, if there is to be one. A listener that has
+    /// served so far goes on until that port leads to each service and may be reached.
+    pub fn redirect(
+        &self,
+        graph: &mut Graph,
+        naming: &Naming<'_>,
+        serving: &[Serving],
+        rules: Vec<Handle<listener_rule::Output>>,
+    ) {
+        if self.wanted.http != Http::Redirect {
+            return;
+        }
+        let listener = Listener { port: HTTP, tls: None, by_itself: Some(Does::Redirect) };
+        let needs = (self.load_balancer.made(), None::<Handle<target_group::Output>>);
+        let serving: Vec<_> = serving.iter().map(|(_, listener)| listener.clone()).collect();
+        let after = (serving, rules, self.let_in.clone());
+        graph.add_after(naming.listener(self.scheme, HTTP), listener, needs, &after);
     }
 
     /// The zone that knows names, if there is to be one; adds it, unless somebody else made it.

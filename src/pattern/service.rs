@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::capacity::Pool;
-use super::ingress::{Balancer, LISTENER_PORT, Zone};
+use super::ingress::{Balancer, Serving, Zone};
 use super::naming::{Named, Naming};
 use super::network::Network;
 use crate::engine::graph::{Graph, Handle, Needs as _};
 use crate::facts::Facts;
 use crate::names::Names;
 use crate::resource::cluster;
-use crate::resource::listener;
-use crate::resource::listener_rule::ListenerRule;
+use crate::resource::listener_rule::{self, ListenerRule};
 use crate::resource::log_group::LogGroup;
 use crate::resource::role::{self, Role};
 use crate::resource::security_group::SecurityGroup;
@@ -47,8 +46,8 @@ pub struct Blocks<'a> {
 pub struct WayIn<'a> {
     /// The load balancer.
     pub balancer: &'a Balancer<'a>,
-    /// Its listener.
-    pub listener: &'a Handle<listener::Output>,
+    /// Its listeners that lead to services.
+    pub listeners: &'a [Serving],
     /// Its zone, if it has one.
     pub zone: Option<&'a Zone>,
     /// The targets.
@@ -117,13 +116,13 @@ fn takes_longer(wanted: &spec::Service) -> Duration {
     Duration::from_secs(seconds.into_iter().map(u64::from).sum())
 }
 
-/// Adds the service.
+/// Adds the service. Returns its rules, by the load balancer that they are on.
 pub fn service(
     graph: &mut Graph,
     wanted: &spec::Service,
     ways_in: &[WayIn<'_>],
     blocks: &Blocks<'_>,
-) {
+) -> Vec<(Scheme, Handle<listener_rule::Output>)> {
     let Blocks { spec, facts, names, naming, network, cluster, pool } = blocks;
     let pool = pool.filter(|_| wanted.run_on == RunOn::Instances);
     let Named { node, name } = naming.execution_role(&wanted.name);
@@ -158,7 +157,7 @@ pub fn service(
     let group = SecurityGroup { name, description: "Security group for service".into() };
     let group = graph.add(node, group, network.vpc.clone());
     let (mut let_in, mut rules) = (Vec::new(), Vec::new());
-    for WayIn { balancer, listener, zone, target_group } in ways_in {
+    for WayIn { balancer, listeners, zone, target_group } in ways_in {
         let scheme = balancer.scheme;
         // One node per port: after a change of port the old rule stays until the new tasks serve.
         for port in BTreeSet::from([wanted.port, wanted.health.port.unwrap_or(wanted.port)]) {
@@ -170,10 +169,11 @@ pub fn service(
         }
 
         let Some(route) = wanted.route(scheme) else { continue };
-        if route.has_rule() {
+        for (port, listener) in listeners.iter().filter(|_| route.has_rule()) {
             let rule = ListenerRule { hosts: route.hosts.clone(), paths: route.paths.clone() };
-            let node = Naming::listener_rule(scheme, LISTENER_PORT, &wanted.name);
-            rules.push(graph.add(node, rule, ((*listener).clone(), target_group.made())));
+            let node = Naming::listener_rule(scheme, *port, &wanted.name);
+            let rule = graph.add(node, rule, (listener.clone(), target_group.made()));
+            rules.push((scheme, rule));
         }
         for host in &route.names {
             let Some(zone) = zone else { continue };
@@ -212,8 +212,10 @@ pub fn service(
     // does not know. Tasks on instances start when instances have found their way out; on Fargate
     // nothing else holds them back, and an image pulled too early is a failed task.
     let association = pool.map(|pool| pool.association.clone());
-    let listeners: Vec<_> = ways_in.iter().map(|it| it.listener.clone()).collect();
-    let order = (listeners, let_in, rules, association);
+    let listeners = ways_in.iter().flat_map(|it| it.listeners);
+    let listeners: Vec<_> = listeners.map(|(_, listener)| listener.clone()).collect();
+    let its_rules: Vec<_> = rules.iter().map(|(_, rule)| rule.clone()).collect();
+    let order = (listeners, let_in, its_rules, association);
     if on_fargate {
         let ways_out = (network.ways_out.clone(), network.nat_gateways.clone());
         graph.add_after(name, service, needs, &(order, ways_out));
@@ -221,4 +223,5 @@ pub fn service(
         let ways_out: Vec<_> = network.ways_out.iter().map(Handle::made).collect();
         graph.add_after(name, service, needs, &(order, ways_out));
     }
+    rules
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::forecast;
 use crate::facts::{Caller, There};
-use crate::spec::{Ingress, Nat, Pattern, Route, RunOn, Service, Spec, Unknown};
+use crate::spec::{Http, Ingress, Nat, Pattern, Route, RunOn, Service, Spec, Unknown};
 use crate::wish::tests::sound_flags;
 use crate::wish::{ServiceFlags, spec_of_flags};
 
@@ -116,6 +116,8 @@ fn public_and_internal_services_on_fargate() {
         existing_zone: None,
         unknown: Unknown::Answer { status: 404, text: "not found".into() },
         idle_timeout: 30,
+        tls: None,
+        http: Http::Serve,
     });
     let internal = ["users", "orders"]
         .map(|name| service(&spec, name, Some(&format!("{name}.shop.internal"))));

@@ -39,6 +39,9 @@ pub(super) enum Sid {
     Retag,
     Lock,
     ReadLogs,
+    LookAtCertificates,
+    LookAtListeners,
+    ListenerCertificates,
 }
 
 impl Sid {
@@ -47,6 +50,9 @@ impl Sid {
         match self {
             Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
             Sid::ReadLogs => Part::Logs,
+            Sid::LookAtCertificates | Sid::LookAtListeners | Sid::ListenerCertificates => {
+                Part::Https
+            }
             Sid::Ec2Create
             | Sid::Ec2Change
             | Sid::Ec2Tag
@@ -84,7 +90,8 @@ impl Sid {
             | Sid::EcsTag
             | Sid::EcsDeregister
             | Sid::ZoneCreate
-            | Sid::Retag => vec!["*".to_owned()],
+            | Sid::Retag
+            | Sid::LookAtListeners => vec!["*".to_owned()],
             // What each of its actions is about is of one type, so that they can stand together.
             Sid::LookInto => {
                 let mut all = [bounds.roles(), bounds.profiles()].concat();
@@ -133,7 +140,11 @@ impl Sid {
             // What is changed is bound by its tag.
             Sid::Change => ["ecs", "elasticloadbalancing"].map(|it| bounds.arn(it, "*")).into(),
             Sid::ElbCreate => bounds.load_balancing(),
-            Sid::ElbTag => vec![bounds.arn("elasticloadbalancing", "*")],
+            Sid::ElbTag | Sid::ListenerCertificates => {
+                vec![bounds.arn("elasticloadbalancing", "*")]
+            }
+            // Somebody else's: they are only looked at.
+            Sid::LookAtCertificates => vec![bounds.arn("acm", "certificate/*")],
         }
     }
 
@@ -150,7 +161,9 @@ impl Sid {
                 let key = format!("aws:ResourceTag/{}", guard_duty_endpoint::TAG);
                 condition("StringEquals", &key, json!("true"))
             }
-            Sid::Ec2Change | Sid::ScalingChange | Sid::Change => bounds.tagged("aws:ResourceTag"),
+            Sid::Ec2Change | Sid::ScalingChange | Sid::Change | Sid::ListenerCertificates => {
+                bounds.tagged("aws:ResourceTag")
+            }
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
             Sid::ElbTag => bounds.tagged_by_create("elasticloadbalancing"),
@@ -181,6 +194,8 @@ impl Sid {
             | Sid::LookInto
             | Sid::LookAtImages
             | Sid::ReadLogs
+            | Sid::LookAtCertificates
+            | Sid::LookAtListeners
             | Sid::Lock
             | Sid::Ec2Image
             | Sid::EcsDeregister

@@ -296,6 +296,23 @@ pub(super) const ROWS: &[Row] = &[
         "each call of ECS that makes something tagged",
         &["ecs:TagResource"],
     ),
+    // In the part of its own name alone, likewise.
+    called(Sid::LookAtCertificates, READ, Needed::Always, &["acm:DescribeCertificate"]),
+    called(
+        Sid::LookAtListeners,
+        READ,
+        Needed::Always,
+        &["elasticloadbalancing:DescribeListenerCertificates"],
+    ),
+    called(
+        Sid::ListenerCertificates,
+        DEPLOY,
+        Needed::Always,
+        &[
+            "elasticloadbalancing:AddListenerCertificates",
+            "elasticloadbalancing:RemoveListenerCertificates",
+        ],
+    ),
     called(
         Sid::ElbCreate,
         DEPLOY,

@@ -17,6 +17,14 @@ fn stack(name: &str) -> StackName {
 }
 
 #[test]
+fn what_certificates_take_is_a_part_of_its_own() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), Some(stack("demo")));
+    insta::assert_snapshot!(policy(&ALL, &[Part::Https], &bounds).to_json());
+    let whole = actions(&policy(&ALL, &PARTS, &bounds));
+    assert!(actions(&policy(&ALL, &[Part::Https], &bounds)).is_disjoint(&whole));
+}
+
+#[test]
 fn internal_worker() {
     let bounds = Bounds::new(None, None, None);
     insta::assert_snapshot!(policy(&[Pattern::InternalWorker], &PARTS, &bounds).to_json());

@@ -408,6 +408,8 @@ mod tests {
                 load_balancer: Some("lb".into()),
                 port: None,
                 does: Some(does),
+                protocol: None,
+                tls: None,
             };
             // It says of no load balancer that it leads here.
             let group = target_group::Output { load_balancers: Some(Vec::new()), ..group() };
@@ -424,6 +426,8 @@ mod tests {
             load_balancer: None,
             port: None,
             does: None,
+            protocol: None,
+            tls: None,
         };
         let unknown = Output {
             arn: ListenerRuleArn::from("rule"),

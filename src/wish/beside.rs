@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::key::Key;
 use super::value::{Place, Table, Value};
 use super::{Wanted, Wish};
-use crate::facts::{Running, RunningService};
+use crate::facts::{Running, RunningBalancer, RunningService};
 use crate::names::default_zone;
 use crate::spec::{DEFAULT_IMAGE, Image, Pattern, RunOn, Scheme, SpecError, dns};
 
@@ -169,12 +169,16 @@ impl Wish {
                 found.extend(Fallback::new("--allow", allow.join(","), &usual, keep));
             }
         }
-        let path = format!("ingress.{}.idle_timeout", scheme.word());
-        let timeout = balancer.and_then(|it| it.idle_timeout.as_ref()).map(|it| format!("{it}s"));
-        if let Some(timeout) = timeout.filter(|_| self.table.at(&path).is_none()) {
-            let usual = Key::usual(&path);
-            let keep = |timeout: &str| Keep::Stack(path.clone(), text(timeout));
-            found.extend(Fallback::new("idle_timeout", timeout, usual, keep));
+        for (key, runs, usual) in balancer.into_iter().flat_map(of_balancer) {
+            let path = format!("ingress.{}.{key}", scheme.word());
+            let Some(runs) = runs.filter(|_| self.table.at(&path).is_none()) else { continue };
+            found.extend(Fallback::new(key, runs, usual, |runs| Keep::Stack(path, text(runs))));
+        }
+        let certificates = balancer.map(|it| it.certificates.as_slice()).unwrap_or_default();
+        let path = format!("ingress.{}.certificates", scheme.word());
+        if self.table.at(&path).is_none() {
+            let keep = |_: &str| Keep::Stack(path, list(certificates));
+            found.extend(Fallback::new("certificates", certificates.join(", "), "", keep));
         }
         let host = self.services.first().and_then(|service| service.table.text("host"));
         let existing = balancer.and_then(|it| it.existing_zone.clone());
@@ -302,9 +306,13 @@ impl Wish {
                     &balancer.allow,
                 );
             }
-            let path = format!("ingress.{}.idle_timeout", balancer.scheme.word());
-            let timeout = balancer.idle_timeout.as_ref().map(|it| format!("{it}s"));
-            say(table, &path, timeout, Key::usual(&path));
+            let path = |key: &str| format!("ingress.{}.{key}", balancer.scheme.word());
+            if !balancer.certificates.is_empty() {
+                table.set(&path("certificates"), list(&balancer.certificates), &place);
+            }
+            for (key, runs, usual) in of_balancer(balancer) {
+                say(table, &path(key), runs, usual);
+            }
         }
         for (name, service) in &running.services {
             let mut table = Table::default();
@@ -431,6 +439,21 @@ fn commands_of(runs: &RunningService) -> [(&'static str, &[String]); 3] {
         ("entrypoint", container.entrypoint.as_slice()),
         ("command", container.command.as_slice()),
         ("container_health.command", health.map_or(&[], |it| it.command.as_slice())),
+    ]
+}
+
+/// What of a load balancer is a text, by its key, and what it usually is.
+fn of_balancer(runs: &RunningBalancer) -> [(&'static str, Option<String>, &'static str); 3] {
+    let usual = |key: &str| Key::usual(&format!("ingress.internal.{key}"));
+    [
+        (
+            "idle_timeout",
+            runs.idle_timeout.as_ref().map(|it| format!("{it}s")),
+            usual("idle_timeout"),
+        ),
+        ("tls_policy", runs.tls_policy.clone(), usual("tls_policy")),
+        // With certificates it redirects unless somebody says otherwise.
+        ("http", runs.http.map(str::to_owned), "redirect"),
     ]
 }
 

@@ -276,26 +276,26 @@ static ONE_INGRESS: &[Key] = &[
         "",
         "\"example.com\"",
     ),
-    later(
+    key(
         "certificates",
         Texts("a certificate's ARN"),
-        "certificates of ACM, the default one first",
+        "certificates of ACM, issued and of this region, the default one first; they open port 443",
         "[]",
-        "[]",
+        "[\"arn:aws:acm:eu-west-1:123456789012:certificate/0b1c2d3e-0000-4000-8000-000000000000\"]",
     ),
-    later(
+    key(
         "http",
         Choice(&["serve", "redirect", "off"]),
-        "what port 80 does",
+        "what port 80 does; else it serves, or redirects where there are certificates",
+        "",
         "\"serve\"",
-        "\"redirect\"",
     ),
-    later(
+    key(
         "tls_policy",
         Text("a policy"),
-        "TLS policy",
-        "",
+        "security policy of port 443",
         "\"ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09\"",
+        "\"ELBSecurityPolicy-TLS13-1-3-2021-06\"",
     ),
     key(
         "unknown",

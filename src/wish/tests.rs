@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::spec::{
-    Ami, DEFAULT_IMAGE, Deployments, Endpoint, EnvValue, HealthCheck, Ingress, Instances, Nat,
-    Network, Route, RunOn, Scheme, Service, Unknown, check_boundary,
+    Ami, DEFAULT_IMAGE, Deployments, Endpoint, EnvValue, HealthCheck, Http, Ingress, Instances,
+    Nat, Network, Route, RunOn, Scheme, Service, Unknown, check_boundary,
 };
 
 mod manifests;
@@ -72,6 +72,8 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             existing_zone: None,
             unknown: Unknown::Service("worker".parse().unwrap()),
             idle_timeout: 30,
+            tls: None,
+            http: Http::Serve,
         }),
         public: None,
         services: vec![Service {

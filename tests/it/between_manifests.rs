@@ -8,10 +8,10 @@ use std::time::Duration;
 use aws_sim::cloud::Cloud;
 use aws_sim::fields::Fields as _;
 use aws_sim::world::World;
-use aws_sim::{ecs, route53};
+use aws_sim::{acm, ecs, route53};
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
-use ecsup::spec::{Service, Spec};
+use ecsup::spec::{Route, Service, Spec};
 use ecsup::wish::{FileFlags, ServiceFlags, Wish};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -116,6 +116,27 @@ const SECTIONS: &[(&str, &str)] = &[
         deploy = { min_percent = 0, max_percent = 100, circuit_breaker = false }",
     ),
     (
+        "secured",
+        "ingress.internal.unknown = 404
+        ingress.internal.certificates = ['arn:aws:acm:us-east-1:123456789012:certificate/0']
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'",
+    ),
+    (
+        "secured otherwise, and plain as well",
+        "ingress.internal.unknown = 'a'
+        ingress.internal.http = 'serve'
+        ingress.internal.tls_policy = 'ELBSecurityPolicy-TLS13-1-3-2021-06'
+        ingress.internal.certificates = ['arn:aws:acm:us-east-1:123456789012:certificate/1', \
+            'arn:aws:acm:us-east-1:123456789012:certificate/0']
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'",
+    ),
+    (
         "one on instances",
         "ingress.internal.unknown = 404
         [service.a]
@@ -212,7 +233,11 @@ impl Manifest {
         let (count, ingresses) = (self.spec.services.len(), self.spec.ingresses());
         same("load balancers", &of("load-balancer"), &self.spec.ingresses().count());
         same("target groups", &of("target-group/"), &routes().count());
-        same("rules", &of("listener-rule/"), &routes().filter(|it| it.has_rule()).count());
+        let rules = self.spec.ingresses().map(|(scheme, ingress)| {
+            let with_rule = |it: &&Service| it.route(scheme).is_some_and(Route::has_rule);
+            ingress.ports().len() * self.spec.services.iter().filter(with_rule).count()
+        });
+        same("rules", &of("listener-rule/"), &rules.sum::<usize>());
         same("zones", &of("hosted-zone"), &ingresses.filter(|it| it.1.zone.is_some()).count());
         for kind in ["service/", "log-group/", "role/execution", "security-group/service"] {
             same(kind, &of(kind), &count);
@@ -236,14 +261,20 @@ fn image(world: &mut World, service: &str) -> String {
     containers.map(|it| it.text("image").to_owned()).collect::<Vec<_>>().join(", ")
 }
 
-/// Adds the zone that one of them wants.
-pub fn add_zone(cloud: &Cloud) {
-    cloud.world(|world| route53::add_zone(world, "example.org", None));
+/// Adds what some of them want and nobody makes: a zone and certificates.
+pub fn add_foreign(cloud: &Cloud) {
+    cloud.world(|world| {
+        route53::add_zone(world, "example.org", None);
+        for (at, name) in ["*.in.example.com", "in.example.com"].into_iter().enumerate() {
+            let arn = format!("arn:aws:acm:us-east-1:123456789012:certificate/{at}");
+            acm::add_as(world, &arn, &[name], "ISSUED");
+        }
+    });
 }
 
 async fn goes(stage: &Stage, from: &Manifest, to: &Manifest) -> Result<(), String> {
     let cloud = &stage.cloud;
-    add_zone(cloud);
+    add_foreign(cloud);
     let before = ids(cloud);
     expect(&stage.play(&from.deploy()).await, Exit::Done, "deploy")?;
     from.holds(cloud).await?;

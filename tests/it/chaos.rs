@@ -212,7 +212,7 @@ async fn live(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
     let stage = Stage { cloud: Cloud::new(seed, fate.weather.scenario()) };
     let cloud = stage.cloud.clone();
     if let Wish::Manifest(_) = fate.wish {
-        between_manifests::add_zone(&cloud);
+        between_manifests::add_foreign(&cloud);
     }
     let before = ids(&cloud);
     if fate.in_destroy || fate.change.is_some() {

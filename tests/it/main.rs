@@ -16,6 +16,7 @@ mod figures;
 mod forced;
 mod foreign;
 mod goal;
+mod https;
 mod interrupted;
 mod inventory;
 mod inventory_tests;

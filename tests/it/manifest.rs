@@ -20,6 +20,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("public-and-internal.toml", &[]),
     ("workers.toml", &[]),
     ("own-domain.toml", &[]),
+    ("https.toml", &[]),
     ("environments.toml", &["--environment", "staging", "--image", ":3f2a1c"]),
 ];
 
@@ -67,6 +68,14 @@ fn every_example_is_deployed_serves_stays_and_goes() {
             let spec = Wish::read(&said, Path::new(""), &|_| None).check().unwrap();
             for zone in spec.ingresses().filter_map(|(_, it)| it.existing_zone.as_ref()?.name()) {
                 stage.cloud.world(|world| aws_sim::route53::add_zone(world, zone, None));
+            }
+            for arn in spec
+                .ingresses()
+                .filter_map(|(_, it)| it.tls.as_ref())
+                .flat_map(|it| &it.certificates)
+            {
+                let hosts = ["*.example.com", "example.com"];
+                stage.cloud.world(|world| aws_sim::acm::add_as(world, arn, &hosts, "ISSUED"));
             }
             let before = ids(&stage.cloud);
             done(&stage, &deploy).await;

@@ -15,7 +15,7 @@ use ecsup::cli::rehearse::{Stage, in_virtual_time, sdk_config};
 use ecsup::deploy::{Extent, Prepared, carry_out, context, prepare};
 use ecsup::engine::{Run, Stop};
 use ecsup::facts::Problem;
-use ecsup::spec::{Image, Ingress, Pattern, Route, RunOn, Service, Spec, Unknown};
+use ecsup::spec::{Http, Image, Ingress, Pattern, Route, RunOn, Service, Spec, Unknown};
 use ecsup::wish::{ServiceFlags, spec_of_flags};
 use serde_json::json;
 
@@ -71,6 +71,8 @@ pub fn shop() -> Spec {
         existing_zone: None,
         unknown: refuses(404, "not found"),
         idle_timeout: 30,
+        tls: None,
+        http: Http::Serve,
     });
     let service = |name: &str| Service {
         internal: Some(host(&format!("{name}.shop.internal"))),
@@ -428,7 +430,8 @@ pub async fn rules_come_and_go(stage: &Stage) {
     let removed = deploy(cloud, &spec).await;
     assert_eq!(changes(&removed).get("DeleteRule"), Some(&1));
     check_requests(cloud, &spec);
-    let theirs = cloud.world(|world| answer(world, "main", "internal", "by-hand.example.com", "/"));
+    let theirs =
+        cloud.world(|world| answer(world, "main", ("internal", 80), ("by-hand.example.com", "/")));
     assert_eq!(theirs, "418 by hand");
     assert_eq!(changes(&deploy(cloud, &spec).await), BTreeMap::new());
     destroy(stage, &spec, &before).await;

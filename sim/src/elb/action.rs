@@ -12,11 +12,13 @@ use crate::world::World;
 /// Target groups that an action can weigh.
 const WEIGHED: usize = 5;
 
-/// Reads the actions of a request for a listener of this load balancer, and writes them as AWS
+/// Reads the actions of a request for a listener of this load balancer, with this protocol and port, and
+/// writes them as AWS
 /// answers them: a forward names its target group in both forms.
 pub(super) fn read(
     world: &World,
     load_balancer: &str,
+    at: (&str, u16),
     actions: &[Value],
 ) -> Result<Vec<Value>, Refusal> {
     let [action] = actions else {
@@ -48,7 +50,46 @@ pub(super) fn read(
         let message = format!("An action of the type '{kind}' takes a '{config}' and nothing else");
         return Err(Refusal::new("InvalidLoadBalancerAction", message));
     }
-    Ok(vec![ordered(action, json!({ "Type": kind, config: action.part(config) }))])
+    let mut said = action.part(config).clone();
+    if kind == "redirect" {
+        said = redirect(&said, at)?;
+    }
+    Ok(vec![ordered(action, json!({ "Type": kind, config: said }))])
+}
+
+/// A redirect with what it does not say: it leads somewhere else, and never from HTTPS to HTTP (Elastic
+/// Load Balancing guide, "Redirect actions").
+fn redirect(said: &Value, (protocol, port): (&str, u16)) -> Result<Value, Refusal> {
+    let refused = |message: &str| Refusal::new("InvalidLoadBalancerAction", message);
+    let or = |name: &str, usual: &str| said.some_text(name).unwrap_or(usual).to_owned();
+    let to = or("Protocol", "#{protocol}");
+    if !["HTTP", "HTTPS", "#{protocol}"].contains(&to.as_str()) {
+        return Err(refused("A redirect action leads to HTTP or HTTPS"));
+    }
+    if protocol == "HTTPS" && to == "HTTP" {
+        return Err(refused("A redirect action cannot lead from HTTPS to HTTP"));
+    }
+    let parts = [
+        ("Host", "#{host}", None),
+        ("Path", "/#{path}", None),
+        ("Port", "#{port}", Some(port.to_string())),
+        ("Protocol", "#{protocol}", Some(protocol.to_owned())),
+    ];
+    let stays = |(name, usual, here): &(&str, &str, Option<String>)| {
+        let to = or(name, usual);
+        to == *usual || here.as_ref() == Some(&to)
+    };
+    if parts.iter().all(stays) {
+        return Err(refused("A redirect action cannot lead to where it comes from"));
+    }
+    Ok(json!({
+        "Protocol": to,
+        "Port": or("Port", "#{port}"),
+        "Host": or("Host", "#{host}"),
+        "Path": or("Path", "/#{path}"),
+        "Query": or("Query", "#{query}"),
+        "StatusCode": said.text("StatusCode"),
+    }))
 }
 
 /// The same place among actions as in the request.

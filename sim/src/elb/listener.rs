@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::certificate::{self, Tls};
 use super::page;
-use super::{action, invalid, lacks, load_balancer, tags, target, without};
+use super::{action, invalid, load_balancer, tags, target, without};
 use crate::fields::{Fields, Tags};
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -21,6 +22,8 @@ pub(super) struct Listener {
     pub(super) load_balancer: String,
     pub(super) protocol: String,
     pub(super) port: u16,
+    /// What it is secured with, if its protocol is HTTPS.
+    pub(super) tls: Option<Tls>,
     /// As [`action::read`] writes them.
     pub(super) actions: Vec<Value>,
     pub(super) tags: Tags,
@@ -54,11 +57,9 @@ pub(super) fn leads_to(
     found.map(|(_, listener)| listener.load_balancer.clone())
 }
 
-/// Only plain HTTP: certificates are not simulated.
-fn check_protocol(operation: &str, protocol: &str) -> Result<(), Refusal> {
+fn check_protocol(protocol: &str) -> Result<(), Refusal> {
     match protocol {
-        "HTTP" => Ok(()),
-        "HTTPS" => Err(lacks(operation, "certificates")),
+        "HTTP" | "HTTPS" => Ok(()),
         "" => Err(invalid("A listener protocol must be specified")),
         _ => {
             let message = format!(
@@ -83,20 +84,21 @@ fn duplicate(load_balancer: &str) -> Refusal {
 /// `CreateListener`.
 pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     const OPERATION: &str = "CreateListener";
-    let unknown = ["SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication"];
-    without(OPERATION, input, &unknown)?;
+    without(OPERATION, input, &["AlpnPolicy", "MutualAuthentication"])?;
     let load_balancer = input.text("LoadBalancerArn").to_owned();
     let balancer = load_balancer::visible(world, &load_balancer)?;
     let (name, path) = (balancer.name.clone(), balancer.path.clone());
     let protocol = input.some_text("Protocol").unwrap_or_default().to_owned();
-    check_protocol(OPERATION, &protocol)?;
+    check_protocol(&protocol)?;
+    let tls = certificate::read(world, input, &protocol, None)?;
     let port = port_of(input).ok_or_else(|| invalid("A listener port must be specified"))?;
     let tags = tags::of(input)?;
-    let actions = action::read(world, &load_balancer, input.list("DefaultActions"))?;
+    let at = (protocol.as_str(), port);
+    let actions = action::read(world, &load_balancer, at, input.list("DefaultActions"))?;
     let all = || world.elb().listeners.iter().filter(|(_, it)| it.load_balancer == load_balancer);
     if let Some((arn, it)) = all().find(|(_, it)| it.port == port) {
         // Whoever made it, and whatever its tags are.
-        if it.protocol == protocol && it.actions == actions {
+        if it.protocol == protocol && it.tls == tls && it.actions == actions {
             return Ok(json!({ "Listeners": [described(arn, it)] }));
         }
         return Err(duplicate(&load_balancer));
@@ -109,7 +111,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         format!("listener/{path}/{}", world.digits_of(16, &format!("listener {path}:{port}")));
     let arn = world.arn("elasticloadbalancing", &arn);
     let visible = world.now + world.dice.delay("elb.visible", &format!("{name}:{port}"), 0.0..=3.0);
-    let it = Listener { load_balancer, protocol, port, actions, tags, visible };
+    let it = Listener { load_balancer, protocol, port, tls, actions, tags, visible };
     let answer = json!({ "Listeners": [described(&arn, &it)] });
     world.elb_mut().listeners.insert(arn, it);
     target::refresh(world);
@@ -142,24 +144,28 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
 }
 
 fn described(arn: &str, it: &Listener) -> Value {
-    json!({
+    let mut answer = json!({
         "ListenerArn": arn,
         "LoadBalancerArn": it.load_balancer,
         "Port": it.port,
         "Protocol": it.protocol,
         "DefaultActions": it.actions,
-    })
+    });
+    if let Some(tls) = &it.tls {
+        tls.describe(&mut answer);
+    }
+    answer
 }
 
 /// `ModifyListener`: what is not said stays.
 pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     const OPERATION: &str = "ModifyListener";
-    let unknown = ["SslPolicy", "Certificates", "AlpnPolicy", "MutualAuthentication"];
-    without(OPERATION, input, &unknown)?;
+    without(OPERATION, input, &["AlpnPolicy", "MutualAuthentication"])?;
     let arn = input.text("ListenerArn");
     let before = visible(world, arn)?;
     let protocol = input.some_text("Protocol").unwrap_or(&before.protocol).to_owned();
-    check_protocol(OPERATION, &protocol)?;
+    check_protocol(&protocol)?;
+    let tls = certificate::read(world, input, &protocol, before.tls.as_ref())?;
     let port = port_of(input).unwrap_or(before.port);
     let load_balancer = &before.load_balancer;
     let mut others = world.elb().listeners.iter().filter(|(other, _)| *other != arn);
@@ -168,10 +174,10 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     }
     let actions = match input.list("DefaultActions") {
         [] => before.actions.clone(),
-        actions => action::read(world, load_balancer, actions)?,
+        actions => action::read(world, load_balancer, (&protocol, port), actions)?,
     };
     let Some(it) = world.elb_mut().listeners.get_mut(arn) else { return Err(not_found()) };
-    (it.protocol, it.port, it.actions) = (protocol, port, actions);
+    (it.protocol, it.port, it.tls, it.actions) = (protocol, port, tls, actions);
     let answer = json!({ "Listeners": [described(arn, it)] });
     target::refresh(world);
     Ok(answer)

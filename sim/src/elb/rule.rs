@@ -82,10 +82,10 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     without("CreateRule", input, &["Transforms"])?;
     let listener = input.text("ListenerArn").to_owned();
     let of = listener::visible(world, &listener)?;
-    let load_balancer = of.load_balancer.clone();
+    let (load_balancer, at) = (of.load_balancer.clone(), (of.protocol.clone(), of.port));
     let conditions = check_conditions(input.list("Conditions"))?;
     let tags = tags::of(input)?;
-    let actions = action::read(world, &load_balancer, input.list("Actions"))?;
+    let actions = action::read(world, &load_balancer, (&at.0, at.1), input.list("Actions"))?;
     let priority = input.number("Priority").unwrap_or_default();
     let rules = || world.elb().rules.values();
     if rules().any(|rule| rule.listener == listener && rule.priority == priority) {
@@ -169,7 +169,7 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
     let of = world.elb().listeners.get(&before.listener).ok_or_else(not_found)?;
     let actions = match input.list("Actions") {
         [] => before.actions.clone(),
-        actions => action::read(world, &of.load_balancer, actions)?,
+        actions => action::read(world, &of.load_balancer, (&of.protocol, of.port), actions)?,
     };
     let Some(it) = world.elb_mut().rules.get_mut(arn) else { return Err(not_found()) };
     (it.conditions, it.actions) = (conditions, actions);

@@ -116,6 +116,15 @@ fn linked(world: &mut World, network: &Network) -> (String, String, String) {
     (balancer, group, listener)
 }
 
+/// A load balancer and a target group, both visible.
+fn balancer_and_group(world: &mut World) -> (String, String) {
+    let network = network(world);
+    let balancer = made(world, "CreateLoadBalancer", &load_balancer("lb-a", &network));
+    let group = made(world, "CreateTargetGroup", &target_group("tg-a", &network));
+    wait(world, 5.0);
+    (balancer, group)
+}
+
 /// Opens a port of a security group to another one.
 fn open(world: &mut World, group: &str, to: &str, port: u16) {
     let input = json!({
@@ -457,4 +466,70 @@ fn the_values_of_a_condition_are_said_once() {
     );
     let one = json!({ "Field": "host-header", "HostHeaderConfig": { "Values": values } });
     answer(&mut world, "CreateRule", &rule(one)).unwrap();
+}
+
+#[test]
+fn an_https_listener_takes_a_certificate_that_is_issued_and_others_besides() {
+    let mut world = world();
+    let [issued, other, pending] =
+        [("a.org", "ISSUED"), ("b.org", "ISSUED"), ("c.org", "PENDING_VALIDATION")]
+            .map(|(name, status)| crate::acm::add(&mut world, &[name], status));
+    let (load_balancer, group) = balancer_and_group(&mut world);
+    let listener = |certificates: &[&str], policy: Option<&str>| {
+        let certificates: Vec<_> =
+            certificates.iter().map(|arn| json!({ "CertificateArn": arn })).collect();
+        let mut input = json!({
+            "LoadBalancerArn": load_balancer,
+            "Protocol": "HTTPS",
+            "Port": 443,
+            "Certificates": certificates,
+            "DefaultActions": [{ "Type": "forward", "TargetGroupArn": group }],
+        });
+        if let Some(policy) = policy {
+            input["SslPolicy"] = policy.into();
+        }
+        input
+    };
+    let mut refused =
+        |input: &Value| answer(&mut world, "CreateListener", input).unwrap_err().code.to_string();
+    assert_eq!(refused(&listener(&[], None)), "ValidationError");
+    assert_eq!(refused(&listener(&[&pending], None)), "UnsupportedCertificate");
+    assert_eq!(refused(&listener(&["arn:aws:acm:x:1:certificate/2"], None)), "CertificateNotFound");
+    assert_eq!(refused(&listener(&[&issued], Some("ELBSecurityPolicy-9"))), "SSLPolicyNotFound");
+    let made = answer(&mut world, "CreateListener", &listener(&[&issued], None)).unwrap();
+    let made = &made["Listeners"][0];
+    assert_eq!(made["SslPolicy"], "ELBSecurityPolicy-2016-08");
+    let arn = made["ListenerArn"].as_str().unwrap().to_owned();
+    wait(&mut world, 5.0);
+    let of = |certificate: &str| json!({ "ListenerArn": arn, "Certificates": [{ "CertificateArn": certificate }] });
+    answer(&mut world, "AddListenerCertificates", &of(&other)).unwrap();
+    let all = answer(&mut world, "DescribeListenerCertificates", &of(&other)).unwrap();
+    assert_eq!(all["Certificates"].as_array().unwrap().len(), 2);
+    let kept = answer(&mut world, "RemoveListenerCertificates", &of(&issued)).unwrap_err();
+    assert_eq!(kept.code, "OperationNotPermitted");
+    answer(&mut world, "RemoveListenerCertificates", &of(&other)).unwrap();
+    let changed = json!({ "ListenerArn": arn, "Certificates": [{ "CertificateArn": other }] });
+    let changed = answer(&mut world, "ModifyListener", &changed).unwrap();
+    assert_eq!(changed["Listeners"][0]["Certificates"][0]["CertificateArn"], json!(other));
+}
+
+#[test]
+fn a_redirect_leads_elsewhere_and_never_from_https_to_http() {
+    let mut world = world();
+    let (load_balancer, _) = balancer_and_group(&mut world);
+    let mut redirect = |to: Value| {
+        let action = json!({ "Type": "redirect", "RedirectConfig": to });
+        let input = json!({
+            "LoadBalancerArn": load_balancer,
+            "Protocol": "HTTP",
+            "Port": 80,
+            "DefaultActions": [action],
+        });
+        answer(&mut world, "CreateListener", &input)
+    };
+    let here = redirect(json!({ "StatusCode": "HTTP_301", "Port": "80" }));
+    assert_eq!(here.unwrap_err().code, "InvalidLoadBalancerAction");
+    let made = redirect(json!({ "StatusCode": "HTTP_301", "Port": "443", "Protocol": "HTTPS" }));
+    let made = &made.unwrap()["Listeners"][0]["DefaultActions"][0]["RedirectConfig"];
+    assert_eq!((&made["Host"], &made["Query"]), (&json!("#{host}"), &json!("#{query}")));
 }

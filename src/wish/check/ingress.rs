@@ -5,8 +5,11 @@ use ipnet::Ipv4Net;
 use super::super::Wanted;
 use super::super::value::{Place, Value};
 use super::{Checker, Draft};
+use crate::arn::Arn;
 use crate::names::{StackName, default_host, default_zone};
-use crate::spec::{ExistingZone, Ingress, Network, Route, Scheme, Unknown, dns, network, size};
+use crate::spec::{
+    self, ExistingZone, Http, Ingress, Network, Route, Scheme, Tls, Unknown, dns, network, size,
+};
 
 /// What an ALB answers to what no rule matches, unless the file says otherwise.
 const NOT_FOUND: u16 = 404;
@@ -54,6 +57,7 @@ impl<'a> Checker<'a> {
         let existing_zone = self.existing_zone(name);
         let path = format!("ingress.{name}.idle_timeout");
         let idle_timeout = self.seconds(None, &path, size::IDLE_TIMEOUT)?;
+        let (tls, http) = self.tls(name);
         if self.wish.is_by_flags() {
             let (zone, host) = match &existing_zone {
                 // No flag says one: it is what runs.
@@ -65,13 +69,13 @@ impl<'a> Checker<'a> {
                 Route { hosts: Vec::new(), paths: Vec::new(), names: host.into_iter().collect() };
             draft.routes.insert(scheme, route);
             let unknown = Unknown::Service(draft.name.clone()?);
-            return Some(Ingress { allow, zone, existing_zone, unknown, idle_timeout });
+            return Some(Ingress { allow, zone, existing_zone, unknown, idle_timeout, tls, http });
         }
         let zone = self.zone(scheme, name, &mine, drafts, stack);
         let unknown = self.unknown(name, &mine, drafts);
         let zones = (zone.as_deref(), existing_zone.as_ref());
         self.routes(scheme, name, zones, &mine, drafts, unknown.as_ref());
-        Some(Ingress { allow, zone, existing_zone, unknown: unknown?, idle_timeout })
+        Some(Ingress { allow, zone, existing_zone, unknown: unknown?, idle_timeout, tls, http })
     }
 
     /// The zone of the account that is to know the names, if one was said.
@@ -79,6 +83,56 @@ impl<'a> Checker<'a> {
         let path = format!("ingress.{name}.existing_zone");
         let said = self.text(None, &path)?.to_owned();
         self.keep(None, &path, &said, ExistingZone::read(&said))
+    }
+
+    /// What port 443 is secured with, if it is to be open, and what port 80 does.
+    fn tls(&mut self, name: &str) -> (Option<Tls>, Http) {
+        let path = |key: &str| format!("ingress.{name}.{key}");
+        let mut certificates: Vec<String> = Vec::new();
+        let said = self.wish.table.texts(&path("certificates")).unwrap_or_default();
+        let region = self.text(None, "region");
+        for (arn, place) in &said {
+            let elsewhere = |arn: &str| {
+                let is = Arn::parse(arn).map(|arn| arn.region.to_owned()).unwrap_or_default();
+                let region = region.filter(|region| *region != is)?;
+                Some(format!(
+                    "is of {is}: a load balancer of {region} takes those of {region} alone"
+                ))
+            };
+            let checked = spec::check_certificate(arn).and_then(|arn| match elsewhere(&arn) {
+                _ if certificates.contains(&arn) => Err("is there twice".to_owned()),
+                Some(rule) => Err(rule),
+                None => Ok(arn),
+            });
+            match checked {
+                Ok(arn) => certificates.push(arn),
+                Err(rule) => self.problem_at(path("certificates"), Some(place), arn, rule),
+            }
+        }
+        if certificates.len() > spec::CERTIFICATES {
+            let count = certificates.len().to_string();
+            let rule = format!("a load balancer takes {} certificates", spec::CERTIFICATES);
+            self.problem(None, &path("certificates"), &count, rule);
+        }
+        let policy = self.or_usual(None, &path("tls_policy"));
+        let policy = self.keep(None, &path("tls_policy"), policy, spec::check_tls_policy(policy));
+        let http = match (self.text(None, &path("http")), said.is_empty()) {
+            (Some("off"), _) => Http::Off,
+            (Some("redirect"), _) | (None, false) => Http::Redirect,
+            _ => Http::Serve,
+        };
+        if said.is_empty() {
+            let without = "means nothing without `certificates`, which open port 443";
+            if http != Http::Serve {
+                let text = self.or_usual(None, &path("http"));
+                self.problem(None, &path("http"), text, without);
+            }
+            if let Some(text) = self.text(None, &path("tls_policy")) {
+                self.problem(None, &path("tls_policy"), text, without);
+            }
+        }
+        let tls = policy.map(|policy| Tls { certificates, policy });
+        (tls.filter(|tls| !tls.certificates.is_empty()), http)
     }
 
     fn allow(&mut self, scheme: Scheme, name: &str, network: Option<&Network>) -> Vec<Ipv4Net> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aws_sim::fields::Fields as _;
 use aws_sim::world::World;
 use aws_sim::{ec2, ecs, elb, route53};
-use ecsup::spec::{Scheme, Spec, Unknown};
+use ecsup::spec::{Http, Ingress, Scheme, Spec, Tls, Unknown};
 use serde_json::{Value, json};
 
 type Service = fn(&mut World, &str, &Value) -> aws_sim::refusal::Answer;
@@ -16,13 +16,23 @@ fn ask(world: &mut World, service: Service, operation: &str, input: Value) -> Va
         .unwrap_or_else(|refusal| panic!("{operation} {input}: {refusal:?}"))
 }
 
-/// Who answers a request for a host and a path at the load balancer of a scheme: the name of a service all
+/// Who answers a request for a host and a path at a port of the load balancer of a scheme: the name of a service all
 /// of whose tasks are healthy and reached, or the status and the text of the load balancer's own answer.
-pub fn answer(world: &mut World, stack: &str, scheme: &str, host: &str, path: &str) -> String {
+pub fn answer(
+    world: &mut World,
+    stack: &str,
+    (scheme, port): (&str, u16),
+    (host, path): (&str, &str),
+) -> String {
     let Some(balancer) = balancer(world, stack, scheme) else { return "nobody".to_owned() };
     let input = json!({ "LoadBalancerArn": balancer.text("LoadBalancerArn") });
     let listeners = ask(world, elb::answer, "DescribeListeners", input);
-    let [listener] = listeners.list("Listeners") else { return "nobody listens".to_owned() };
+    let mut listeners = listeners.list("Listeners").iter();
+    let listener = listeners.find(|it| it.number("Port") == Some(port.into()));
+    let Some(listener) = listener else { return "nobody listens".to_owned() };
+    if !is_open(world, &balancer, port) {
+        return "nobody is let in".to_owned();
+    }
     let input = json!({ "ListenerArn": listener.text("ListenerArn") });
     let rules = ask(world, elb::answer, "DescribeRules", input);
     let mut rules = rules.list("Rules").to_vec();
@@ -41,6 +51,10 @@ pub fn answer(world: &mut World, stack: &str, scheme: &str, host: &str, path: &s
     let [action] = rule.list("Actions") else { return "no single action".to_owned() };
     match action.some_text("TargetGroupArn") {
         Some(group) => behind(world, stack, &balancer, group),
+        None if action.text("Type") == "redirect" => {
+            let to = action.part("RedirectConfig");
+            format!("redirect to {}:{}", to.text("Protocol"), to.text("Port"))
+        }
         None => {
             let answer = action.part("FixedResponseConfig");
             format!("{} {}", answer.text("StatusCode"), answer.text("MessageBody"))
@@ -52,6 +66,27 @@ pub fn answer(world: &mut World, stack: &str, scheme: &str, host: &str, path: &s
 /// for others elsewhere than was asked for.
 pub fn unlike(world: &mut World, spec: &Spec) -> Vec<String> {
     Scheme::ALL.into_iter().flat_map(|scheme| unlike_at(world, spec, scheme)).collect()
+}
+
+/// The policy and the certificates of the listener of port 443, the default one first.
+fn tls(world: &mut World, stack: &str, scheme: &str) -> Option<(String, Vec<String>)> {
+    let balancer = balancer(world, stack, scheme)?;
+    let input = json!({ "LoadBalancerArn": balancer.text("LoadBalancerArn") });
+    let listeners = ask(world, elb::answer, "DescribeListeners", input);
+    let listener = listeners.list("Listeners").iter().find(|it| it.text("Protocol") == "HTTPS")?;
+    let input = json!({ "ListenerArn": listener.text("ListenerArn") });
+    let certificates = ask(world, elb::answer, "DescribeListenerCertificates", input);
+    let mut certificates = certificates.list("Certificates").to_vec();
+    certificates.sort_by_key(|it| it.flag("IsDefault") != Some(true));
+    let arns = certificates.iter().map(|it| it.text("CertificateArn").to_owned()).collect();
+    Some((listener.text("SslPolicy").to_owned(), arns))
+}
+
+/// The same, as a spec says it.
+fn said(tls: &Tls) -> (String, Vec<String>) {
+    let mut arns = tls.certificates.clone();
+    arns[1..].sort();
+    (tls.policy.clone(), arns)
 }
 
 fn unlike_at(world: &mut World, spec: &Spec, scheme: Scheme) -> Vec<String> {
@@ -83,12 +118,37 @@ fn unlike_at(world: &mut World, spec: &Spec, scheme: Scheme) -> Vec<String> {
         }
     }
     for (host, path, wanted) in wanted {
-        let answers = answer(world, stack, &word, &host, &path);
-        if answers != wanted {
-            unlike.push(format!("{word} {host}{path}: {answers} answers, not {wanted}"));
+        for port in [80, 443] {
+            let wanted = match (spec.ingress(scheme), port) {
+                (Some(ingress), 443) if ingress.tls.is_none() => "nobody listens",
+                (Some(Ingress { http: Http::Redirect, .. }), 80) => "redirect to HTTPS:443",
+                (Some(Ingress { http: Http::Off, .. }), 80) => "nobody listens",
+                _ => &wanted,
+            };
+            let answers = answer(world, stack, (&word, port), (&host, &path));
+            if answers != wanted {
+                unlike.push(format!("{word}:{port} {host}{path}: {answers} answers, not {wanted}"));
+            }
+        }
+    }
+    if let Some(ingress) = spec.ingress(scheme) {
+        let (is, wanted) = (tls(world, stack, &word), ingress.tls.as_ref().map(said));
+        if is != wanted {
+            unlike.push(format!("{word}: secured with {is:?}, not {wanted:?}"));
         }
     }
     unlike
+}
+
+/// Whether the groups of a load balancer let somebody in on a port.
+fn is_open(world: &mut World, balancer: &Value, port: u16) -> bool {
+    let groups = balancer.texts("SecurityGroups");
+    let input = json!({ "Filters": [{ "Name": "group-id", "Values": groups }] });
+    let rules = ask(world, ec2::answer, "DescribeSecurityGroupRules", input);
+    let lets_in = |rule: &Value| {
+        rule.flag("IsEgress") == Some(false) && rule.number("FromPort") == Some(port.into())
+    };
+    rules.list("SecurityGroupRules").iter().any(lets_in)
 }
 
 fn balancer(world: &mut World, stack: &str, scheme: &str) -> Option<Value> {
