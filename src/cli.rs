@@ -32,6 +32,7 @@ mod drive;
 pub mod error;
 mod existing;
 pub mod explain;
+mod folded;
 mod hint;
 pub mod init;
 pub mod list;

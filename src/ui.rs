@@ -168,11 +168,20 @@ impl Screen {
         writeln!(anstream::stdout(), "{line}")
     }
 
+    /// Columns of what data is written to: of the terminal, and 100 where it is none.
+    pub fn width(&self) -> usize {
+        let is_recorded = matches!(*self.progress.borrow(), Progress::Recorded(_));
+        match std::io::stdout().is_terminal() && !is_recorded {
+            true => board::columns_and_rows(&console::Term::stdout()).0,
+            false => 100,
+        }
+    }
+
     /// A board on stdout, when that is a terminal and somebody is there to see it.
     pub fn board(&self) -> Option<Board> {
         let is_recorded = matches!(*self.progress.borrow(), Progress::Recorded(_));
         let is_seen = std::io::stdout().is_terminal() && !is_dumb() && !in_ci();
-        (is_seen && !is_recorded).then(Board::new)
+        (is_seen && !is_recorded).then(Board::on_stdout)
     }
 
     /// Writes a line for people, unless they want quiet.
@@ -342,15 +351,16 @@ fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     set.next().is_none_or(|locale| locale.contains("utf8"))
 }
 
+/// A sign for a sign, so that columns stay where they are.
 fn in_ascii(text: &str) -> String {
     let sign = |letter: char| match letter {
-        '→' => "->".to_owned(),
-        '…' => "~".to_owned(),
-        '█' => "#".to_owned(),
-        '░' => ".".to_owned(),
-        '✗' | '×' => "x".to_owned(),
-        other if other.is_ascii() => other.to_string(),
-        _ => "?".to_owned(),
+        '→' => '>',
+        '…' => '~',
+        '█' => '#',
+        '░' => '.',
+        '✗' | '×' => 'x',
+        other if other.is_ascii() => other,
+        _ => '?',
     };
     text.chars().map(sign).collect()
 }
@@ -370,6 +380,6 @@ mod tests {
         assert!(locale(&[("LANG", "de_DE.UTF-8")]));
         assert!(locale(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8"), ("LANG", "C")]));
         assert!(!locale(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));
-        assert_eq!(in_ascii("a → b… █░✗ ü"), "a -> b~ #.x ?");
+        assert_eq!(in_ascii("a → b… █░✗ ü"), "a > b~ #.x ?");
     }
 }

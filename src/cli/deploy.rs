@@ -1,6 +1,6 @@
 //! `ecsup deploy`: creates a stack, or brings it to what is asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use clap::Args;
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::connection::{Connection, connect, in_time};
 use super::drive::{Ended, Reason, drive};
 use super::error::{CommandError, ErrorKind, once_each};
+use super::folded::Folded;
 use super::locked::{Command, LockArgs, let_appear, release};
 use super::plan::{self, How, Unsaid, prepare};
 use super::{Done, Global, Outcome, hint, resources, wish};
@@ -224,7 +225,9 @@ fn expect(prepared: &Prepared, screen: &Screen) {
         || {
             let Forecast { duration, nodes, .. } = forecast::forecast(graph, &prepared.plan);
             let node = |it: forecast::Expected| (it.node, Some([it.start, it.ready]));
-            Expected { nodes: nodes.into_iter().map(node).collect(), takes: Some(duration) }
+            let nodes: BTreeMap<_, _> = nodes.into_iter().map(node).collect();
+            let folded = Folded::of(&prepared.spec).all(nodes.keys());
+            Expected { nodes, takes: Some(duration), folded }
         },
     );
 }

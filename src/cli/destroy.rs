@@ -11,6 +11,7 @@ use super::connection::{Connection, in_time, patiently};
 use super::drive::{Ended, Reason, drive};
 use super::error::{CommandError, ErrorKind, once_each};
 use super::existing::{self, Existing};
+use super::folded::Folded;
 use super::locked::{Command, LockArgs, let_appear, release};
 use super::{Done, Global, Outcome, hint, resources, run_on, wish};
 use crate::aws::Scope;
@@ -142,7 +143,11 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
     let named = || things.iter().map(|thing| (thing.name().clone(), thing.kind()));
     screen.expect(
         || teardown::links(&named().collect::<Vec<_>>()),
-        || Expected { nodes: named().map(|(name, _)| (name, None)).collect(), takes: None },
+        || {
+            let nodes = || things.iter().map(|thing| thing.name());
+            let folded = Folded::among(nodes()).all(nodes());
+            Expected { nodes: nodes().map(|it| (it.clone(), None)).collect(), takes: None, folded }
+        },
     );
     let command = Command { connection: &connection, run: &run, stop: &stop, looked };
     let work = under_lock(&lock, &command, args, screen);

@@ -468,7 +468,7 @@ mod tests {
         }
     }
 
-    fn drawn(width: usize, height: usize) -> String {
+    fn drawn(width: u16, height: u16) -> String {
         let holder = "anna on ci-7, process 42 (deploy since 2026-01-01T00:00:00Z)".to_owned();
         let lock = Lock { holder, left: false };
         let planned = "ecsup.toml: 0 to create, 2 to change, 50 to keep";

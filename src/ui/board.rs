@@ -1,66 +1,82 @@
 //! A board on a terminal: some lines that are drawn again in their place whenever they change. What is wider
 //! than the terminal is cut off, and so are lines for which it is too low: the first ones matter most.
 
+use std::io::Write;
+
 use anstream::ColorChoice;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::{Term, measure_text_width, truncate_str};
 
 /// The lines on the terminal.
 pub struct Board {
-    all: MultiProgress,
-    lines: Vec<ProgressBar>,
+    target: Box<dyn Write>,
+    /// Columns and rows of the terminal.
+    size: Box<dyn Fn() -> (usize, usize)>,
     has_colours: bool,
-    style: ProgressStyle,
+    /// What stands there; the cursor is at its end.
+    drawn: Vec<String>,
 }
 
 impl Board {
     /// Begins on stdout, with nothing.
-    pub fn new() -> Self {
+    pub fn on_stdout() -> Self {
         let colours = anstream::AutoStream::choice(&std::io::stdout());
-        Self::on(ProgressDrawTarget::stdout(), colours)
+        Self::on(std::io::stdout(), || columns_and_rows(&Term::stdout()), colours)
     }
 
-    /// Begins somewhere.
-    pub(super) fn on(target: ProgressDrawTarget, colours: ColorChoice) -> Self {
-        let style = ProgressStyle::with_template("{wide_msg}");
+    /// Begins on stderr, with nothing.
+    pub(super) fn on_stderr() -> Self {
+        let colours = anstream::AutoStream::choice(&std::io::stderr());
+        Self::on(std::io::stderr(), || columns_and_rows(&Term::stderr()), colours)
+    }
+
+    fn on(
+        target: impl Write + 'static,
+        size: impl Fn() -> (usize, usize) + 'static,
+        colours: ColorChoice,
+    ) -> Self {
         Self {
-            all: MultiProgress::with_draw_target(target),
-            lines: Vec::new(),
+            target: Box::new(target),
+            size: Box::new(size),
             has_colours: colours != ColorChoice::Never,
-            style: style.unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            drawn: Vec::new(),
         }
+    }
+
+    /// Columns and rows of the terminal.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.size)()
     }
 
     /// Shows these lines in the place of those before.
     pub fn show(&mut self, lines: &[String]) {
-        while self.lines.len() > lines.len() {
-            if let Some(line) = self.lines.pop() {
-                self.all.remove(&line);
-            }
-        }
-        while self.lines.len() < lines.len() {
-            let line = ProgressBar::no_length().with_style(self.style.clone());
-            self.lines.push(self.all.add(line));
-        }
-        for (line, text) in self.lines.iter().zip(lines) {
-            line.set_message(self.coloured(text));
-        }
-        match self.lines.last() {
-            // Whatever was drawn before too many changes came at once.
-            Some(last) => last.force_draw(),
-            None => {
-                let _gone = self.all.clear();
-            }
+        let lines = self.cut(lines);
+        if lines != self.drawn {
+            self.draw("", lines);
         }
     }
 
     /// Whether it shows nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.drawn.is_empty()
     }
 
     /// Writes a line above.
-    pub(super) fn print(&self, line: &str) {
-        let _gone = self.all.println(self.coloured(line));
+    pub(super) fn print(&mut self, line: &str) {
+        let above = format!("{}\r\n", self.coloured(line));
+        let lines = self.cut(&self.drawn);
+        self.draw(&above, lines);
+    }
+
+    /// Forgets what it shows: somebody else has written below it.
+    pub(super) fn forget(&mut self) {
+        self.drawn.clear();
+    }
+
+    /// Leaves what is shown where it is, and goes to the next line.
+    pub fn leave(mut self) {
+        if !self.drawn.is_empty() {
+            self.write("\r\n");
+        }
     }
 
     fn coloured(&self, text: &str) -> String {
@@ -71,144 +87,87 @@ impl Board {
         }
     }
 
-    /// Leaves what is shown where it is.
-    pub(super) fn abandon(self) {
-        self.all.set_draw_target(ProgressDrawTarget::hidden());
-        self.lines.iter().for_each(ProgressBar::abandon);
+    fn cut(&self, lines: &[String]) -> Vec<String> {
+        let (columns, rows) = self.size();
+        let cut = |line: &String| truncate_str(&self.coloured(line), columns, "").into_owned();
+        lines.iter().take(rows).map(cut).collect()
     }
 
-    /// Leaves what is shown where it is, and goes to the next line.
-    pub fn leave(self) {
-        self.lines.iter().for_each(ProgressBar::abandon);
-        let _gone = self.all.println("");
+    /// Takes down what stands there, and writes something above the new lines.
+    fn draw(&mut self, above: &str, lines: Vec<String>) {
+        // In a terminal that has become narrower since, a line goes on in the next row.
+        let columns = self.size().0.max(1);
+        let rows = |line: &String| measure_text_width(line).div_ceil(columns).max(1);
+        let back = match self.drawn.iter().map(rows).sum::<usize>() {
+            0 => String::new(),
+            1 => "\r\x1b[J".to_owned(),
+            rows => format!("\r\x1b[{}A\x1b[J", rows - 1),
+        };
+        self.write(&format!("{back}{above}{}", lines.join("\r\n")));
+        self.drawn = lines;
+    }
+
+    /// In one go, so that nobody sees what is half drawn. A terminal that has gone away does not matter to
+    /// what is being done.
+    fn write(&mut self, text: &str) {
+        let _gone = self.target.write_all(text.as_bytes()).and_then(|()| self.target.flush());
     }
 }
 
-impl Default for Board {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The size of a terminal.
+pub(super) fn columns_and_rows(terminal: &Term) -> (usize, usize) {
+    let (rows, columns) = terminal.size();
+    (columns.into(), rows.into())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::cell::RefCell;
+    use std::rc::Rc;
 
-    use indicatif::TermLike;
+    use vt100::Parser;
 
     use super::*;
 
-    /// What stands on a terminal, and where its cursor is.
-    #[derive(Debug)]
-    struct Face {
-        rows: Vec<Vec<char>>,
-        row: usize,
-        column: usize,
-    }
-
-    /// A terminal of this size, as far as a board needs one.
-    #[derive(Debug, Clone)]
-    pub struct Terminal {
-        width: usize,
-        height: usize,
-        face: Arc<Mutex<Face>>,
-    }
+    /// A terminal, as an emulator knows it.
+    #[derive(Clone)]
+    pub struct Terminal(Rc<RefCell<Parser>>);
 
     impl Terminal {
-        pub fn new(width: usize, height: usize) -> Self {
-            let face = Face { rows: vec![Vec::new(); height], row: 0, column: 0 };
-            Self { width, height, face: Arc::new(Mutex::new(face)) }
+        /// One of so many columns and rows.
+        pub fn new(width: u16, height: u16) -> Self {
+            Self(Rc::new(RefCell::new(Parser::new(height, width, 0))))
         }
 
         /// A board on it.
         pub fn board(&self) -> Board {
-            Board::on(ProgressDrawTarget::term_like(Box::new(self.clone())), ColorChoice::Always)
+            let parser = Rc::clone(&self.0);
+            let size = move || {
+                let (rows, columns) = parser.borrow().screen().size();
+                (columns.into(), rows.into())
+            };
+            Board::on(self.clone(), size, ColorChoice::Always)
         }
 
         /// What stands on it.
         pub fn text(&self) -> String {
-            let face = self.face.lock().unwrap();
-            let rows =
-                face.rows.iter().map(|row| row.iter().collect::<String>().trim_end().to_owned());
-            rows.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+            let text = self.0.borrow().screen().contents();
+            let rows: Vec<_> = text.trim_end().lines().map(str::trim_end).collect();
+            rows.join("\n")
         }
 
-        fn new_line(&self, face: &mut Face) {
-            face.column = 0;
-            face.row += 1;
-            if face.row == self.height {
-                face.rows.remove(0);
-                face.rows.push(Vec::new());
-                face.row -= 1;
-            }
+        fn resize(&self, width: u16, height: u16) {
+            self.0.borrow_mut().screen_mut().set_size(height, width);
         }
     }
 
-    impl TermLike for Terminal {
-        fn width(&self) -> u16 {
-            u16::try_from(self.width).unwrap()
+    impl Write for Terminal {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.borrow_mut().process(bytes);
+            Ok(bytes.len())
         }
 
-        fn height(&self) -> u16 {
-            u16::try_from(self.height).unwrap()
-        }
-
-        fn move_cursor_up(&self, n: usize) -> std::io::Result<()> {
-            let mut face = self.face.lock().unwrap();
-            face.row = face.row.saturating_sub(n);
-            Ok(())
-        }
-
-        fn move_cursor_down(&self, n: usize) -> std::io::Result<()> {
-            let mut face = self.face.lock().unwrap();
-            face.row = (face.row + n).min(self.height - 1);
-            Ok(())
-        }
-
-        fn move_cursor_right(&self, _n: usize) -> std::io::Result<()> {
-            unreachable!("a board does not move sideways")
-        }
-
-        fn move_cursor_left(&self, _n: usize) -> std::io::Result<()> {
-            unreachable!("a board does not move sideways")
-        }
-
-        fn write_line(&self, text: &str) -> std::io::Result<()> {
-            self.write_str(text)?;
-            self.write_str("\n")
-        }
-
-        fn write_str(&self, text: &str) -> std::io::Result<()> {
-            let text = anstream::adapter::strip_str(text).to_string();
-            let mut face = self.face.lock().unwrap();
-            for it in text.chars() {
-                match it {
-                    '\r' => face.column = 0,
-                    '\n' => self.new_line(&mut face),
-                    _ => {
-                        if face.column == self.width {
-                            self.new_line(&mut face);
-                        }
-                        let Face { rows, row, column } = &mut *face;
-                        let row = &mut rows[*row];
-                        row.resize(row.len().max(*column + 1), ' ');
-                        row[*column] = it;
-                        *column += 1;
-                    }
-                }
-            }
-            Ok(())
-        }
-
-        fn clear_line(&self) -> std::io::Result<()> {
-            let mut face = self.face.lock().unwrap();
-            let row = face.row;
-            face.rows[row].clear();
-            face.column = 0;
-            Ok(())
-        }
-
-        fn flush(&self) -> std::io::Result<()> {
+        fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
     }
@@ -221,7 +180,7 @@ pub(crate) mod tests {
     fn lines_are_drawn_in_their_place_and_cut() {
         let terminal = Terminal::new(12, 4);
         let mut board = terminal.board();
-        board.show(&lines(&["one", "a line too long", "three"]));
+        board.show(&lines(&["one", "\x1b[31ma line too long\x1b[0m", "three"]));
         assert_eq!(terminal.text(), "one\na line too l\nthree");
         board.show(&lines(&["first", "short"]));
         assert_eq!(terminal.text(), "first\nshort");
@@ -231,5 +190,44 @@ pub(crate) mod tests {
         assert_eq!(terminal.text(), "1\n2");
         board.show(&[]);
         assert_eq!(terminal.text(), "");
+    }
+
+    #[test]
+    fn what_is_written_above_stays_and_scrolls() {
+        let terminal = Terminal::new(12, 4);
+        let mut board = terminal.board();
+        board.show(&lines(&["a", "b"]));
+        board.print("done 1");
+        assert_eq!(terminal.text(), "done 1\na\nb");
+        board.print("a longer line");
+        assert_eq!(terminal.text(), "a longer line\na\nb");
+        board.show(&lines(&["c"]));
+        board.leave();
+        let mut other = terminal.clone();
+        other.write_all(b"$").unwrap();
+        assert_eq!(terminal.text(), "a longer line\nc\n$");
+    }
+
+    #[test]
+    fn a_board_fits_a_terminal_that_has_changed() {
+        let terminal = Terminal::new(20, 6);
+        let mut board = terminal.board();
+        board.show(&lines(&["twenty columns wide!", "b"]));
+        terminal.resize(8, 3);
+        board.print("x");
+        assert_eq!(terminal.text(), "x\ntwenty c\nb");
+        terminal.resize(20, 6);
+        board.show(&lines(&["twenty columns wide!", "b"]));
+        assert_eq!(terminal.text(), "x\ntwenty columns wide!\nb");
+    }
+
+    #[test]
+    fn what_stands_already_is_not_drawn_again() {
+        let terminal = Terminal::new(20, 6);
+        let mut board = terminal.board();
+        board.show(&lines(&["a"]));
+        terminal.0.borrow_mut().process(b"?");
+        board.show(&lines(&["a"]));
+        assert_eq!(terminal.text(), "a?");
     }
 }

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use console::Term;
-use indicatif::ProgressDrawTarget;
 use tokio::time::Instant;
 
 use super::board::Board;
@@ -29,11 +27,11 @@ impl Live {
     /// Starts with nothing on the screen.
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { board: board(), view: View::default(), began: now, drawn: now }
+        Self { board: Board::on_stderr(), view: View::default(), began: now, drawn: now }
     }
 
     /// Writes a line above.
-    pub fn line(&self, line: &str) {
+    pub fn line(&mut self, line: &str) {
         match self.board.is_empty() {
             true => super::write_line(line),
             false => self.board.print(line),
@@ -48,7 +46,7 @@ impl Live {
     /// Shows an event.
     pub fn event(&mut self, event: &Event) {
         self.began = Instant::now().checked_sub(event.at).unwrap_or(self.began);
-        if let Some(line) = self.view.event(event, size().0) {
+        if let Some(line) = self.view.event(event, self.board.size().0) {
             self.line(&line);
         }
         self.draw();
@@ -63,10 +61,10 @@ impl Live {
 
     fn draw(&mut self) {
         if self.drawn.elapsed() > STOPPED {
-            std::mem::replace(&mut self.board, board()).abandon();
+            self.board.forget();
         }
         self.drawn = Instant::now();
-        let (width, height) = size();
+        let (width, height) = self.board.size();
         let lines = match self.view.is_at_work() {
             true => self.view.lines(self.began.elapsed(), width, height),
             false => Vec::new(),
@@ -79,16 +77,6 @@ impl Live {
         self.view = View::default();
         self.board.show(&[]);
     }
-}
-
-fn board() -> Board {
-    Board::on(ProgressDrawTarget::stderr(), anstream::AutoStream::choice(&std::io::stderr()))
-}
-
-/// Columns and rows of the terminal.
-fn size() -> (usize, usize) {
-    let (rows, columns) = Term::stderr().size();
-    (columns.into(), rows.into())
 }
 
 impl Default for Live {

@@ -39,6 +39,7 @@ const KNOWS: &[(&str, &[&str])] = &[
             "permissions",
             "resource",
             "spec",
+            "text",
             "timeline",
             "ui",
             "wish",

@@ -206,7 +206,7 @@ fn a_lost_answer_is_a_broken_connection() {
 }
 
 /// Starts to serve, and reads the address.
-fn start(command: &mut Command) -> (Child, SocketAddr) {
+pub fn start(command: &mut Command) -> (Child, SocketAddr) {
     let command = command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("a process");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();

@@ -44,6 +44,7 @@ mod slips;
 mod snapshots;
 mod stage;
 mod takeover;
+mod terminal;
 mod transitions;
 mod waits;
 mod witness;

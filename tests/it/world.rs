@@ -37,6 +37,7 @@ pub mod exit {
     pub const FAILED: i32 = 1;
     pub const USAGE: i32 = 2;
     pub const CHANGES_PENDING: i32 = 3;
+    pub const INTERRUPTED: i32 = 130;
 }
 
 /// The names that the command gives to what a person may already have.
