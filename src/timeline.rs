@@ -11,6 +11,7 @@ mod path;
 mod read;
 mod scale;
 
+pub use draw::LEGEND;
 pub use fold::Group;
 
 use std::collections::BTreeMap;

@@ -10,8 +10,10 @@ use crate::engine::event::duration;
 use crate::names::NodeName;
 use crate::text::{cut, fill, middle};
 
+/// What the signs of a chart mean.
+pub const LEGEND: &str = "█ at work, ░ waiting for AWS, ✗ failed, * on the critical path";
 /// Narrower than this nothing can be read.
-pub(super) const NARROWEST: usize = 56;
+pub(super) const NARROWEST: usize = 40;
 /// Longest name of a node that is shown in full.
 const LONGEST_NAME: usize = 48;
 /// Columns for how long a node took.
@@ -20,9 +22,8 @@ const TIME: usize = 6;
 const LONGEST_WAITS: usize = 5;
 
 impl Timeline {
-    /// Draws a chart: `█` while a node is worked on, `░` while it waits for AWS, `✗` where it failed,
-    /// `*` before the rows of the critical path. What belongs to one `group` is one row. No line is longer than
-    /// `width`, or 56 if that is more.
+    /// Draws a chart in the signs of the [`LEGEND`]. What belongs to one `group` is one row. No line is longer
+    /// than `width`, or 40 if that is more.
     pub fn to_text(&self, width: usize, group: Group<'_>) -> String {
         let width = width.max(NARROWEST);
         let mut shown: Vec<&Row> = self.rows.iter().filter(|row| row.active).collect();

@@ -285,7 +285,7 @@ fn no_line_is_too_long() {
             event(f64::from(took), "a", What::Failed(name.clone())),
         ];
         let timeline = Timeline::new(&events, &Links::new(), Duration::ZERO);
-        for width in [0, 56, 57, 77, 100, 240] {
+        for width in [0, 40, 41, 56, 77, 100, 240] {
             for line in timeline.to_text(width, &|_| None).lines() {
                 assert!(line.chars().count() <= width.max(NARROWEST), "{took}: {line}");
             }

@@ -6,16 +6,14 @@ use aws_sim::scenario::{self, NAMED};
 use serde_json::{Value, json};
 
 use super::super::Exit;
+use super::super::folded::Folded;
 use super::{Act, OnTheWay, Played, RehearseArgs};
 use crate::engine::event::duration;
 use crate::names::NodeName;
-use crate::spec::{Scheme, Service, Spec};
+use crate::spec::Spec;
+use crate::text::fill;
+use crate::timeline::LEGEND;
 use crate::ui::Screen;
-
-/// As many services are shown with all that belongs to them.
-const FEW: usize = 3;
-/// Columns of a timeline.
-const WIDTH: usize = 100;
 
 /// Prints the play for people.
 pub(super) fn print(
@@ -30,6 +28,10 @@ pub(super) fn print(
     screen.note(&format!(
         "simulated AWS, seed {seed}: {about}; no account is needed and none is touched"
     ));
+    let (width, folded) = (screen.width(), Folded::of(spec));
+    let group = |node: &NodeName| Some(format!("all of {}", folded.service(node)?));
+    screen.out("");
+    fill(LEGEND, width).iter().for_each(|line| screen.out(line));
     for act in acts {
         let Act { title, played, died } = act;
         let took = duration(played.took);
@@ -43,7 +45,7 @@ pub(super) fn print(
         screen.out(&format!("\n{title}: {how}; {calls} calls, {changes} of them changes"));
         screen.out(&told_apart(played));
         if changes > 0 {
-            screen.out(&played.timeline().to_text(WIDTH, &|node| group(spec, node)));
+            screen.out(&played.timeline().to_text(width, &group));
         }
         if died.is_none() && played.exit != Exit::Done {
             played.recording.lines.iter().for_each(|line| screen.out(&format!("  {line}")));
@@ -56,20 +58,6 @@ pub(super) fn print(
     screen.out("");
     left.iter().for_each(|id| screen.out(&format!("left: {id}")));
     screen.out(&format!("{verdict}."));
-}
-
-/// The service that a node belongs to, where there are so many that each is one row of the chart.
-fn group(spec: &Spec, node: &NodeName) -> Option<String> {
-    if spec.services.len() <= FEW {
-        return None;
-    }
-    let is_of = |service: &&Service| {
-        let mut routes = Scheme::ALL.into_iter().filter_map(|scheme| service.route(scheme));
-        node.as_str().split('/').skip(1).any(|part| {
-            part == service.name.as_str() || routes.any(|it| it.names.iter().any(|it| it == part))
-        })
-    };
-    spec.services.iter().find(is_of).map(|service| format!("all of {}", service.name))
 }
 
 /// The calls of a command, by phase and by service.
