@@ -1,24 +1,103 @@
 //! `ecsup explain`: why the services of a stack are not as they should be. It only looks.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use futures::future::join_all;
+use serde::Serialize;
 
 use super::cause::told;
 use super::connection::{in_time, patiently};
+use super::error::{CommandError, ErrorKind};
 use super::existing::{self, Existing};
-use super::{Done, Global, Outcome};
+use super::{Done, Global, Outcome, wish};
 use crate::aws::Scope;
+use crate::diagnosis::{Finding, Waiting};
 use crate::resource::Resource as _;
 use crate::resource::service::Service;
 use crate::resource::{Phase, Seen, Wanted as _};
 use crate::ui::Screen;
+use crate::wish::FileFlags;
 
 /// What `ecsup explain` takes.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Name of the stack [default: the only one there is]
+    /// Name of the stack [default: that of the manifest, or the only one there is]
     #[arg(env = "ECSUP_STACK", hide_env_values = true)]
     pub stack: Option<String>,
+
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: FileFlags,
+
+    /// How to print it
+    #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
+    pub output: Output,
+}
+
+/// How to print causes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Lines for people: the first causes
+    Text,
+    /// One JSON object: all of them
+    Json,
+}
+
+/// What was found out of a stack.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    stack: &'a str,
+    region: &'a str,
+    services: Vec<Explained>,
+}
+
+/// What was found out of a service.
+#[derive(Debug, Serialize)]
+struct Explained {
+    /// Its name.
+    name: String,
+    /// How far it is.
+    state: String,
+    /// What is wrong, the most hopeless first.
+    causes: Vec<Cause>,
+    #[serde(skip)]
+    findings: Vec<Finding>,
+}
+
+/// A finding for programs.
+#[derive(Debug, Serialize)]
+struct Cause {
+    /// Its name, which stays.
+    name: &'static str,
+    cause: String,
+    /// Whether waiting can help; nothing, where it only says what could not be looked at.
+    waiting: Option<&'static str>,
+    evidence: Vec<Evidence>,
+    advice: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Evidence {
+    call: &'static str,
+    text: String,
+}
+
+impl From<&Finding> for Cause {
+    fn from(finding: &Finding) -> Self {
+        let waiting = match finding.waiting {
+            Waiting::Hopeless => "does_not_help",
+            Waiting::MayHelp => "may_help",
+            Waiting::Helps => "helps",
+        };
+        let evidence = finding.evidence.iter();
+        let evidence = evidence.map(|it| Evidence { call: it.call, text: it.text.clone() });
+        Self {
+            name: finding.name,
+            cause: finding.cause.clone(),
+            waiting: (!finding.is_about_us()).then_some(waiting),
+            evidence: evidence.collect(),
+            advice: finding.advice.clone(),
+        }
+    }
 }
 
 /// What was looked at, when nothing was found.
@@ -27,19 +106,21 @@ const LOOKED_AT: &str = "looked at deployments, events, stopped tasks, targets, 
 
 /// Runs the command.
 pub async fn explain(args: &ExplainArgs, global: &Global, screen: &Screen) -> Outcome {
-    let given = existing::named(args.stack.as_deref())?;
-    in_time(global.deadline(), async {
+    let deadline = global.deadline();
+    let (said, global) = wish::stack(args.stack.as_deref(), &args.manifest, global)?;
+    let (given, global) = (existing::named(said.as_deref())?, &global);
+    in_time(deadline, async {
         let Some(existing) = existing::find(given, "explain", global, screen).await? else {
             return Ok(Done::Done);
         };
         screen.note(&existing.title());
-        look(&existing, screen).await
+        look(&existing, args.output, screen).await
     })
     .await
 }
 
 /// Looks at each service, and tells what is wrong with it.
-async fn look(existing: &Existing, screen: &Screen) -> Outcome {
+async fn look(existing: &Existing, output: Output, screen: &Screen) -> Outcome {
     let Existing { connection, cx, .. } = existing;
     let scope = Scope::Stack(cx.names.clone());
     let whom = format!("{} to answer (why the services are as they are)", connection.whom());
@@ -50,9 +131,7 @@ async fn look(existing: &Existing, screen: &Screen) -> Outcome {
     }
     let diagnoses = services.iter().map(|owned| Service::diagnosis(&cx.aws, &scope, owned.it()));
     let diagnoses = patiently(screen, &whom, join_all(diagnoses)).await;
-    let mut causes = Vec::new();
-    for (owned, diagnosis) in services.iter().zip(diagnoses) {
-        let node = owned.owner.node.to_string();
+    let explained = services.iter().zip(diagnoses).map(|(owned, diagnosis)| {
         let state = match &owned.seen {
             Seen::Leaving(_, how) => how.clone(),
             Seen::Present(_, Phase::Ready) => "steady".to_owned(),
@@ -60,18 +139,42 @@ async fn look(existing: &Existing, screen: &Screen) -> Outcome {
                 diagnosis.state.unwrap_or_else(|| why.clone())
             }
         };
-        screen.out(&format!("{node:<32} {state}"));
-        causes.extend(diagnosis.findings.into_iter().map(|finding| (node.clone(), finding)));
+        let name = owned.it().name.clone();
+        let causes = diagnosis.findings.iter().map(Cause::from).collect();
+        Explained { name, state, causes, findings: diagnosis.findings }
+    });
+    let services: Vec<_> = explained.collect();
+    let found = services.iter().flat_map(|it| &it.findings);
+    let is_wrong = found.clone().any(|finding| !finding.is_about_us());
+    let is_bare = found.count() == 0;
+    match output {
+        Output::Json => {
+            let (stack, region) = (existing.stack.as_str(), connection.region.as_str());
+            let report = serde_json::to_string(&Report { stack, region, services });
+            screen.out(&report.map_err(|error| {
+                CommandError::new(ErrorKind::Unexpected).problem(&error).caused_by(error)
+            })?);
+        }
+        Output::Text => lines(services).iter().for_each(|line| screen.out(line)),
     }
-    let all = told(&causes);
-    for cause in &all {
-        screen.out(&format!("cause: {}", cause.cause));
-        cause.proofs.iter().for_each(|proof| screen.out(&format!("  {proof}")));
-        cause.hint.iter().for_each(|hint| screen.out(&format!("hint: {hint}")));
-    }
-    if all.is_empty() {
+    if is_bare {
         screen.note(&format!("nothing is wrong: {LOOKED_AT}"));
     }
-    let is_wrong = causes.iter().any(|(_, finding)| !finding.is_about_us());
     Ok(if is_wrong { Done::Wrong } else { Done::Done })
+}
+
+/// The lines for people.
+fn lines(services: Vec<Explained>) -> Vec<String> {
+    let (mut lines, mut causes) = (Vec::new(), Vec::new());
+    for Explained { name, state, findings, .. } in services {
+        let node = format!("service/{name}");
+        lines.push(format!("{node:<32} {state}"));
+        causes.extend(findings.into_iter().map(|finding| (node.clone(), finding)));
+    }
+    for cause in told(&causes) {
+        lines.push(format!("cause: {}", cause.cause));
+        lines.extend(cause.proofs.iter().map(|proof| format!("  {proof}")));
+        lines.extend(cause.hint.iter().map(|hint| format!("hint: {hint}")));
+    }
+    lines
 }

@@ -534,6 +534,22 @@ fn a_stack_at_rest_is_explained_by_looking_only() {
             assert!(out.contains("Error: connect ECONNREFUSED"), "{out}");
             insta::assert_snapshot!("explained", without_ids(&out));
         }
+        let explained = stage.play(&["explain", "--output", "json"]).await;
+        assert_eq!(explained.exit, Exit::ChangesPending, "{}", explained.said());
+        let read: Value = serde_json::from_str(&explained.recording.out.join("\n")).expect("JSON");
+        let service = &read["services"][0];
+        assert_eq!((&read["stack"], &service["name"]), (&json!("fargate-api"), &json!("web")));
+        let cause = &service["causes"][0];
+        assert_eq!((&cause["name"], &cause["waiting"]), (&json!("exit-1"), &json!("may_help")));
+        let evidence = cause["evidence"].as_array().expect("evidence");
+        assert!(evidence.iter().any(|it| it["call"] == "logs:GetLogEvents"), "{cause:#}");
+
+        let folder = tempfile::TempDir::new().expect("a directory");
+        let file = folder.path().join("ecsup.toml");
+        std::fs::write(&file, "stack = \"other\"\npattern = \"fargate-api\"\n[service.web]\n")
+            .expect("written");
+        let explained = stage.play(&["explain", "--file", file.to_str().expect("text")]).await;
+        assert!(explained.said().contains("there is no stack `other`"), "{}", explained.said());
     });
 }
 
