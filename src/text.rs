@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use textwrap::{Options, WordSplitter, WrapAlgorithm, wrap};
 
 /// What all lines of a text but its first one begin with.
-pub const INDENT: &str = "    ";
+const INDENT: &str = "    ";
 
 /// A text that is cut at its end.
 pub fn cut(text: &str, width: usize) -> String {

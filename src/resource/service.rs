@@ -565,8 +565,10 @@ impl Wanted for Service {
     }
 
     fn unhurried(it: &Output, _awaited: bool) -> bool {
-        // Health checks come after the start, and take as long as this spares.
-        it.running == Some(0) && it.desired_count.is_some_and(|wanted| wanted > 0)
+        // Health checks come after the start, and take as long as this spares. Where tasks fail, ECS may
+        // give the deployment up any moment.
+        let none_runs = it.running == Some(0) && it.desired_count.is_some_and(|wanted| wanted > 0);
+        none_runs && !it.shortage.is_failing()
     }
 }
 

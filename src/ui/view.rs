@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::plain;
 use crate::engine::event::{Event, What, brief, duration};
 use crate::names::NodeName;
-use crate::text::{INDENT, cut, fill, middle};
+use crate::text::{cut, fill, middle};
 
 /// What is expected of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_ecs::types::Service as Described;
+use aws_sdk_ecs::types::{Deployment as OfService, Service as Described};
+use tokio::time::Instant;
 
 use super::{Deployment, Output, evidence, rollout};
 use crate::aws::{Aws, Result, Scope};
@@ -20,10 +21,18 @@ use crate::resource::{Owned, Resource as _, cluster};
 pub struct Shortage {
     /// How many.
     tasks: i32,
-    /// How many looks in a row have shown as many.
-    looks: u32,
+    /// When that was seen.
+    at: Option<Instant>,
+    /// For how long it has been as many.
+    lacking: Duration,
     /// How many looks in a row have shown some that run, while the deployment goes on.
     running: u32,
+    /// How many tasks of its deployments have failed, as ECS counts, and whether these are of the one that
+    /// was asked for.
+    failed: i32,
+    fails: bool,
+    /// When what was asked for last.
+    asked: Asked,
     /// Whether the deployment replaces a former one.
     replaces: bool,
     /// What was read.
@@ -39,40 +48,65 @@ pub struct Shortage {
     /// The cause for which launches fail since then, and when the first of them did, in seconds since
     /// 1970: the group remembers only the newest ones.
     failing: Option<(&'static str, i64)>,
-    /// For how many looks in a row the first finding has been the same hopeless one.
-    hopeless: u32,
-    /// For how many of these it had come often.
-    often: u32,
+    /// For how long the first finding has been the same hopeless one.
+    hopeless: Duration,
+    /// For how long it had come often by then.
+    often: Duration,
     /// Instances of ours that run nothing, and to which ECS gives no tasks.
     idle: Vec<instance::Output>,
     /// Those that were ended for it. ECS lists an instance for some minutes longer.
     ended: Vec<instance::Output>,
 }
 
-/// After how many looks a shortage that stays the same is worth a question to the group, when some
-/// tasks run: usually the others are only a bit later. About a minute.
-const LASTING: u32 = 20;
-/// How many looks later the group is asked again: each question is a call.
-const AGAIN: u32 = 5;
-/// In which looks the group is asked while no task runs at all.
-const EVERY_OTHER: u32 = 2;
-/// After how many looks what the service stands on is looked at when nothing runs, no task has ended and
-/// no launch has failed. Looks come every 15 seconds then: instances have had time to register.
-const STILL: u32 = 12;
-/// After how many looks stopped tasks are looked at when nothing runs, although ECS counts none that
-/// failed, and how many looks later again. Looks come every 15 seconds then.
-const UNCOUNTED: u32 = 3;
-const UNCOUNTED_AGAIN: u32 = 4;
-/// After how many looks at tasks that run their targets are looked at: health checks need four or five
-/// of them when all is well.
+/// When things were asked for last: each question is a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Asked {
+    stopped: Option<Instant>,
+    targets: Option<Instant>,
+    group: Option<Instant>,
+    idle: Option<Instant>,
+    around: Option<Instant>,
+}
+
+/// Whether something was not asked for so lately; if so, it is now.
+fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let is_due = last.is_none_or(|last| last.elapsed() >= every);
+    if is_due {
+        *last = Some(Instant::now());
+    }
+    is_due
+}
+
+// Looks come every 3 seconds, or every 15 while no task runs and none fails. What is to happen in every
+// second look or in the fourth is due a bit before that.
+
+/// After how long a shortage that stays the same is worth a question to the group, when some tasks run:
+/// usually the others are only a bit later.
+const LASTING: Duration = Duration::from_secs(58);
+/// The same when none runs: instances that start take minutes.
+const LASTING_WITHOUT_ANY: Duration = Duration::from_secs(295);
+/// How much later the group is asked again, and what targets are like.
+const AGAIN: Duration = Duration::from_secs(13);
+/// How often the group is asked while no task runs at all, and what the service stands on is looked at
+/// where that may be what is wrong.
+const NOW_AND_THEN: Duration = Duration::from_secs(26);
+/// After how long what the service stands on is looked at when nothing runs, no task has ended and no
+/// launch has failed: instances have had time to register.
+const STILL: Duration = Duration::from_secs(175);
+/// After how long stopped tasks are looked at when nothing runs, although ECS counts none that failed, and
+/// how much later again.
+const UNCOUNTED: Duration = Duration::from_secs(40);
+const UNCOUNTED_AGAIN: Duration = Duration::from_secs(55);
+/// After how many looks at tasks that run their targets are looked at: health checks need four or five of
+/// them when all is well. While something is on its way that the service goes through, looks are rare.
 const CHECKED: u32 = 12;
 /// How many of the failed launches this run has to have seen happen.
 const SEEN: usize = 2;
-/// For how many looks ECS may take to say itself that a deployment has failed: a rollback is its own.
-const ECS_FIRST: u32 = 4;
-/// For how many looks something hopeless has to be seen that is told by a state, and does not happen
-/// again and again.
-const STANDS: u32 = 2 * ECS_FIRST;
+/// For how long ECS may take to say itself that a deployment has failed: a rollback is its own.
+const ECS_FIRST: Duration = Duration::from_secs(55);
+/// For how long something hopeless has to be seen that is told by a state, and does not happen again and
+/// again.
+const STANDS: Duration = Duration::from_secs(115);
 /// For how long EC2 may have no such instances.
 const SCARCE_FOR: Duration = Duration::from_mins(10);
 
@@ -93,14 +127,18 @@ impl Shortage {
         let asked = before.and_then(|before| before.deployment.as_ref());
         let tasks = rollout::lacking(service);
         let before = before.map(|it| &it.shortage);
-        let same = before.filter(|it| it.tasks == tasks && tasks > 0);
-        let looks = same.map_or(0, |it| it.looks + 1);
-        let runs = rollout::primary(service).is_some_and(|it| it.running_count() > 0);
         let fresh = evidence::seen(service, it);
         // What tasks and targets were like is remembered: most of it is seen for a moment only.
-        let mut now =
-            Self { tasks, looks, idle: Vec::new(), ..before.cloned().unwrap_or_default() };
-        now.running = if runs { now.running + 1 } else { 0 };
+        let mut now = Self { idle: Vec::new(), ..before.cloned().unwrap_or_default() };
+        let at = Instant::now();
+        let passed = now.at.replace(at).map_or(Duration::ZERO, |before| at - before);
+        let longer = |lasts: bool, so_far: Duration| match lasts {
+            true => so_far + passed,
+            false => Duration::ZERO,
+        };
+        now.lacking = longer(tasks > 0 && tasks == now.tasks, now.lacking);
+        now.running = if fresh.rollout.running > 0 { now.running + 1 } else { 0 };
+        now.tasks = tasks;
         now.replaces = service.deployments().len() > 1;
         now.evidence = now.evidence.updated(fresh);
         now.ask(aws, scope, service, it, asked).await;
@@ -114,19 +152,27 @@ impl Shortage {
             evidence::around(aws, scope, it, &mut now.evidence).await;
             now.findings = diagnosis::findings(&now.evidence);
         }
-        let first = |it: &Self| {
-            it.findings.first().filter(|it| it.waiting == Waiting::Hopeless).map(|it| it.name)
-        };
-        let was = before.and_then(first);
-        now.hopeless = match first(&now) {
-            None => 0,
-            Some(name) if was == Some(name) => now.hopeless + 1,
-            Some(_) => 1,
-        };
-        let is_often = now.findings.first().is_some_and(|it| it.times >= OFTEN);
-        now.often =
-            if now.hopeless > 0 && is_often { now.often.min(now.hopeless - 1) + 1 } else { 0 };
+        let name = |it: &Self| it.hopeless_one().map(|it| it.name);
+        let is_often = |it: &Self| it.hopeless_one().is_some_and(|it| it.times >= OFTEN);
+        let is_same = name(&now).is_some() && before.and_then(name) == name(&now);
+        now.hopeless = longer(is_same, now.hopeless);
+        now.often = longer(is_same && is_often(&now) && before.is_some_and(is_often), now.often);
         now
+    }
+
+    /// Whether tasks of the deployment run.
+    fn runs(&self) -> bool {
+        self.evidence.rollout.running > 0
+    }
+
+    /// Whether tasks of the deployment that was asked for fail: then each look may show the end of it.
+    pub fn is_failing(&self) -> bool {
+        self.fails
+    }
+
+    /// What was found first, when that is hopeless.
+    fn hopeless_one(&self) -> Option<&Finding> {
+        self.findings.first().filter(|it| it.waiting == Waiting::Hopeless)
     }
 
     /// Asks for what is due in this look.
@@ -144,7 +190,7 @@ impl Shortage {
         {
             self.evidence.tasks = tasks;
         }
-        let is_checked = self.running >= CHECKED && (self.running - CHECKED).is_multiple_of(AGAIN);
+        let is_checked = self.running >= CHECKED && is_due(&mut self.asked.targets, AGAIN);
         if is_checked && let Ok(targets) = evidence::targets(aws, it).await {
             self.evidence.targets = targets;
         }
@@ -152,12 +198,13 @@ impl Shortage {
             self.evidence.launches.clear();
             return;
         }
-        let lasts = self.looks >= LASTING && (self.looks - LASTING).is_multiple_of(AGAIN);
+        let lasting = if service.running_count() > 0 { LASTING } else { LASTING_WITHOUT_ANY };
+        let lasts = self.lacking >= lasting && is_due(&mut self.asked.idle, AGAIN);
         if lasts {
             let idle = idle_instances(aws, scope, &it.cluster).await.unwrap_or_default();
             self.idle = idle.into_iter().filter(|it| !self.ended.contains(it)).collect();
         }
-        let none_runs = service.running_count() == 0 && self.looks.is_multiple_of(EVERY_OTHER);
+        let none_runs = service.running_count() == 0 && is_due(&mut self.asked.group, NOW_AND_THEN);
         if let Some(names) = scope.names().filter(|_| lasts || none_runs) {
             let group = names.auto_scaling_group();
             let failed = auto_scaling_group::failed_launches(aws, &group).await.unwrap_or_default();
@@ -182,27 +229,33 @@ impl Shortage {
 
     /// Whether what the service stands on is worth a look: something was found that may be a mere sign of
     /// it, or nothing was although nothing comes.
-    fn wants_more(&self) -> bool {
+    fn wants_more(&mut self) -> bool {
         let is_a_sign = self.findings.iter().any(Finding::is_a_sign);
         let nothing_comes =
-            self.tasks > 0 && self.running == 0 && self.looks >= STILL && self.findings.is_empty();
+            self.tasks > 0 && !self.runs() && self.lacking >= STILL && self.findings.is_empty();
         // What was found by looking there is looked at again, too.
         let is_of_these = |it: &Finding| matches!(it.family, Family::Network | Family::Access);
-        let is_due = self.looks.is_multiple_of(EVERY_OTHER);
-        is_due && (is_a_sign || nothing_comes || self.findings.iter().any(is_of_these))
+        let wants = is_a_sign || nothing_comes || self.findings.iter().any(is_of_these);
+        wants && is_due(&mut self.asked.around, NOW_AND_THEN)
     }
 
-    /// The deployment whose stopped tasks are to be looked at: one that has failed as ECS counts; and
-    /// where nothing runs, also one that has not, now and then.
-    fn worth_a_look(&self, service: &Described, asked: Option<&Deployment>) -> Option<String> {
+    /// The deployment whose stopped tasks are to be looked at: one that has failed as ECS counts, when one
+    /// more has, and now and then; and where nothing runs, also one that has not.
+    fn worth_a_look(&mut self, service: &Described, asked: Option<&Deployment>) -> Option<String> {
+        let failed = service.deployments().iter().map(OfService::failed_tasks).sum();
+        let is_more = std::mem::replace(&mut self.failed, failed) != failed;
         let failing = rollout::failing(service, asked).map(str::to_owned);
-        let runs = rollout::primary(service).is_some_and(|it| it.running_count() > 0);
-        let due = self.tasks > 0
-            && !runs
-            && self.looks >= UNCOUNTED
-            && (self.looks - UNCOUNTED).is_multiple_of(UNCOUNTED_AGAIN);
-        let primary = rollout::primary(service).and_then(|it| it.id()).filter(|_| due);
-        failing.or_else(|| primary.map(str::to_owned))
+        self.fails = failing.is_some();
+        let last = &mut self.asked.stopped;
+        if failing.is_some() {
+            let last = if is_more { &mut None } else { last };
+            return failing.filter(|_| is_due(last, AGAIN));
+        }
+        let is_worth_it = self.tasks > 0
+            && rollout::primary(service).is_some_and(|it| it.running_count() == 0)
+            && self.lacking >= UNCOUNTED
+            && is_due(last, UNCOUNTED_AGAIN);
+        rollout::primary(service).and_then(|it| it.id()).filter(|_| is_worth_it).map(str::to_owned)
     }
 
     /// Instances that take no tasks and can be ended for others that do.
@@ -236,9 +289,9 @@ impl Shortage {
                 first.times >= OFTEN && lasted.is_some_and(|it| it >= SCARCE_FOR)
             }
             (_, Waiting::Hopeless) if self.is_stale(first) => false,
-            (_, Waiting::Hopeless) if first.times >= OFTEN => self.often > ECS_FIRST,
+            (_, Waiting::Hopeless) if first.times >= OFTEN => self.often >= ECS_FIRST,
             // A state that no waiting mends. Where there is something to go back to, ECS does that.
-            (_, Waiting::Hopeless) => self.hopeless > STANDS && !self.replaces,
+            (_, Waiting::Hopeless) => self.hopeless >= STANDS && !self.replaces,
             _ => false,
         };
         let why = match first.waiting {
@@ -348,10 +401,10 @@ mod tests {
             Shortage { hopeless: often, often, ..of(Evidence { tasks, ..Evidence::default() }) }
                 .in_vain()
         };
-        assert_eq!(after(3, ECS_FIRST), None);
-        assert_eq!(after(2, ECS_FIRST + 1), None);
-        assert!(after(3, ECS_FIRST + 1).is_some());
-        assert!(after(1, STANDS + 1).is_some());
+        assert_eq!(after(3, ECS_FIRST / 2), None);
+        assert_eq!(after(2, ECS_FIRST), None);
+        assert!(after(3, ECS_FIRST).is_some());
+        assert!(after(1, STANDS).is_some());
     }
 
     /// What was missing for them may have been made by this very run.
@@ -366,7 +419,7 @@ mod tests {
             let tasks = ids.iter().map(|id| task(id)).collect();
             let short = of(Evidence { tasks, ..Evidence::default() });
             let ended_before = ["1", "2", "3"].map(str::to_owned).into();
-            Shortage { hopeless: 99, often: 99, ended_before, ..short }.in_vain()
+            Shortage { hopeless: STANDS, often: STANDS, ended_before, ..short }.in_vain()
         };
         assert_eq!(after(&["3", "2", "1"]), None);
         assert_eq!(after(&["5", "4", "3"]), None);
