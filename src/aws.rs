@@ -10,9 +10,11 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 
+use self::clock::Clock;
 use self::unreachable::Unreachable;
 use crate::names::{Names, NodeName};
 
+mod clock;
 pub mod config;
 pub mod error;
 mod paging;
@@ -62,6 +64,8 @@ pub struct Aws {
     pub ssm_once: aws_sdk_ssm::Client,
     /// The security token service, for the caller's identity.
     pub sts: aws_sdk_sts::Client,
+    /// What time it is there: by the first answer, and by each of ECS, which every look asks.
+    pub clock: Clock,
 }
 
 impl Aws {
@@ -78,12 +82,15 @@ impl Aws {
         let once = with(RetryConfig::disabled());
         // The first call of every run: an endpoint that is not there is reported at once.
         let first = aws_sdk_sts::config::Builder::from(&retrying).retry_classifier(Unreachable);
+        let clock = Clock::default();
+        let first = first.interceptor(clock.clone());
+        let ecs = aws_sdk_ecs::config::Builder::from(&retrying).interceptor(clock.clone());
         Self {
             acm: aws_sdk_acm::Client::new(&retrying),
             autoscaling: aws_sdk_autoscaling::Client::new(&retrying),
             ec2: aws_sdk_ec2::Client::new(&retrying),
             ec2_once: aws_sdk_ec2::Client::new(&once),
-            ecs: aws_sdk_ecs::Client::new(&retrying),
+            ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
             ecs_once: aws_sdk_ecs::Client::new(&once),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&retrying),
             iam: aws_sdk_iam::Client::new(&retrying),
@@ -92,6 +99,7 @@ impl Aws {
             ssm: aws_sdk_ssm::Client::new(&retrying),
             ssm_once: aws_sdk_ssm::Client::new(&once),
             sts: aws_sdk_sts::Client::from_conf(first.build()),
+            clock,
         }
     }
 }

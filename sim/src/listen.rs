@@ -8,6 +8,8 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -127,6 +129,11 @@ async fn serve(
     let mut sent = hyper::Response::new(Full::from(response.body));
     *sent.status_mut() = hyper::StatusCode::from_u16(response.status)
         .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    // Of this world, and not of the machine.
+    let now = DateTime::from_secs_f64(cloud.world(|world| world.timestamp()));
+    if let Some(now) = now.fmt(Format::HttpDate).ok().and_then(|it| it.parse().ok()) {
+        sent.headers_mut().insert("date", now);
+    }
     for (name, value) in response.headers {
         if let Ok(value) = value.parse() {
             sent.headers_mut().insert(name, value);

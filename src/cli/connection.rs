@@ -76,7 +76,8 @@ impl Connection {
     /// What time it is there, in seconds since 1970.
     pub(super) fn now(&self) -> i64 {
         let since_1970 = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        since_1970.as_secs().try_into().unwrap_or_default()
+        let here: i64 = since_1970.as_secs().try_into().unwrap_or_default();
+        here.saturating_add(self.aws.clock.ahead())
     }
 
     /// Whom the calls go to.

@@ -270,7 +270,11 @@ fn a_rehearsal_serves_what_came_of_it_until_it_is_told_to_end() {
         .envs(environment)
         .output()
         .unwrap();
-    assert!(String::from_utf8_lossy(&listed.stdout).starts_with("fargate-api"), "{listed:?}");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.starts_with("fargate-api"), "{listed}");
+    // It is another time there: the deploy was some minutes ago, and not months.
+    let age = listed.split_once("deployed ").and_then(|(_, rest)| rest.split(' ').next());
+    assert!(age.is_some_and(|age| age.ends_with('s')), "{listed}");
 
     terminate(&served);
     let ended = served.wait_with_output().unwrap();
