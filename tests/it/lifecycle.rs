@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::types::{HostHeaderConditionConfig, Rule, RuleCondition};
+use serde_json::{Value, json};
 
 use crate::emulator::Kind;
 use crate::recorder::Call;
@@ -24,7 +25,8 @@ fn comes_and_goes(kind: Kind, pattern: Pattern) {
 /// The whole story of one stack of a pattern. Leaves the world as it was.
 pub fn lifecycle(world: &World, pattern: Pattern, stack: &str) {
     let wanted = world.spec_flags(pattern, stack);
-    story(world, stack, &wanted, CALLS_OF_A_SILENT_DEPLOY, || ());
+    let check = || looks_change_nothing(world, stack, &[pattern.service()]);
+    story(world, stack, &wanted, CALLS_OF_A_SILENT_DEPLOY, check);
 }
 
 #[test]
@@ -41,7 +43,39 @@ fn services_told_apart_by_host(kind: Kind) {
     let world = World::start(kind);
     let manifest = world.example("hosts.toml");
     let most = CALLS_OF_A_SILENT_DEPLOY + CALLS_OF_A_FURTHER_SERVICE + CALLS_OF_RULES;
-    story(&world, "main", &["--file", &manifest], most, || hosts_lead_to_their_services(&world));
+    story(&world, "main", &["--file", &manifest], most, || {
+        hosts_lead_to_their_services(&world);
+        looks_change_nothing(&world, "main", &["service-a", "service-b"]);
+    });
+}
+
+/// What only looks: it names each service, finds nothing wrong, and changes nothing.
+fn looks_change_nothing(world: &World, stack: &str, services: &[&str]) {
+    let (there, from) = (world.ids(), world.recorder.calls().len());
+    let mut wanted: Vec<_> = services.iter().map(|name| json!([name, "steady"])).collect();
+    wanted.sort_by_key(Value::to_string);
+    for command in ["status", "explain"] {
+        let told = world.run(&[command, stack]).expect_code(exit::DONE);
+        for service in services {
+            let is_line = |line: &str| line.contains(service) && line.contains(" steady");
+            assert!(told.stdout.lines().any(is_line), "{}", told.report());
+        }
+        let told = world.run(&[command, stack, "--output", "json"]).expect_code(exit::DONE);
+        let read: Value = serde_json::from_str(&told.stdout).expect("one object");
+        assert_eq!(read["stack"], stack, "{}", told.report());
+        let named = read["services"].as_array().expect("services").iter();
+        let mut named: Vec<_> = named.map(|it| json!([it["name"], it["state"]])).collect();
+        named.sort_by_key(Value::to_string);
+        assert_eq!(named, wanted, "{}", told.report());
+    }
+    world.run(&["explain", stack]).says_one_of(&["nothing is wrong"]);
+    let logs = world.run(&["logs", "--stack", stack]).expect_code(exit::DONE);
+    logs.says_one_of(&[&format!("read the logs of stack {stack}")]);
+    world.run(&["destroy", stack, "--dry-run"]).expect_code(exit::DONE);
+
+    let calls = world.recorder.calls().split_off(from);
+    assert_eq!(mutations(&calls), 0, "{}", listed(&calls));
+    assert_eq!(world.ids(), there, "a look changed something");
 }
 
 /// Each host resolves to the one load balancer, which leads it to its service and no other one anywhere.
