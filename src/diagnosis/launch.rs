@@ -162,7 +162,10 @@ fn capacity<'a>(messages: impl Iterator<Item = &'a str>) -> Option<String> {
     if kind.is_empty() || without.is_empty() {
         return None;
     }
-    let list = |zones: BTreeSet<&str>| zones.into_iter().collect::<Vec<_>>().join(" and ");
+    let list = |zones: BTreeSet<&str>| match zones.into_iter().collect::<Vec<_>>().as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        all => all.concat(),
+    };
     with.retain(|zone| !without.contains(zone));
     let some = match with.is_empty() {
         true => String::new(),
