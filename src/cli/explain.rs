@@ -8,7 +8,7 @@ use super::cause::told;
 use super::connection::{in_time, patiently};
 use super::error::{CommandError, ErrorKind};
 use super::existing::{self, Existing};
-use super::{Done, Global, Outcome, wish};
+use super::{Done, Global, Outcome, list, wish};
 use crate::aws::Scope;
 use crate::diagnosis::{Finding, Waiting};
 use crate::resource::Resource as _;
@@ -127,7 +127,11 @@ async fn look(existing: &Existing, output: Output, screen: &Screen) -> Outcome {
     let services = patiently(screen, &whom, Service::list(&cx.aws, &scope)).await;
     let services = services.map_err(|error| connection.failed(error))?;
     if services.is_empty() {
-        return existing.nothing_there(screen).await;
+        let all = patiently(screen, &whom, list::stacks(connection)).await;
+        if !all.is_ok_and(|all| all.contains_key(existing.stack.as_str())) {
+            return existing.nothing_there(screen).await;
+        }
+        screen.note("the stack has no services yet: `ecsup status` shows what there is");
     }
     let diagnoses = services.iter().map(|owned| Service::diagnosis(&cx.aws, &scope, owned.it()));
     let diagnoses = patiently(screen, &whom, join_all(diagnoses)).await;
@@ -146,7 +150,7 @@ async fn look(existing: &Existing, output: Output, screen: &Screen) -> Outcome {
     let services: Vec<_> = explained.collect();
     let found = services.iter().flat_map(|it| &it.findings);
     let is_wrong = found.clone().any(|finding| !finding.is_about_us());
-    let is_bare = found.count() == 0;
+    let is_bare = found.count() == 0 && !services.is_empty();
     match output {
         Output::Json => {
             let (stack, region) = (existing.stack.as_str(), connection.region.as_str());
@@ -155,7 +159,7 @@ async fn look(existing: &Existing, output: Output, screen: &Screen) -> Outcome {
                 CommandError::new(ErrorKind::Unexpected).problem(&error).caused_by(error)
             })?);
         }
-        Output::Text => lines(services).iter().for_each(|line| screen.out(line)),
+        Output::Text => lines(services).iter().for_each(|line| screen.tell(line)),
     }
     if is_bare {
         screen.note(&format!("nothing is wrong: {LOOKED_AT}"));

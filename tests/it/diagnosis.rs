@@ -577,3 +577,17 @@ fn of_a_stack_without_faults_it_is_said_what_was_looked_at() {
         });
     }
 }
+
+/// A deploy that was stopped early leaves a stack, and nothing in it that could be explained.
+#[test]
+fn of_a_stack_without_services_that_is_said() {
+    stage(Scenario::default(), async |stage| {
+        let cut = [&FARGATE[..], &["--timeout", "20s"]].concat();
+        let deployed = stage.play(&cut).await;
+        assert_eq!(deployed.exit, Exit::DeployIncomplete, "{}", deployed.said());
+        assert!(stage.cloud.world(service).is_none());
+        let explained = stage.play(&["explain"]).await;
+        assert_eq!(explained.exit, Exit::Done, "{}", explained.said());
+        assert!(explained.said().contains("has no services yet"), "{}", explained.said());
+    });
+}
