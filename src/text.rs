@@ -39,6 +39,36 @@ pub fn fill(text: &str, width: usize) -> Vec<String> {
     wrap(&text, options).into_iter().map(Cow::into_owned).collect()
 }
 
+/// Text for a terminal, broken between words; what goes on in the next row is set in. Escape sequences
+/// take no columns, and a word that is wider than the terminal stays whole, so that it can be copied.
+pub fn set_in(text: &str, width: usize) -> String {
+    let one = |line: &str| {
+        let lead = line.len() - line.trim_start_matches(' ').len();
+        let indent = format!("{}{INDENT}", " ".repeat(lead.min(width / 2)));
+        let options = Options::new(width)
+            .subsequent_indent(&indent)
+            .wrap_algorithm(WrapAlgorithm::FirstFit)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .break_words(false);
+        wrap(line, options).join("\n")
+    };
+    text.split('\n').map(one).collect::<Vec<_>>().join("\n")
+}
+
 fn printable(letter: char) -> char {
     if letter.is_control() { ' ' } else { letter }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_broken_between_words_and_set_in() {
+        let text = "\u{1b}[31merror:\u{1b}[0m it is broken\n  detail of arn:aws:iam::1:role/a-long-one x\n\nend";
+        let set = "\u{1b}[31merror:\u{1b}[0m it is\n    broken\n  detail of\n      arn:aws:iam::1:role/a-long-one\n      \
+                   x\n\nend";
+        assert_eq!(set_in(text, 14), set);
+        assert_eq!(set_in(text, 80), text);
+    }
 }

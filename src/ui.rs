@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::engine::edge::Links;
 use crate::engine::event::Event;
+use crate::text::set_in;
 
 pub mod board;
 pub mod live;
@@ -177,6 +178,14 @@ impl Screen {
         }
     }
 
+    /// Writes a line of data that is read like a text: on a terminal it is broken between words.
+    pub fn tell(&self, line: &str) {
+        match std::io::stdout().is_terminal() {
+            true => self.out(&set_in(line, self.width())),
+            false => self.out(line),
+        }
+    }
+
     /// A board on stdout, when that is a terminal and somebody is there to see it.
     pub fn board(&self) -> Option<Board> {
         let is_recorded = matches!(*self.progress.borrow(), Progress::Recorded(_));
@@ -333,7 +342,12 @@ pub fn log_to_stderr(verbose: u8) {
 }
 
 fn write_line(line: &str) {
-    let _gone = writeln!(anstream::stderr(), "{}", legible(line));
+    let line = legible(line);
+    let line = match std::io::stderr().is_terminal() {
+        true => set_in(&line, board::columns_and_rows(&console::Term::stderr()).0).into(),
+        false => line,
+    };
+    let _gone = writeln!(anstream::stderr(), "{line}");
 }
 
 /// A text as the terminal can show it: where it does not speak UTF-8, signs of ours become ASCII.

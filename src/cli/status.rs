@@ -120,11 +120,12 @@ pub async fn status(args: &StatusArgs, global: &Global, screen: &Screen) -> Outc
     let Some((mut watched, first)) = first.await? else { return Ok(Done::Done) };
     screen.note(&watched.existing.title());
     if !args.watch {
-        let lines = match args.output {
-            Output::Json => vec![watched.json(&first)?],
-            Output::Text => watched.lines(&first, Some(first.now)),
-        };
-        lines.iter().for_each(|line| screen.out(line));
+        match args.output {
+            Output::Json => screen.out(&watched.json(&first)?),
+            Output::Text => {
+                watched.lines(&first, Some(first.now)).iter().for_each(|line| screen.tell(line));
+            }
+        }
         return Ok(Done::Done);
     }
     let mut interrupts = Interrupts::new();

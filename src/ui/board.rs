@@ -6,6 +6,8 @@ use std::io::Write;
 use anstream::ColorChoice;
 use console::{Term, measure_text_width, truncate_str};
 
+use crate::text::set_in;
+
 /// The lines on the terminal.
 pub struct Board {
     target: Box<dyn Write>,
@@ -62,7 +64,7 @@ impl Board {
 
     /// Writes a line above.
     pub(super) fn print(&mut self, line: &str) {
-        let above = format!("{}\r\n", self.coloured(line));
+        let above = set_in(&self.coloured(line), self.size().0).replace('\n', "\r\n") + "\r\n";
         let lines = self.cut(&self.drawn);
         self.draw(&above, lines);
     }
@@ -200,12 +202,12 @@ pub(crate) mod tests {
         board.print("done 1");
         assert_eq!(terminal.text(), "done 1\na\nb");
         board.print("a longer line");
-        assert_eq!(terminal.text(), "a longer line\na\nb");
+        assert_eq!(terminal.text(), "a longer\n    line\na\nb");
         board.show(&lines(&["c"]));
         board.leave();
         let mut other = terminal.clone();
         other.write_all(b"$").unwrap();
-        assert_eq!(terminal.text(), "a longer line\nc\n$");
+        assert_eq!(terminal.text(), "a longer\n    line\nc\n$");
     }
 
     #[test]

@@ -267,16 +267,19 @@ impl Entry<'_> {
 /// The line of something that is over: what was done, if something was, and how long that took.
 fn over(at: Duration, name: &str, done: Option<&str>, took: Duration, width: usize) -> String {
     let done = done.unwrap_or("ready");
-    match took.as_secs() {
-        0 => line_of(at, name, done, width),
-        _ => line_of(at, name, &format!("{done} after {}", duration(took)), width),
-    }
+    let text = match (took.as_secs(), width >= WIDE) {
+        (0, _) => done.to_owned(),
+        (_, true) => format!("{done} after {}", duration(took)),
+        (_, false) => format!("{done}, {}", duration(took)),
+    };
+    line_of(at, name, &text, width)
 }
 
 /// A line that scrolls away.
 fn line_of(at: Duration, of: &str, text: &str, width: usize) -> String {
     let columns = columns_of_names(width);
-    format!("{:>7}  {:<columns$} {text}", duration(at), middle(of, columns))
+    let gap = if width >= WIDE { "  " } else { " " };
+    format!("{:>7}{gap}{:<columns$} {text}", duration(at), middle(of, columns))
 }
 
 /// How many columns names have, at most.
@@ -346,6 +349,16 @@ mod tests {
              5s  rule/load-balanc…-203.0.113.0/24 created
              9s  role/execution                   failed: AccessDenied: no
         ");
+    }
+
+    #[test]
+    fn on_a_small_terminal_that_line_is_one_too() {
+        let mut view = View::default();
+        let node = "rule/load-balancer-80-from-203.0.113.0/24";
+        let event = |at, what| Event { at: seconds(at), node: node.into(), what };
+        assert_eq!(view.event(&event(100, What::Removing), 40), None);
+        let line = view.event(&event(170, What::Removed), 40).unwrap();
+        assert_eq!(line, "  2m50s rule/loa…13.0/24 removed, 1m10s");
     }
 
     #[test]
