@@ -7,7 +7,7 @@ names, required members, enums, ranges, lengths, patterns, and the names of filt
 `model/unicode.json` says what the classes of characters are that patterns name.
 `iam/managed_policies.json` has the names of AWS's managed policies, out of the moto package (Apache
 licence), which reads them from AWS; and the services that these policies let roles be passed to or be
-linked with.
+linked with, and what some of them allow.
 
     python3 -m venv /tmp/models && /tmp/models/bin/pip install botocore==1.43.127 moto==5.2.5
     /tmp/models/bin/python scripts/service_models.py
@@ -73,7 +73,7 @@ OPERATIONS = {
         ListInstanceProfileTags
         ListInstanceProfiles ListInstanceProfilesForRole ListRolePolicies ListRoleTags ListRoles
         PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile
-        TagRole UntagInstanceProfile UntagRole UpdateAssumeRolePolicy""",
+        TagRole UntagInstanceProfile UntagRole UpdateAssumeRolePolicy UpdateRoleDescription""",
     "logs": """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups
         DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource PutRetentionPolicy
         TagResource UntagResource""",
@@ -81,6 +81,8 @@ OPERATIONS = {
         CreateHostedZone DeleteHostedZone DisassociateVPCFromHostedZone GetChange GetHostedZone
         ListHostedZones ListHostedZonesByName ListHostedZonesByVPC ListResourceRecordSets
         ListTagsForResource ListTagsForResources""",
+    "secretsmanager": """CreateSecret DeleteSecret DescribeSecret GetSecretValue PutSecretValue
+        RestoreSecret TagResource UntagResource""",
     "ssm": """AddTagsToResource DeleteParameter DeleteParameters DescribeParameters GetParameter
         GetParameters GetParametersByPath ListTagsForResource PutParameter RemoveTagsFromResource""",
     "sts": "GetCallerIdentity",
@@ -96,6 +98,8 @@ ALSO = {
     "NetworkInterfaceType": ["nat_gateway"],
     "State": ["pending", "available", "deleting", "deleted"],
 }
+# The managed policies whose documents count: what they allow is asked when a task starts.
+DOCUMENTS = ("AmazonECSTaskExecutionRolePolicy", "AmazonSSMReadOnlyAccess")
 # The general categories of Unicode that patterns name.
 CATEGORIES = "LNZ"
 # AWS checks instance types and the like where it uses them, and adds some every month.
@@ -210,16 +214,19 @@ def managed_policies():
     path = pathlib.Path(spec.origin).parent / "iam" / "aws_managed_policies.py"
     values = {}
     exec(path.read_text(), values)  # a module that holds one text
-    policies, services = set(), set()
+    policies, services, documents = set(), set(), {}
     for name, it in json.loads(values["aws_managed_policies_data"]).items():
         policies.add(it["Path"].lstrip("/") + name)
+        if name in DOCUMENTS:
+            documents[it["Path"].lstrip("/") + name] = it["Document"]
         for statement in as_list(it["Document"]["Statement"]):
             for operator in statement.get("Condition", {}).values():
                 for key, wanted in operator.items():
                     if key.lower() in ("iam:passedtoservice", "iam:awsservicename"):
                         services.update(as_list(wanted))
     whole = re.compile(r"[a-z0-9.-]+\.amazonaws\.com")
-    return {"policies": sorted(policies), "services": sorted(filter(whole.fullmatch, services))}
+    services = sorted(filter(whole.fullmatch, services))
+    return {"policies": sorted(policies), "services": services, "documents": documents}
 
 
 def as_list(value):

@@ -68,6 +68,7 @@ mod rollout;
 mod run_task;
 mod scaler;
 mod scheduler;
+mod secrets;
 mod service;
 mod service_deployment;
 mod service_event;
@@ -79,6 +80,8 @@ mod task_definition;
 mod task_definition_request;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_secrets;
 #[cfg(test)]
 mod tests_on_instances;
 mod views;

@@ -16,6 +16,8 @@ use crate::buckets::{Limits, Shared};
 use crate::fields::{Fields, Tags};
 use crate::model::Model;
 use crate::page::Pager;
+use crate::policy::condition::Context;
+use crate::policy::{Policy, Verdict};
 use crate::refusal::{Answer, Refusal, Refusals};
 use crate::service::Handler::{self, Changes, Looks};
 use crate::service::Service;
@@ -142,6 +144,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("DeleteRole", Changes(role::delete_role)),
     ("PutRolePermissionsBoundary", Changes(role::put_permissions_boundary)),
     ("UpdateAssumeRolePolicy", Changes(role::update_assume_role_policy)),
+    ("UpdateRoleDescription", Changes(role::update_role_description)),
     ("TagRole", Changes(tag::tag_role)),
     ("UntagRole", Changes(tag::untag_role)),
     ("ListRoleTags", Looks(tag::list_role_tags)),
@@ -252,6 +255,24 @@ pub fn has_policy(world: &World, role_arn: &str, policy: &str) -> bool {
         let named = |arn: &String| attached::name_of(arn) == policy;
         role.attached.iter().any(|(arn, counts_at)| named(arn) && *counts_at <= world.now)
     })
+}
+
+/// Whether a role may do something to a resource by now: by its inline policies, and by those managed ones
+/// whose documents are known. What a boundary says is not known, and bounds nothing here.
+pub fn allows(
+    world: &World,
+    role_arn: &str,
+    action: &str,
+    resource: &str,
+    context: &Context,
+) -> bool {
+    let Some(role) = find_role(world, role_arn) else { return false };
+    let inline = role.inline.values().filter_map(|it| it.document_at(world.now));
+    let attached = role.attached.iter().filter(|(_, counts_at)| **counts_at <= world.now);
+    let attached = attached.filter_map(|(arn, _)| attached::document(arn));
+    let documents = inline.map(str::to_owned).chain(attached);
+    let policies = documents.filter_map(|document| Policy::parse(&document).ok());
+    Policy::all(policies).verdict(action, resource, context) == Verdict::Allowed
 }
 
 /// All that exists: ARNs of roles and instance profiles, and `role/policy` for each policy of a role

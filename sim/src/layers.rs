@@ -31,10 +31,11 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("acm", &[]),
     ("ec2", &["iam"]),
     ("ssm", &["ec2"]),
+    ("secretsmanager", &[]),
     ("elb", &["acm", "ec2", "iam"]),
     ("route53", &["ec2", "elb"]),
     ("autoscaling", &["ec2", "iam"]),
-    ("ecs", &["autoscaling", "ec2", "elb", "iam", "logs", "route53"]),
+    ("ecs", &["autoscaling", "ec2", "elb", "iam", "logs", "route53", "secretsmanager", "ssm"]),
     ("application_autoscaling", &["cloudwatch", "ecs", "elb", "iam"]),
     // Who knows all services, and who knows that one.
     ("services", &["policy", "refusal", "scenario", "service", "world"]),

@@ -34,6 +34,7 @@ pub mod policy;
 pub mod refusal;
 pub mod route53;
 pub mod scenario;
+pub mod secretsmanager;
 pub mod service;
 pub mod services;
 pub mod ssm;

@@ -24,6 +24,7 @@ pub static ALL: &[&Service] = &[
     &crate::acm::SERVICE,
     &crate::ec2::SERVICE,
     &crate::ssm::SERVICE,
+    &crate::secretsmanager::SERVICE,
     &crate::elb::SERVICE,
     &crate::route53::SERVICE,
     &crate::autoscaling::SERVICE,

@@ -32,6 +32,10 @@ const LISTED: (&str, RangeInclusive<f64>) = ("ssm.listed", 0.0..=2.0);
 
 /// Characters that a value may have in the standard tier.
 const LONGEST_VALUE: usize = 4096;
+/// The type of a parameter that is encrypted.
+const SECURE: &str = "SecureString";
+/// The key of the account that encrypts where none is given (API `PutParameter`).
+const OWN_KEY: &str = "alias/aws/ssm";
 /// Levels that a name may have.
 const DEEPEST: usize = 15;
 /// What Systems Manager lets tags be.
@@ -96,6 +100,8 @@ impl World {
 #[derive(Debug, Clone)]
 struct Parameter {
     kind: String,
+    /// The key that it is encrypted with, as it was given.
+    key: Option<String>,
     description: Option<String>,
     data_type: String,
     /// Values and when they were put, oldest first: the first is version 1.
@@ -175,16 +181,14 @@ fn check_name(name: &str) -> Result<(), Refusal> {
 
 fn put_parameter(world: &mut World, input: &Value) -> Answer {
     let (name, value) = (input.text("Name"), input.text("Value"));
-    for lacking in ["KeyId", "AllowedPattern", "Policies"] {
+    for lacking in ["AllowedPattern", "Policies"] {
         if input.some_text(lacking).is_some() {
             let message = format!("PutParameter with {lacking}");
             return Err(Refusal::new("SimulatorLacks", message));
         }
     }
-    if input.some_text("Type") == Some("SecureString")
-        || input.some_text("Tier") == Some("Advanced")
-    {
-        return Err(Refusal::new("SimulatorLacks", "PutParameter of this type or tier"));
+    if input.some_text("Tier").is_some_and(|tier| tier != "Standard") {
+        return Err(Refusal::new("SimulatorLacks", "PutParameter of this tier"));
     }
     check_name(name)?;
     let overwrites = input.flag("Overwrite") == Some(true);
@@ -208,6 +212,14 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
              advanced-parameter tier."
         )));
     }
+    let is_secure = input.some_text("Type").map_or_else(
+        || world.ssm().parameters.get(name).is_some_and(|it| it.kind == SECURE),
+        |kind| kind == SECURE,
+    );
+    let key = input.some_text("KeyId").map(str::to_owned);
+    if key.is_some() && !is_secure {
+        return Err(invalid("KeyId is required for SecureString type parameter only."));
+    }
     let put = (value.to_owned(), world.timestamp());
     let (label, range) = LISTED;
     let listed = world.now + world.dice.delay(label, name, range);
@@ -222,6 +234,10 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
         if let Some(kind) = input.some_text("Type") {
             kind.clone_into(&mut parameter.kind);
         }
+        parameter.key = is_secure.then(|| {
+            let before = parameter.key.take();
+            key.or(before).unwrap_or_else(|| OWN_KEY.to_owned())
+        });
         if let Some(description) = input.some_text("Description") {
             parameter.description = Some(description.to_owned());
         }
@@ -237,6 +253,7 @@ fn put_parameter(world: &mut World, input: &Value) -> Answer {
     let tags = TAGS.given_by_key(input.tags("Tags"))?;
     let parameter = Parameter {
         kind: kind.to_owned(),
+        key: is_secure.then(|| key.unwrap_or_else(|| OWN_KEY.to_owned())),
         description: input.some_text("Description").map(str::to_owned),
         data_type: input.some_text("DataType").unwrap_or("text").to_owned(),
         versions: vec![put],
@@ -306,15 +323,38 @@ fn view(world: &World, name: &str, parameter: &Parameter) -> Value {
     })
 }
 
+/// A parameter as a caller sees it who may not have asked for what was encrypted.
+fn as_asked(mut parameter: Value, input: &Value) -> Value {
+    if parameter.text("Type") == SECURE && input.flag("WithDecryption") != Some(true) {
+        parameter["Value"] = json!("(encrypted)");
+    }
+    parameter
+}
+
+/// A parameter that somebody wants to read: its ARN, and the key that it is encrypted with.
+pub fn encrypted_with(world: &World, name: &str) -> Option<(String, Option<String>)> {
+    let parameter = world.ssm().parameters.get(name)?;
+    let arn = view(world, name, parameter).text("ARN").to_owned();
+    Some((arn, parameter.key.clone()))
+}
+
+/// The name of the parameter that an ARN means, as it was given. The ARN of `/db` is that of `db`.
+pub fn name_of(world: &World, arn: &str) -> Option<String> {
+    let name = crate::arn::resource(arn).strip_prefix("parameter/")?;
+    let names = [format!("/{name}"), name.to_owned()];
+    names.into_iter().find(|name| world.ssm().parameters.contains_key(name))
+}
+
 fn get_parameter(world: &World, input: &Value) -> Answer {
-    Ok(json!({ "Parameter": get(world, input.text("Name"))? }))
+    let parameter = get(world, input.text("Name"))?;
+    Ok(json!({ "Parameter": as_asked(parameter, input) }))
 }
 
 fn get_parameters(world: &World, input: &Value) -> Value {
     let (mut parameters, mut unknown) = (Vec::new(), Vec::new());
     for name in input.texts("Names") {
         match get(world, &name) {
-            Ok(parameter) => parameters.push(parameter),
+            Ok(parameter) => parameters.push(as_asked(parameter, input)),
             Err(_) => unknown.push(name),
         }
     }
@@ -346,7 +386,7 @@ fn get_parameters_by_path(world: &World, input: &Value) -> Answer {
         let version = own.and_then(|own| own.listed(world.now)).map(|it| format!(":{it}"));
         let mut listed = get(world, &format!("{name}{}", version.unwrap_or_default())).ok()?;
         listed.as_object_mut()?.remove("Selector");
-        Some(listed)
+        Some(as_asked(listed, input))
     };
     let parameters = names.filter_map(listed).collect();
     PAGER.page(world, input, "Parameters", 10, parameters)
@@ -369,6 +409,9 @@ fn describe_parameters(world: &World, input: &Value) -> Answer {
     });
     let view = |(name, parameter): (&String, &Parameter)| {
         let mut view = view(world, name, parameter);
+        if let Some(key) = &parameter.key {
+            view["KeyId"] = json!(key);
+        }
         view["Tier"] = json!("Standard");
         view["LastModifiedUser"] = json!(world.caller());
         if let Some(description) = &parameter.description {

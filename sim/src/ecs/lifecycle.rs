@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::cluster::REMEMBERED;
 use super::task::{EXITED, Status, Task};
 use super::{
-    agent, container_health, image, insights, output, scheduler, service_event, task_definition,
+    agent, container_health, image, insights, output, scheduler, secrets, service_event,
+    task_definition,
 };
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
@@ -121,6 +122,9 @@ fn pull(world: &mut World, id: &str) {
         let groups = task.network.as_ref().map(|it| it.groups.clone()).unwrap_or_default();
         let gets_out = ec2::way_out(world, &subnet, public) && ec2::lets_out(world, &groups, HTTPS);
         begin_pull(world, id);
+        if gets_out && is_without_secrets(world, id) {
+            return;
+        }
         if gets_out {
             let after = delay(world, "fargate.pull", id, 16.0..=32.0);
             return later(world, after, id, pulled);
@@ -142,11 +146,22 @@ fn pull(world: &mut World, id: &str) {
     let host = task.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
     if host.is_some_and(|host| agent::is_reachable(world, host)) {
         begin_pull(world, id);
+        if is_without_secrets(world, id) {
+            return;
+        }
         let after = delay(world, "task.pull", id, 5.0..=20.0);
         later(world, after, id, pulled);
     } else {
         later(world, AGAIN, id, pull);
     }
+}
+
+/// Whether a task failed because its secrets cannot be had, which is tried before the image is pulled.
+fn is_without_secrets(world: &mut World, id: &str) -> bool {
+    let Some(task) = at(world, id, Status::Pending) else { return false };
+    let Some(why) = secrets::obstacle(world, task) else { return false };
+    fail(world, id, Status::Pending, &why);
+    true
 }
 
 fn begin_pull(world: &mut World, id: &str) {

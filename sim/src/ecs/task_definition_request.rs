@@ -148,9 +148,34 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
         }
         check_logging(container.part("logConfiguration"), on_fargate)?;
         container_health::check_container(container, on_fargate)?;
+        check_secrets(input, container)?;
     }
     if !containers.iter().any(|it| it.flag("essential").unwrap_or(true)) {
         return Err(client("Task definition does not have essential container."));
+    }
+    Ok(())
+}
+
+/// Checks secrets as far as ECS does, which looks none of them up. That it refuses these two is in its guide
+/// ("Pass sensitive data to an Amazon ECS container"); its words are to be verified.
+fn check_secrets(input: &Value, container: &Value) -> Result<(), Refusal> {
+    let secrets = container.list("secrets");
+    if !secrets.is_empty() && input.text("executionRoleArn").is_empty() {
+        return Err(client(
+            "When you are specifying container secrets, you must also specify a value for \
+             'executionRoleArn'.",
+        ));
+    }
+    let mut names: Vec<_> =
+        container.list("environment").iter().map(|it| it.text("name")).collect();
+    for name in secrets.iter().map(|it| it.text("name")) {
+        if names.contains(&name) {
+            return Err(client(format!(
+                "The secret name must be unique and not shared with any new or existing environment \
+                 variables set on the container, such as '{name}'."
+            )));
+        }
+        names.push(name);
     }
     Ok(())
 }

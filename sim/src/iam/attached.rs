@@ -18,6 +18,11 @@ pub(super) fn name_of(arn: &str) -> &str {
     short(arn)
 }
 
+/// What a policy says, where that is known.
+pub(super) fn document(arn: &str) -> Option<String> {
+    managed::document(arn.split_once(":policy/")?.1)
+}
+
 /// Whether AWS has such a policy in this partition, under its own path.
 pub(super) fn is_known(partition: &str, arn: &str) -> bool {
     let Some(Arn { resource, .. }) = Arn::parse(arn) else { return false };

@@ -2,10 +2,11 @@
 //!
 //! Both are data, which `scripts/service_models.py` makes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Debug, Deserialize)]
 struct Managed {
@@ -13,6 +14,8 @@ struct Managed {
     policies: BTreeSet<String>,
     /// `ecs-tasks.amazonaws.com`.
     services: BTreeSet<String>,
+    /// What some of the policies say, by path and name.
+    documents: BTreeMap<String, Value>,
 }
 
 static MANAGED: LazyLock<Managed> = LazyLock::new(|| {
@@ -39,6 +42,11 @@ const MORE: &[&str] = &[
 /// Whether AWS has a managed policy of this path and name.
 pub(super) fn has_policy(policy: &str) -> bool {
     MANAGED.policies.contains(policy)
+}
+
+/// What a managed policy of this path and name says, where that is known.
+pub(super) fn document(policy: &str) -> Option<String> {
+    MANAGED.documents.get(policy).map(Value::to_string)
 }
 
 /// Whether IAM knows a service by this name.

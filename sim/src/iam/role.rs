@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::inline::Inline;
 use super::named::{self, Kind, Named, find, key, shown};
 use super::{ADDABLE, Iam, ROLE, TRUST, VISIBLE, attached, document, tag};
 use crate::fields::{Fields, Tags, tag_list};
@@ -37,7 +38,7 @@ pub(super) struct Role {
     pub(super) addable_at: Duration,
     pub(super) tags: Tags,
     /// Inline policies by name.
-    pub(super) inline: BTreeMap<String, String>,
+    pub(super) inline: BTreeMap<String, Inline>,
     /// Managed policies by ARN, and when they count.
     pub(super) attached: BTreeMap<String, Duration>,
 }
@@ -229,6 +230,12 @@ pub(super) fn update_assume_role_policy(world: &mut World, input: &Value) -> Ans
     // A new role does not count sooner because its trust was changed.
     role.counts_at = role.counts_at.max(counts_at);
     Ok(json!({}))
+}
+
+pub(super) fn update_role_description(world: &mut World, input: &Value) -> Answer {
+    let role = find_mut(world, input.text("RoleName"))?;
+    role.description = Some(input.text("Description").to_owned());
+    Ok(json!({ "Role": role.view() }))
 }
 
 pub(super) fn delete_role(world: &mut World, input: &Value) -> Answer {
