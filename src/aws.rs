@@ -57,7 +57,9 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Route 53.
     pub route53: aws_sdk_route53::Client,
-    /// Systems Manager, for public AMI parameters and the lock.
+    /// Secrets Manager, for what is known of secrets. No value is ever asked for.
+    pub secretsmanager: aws_sdk_secretsmanager::Client,
+    /// Systems Manager, for public AMI parameters, the lock, and what is known of parameters.
     pub ssm: aws_sdk_ssm::Client,
     /// Systems Manager without retries, for what is written to a lock: each write is a version, and
     /// the lock counts them.
@@ -96,6 +98,7 @@ impl Aws {
             iam: aws_sdk_iam::Client::new(&retrying),
             logs: aws_sdk_cloudwatchlogs::Client::new(&retrying),
             route53: aws_sdk_route53::Client::new(&retrying),
+            secretsmanager: aws_sdk_secretsmanager::Client::new(&retrying),
             ssm: aws_sdk_ssm::Client::new(&retrying),
             ssm_once: aws_sdk_ssm::Client::new(&once),
             sts: aws_sdk_sts::Client::from_conf(first.build()),

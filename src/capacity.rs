@@ -295,6 +295,8 @@ mod tests {
                 rollback: true,
                 drain: 0,
             },
+            secrets: BTreeMap::new(),
+            task_role: crate::spec::TaskRole::None,
             run_on: RunOn::Instances,
             internal: None,
             public: None,

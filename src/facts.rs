@@ -20,13 +20,18 @@ mod existing_zone;
 mod image;
 mod instance_type;
 mod internet;
+mod parameters;
+mod roles;
 mod running;
+mod secrets;
 mod status;
 mod there;
 mod zones;
 
 pub use existing_zone::Found as FoundZone;
+pub use parameters::plain_parameters;
 pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
+pub use secrets::{Secret, Secrets, policy as secrets_policy};
 pub use status::{Address, At, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
 pub use there::There;
 
@@ -62,6 +67,8 @@ pub struct Facts {
     pub superseded: BTreeMap<String, String>,
     /// The zones of others that are to know names, by the load balancer that they are for.
     pub existing_zones: BTreeMap<Scheme, FoundZone>,
+    /// The secrets of the services.
+    pub secrets: Secrets,
     /// What is there of what a stack may have several of.
     pub there: There,
     /// What could not be looked up, and what that means.
@@ -108,10 +115,17 @@ pub async fn alias(aws: &Aws) -> Option<String> {
 pub async fn gather(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let aws = looks.aws();
     // Fails first, and fast, when there is nobody to talk to.
-    let caller = async { caller(aws).await.map_err(Problem::from) };
+    let caller = async {
+        let caller = caller(aws).await?;
+        let roles = roles::check(looks, spec);
+        let (secrets, ()) = futures::try_join!(secrets::look_up(looks, spec, &caller), roles)?;
+        Ok((caller, secrets))
+    };
     let (caller, facts) = futures::try_join!(caller, look_up(looks, spec))?;
+    let (caller, (secrets, more)) = caller;
     check_boundary(spec, &caller)?;
-    Ok(Facts { caller, ..facts })
+    let warnings = facts.warnings.into_iter().chain(more).collect();
+    Ok(Facts { caller, secrets, warnings, ..facts })
 }
 
 /// Refuses a permissions boundary of another account: IAM takes one's own and AWS's only.
@@ -190,6 +204,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         instance_type,
         superseded: BTreeMap::new(),
         existing_zones,
+        secrets: Secrets::new(),
         there,
         warnings,
     })

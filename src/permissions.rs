@@ -56,11 +56,14 @@ pub enum Part {
     Logs,
     /// What `certificates` in a manifest need besides; in no policy but its own
     Https,
+    /// What `secrets`, `policies`, `permissions` and `${ssm:…}` in a manifest need besides; in no policy but its own
+    Secrets,
 }
 
 impl Part {
     /// Those that are the whole policy. What containers write may be confidential, and nothing but `logs`
-    /// needs it: whoever may deploy need not be able to read it, and is told of a crash without it.
+    /// needs it: whoever may deploy need not be able to read it, and is told of a crash without it. And whoever
+    /// says what a role may do can let it do anything, which most stacks do without.
     pub const WHOLE: [Self; 3] = [Self::Read, Self::Foundation, Self::Service];
 }
 

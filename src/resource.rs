@@ -36,6 +36,7 @@ pub mod network_interface;
 pub mod record;
 pub mod record_set;
 pub mod role;
+pub mod role_policy;
 pub mod route_table;
 pub mod security_group;
 pub mod security_group_rule;

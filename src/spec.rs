@@ -12,7 +12,9 @@ mod image;
 mod letters;
 pub(crate) mod network;
 pub(crate) mod pairs;
+pub(crate) mod secret;
 pub(crate) mod size;
+pub(crate) mod task_role;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,6 +28,8 @@ pub use self::error::{At, SpecError};
 pub use self::health::{ContainerHealth, Deployments, HealthCheck};
 pub use self::image::Image;
 pub use self::pairs::EnvValue;
+pub use self::secret::SecretSource;
+pub use self::task_role::{Permission, TaskRole, document as permissions_document, permissions_of};
 
 pub(crate) use self::error::Problems;
 pub(crate) use self::health::{check_command, check_statuses};
@@ -397,6 +401,11 @@ pub struct Service {
     pub container_health: Option<ContainerHealth>,
     /// How its tasks are replaced.
     pub deployments: Deployments,
+    /// Variables of the container whose values are secrets, and where each is. No name is also one of
+    /// [`env`](Self::env).
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// The role of its tasks.
+    pub task_role: TaskRole,
     /// What its tasks run on.
     pub run_on: RunOn,
     /// How it is reached through the internal load balancer, if it is.
@@ -562,7 +571,7 @@ pub(crate) fn check_ami(text: &str) -> Result<String, String> {
     Err("must be `ami-` and 8 to 17 lower-case hexadecimal digits".into())
 }
 
-/// Checks the shape only: whether there is such a policy, IAM says when it makes a role.
+/// Checks the shape only: whether there is such a policy, IAM says.
 pub(crate) fn check_boundary(text: &str) -> Result<String, String> {
     let fits = match Arn::parse(text) {
         Some(Arn { partition, service: "iam", region: "", account, resource }) => {

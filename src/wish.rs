@@ -35,6 +35,7 @@ pub use self::file::nearest;
 pub use self::flags::{FileFlags, ServiceFlags};
 pub use self::schema::{SCHEMA, schema};
 pub use self::show::Form;
+pub use self::substitute::Answers;
 pub use self::topic::{TOPICS, topic};
 use self::value::{Entry, Place, Said, Source, Table, Value};
 use crate::spec::{EnvValue, Image, Pattern, RunOn, Scheme, Spec, SpecError};
@@ -58,6 +59,8 @@ pub struct Wish {
     pub environment: Option<String>,
     /// Whether an existing stack changes to the newest machine image.
     pub refresh_ami: bool,
+    /// What stands between `${` and `}` somewhere and only AWS knows, as long as nobody has asked it.
+    pub open: BTreeSet<String>,
     /// Whether the zone was refused as a flag.
     no_dns: bool,
     /// What may go back to its default.
@@ -78,10 +81,21 @@ pub struct Wanted {
 }
 
 impl Wish {
-    /// Reads what was asked for. `folder` is where the manifest is looked for.
+    /// Reads what was asked for. `folder` is where the manifest is looked for. What only AWS can fill in stays
+    /// [`open`](Self::open).
     pub fn read(flags: &ServiceFlags, folder: &Path, variables: Variables<'_>) -> Self {
+        Self::read_with(flags, folder, variables, &Answers::default())
+    }
+
+    /// The same, with what AWS has answered.
+    pub fn read_with(
+        flags: &ServiceFlags,
+        folder: &Path,
+        variables: Variables<'_>,
+        answers: &Answers,
+    ) -> Self {
         match source(&flags.manifest, folder) {
-            Ok(Some(source)) => Self::of_file(&Rc::new(source), flags, variables),
+            Ok(Some(source)) => Self::of_file(&Rc::new(source), flags, variables, answers),
             Ok(None) => Self::of_flags(flags),
             Err((name, error)) => {
                 Self { manifest: Some(name), problems: vec![error], ..Self::empty() }
@@ -128,6 +142,7 @@ impl Wish {
             manifest: None,
             environment: None,
             refresh_ami: false,
+            open: BTreeSet::new(),
             no_dns: false,
             accepted: BTreeSet::new(),
             problems: Vec::new(),
@@ -136,7 +151,12 @@ impl Wish {
     }
 
     /// What a manifest asks for, and flags beside it.
-    fn of_file(source: &Rc<Source>, flags: &ServiceFlags, variables: Variables<'_>) -> Self {
+    fn of_file(
+        source: &Rc<Source>,
+        flags: &ServiceFlags,
+        variables: Variables<'_>,
+        answers: &Answers,
+    ) -> Self {
         let (manifest, mut problems) = file::read(source);
         let mut wish = Self {
             manifest: Some(source.name.clone()),
@@ -185,6 +205,14 @@ impl Wish {
                 if own.get("scaling").is_some() {
                     table.0.remove("count");
                 }
+                // Likewise whose role it is.
+                if own.get("task_role").is_some() {
+                    table.0.remove("policies");
+                    table.0.remove("permissions");
+                }
+                if own.get("policies").is_some() || own.get("permissions").is_some() {
+                    table.0.remove("task_role");
+                }
                 table.overlay(own);
             }
             wish.services.push(Wanted { name, key: Some(entry.key), table });
@@ -201,16 +229,22 @@ impl Wish {
             problems.push(SpecError::new("--env", name, rule));
         }
         let stack = wish.table.text("stack").unwrap_or_default().to_owned();
-        let known = substitute::Known {
-            stack,
+        let mut known = substitute::Known {
+            stack: stack.clone(),
             environment: wish.environment.clone(),
             region: wish.table.text("region").map(str::to_owned),
             account: wish.table.text("account").map(str::to_owned),
             variables,
+            answers,
+            open: BTreeSet::new(),
         };
         known.fill(&mut wish.table, "", &mut problems);
         for service in &mut wish.services {
             known.fill(&mut service.table, &format!("service.{}", service.name), &mut problems);
+        }
+        wish.open = known.open;
+        for service in &mut wish.services {
+            service.prefix_secrets(&format!("/{stack}/"));
         }
         wish.services.retain(|service| service.table.text("enabled") != Some("false"));
         wish.problems = problems;
@@ -406,9 +440,31 @@ impl Wish {
     pub fn check(&self) -> Result<Spec, Vec<SpecError>> {
         check::check(self)
     }
+
+    /// Checks as much of it as can be checked while something of it is open: what was wrong where it was
+    /// written.
+    pub fn check_open(&self) -> Result<(), Vec<SpecError>> {
+        match [&self.problems, &self.later].into_iter().find(|errors| !errors.is_empty()) {
+            Some(errors) => Err(file::in_order(errors.clone())),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Wanted {
+    /// Gives the names of parameters that have no `/` what stands before them.
+    fn prefix_secrets(&mut self, usual: &str) {
+        let prefix = self.table.text("secrets_prefix").unwrap_or(usual).to_owned();
+        let Some(secrets) = self.table.table_mut("secrets") else { return };
+        for entry in secrets.0.values_mut() {
+            let Value::Text(text) = &mut entry.said.value else { continue };
+            let is_name = !text.is_empty() && !text.contains(['/', ':']);
+            if is_name {
+                text.insert_str(0, &prefix);
+            }
+        }
+    }
+
     /// Says another image, or with `:TAG` another tag of the one that was said.
     fn say_image(&mut self, image: &str, place: &Place) {
         let said = self.table.text("image").unwrap_or_default();

@@ -227,6 +227,11 @@ pub fn role_of_profile(world: &World, name_or_arn: &str) -> Option<String> {
     Some(world.iam().roles.all.get(&held.role)?.arn())
 }
 
+/// ARN of the permissions boundary of a role, by its name.
+fn boundary_of_role(world: &World, name: &str) -> Option<String> {
+    world.iam().roles.all.get(&named::key(name))?.boundary.clone()
+}
+
 /// ARN of an instance profile, by its name.
 pub fn arn_of_profile(world: &World, name: &str) -> Option<String> {
     find_profile(world, name).map(profile::Profile::arn)

@@ -129,6 +129,19 @@ pub fn tagged(world: &World) -> Vec<(String, String, Tags)> {
     all.map(|it| ("secret".to_owned(), it.arn.clone(), it.tags.clone())).collect()
 }
 
+/// Makes a secret of a name or of an ARN, which then is its very ARN.
+pub fn add(world: &mut World, id: &str, value: &str) -> Answer {
+    let name = match crate::arn::resource(id).strip_prefix("secret:") {
+        Some(resource) => resource.get(..resource.len().saturating_sub(7)).unwrap_or(resource),
+        None => id,
+    };
+    let made = create_secret(world, &json!({ "Name": name, "SecretString": value }))?;
+    if id.starts_with("arn:") {
+        id.clone_into(&mut find_mut(world, name)?.arn);
+    }
+    Ok(made)
+}
+
 /// A secret that somebody wants to read: its ARN, the key that it is encrypted with, and its value, which is
 /// an error where it is scheduled to go.
 pub fn value_of(world: &World, id: &str) -> Result<(String, Option<String>, String), Refusal> {

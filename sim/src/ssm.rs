@@ -331,6 +331,19 @@ fn as_asked(mut parameter: Value, input: &Value) -> Value {
     parameter
 }
 
+/// Makes an encrypted parameter of a name or of an ARN, which somebody has put long ago.
+pub fn add(world: &mut World, name: &str, value: &str) -> Answer {
+    let of_arn = crate::arn::resource(name).strip_prefix("parameter");
+    let name = of_arn.unwrap_or(name).to_owned();
+    let put = json!({ "Name": name, "Type": SECURE, "Value": value });
+    let answer = put_parameter(world, &put)?;
+    let now = world.now;
+    if let Some(parameter) = world.ssm_mut().parameters.get_mut(&name) {
+        parameter.listed = vec![now];
+    }
+    Ok(answer)
+}
+
 /// A parameter that somebody wants to read: its ARN, and the key that it is encrypted with.
 pub fn encrypted_with(world: &World, name: &str) -> Option<(String, Option<String>)> {
     let parameter = world.ssm().parameters.get(name)?;

@@ -91,7 +91,8 @@ struct Worked {
 /// Runs the command.
 pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outcome {
     let mut wish = wish::said(&args.flags);
-    wish::check_only(&wish::checked(&wish)?, args.only.as_deref())?;
+    let only = args.only.as_deref();
+    wish::check(&wish, only)?;
     let global = &wish::pinned(&wish, global)?;
     if let Some(why) = screen.why_not_ask().filter(|_| !args.yes) {
         let why = format!("deploy asks before it changes something, and {why}");
@@ -103,6 +104,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     let looked = Instant::now();
     let look = async {
         let connection = connect(global, screen).await?;
+        wish::fill_in(&mut wish, &args.flags, only, &connection, screen).await?;
         let prepared = prepare(&mut wish, &connection, screen, &stop, args.how());
         let mut prepared = Box::pin(prepared).await?;
         if !args.yes && !prepared.is_settled() {

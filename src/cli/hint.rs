@@ -126,6 +126,7 @@ mod tests {
             instance_type: None,
             superseded: [].into(),
             existing_zones: [].into(),
+            secrets: crate::facts::Secrets::new(),
             there: crate::facts::There::default(),
             warnings: Vec::new(),
         };

@@ -69,10 +69,12 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
     let extent = Extent { only: args.only.as_deref(), ..Extent::default() };
     let how = How { unsaid: Unsaid::Told, keeps_images, waits_for_ready: true, extent };
     let mut wish = wish::said(&args.flags);
-    wish::check_only(&wish::checked(&wish)?, args.only.as_deref())?;
+    let only = args.only.as_deref();
+    wish::check(&wish, only)?;
     let global = &wish::pinned(&wish, global)?;
     let look = async {
         let connection = connect(global, screen).await?;
+        wish::fill_in(&mut wish, &args.flags, only, &connection, screen).await?;
         let prepared = Box::pin(prepare(&mut wish, &connection, screen, &stop, how)).await?;
         let arn = &prepared.facts.caller.arn;
         let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;

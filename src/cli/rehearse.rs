@@ -12,6 +12,7 @@ use aws_sim::scenario::{self, NAMED, Named};
 use aws_sim::world::World;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::deploy::DeployArgs;
@@ -21,9 +22,9 @@ use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
 use super::{Cli, Command, Done, Exit, Global, Outcome, wish};
 use crate::engine::event::duration;
-use crate::spec::{EnvValue, ExistingZone, Nat, Spec, SpecError};
+use crate::spec::{EnvValue, ExistingZone, Nat, SecretSource, Spec, SpecError};
 use crate::ui::Screen;
-use crate::wish::{FileFlags, ServiceFlags};
+use crate::wish::{Answers, FileFlags, ServiceFlags};
 
 mod report;
 mod stage;
@@ -167,7 +168,17 @@ struct Act {
 
 /// Runs the command, on a clock that has stood still from the beginning: see [`in_virtual_time`].
 pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> Outcome {
-    let wish = wish::said(&args.flags);
+    let region = global.region.clone().unwrap_or_else(|| REHEARSED_REGION.to_owned());
+    let account = Some(aws_sim::arn::ACCOUNT.to_owned());
+    let answers = Answers { region: Some(region), account, ..Answers::default() };
+    let wish = wish::said_with(&args.flags, &answers);
+    if let Some(open) = wish.open.first() {
+        wish.check_open().map_err(CommandError::usage)?;
+        let why = format!("${{{open}}} is what AWS has, and a rehearsal asks nothing there");
+        return Err(
+            CommandError::refused(why).hint("rehearse a manifest that says the value itself")
+        );
+    }
     let alone = args.listen.is_some() && wish.is_by_flags() && args.flags.pattern.is_none();
     let spec = (!alone).then(|| wish::checked(&wish)).transpose()?;
     let world = scenario::named(&args.scenario).unwrap_or(&NAMED[0]);
@@ -181,6 +192,7 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
     stage.cloud.set_faults(args.faults.faults());
     policy.into_iter().for_each(|policy| stage.cloud.set_policy(policy));
     spec.iter().for_each(|spec| add_existing_zones(&stage.cloud, spec));
+    spec.iter().for_each(|spec| add_secrets(&stage.cloud, spec));
     match (args.listen, spec) {
         (Some(address), spec) => serve(&stage, address, spec.is_some(), args, global, screen).await,
         (None, Some(spec)) => play_all(&stage, &spec, args, global, screen).await,
@@ -208,6 +220,22 @@ fn add_existing_zones(cloud: &Cloud, spec: &Spec) {
             continue;
         }
         cloud.world(|world| aws_sim::route53::add_zone(world, name, id));
+    }
+}
+
+/// Makes the secrets that a spec takes for granted, as somebody would have made them.
+fn add_secrets(cloud: &Cloud, spec: &Spec) {
+    for source in spec.services.iter().flat_map(|service| service.secrets.values()) {
+        // One that is there already is there for another service, too.
+        let _ = cloud.world(|world| match source {
+            SecretSource::Parameter(name) => aws_sim::ssm::add(world, name, "rehearsed"),
+            SecretSource::Secret { id, part } => {
+                let key = part.split(':').nth(1).unwrap_or_default();
+                let value = json!({ key: "rehearsed" }).to_string();
+                let id = id.as_str();
+                aws_sim::secretsmanager::add(world, id, &value)
+            }
+        });
     }
 }
 

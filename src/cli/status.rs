@@ -108,7 +108,7 @@ pub async fn status(args: &StatusArgs, global: &Global, screen: &Screen) -> Outc
         let Some(existing) = existing::find(given, "look at", global, screen).await? else {
             return Ok(None);
         };
-        let wish = manifest(args, &existing);
+        let wish = manifest(args, &existing, screen).await;
         let mut watched = Watched { existing, known: Known::default(), wish, planned: None };
         let whom = format!("{} to answer (what is there)", watched.existing.connection.whom());
         match patiently(screen, &whom, watched.look()).await {
@@ -151,12 +151,20 @@ enum Ended {
 }
 
 /// What is asked for of this stack, as far as a manifest says it.
-fn manifest(args: &StatusArgs, existing: &Existing) -> Option<(Wish, String)> {
+async fn manifest(
+    args: &StatusArgs,
+    existing: &Existing,
+    screen: &Screen,
+) -> Option<(Wish, String)> {
     let flags = ServiceFlags { manifest: args.manifest.clone(), ..ServiceFlags::default() };
-    let wish = wish::said(&flags);
+    let mut wish = wish::said(&flags);
     let file = wish.manifest.clone()?;
     let of_it = wish.stack_name().as_deref() == Some(existing.stack.as_str());
-    of_it.then_some((wish, file))
+    if !of_it {
+        return None;
+    }
+    wish::fill_in(&mut wish, &flags, None, &existing.connection, screen).await.ok()?;
+    Some((wish, file))
 }
 
 /// Looks again and again, until the stack is gone.

@@ -4,22 +4,64 @@
 use std::path::Path;
 
 use super::Global;
+use super::connection::{Connection, patiently};
 use super::error::CommandError;
 use super::plan::{How, Unsaid};
 use crate::deploy::Lost;
-use crate::facts::{Caller, Running};
+use crate::facts::{self, Caller, Problem, Running};
 use crate::spec::{Spec, SpecError, Unknown};
 use crate::ui::Screen;
-use crate::wish::{FileFlags, ServiceFlags, Wish, nearest};
+use crate::wish::{Answers, FileFlags, ServiceFlags, Wish, nearest};
 
 /// Reads what was asked for.
 pub(super) fn said(flags: &ServiceFlags) -> Wish {
-    Wish::read(flags, Path::new(""), &|name| std::env::var(name).ok())
+    said_with(flags, &Answers::default())
+}
+
+/// The same, with what AWS has answered.
+pub(super) fn said_with(flags: &ServiceFlags, answers: &Answers) -> Wish {
+    Wish::read_with(flags, Path::new(""), &|name| std::env::var(name).ok(), answers)
 }
 
 /// Refuses what is wrong with it, as far as that is known before anybody is asked.
 pub(super) fn checked(wish: &Wish) -> Result<Spec, CommandError> {
     wish.drafted().check().map_err(CommandError::usage)
+}
+
+/// Refuses what is wrong with it as far as that is known before anybody is asked: with a value that only AWS
+/// knows, that is what is wrong in the file.
+pub(super) fn check(wish: &Wish, only: Option<&str>) -> Result<(), CommandError> {
+    match wish.open.is_empty() {
+        true => check_only(&checked(wish)?, only),
+        false => wish.check_open().map_err(CommandError::usage),
+    }
+}
+
+/// Asks AWS for what only it knows, fills that in, and checks everything.
+pub(super) async fn fill_in(
+    wish: &mut Wish,
+    flags: &ServiceFlags,
+    only: Option<&str>,
+    connection: &Connection,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    if wish.open.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = wish.open.iter().filter_map(|open| open.strip_prefix("ssm:")).collect();
+    let whom = format!("{} to answer (what stands in parameters)", connection.whom());
+    let read = patiently(screen, &whom, facts::plain_parameters(&connection.aws, &names)).await;
+    let parameters = read.map_err(|problem| match problem {
+        Problem::Aws(error) => connection.failed(error),
+        Problem::Refused(errors) => CommandError::usage(errors),
+    })?;
+    let account = match wish.open.contains("account") {
+        true => Some(connection.caller(screen).await?.account),
+        false => None,
+    };
+    let answers = Answers { region: Some(connection.region.clone()), account, parameters };
+    *wish = said_with(flags, &answers);
+    check(wish, only)
 }
 
 /// Refuses to deploy only a service that there is not.
@@ -69,7 +111,7 @@ pub(super) fn stack(
         }
         return Ok((None, global.clone()));
     }
-    checked(&wish)?;
+    check(&wish, None)?;
     Ok((wish.stack_name(), pinned(&wish, global)?))
 }
 

@@ -18,6 +18,7 @@ use crate::resource::listener_rule::ListenerRule;
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::record::Record;
 use crate::resource::role::Role;
+use crate::resource::role_policy::{RolePolicy, Which};
 use crate::resource::route_table::{self, RouteTable};
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::Service;
@@ -26,7 +27,7 @@ use crate::resource::target_group::{HealthCheck, TargetGroup};
 use crate::resource::task_definition::{self, Container, Content, TaskDefinition};
 use crate::resource::vpc::Vpc;
 use crate::resource::{Owned, Resource, Seen};
-use crate::spec::{EnvValue, Nat, Scheme};
+use crate::spec::{EnvValue, Nat, Scheme, TaskRole, permissions_of};
 
 /// What runs of a stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,6 +120,10 @@ pub struct RunningService {
     pub container: Container,
     /// Its names in private zones.
     pub names: BTreeSet<String>,
+    /// The container's secrets: what each is read from.
+    pub secrets: BTreeMap<String, String>,
+    /// The role of its tasks.
+    pub task_role: TaskRole,
     /// The hosts and the paths of its rules.
     pub rules: [BTreeSet<String>; 2],
 }
@@ -141,13 +146,15 @@ impl Running {
             listed::<HostedZone>(looks),
             listed::<ListenerRule>(looks),
         )?;
-        let (vpcs, subnets, tables, endpoints, roles, listeners) = futures::try_join!(
+        let policies = listed::<RolePolicy>(looks);
+        let (vpcs, subnets, tables, endpoints, roles, listeners, policies) = futures::try_join!(
             listed::<Vpc>(looks),
             listed::<Subnet>(looks),
             listed::<RouteTable>(looks),
             listed::<GatewayEndpoint>(looks),
             listed::<Role>(looks),
             listed::<Listener>(looks),
+            policies,
         )?;
         let mut running = Self {
             boundary: roles.iter().find_map(|it| it.it().boundary.clone()),
@@ -186,6 +193,7 @@ impl Running {
                 }
             }
             found.is_reached(&service.it().name, &targets, &balancers, &forwards);
+            found.has_own_role(&service.it().name, &roles, &policies);
             running.services.insert(service.it().name.clone(), found);
         }
         let mut all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
@@ -224,6 +232,31 @@ pub(super) fn listed<R: Resource>(
 }
 
 impl RunningService {
+    /// Notes what the tasks may do, where their role is one of the stack's own.
+    fn has_own_role(
+        &mut self,
+        name: &str,
+        roles: &[Owned<Of<Role>>],
+        policies: &[Owned<Of<RolePolicy>>],
+    ) {
+        let TaskRole::Existing(arn) = &self.task_role else { return };
+        let is_own = |it: &&Owned<Of<Role>>| {
+            it.owner.node.as_str() == format!("role/task/{name}") && it.it().arn.as_str() == arn
+        };
+        let Some(role) = staying(roles).find(is_own) else { return };
+        let (mut managed, mut permissions) = (Vec::new(), Vec::new());
+        for it in staying(policies).map(Owned::it).filter(|it| it.role == role.it().name) {
+            match &it.which {
+                Which::Managed(arn) => managed.push(arn.clone()),
+                Which::Inline(_) => {
+                    permissions
+                        .extend(it.document.as_deref().map(permissions_of).into_iter().flatten());
+                }
+            }
+        }
+        self.task_role = TaskRole::Own { policies: managed, permissions };
+    }
+
     /// Notes how a service is reached: through its target groups, and by its rules.
     fn is_reached(
         &mut self,
@@ -269,9 +302,15 @@ fn service_of(it: &Of<Service>, content: Option<&Content>) -> RunningService {
         image: content.map(|it| it.image.clone()),
         cpu: content.map(|it| it.cpu.clone()),
         memory: content.map(|it| it.memory.clone()),
-        port: content.map(|it| it.port.clone()),
+        // One that nobody reaches has none.
+        port: content.map(|it| it.port.clone()).filter(|port| port.parse::<u16>().is_ok()),
         env: content.into_iter().flat_map(Content::variables).map(variable).collect(),
         container: content.map(|it| it.container.clone()).unwrap_or_default(),
+        secrets: content.map(|it| it.secrets.clone()).unwrap_or_default(),
+        task_role: match content.and_then(|it| it.task_role.clone()) {
+            Some(arn) => TaskRole::Existing(arn),
+            None => TaskRole::None,
+        },
         count: it.desired_count,
         grace: it.grace_period,
         percents: it.percents,

@@ -51,7 +51,8 @@ pub fn instances(
     let role = Role {
         name: names.role("instance"),
         trust: role::instance_trust(&facts.caller.partition),
-        policy: role::instance_policy(&facts.caller.partition),
+        policy: Some(role::instance_policy(&facts.caller.partition)),
+        has_policies: false,
         boundary: spec.permissions_boundary.clone(),
     };
     let role = graph.add("role/instance", role, ());

@@ -152,6 +152,11 @@ impl<'a> Naming<'a> {
         }
     }
 
+    /// The role of the tasks of a service.
+    pub fn task_role(&self, service: &ServiceName) -> Named {
+        Named::new(format!("role/task/{service}"), self.names.role_of("task", service))
+    }
+
     /// The security group of the tasks of a service.
     pub fn service_group(&self, service: &ServiceName) -> Named {
         match self.is_short(service) {

@@ -8,18 +8,19 @@ use super::ingress::{Balancer, Serving, Zone};
 use super::naming::{Named, Naming};
 use super::network::Network;
 use crate::engine::graph::{Graph, Handle, Needs as _};
-use crate::facts::Facts;
-use crate::names::Names;
+use crate::facts::{self, Caller, Facts};
+use crate::names::{Names, NodeName};
 use crate::resource::cluster;
 use crate::resource::listener_rule::{self, ListenerRule};
 use crate::resource::log_group::LogGroup;
 use crate::resource::role::{self, Role};
+use crate::resource::role_policy::{self, RolePolicy};
 use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::{self, Service};
 use crate::resource::target_group::{self, TargetGroup};
 use crate::resource::task_definition::{self, Compatibility, Container, TaskDefinition};
-use crate::spec::{self, Nat, RunOn, Scheme, Spec};
+use crate::spec::{self, Nat, RunOn, Scheme, Spec, TaskRole};
 
 /// How long the logs of services are kept, in days.
 const RETENTION_DAYS: i32 = 30;
@@ -116,6 +117,59 @@ fn takes_longer(wanted: &spec::Service) -> Duration {
     Duration::from_secs(seconds.into_iter().map(u64::from).sum())
 }
 
+/// The roles of a service.
+struct Roles {
+    /// With which ECS pulls images, writes logs and reads secrets.
+    execution: Handle<role::Output>,
+    /// That of its tasks, where it is one of the stack's own.
+    tasks: Option<Handle<role::Output>>,
+    /// What they may do besides.
+    policies: Vec<Handle<role_policy::Output>>,
+}
+
+/// Adds the roles of a service and their policies.
+fn roles(graph: &mut Graph, wanted: &spec::Service, blocks: &Blocks<'_>) -> Roles {
+    let Blocks { spec, facts, naming, .. } = blocks;
+    let Caller { partition, account, .. } = &facts.caller;
+    let trust = role::tasks_trust(partition, &facts.region, account);
+    let boundary = spec.permissions_boundary.clone();
+    let mut policies = Vec::new();
+    let mut allow =
+        |graph: &mut Graph, role: (&NodeName, &Handle<role::Output>), it: RolePolicy| {
+            policies.push(graph.add(it.node(role.0), it, role.1.clone()));
+        };
+
+    let secrets = facts.secrets.get(&wanted.name).into_iter().flatten();
+    let secrets = facts::secrets_policy(secrets.map(|(_, secret)| secret));
+    let Named { node, name } = naming.execution_role(&wanted.name);
+    let execution = Role {
+        name,
+        trust: trust.clone(),
+        policy: Some(role::execution_policy(partition)),
+        has_policies: secrets.is_some(),
+        boundary: boundary.clone(),
+    };
+    let execution = graph.add(node.clone(), execution, ());
+    if let Some(document) = secrets {
+        allow(graph, (&node, &execution), RolePolicy::inline("secrets", document));
+    }
+
+    let TaskRole::Own { policies: managed, permissions } = &wanted.task_role else {
+        return Roles { execution, tasks: None, policies };
+    };
+    let Named { node, name } = naming.task_role(&wanted.name);
+    let tasks = Role { name, trust, policy: None, has_policies: true, boundary };
+    let tasks = graph.add(node.clone(), tasks, ());
+    for arn in managed {
+        allow(graph, (&node, &tasks), RolePolicy::managed(arn.clone()));
+    }
+    if !permissions.is_empty() {
+        let document = spec::permissions_document(permissions);
+        allow(graph, (&node, &tasks), RolePolicy::inline("permissions", document));
+    }
+    Roles { execution, tasks: Some(tasks), policies }
+}
+
 /// Adds the service. Returns its rules, by the load balancer that they are on.
 pub fn service(
     graph: &mut Graph,
@@ -125,14 +179,8 @@ pub fn service(
 ) -> Vec<(Scheme, Handle<listener_rule::Output>)> {
     let Blocks { spec, facts, names, naming, network, cluster, pool } = blocks;
     let pool = pool.filter(|_| wanted.run_on == RunOn::Instances);
-    let Named { node, name } = naming.execution_role(&wanted.name);
-    let role = Role {
-        name,
-        trust: role::execution_trust(&facts.caller.partition, &facts.region, &facts.caller.account),
-        policy: role::execution_policy(&facts.caller.partition),
-        boundary: spec.permissions_boundary.clone(),
-    };
-    let role = graph.add(node, role, ());
+    let Roles { execution: role, tasks: task_role, policies } = roles(graph, wanted, blocks);
+    let secrets = facts.secrets.get(&wanted.name).into_iter().flatten();
     let logs = LogGroup { name: names.log_group(&wanted.name), retention_days: RETENTION_DAYS };
     let logs = graph.add(format!("log-group/{}", wanted.name), logs, ());
     let environment = wanted.env.iter();
@@ -144,6 +192,11 @@ pub fn service(
         port: (!ways_in.is_empty()).then_some(wanted.port),
         environment: environment.map(|(key, it)| (key.clone(), it.as_str().to_owned())).collect(),
         container: container(wanted),
+        secrets: secrets.map(|(key, it)| (key.clone(), it.value_from.clone())).collect(),
+        task_role: match &wanted.task_role {
+            TaskRole::Existing(arn) => Some(arn.clone()),
+            TaskRole::None | TaskRole::Own { .. } => None,
+        },
         compatibility: match wanted.run_on {
             RunOn::Instances => Compatibility::Ec2,
             RunOn::Fargate => Compatibility::Fargate,
@@ -151,7 +204,9 @@ pub fn service(
         region: facts.region.clone(),
     };
     let node = format!("task-definition/{}", wanted.name);
-    let task_definition = graph.add(node, task_definition, (role, logs.made()));
+    let needs = (role, logs.made(), task_role)
+        .map(|(role, log_group, task_role)| task_definition::Needs { role, log_group, task_role });
+    let task_definition = graph.add(node, task_definition, needs);
 
     let Named { node, name } = naming.service_group(&wanted.name);
     let group = SecurityGroup { name, description: "Security group for service".into() };
@@ -215,7 +270,8 @@ pub fn service(
     let listeners = ways_in.iter().flat_map(|it| it.listeners);
     let listeners: Vec<_> = listeners.map(|(_, listener)| listener.clone()).collect();
     let its_rules: Vec<_> = rules.iter().map(|(_, rule)| rule.clone()).collect();
-    let order = (listeners, let_in, its_rules, association);
+    // What tasks take is allowed before they start.
+    let order = (listeners, let_in, (its_rules, policies), association);
     if on_fargate {
         let ways_out = (network.ways_out.clone(), network.nat_gateways.clone());
         graph.add_after(name, service, needs, &(order, ways_out));

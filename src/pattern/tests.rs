@@ -25,6 +25,7 @@ fn facts() -> Facts {
         instance_type: None,
         superseded: [].into(),
         existing_zones: [].into(),
+        secrets: crate::facts::Secrets::new(),
         there: There::default(),
         warnings: Vec::new(),
     }

@@ -95,6 +95,11 @@ impl Bounds {
         self.by_path("instance-profile", "profile")
     }
 
+    /// The managed policies of the account and of AWS.
+    pub(super) fn managed_policies(&self) -> [String; 2] {
+        [self.iam("policy/*"), format!("arn:{}:iam::aws:policy/*", self.partition)]
+    }
+
     /// All hosted zones: an id says nothing.
     pub(super) fn hosted_zones(&self) -> String {
         format!("arn:{}:route53:::hostedzone/*", self.partition)

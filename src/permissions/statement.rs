@@ -42,6 +42,10 @@ pub(super) enum Sid {
     LookAtCertificates,
     LookAtListeners,
     ListenerCertificates,
+    LookAtParameters,
+    LookAtSecrets,
+    RolePolicies,
+    RoleDescription,
 }
 
 impl Sid {
@@ -53,6 +57,10 @@ impl Sid {
             Sid::LookAtCertificates | Sid::LookAtListeners | Sid::ListenerCertificates => {
                 Part::Https
             }
+            Sid::LookAtParameters
+            | Sid::LookAtSecrets
+            | Sid::RolePolicies
+            | Sid::RoleDescription => Part::Secrets,
             Sid::Ec2Create
             | Sid::Ec2Change
             | Sid::Ec2Tag
@@ -91,7 +99,8 @@ impl Sid {
             | Sid::EcsDeregister
             | Sid::ZoneCreate
             | Sid::Retag
-            | Sid::LookAtListeners => vec!["*".to_owned()],
+            | Sid::LookAtListeners
+            | Sid::LookAtParameters => vec!["*".to_owned()],
             // What each of its actions is about is of one type, so that they can stand together.
             Sid::LookInto => {
                 let mut all = [bounds.roles(), bounds.profiles()].concat();
@@ -116,7 +125,17 @@ impl Sid {
                 all.push(bounds.hosted_zones());
                 all
             }
-            Sid::AttachPolicies => bounds.roles().into(),
+            // Each of its actions is about things of one type.
+            Sid::LookAtSecrets => {
+                let mut all: Vec<_> = bounds.roles().into();
+                all.extend(bounds.managed_policies());
+                all.push(bounds.arn("secretsmanager", "secret:*"));
+                // Of parameters only these: whoever may read one whose key is the account's own for Systems
+                // Manager may have it decrypted.
+                all.push(bounds.arn("ssm", &format!("parameter/ecsup/{}/*", bounds.stack())));
+                all
+            }
+            Sid::AttachPolicies | Sid::RolePolicies | Sid::RoleDescription => bounds.roles().into(),
             // Only below our path may something be made, and handed to a service.
             Sid::RolesCreate if on_instances => {
                 vec![bounds.below_path("role"), bounds.below_path("instance-profile")]
@@ -167,7 +186,8 @@ impl Sid {
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
             Sid::ElbTag => bounds.tagged_by_create("elasticloadbalancing"),
-            Sid::RoleCreate => bounds.bounded(),
+            // Of a role that is there, it is the boundary that it has.
+            Sid::RoleCreate | Sid::RolePolicies => bounds.bounded(),
             Sid::Retag => bounds.retagged(),
             Sid::AttachPolicies => {
                 let mut policies = vec![role::execution_policy(bounds.partition)];
@@ -196,6 +216,9 @@ impl Sid {
             | Sid::ReadLogs
             | Sid::LookAtCertificates
             | Sid::LookAtListeners
+            | Sid::LookAtParameters
+            | Sid::LookAtSecrets
+            | Sid::RoleDescription
             | Sid::Lock
             | Sid::Ec2Image
             | Sid::EcsDeregister

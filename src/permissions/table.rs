@@ -141,6 +141,27 @@ pub(super) const ROWS: &[Row] = &[
         Needed::Always,
         &["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
     ),
+    // In the part of its own name alone, likewise: no value of a secret is ever asked for.
+    called(Sid::LookAtParameters, READ, Needed::Always, &["ssm:DescribeParameters"]),
+    called(
+        Sid::LookAtSecrets,
+        READ,
+        Needed::Always,
+        &[
+            "iam:GetPolicy",
+            "iam:GetRolePolicy",
+            "secretsmanager:DescribeSecret",
+            // Plain parameters that stand in a manifest.
+            "ssm:GetParameters",
+        ],
+    ),
+    called(
+        Sid::RolePolicies,
+        DEPLOY,
+        Needed::Always,
+        &["iam:AttachRolePolicy", "iam:PutRolePolicy"],
+    ),
+    called(Sid::RoleDescription, DEPLOY, Needed::Always, &["iam:UpdateRoleDescription"]),
     // EC2: what is made carries the stack's tags from birth, what is changed has to have them. A call
     // that puts something new into something old is checked for both.
     called(

@@ -79,6 +79,19 @@ fn what_containers_write_is_a_part_of_its_own() {
     assert!(actions(&policy(&ALL, &[Part::Logs], &bounds)).is_disjoint(&whole));
 }
 
+/// Whoever may say what a role may do can let it do anything.
+#[test]
+fn what_secrets_and_task_roles_take_is_a_part_of_its_own() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), Some(stack("demo")));
+    let bounds = bounds.with_boundary("arn:aws:iam::123456789012:policy/boundary".to_owned());
+    insta::assert_snapshot!(policy(&ALL, &[Part::Secrets], &bounds).to_json());
+    let whole = actions(&policy(&ALL, &PARTS, &bounds));
+    let both: Vec<_> =
+        whole.intersection(&actions(&policy(&ALL, &[Part::Secrets], &bounds))).copied().collect();
+    // Within bounds that are their own.
+    assert_eq!(both, ["iam:AttachRolePolicy", "ssm:GetParameters"]);
+}
+
 #[test]
 fn fargate_needs_less_than_instances() {
     let bounds = Bounds::new(None, None, None);

@@ -171,6 +171,7 @@ mod tests {
     #[test]
     fn a_profile_without_the_role_gets_it() {
         let role = role::Output {
+            description: None,
             name: "role-demo".into(),
             arn: RoleArn::from("arn:aws:iam::123456789012:role/role-demo"),
             policies: None,

@@ -381,7 +381,27 @@ kinds! {
         comes: SOON,
         settles: Settles::Calls(2),
         again: Again::Usually,
-        goes_after: &[Gone(Kind::InstanceProfile), Gone(Kind::Service)],
+        goes_after: &[
+            Gone(Kind::InstanceProfile),
+            Gone(Kind::RolePolicy),
+            Gone(Kind::Service),
+        ],
+        held_for: NOT_YET,
+        goes: None,
+        leaves: AT_ONCE,
+    }
+    RolePolicy = super::role_policy::RolePolicy {
+        words: "policy of an IAM role",
+        standing: Standing::OfItsOwn,
+        known_by: None,
+        may_be_twice: false,
+        keeps_for_life: &[Kind::Role],
+        has_id_of_ec2: false,
+        // Nobody can ask IAM when other services know of it.
+        comes: patience(15, 2, 10),
+        settles: Settles::Takes(Duration::from_secs(15)),
+        again: Again::Usually,
+        goes_after: &[Gone(Kind::Service)],
         held_for: NOT_YET,
         goes: None,
         leaves: AT_ONCE,

@@ -1,4 +1,5 @@
-//! An IAM role: who may take it on, the one managed policy that it gets, and what bounds it.
+//! An IAM role: who may take it on, the managed policy that it needs for its work, and what bounds it. What
+//! else it may do, policies of its own say ([`role_policy`](super::role_policy)).
 //!
 //! IAM has no regions: the stack's roles stand under a path of their own, which makes them listable.
 //! `ListRoles` returns no tags, so each role is read once more. A role on another path still takes
@@ -29,6 +30,8 @@ pub struct Output {
     pub trust: Option<String>,
     /// ARN of the policy that bounds it, if one does.
     pub boundary: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
 }
 
 /// The role that is wanted.
@@ -38,8 +41,11 @@ pub struct Role {
     pub name: String,
     /// The trust policy, as JSON.
     pub trust: String,
-    /// ARN of the managed policy that it gets.
-    pub policy: String,
+    /// ARN of the managed policy that it gets, if it gets one.
+    pub policy: Option<String>,
+    /// Whether it has policies of its own, which its description then says. One that has had some says so for
+    /// ever.
+    pub has_policies: bool,
     /// ARN of the policy that has to bound it. Without one, a boundary that somebody set stays.
     pub boundary: Option<String>,
 }
@@ -53,6 +59,8 @@ pub enum Change {
     Policy,
     /// What bounds it.
     Boundary,
+    /// What its description says.
+    Description,
 }
 
 /// What IAM answers when it does not know a role, a profile or a policy of a role.
@@ -66,6 +74,10 @@ const AT_A_TIME: usize = 4;
 const TRUST: &str = "AssumeRolePolicyDocument";
 const POLICY: &str = "ManagedPolicyArns";
 const BOUNDARY: &str = "PermissionsBoundary";
+
+/// The description of a role that has policies of its own. The listing of roles shows it, and shows neither
+/// policies nor tags.
+pub const DESCRIPTION: &str = "Its inline policies say what it may read and do";
 
 impl Resource for Role {
     type Output = Output;
@@ -156,6 +168,7 @@ impl Wanted for Role {
             .path(cx.names.iam_path())
             .role_name(&self.name)
             .assume_role_policy_document(&self.trust)
+            .set_description(self.description().map(str::to_owned))
             // From birth: an organisation may deny the creation of a role without one.
             .set_permissions_boundary(self.boundary.clone())
             .set_tags(Some(tags(cx, node, DOING)?))
@@ -172,6 +185,7 @@ impl Wanted for Role {
             policies: Some(Vec::new()),
             trust: Some(self.trust.clone()),
             boundary: self.boundary.clone(),
+            description: self.description().map(str::to_owned),
         }))
     }
 
@@ -181,9 +195,17 @@ impl Wanted for Role {
             differences.push(Difference::update(Change::Trust, TRUST, trust, &self.trust));
         }
         // Policies that somebody else attached are theirs to keep.
-        if let Some(policies) = it.policies.as_ref().filter(|all| !all.contains(&self.policy)) {
+        if let (Some(policies), Some(wanted)) = (&it.policies, &self.policy)
+            && !policies.contains(wanted)
+        {
             let is = policies.join(", ");
-            differences.push(Difference::update(Change::Policy, POLICY, is, &self.policy));
+            differences.push(Difference::update(Change::Policy, POLICY, is, wanted));
+        }
+        if let Some(wanted) =
+            self.description().filter(|it_is| it.description.as_deref() != Some(*it_is))
+        {
+            let is = it.description.as_deref().unwrap_or("none");
+            differences.push(Difference::update(Change::Description, "Description", is, wanted));
         }
         // A listing shows neither.
         let is_read = it.policies.is_some();
@@ -221,14 +243,29 @@ impl Wanted for Role {
                     it.boundary.clone_from(&self.boundary);
                 }
                 Change::Policy => {
+                    let Some(policy) = &self.policy else { continue };
                     let attach = cx.aws.iam.attach_role_policy().role_name(&it.name);
-                    let attach = attach.policy_arn(&self.policy).send().await;
+                    let attach = attach.policy_arn(policy).send().await;
                     attach.doing("attach the managed policy to the IAM role").wait_on(NOT_YET)?;
-                    it.policies.get_or_insert_default().push(self.policy.clone());
+                    it.policies.get_or_insert_default().push(policy.clone());
+                }
+                Change::Description => {
+                    let Some(description) = self.description() else { continue };
+                    // UpdateRole would set the longest session back to an hour (API `UpdateRole`).
+                    let update = cx.aws.iam.update_role_description().role_name(&it.name);
+                    let update = update.description(description).send().await;
+                    update.doing("describe the IAM role").wait_on(NOT_YET)?;
+                    it.description = Some(description.to_owned());
                 }
             }
         }
         Ok(Made::Ready(it))
+    }
+}
+
+impl Role {
+    fn description(&self) -> Option<&'static str> {
+        self.has_policies.then_some(DESCRIPTION)
     }
 }
 
@@ -241,9 +278,9 @@ pub fn instance_trust(partition: &str) -> String {
     }))
 }
 
-/// The trust policy of the role with which ECS pulls images and writes logs. The conditions keep
-/// ECS from taking it on for somebody else's account.
-pub fn execution_trust(partition: &str, region: &str, account: &str) -> String {
+/// The trust policy of the roles that ECS takes on: to pull images, write logs and read secrets, and for the
+/// tasks themselves. The conditions keep it from taking them on for somebody else's account.
+pub fn tasks_trust(partition: &str, region: &str, account: &str) -> String {
     trust(&json!({
         "Effect": "Allow",
         "Principal": { "Service": "ecs-tasks.amazonaws.com" },
@@ -291,6 +328,7 @@ impl Output {
             boundary: role
                 .permissions_boundary()
                 .and_then(|boundary| boundary.permissions_boundary_arn.clone()),
+            description: role.description().filter(|it| !it.is_empty()).map(str::to_owned),
         }
     }
 }
@@ -327,7 +365,7 @@ async fn get(aws: &Aws, name: &str) -> Result<Option<aws_sdk_iam::types::Role>> 
 }
 
 /// ARNs of the managed policies of a role; `None` when the role is gone.
-async fn attached(aws: &Aws, name: &str) -> Result<Option<Vec<String>>> {
+pub(super) async fn attached(aws: &Aws, name: &str) -> Result<Option<Vec<String>>> {
     let policies = aws.iam.list_attached_role_policies().role_name(name).into_paginator().items();
     let policies = policies.send().all().await;
     let policies = policies.doing("list the managed policies of the IAM role");
@@ -345,7 +383,7 @@ fn decoded(policy: &str) -> String {
 }
 
 /// Whether two policies say the same, however they are laid out.
-fn is_same_json(one: &str, other: &str) -> bool {
+pub(super) fn is_same_json(one: &str, other: &str) -> bool {
     let parse = |text| serde_json::from_str::<Value>(text).ok();
     match (parse(one), parse(other)) {
         (Some(one), Some(other)) => one == other,
@@ -354,8 +392,20 @@ fn is_same_json(one: &str, other: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A role of which only its names are known.
+    pub(in crate::resource) fn output() -> Output {
+        Output {
+            name: "role".into(),
+            arn: "arn:aws:iam::1:role/execution".into(),
+            policies: None,
+            trust: None,
+            boundary: None,
+            description: None,
+        }
+    }
 
     #[test]
     fn trust_policies_name_their_service_and_keep_out_other_accounts() {
@@ -370,7 +420,7 @@ mod tests {
                 }],
             })
         );
-        let trust = execution_trust("aws-us-gov", "us-gov-west-1", "123456789012");
+        let trust = tasks_trust("aws-us-gov", "us-gov-west-1", "123456789012");
         let trust: Value = serde_json::from_str(&trust).unwrap();
         assert_eq!(
             trust["Statement"][0]["Condition"],
@@ -386,19 +436,18 @@ mod tests {
         let wanted = Role {
             name: "role-demo-instance".into(),
             trust: instance_trust("aws"),
-            policy: instance_policy("aws"),
+            policy: Some(instance_policy("aws")),
+            has_policies: false,
             boundary: None,
         };
         let it = |policies: Option<Vec<String>>, trust: &str| Output {
-            name: "role".into(),
-            arn: RoleArn::from("arn:aws:iam::123456789012:role/role"),
             policies,
             trust: Some(decoded(trust)),
-            boundary: None,
+            ..output()
         };
         let encoded: String = wanted.trust.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let theirs = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore".to_owned();
-        let both = vec![theirs.clone(), wanted.policy.clone()];
+        let both = vec![theirs.clone(), instance_policy("aws")];
         assert_eq!(wanted.drift(&it(Some(both), &encoded), &()), []);
         assert_eq!(wanted.drift(&it(None, &wanted.trust.replace(':', " : ")), &()).len(), 1);
         assert_eq!(wanted.drift(&it(None, &wanted.trust.replace(",\"", ", \"")), &()), []);
@@ -412,15 +461,14 @@ mod tests {
         let wanted = |boundary: Option<&str>| Role {
             name: "role-demo-instance".into(),
             trust: instance_trust("aws"),
-            policy: instance_policy("aws"),
+            policy: Some(instance_policy("aws")),
+            has_policies: false,
             boundary: boundary.map(str::to_owned),
         };
         let it = |boundary: Option<&str>| Output {
-            name: "role".into(),
-            arn: RoleArn::from("arn:aws:iam::123456789012:role/role"),
             policies: Some(vec![instance_policy("aws")]),
-            trust: None,
             boundary: boundary.map(str::to_owned),
+            ..output()
         };
         let differs = |asked, is| !wanted(asked).drift(&it(is), &()).is_empty();
         assert!(!differs(None, Some("theirs")));

@@ -9,9 +9,9 @@ use std::fmt;
 
 use aws_sdk_ecs::types::{
     Compatibility as Requires, ContainerDefinition, HealthCheck as DescribedHealthCheck,
-    KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping, SortOrder, Tag,
-    TaskDefinition as Described, TaskDefinitionField, TaskDefinitionStatus as Status,
-    TransportProtocol,
+    KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping, Secret as SecretOfTask,
+    SortOrder, Tag, TaskDefinition as Described, TaskDefinitionField,
+    TaskDefinitionStatus as Status, TransportProtocol,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
@@ -68,6 +68,10 @@ pub struct Content {
     pub environment: BTreeMap<String, Secret>,
     /// How the container is started, checked and ended.
     pub container: Container,
+    /// Its secrets: what each is read from.
+    pub secrets: BTreeMap<String, String>,
+    /// ARN of the role of its tasks, if they have one.
+    pub task_role: Option<String>,
 }
 
 /// How a container is started, checked and ended, where that is not the image's or ECS's affair.
@@ -108,6 +112,17 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What a task definition takes from others.
+#[derive(Debug)]
+pub struct Needs {
+    /// The role with which ECS pulls its image, writes its logs and reads its secrets.
+    pub role: role::Output,
+    /// Where its logs go.
+    pub log_group: log_group::Output,
+    /// The role of its tasks, where that is one of the stack's own.
+    pub task_role: Option<role::Output>,
+}
+
 /// The task definition that is wanted.
 #[derive(Debug)]
 pub struct TaskDefinition {
@@ -125,6 +140,10 @@ pub struct TaskDefinition {
     pub environment: BTreeMap<String, String>,
     /// How the container is started, checked and ended.
     pub container: Container,
+    /// Its secrets: what each is read from.
+    pub secrets: BTreeMap<String, String>,
+    /// ARN of a role of somebody else for its tasks, if they have one.
+    pub task_role: Option<String>,
     /// What it runs on.
     pub compatibility: Compatibility,
     /// The region that its logs go to.
@@ -184,13 +203,13 @@ impl Resource for TaskDefinition {
 }
 
 impl Wanted for TaskDefinition {
-    type Needs = (role::Output, log_group::Output);
+    type Needs = Needs;
     type Change = Whole;
     const UPDATE_REPLACES: bool = true;
 
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Self::Needs) -> Result<Made<Output>> {
         const DOING: &str = "register the task definition";
-        let (role, log_group) = needs;
+        let Needs { role, log_group, .. } = needs;
         let hash = self.hash(needs);
         let container = self.container(&log_group.name);
         let register = cx
@@ -206,6 +225,7 @@ impl Wanted for TaskDefinition {
                 Compatibility::Fargate => Requires::Fargate,
             })
             .execution_role_arn(role.arn.as_str())
+            .set_task_role_arn(self.task_role_of(needs))
             .container_definitions(container.map_err(|why| Error::other(DOING, why))?)
             .set_tags(Some(cx.ecs_tags(node)))
             .tags(Tag::builder().key(TAG_CONTENT).value(&hash).build());
@@ -214,7 +234,7 @@ impl Wanted for TaskDefinition {
             registered.doing(DOING).wait_on(&["ClientException: Role is not valid"])?;
         let revision = registered.task_definition().and_then(Described::task_definition_arn);
         let arn = TaskDefinitionArn::from(revision.ok_or_else(|| missing(DOING, "ARN"))?);
-        Ok(Made::Ready(Output { arn, hash: Some(hash), content: Some(self.content()) }))
+        Ok(Made::Ready(Output { arn, hash: Some(hash), content: Some(self.content(needs)) }))
     }
 
     fn drift(&self, it: &Output, needs: &Self::Needs) -> Vec<Difference<Whole>> {
@@ -222,7 +242,7 @@ impl Wanted for TaskDefinition {
         let Some(hash) = it.hash.as_ref().filter(|hash| **hash != wanted) else {
             return Vec::new();
         };
-        let changes = it.content.as_ref().map(|is| changes(is, &self.content()));
+        let changes = it.content.as_ref().map(|is| changes(is, &self.content(needs)));
         match changes {
             Some(changes) if !changes.is_empty() => changes,
             _ => vec![Difference::update(Whole, "content", hash, wanted)],
@@ -261,6 +281,9 @@ impl TaskDefinition {
             mapping.protocol(TransportProtocol::Tcp).build()
         };
         let variable = |(name, value)| KeyValuePair::builder().name(name).value(value).build();
+        let secret = |(name, from)| SecretOfTask::builder().name(name).value_from(from).build();
+        let secrets: Result<Vec<_>, _> = self.secrets.iter().map(secret).collect();
+        let secrets = secrets.map_err(|error| error.to_string())?;
         let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs);
         let options = self.log_options(log_group).into_iter();
         let logs = options.fold(logs, |logs, (key, value)| logs.options(key, value)).build();
@@ -278,12 +301,14 @@ impl TaskDefinition {
             .set_health_check(
                 self.container.health.as_ref().map(HealthCheck::described).transpose()?,
             )
+            .set_secrets((!secrets.is_empty()).then_some(secrets))
             .log_configuration(logs.map_err(|error| error.to_string())?)
             .build())
     }
 
     /// What is registered, as the API writes it: whatever is added to the request is added here.
-    fn request(&self, (role, log_group): &(role::Output, log_group::Output)) -> Value {
+    fn request(&self, needs: &Needs) -> Value {
+        let Needs { role, log_group, .. } = needs;
         let port = |port| json!({ "containerPort": port, "hostPort": port, "protocol": "tcp" });
         let mut request = json!({
             "cpu": self.cpu.to_string(),
@@ -309,15 +334,23 @@ impl TaskDefinition {
             }],
         });
         self.container.write(&mut request["containerDefinitions"][0]);
+        say_secrets(&mut request["containerDefinitions"][0], &self.secrets);
+        say_task_role(&mut request, self.task_role_of(needs).as_deref());
         request
     }
 
+    /// The role of its tasks: one of the stack's own, or of somebody else.
+    fn task_role_of(&self, needs: &Needs) -> Option<String> {
+        let own = needs.task_role.as_ref().map(|role| role.arn.to_string());
+        own.or_else(|| self.task_role.clone())
+    }
+
     /// The hash of everything that is registered, the values of the environment among it.
-    fn hash(&self, needs: &(role::Output, log_group::Output)) -> String {
+    fn hash(&self, needs: &Needs) -> String {
         hash_of(&self.request(needs))
     }
 
-    fn content(&self) -> Content {
+    fn content(&self, needs: &Needs) -> Content {
         let variable = |(name, value): (&String, &String)| (name.clone(), Secret(value.clone()));
         Content {
             image: self.image.clone(),
@@ -326,6 +359,8 @@ impl TaskDefinition {
             port: port(self.port),
             environment: self.environment.iter().map(variable).collect(),
             container: self.container.clone(),
+            secrets: self.secrets.clone(),
+            task_role: self.task_role_of(needs),
         }
     }
 }
@@ -411,6 +446,27 @@ fn given(words: &[String]) -> Option<Vec<String>> {
     (!words.is_empty()).then(|| words.to_vec())
 }
 
+/// Says a container's secrets, if there are some: who has none has the content that it had before there were
+/// secrets.
+fn say_secrets(container: &mut Value, secrets: &BTreeMap<String, String>) {
+    if !secrets.is_empty() {
+        container["secrets"] = json!(secrets);
+    }
+}
+
+/// Says the role of tasks, likewise.
+fn say_task_role(request: &mut Value, role: Option<&str>) {
+    if let Some(role) = role {
+        request["taskRoleArn"] = json!(role);
+    }
+}
+
+/// The secrets of a container, by variable.
+fn secrets_of(container: &ContainerDefinition) -> BTreeMap<String, String> {
+    let secrets = container.secrets().iter();
+    secrets.map(|it| (it.name().to_owned(), it.value_from().to_owned())).collect()
+}
+
 /// A port in words.
 fn port(port: Option<impl fmt::Display>) -> String {
     port.map_or_else(|| "none".to_owned(), |port| port.to_string())
@@ -451,17 +507,20 @@ fn registered(it: &Described) -> Value {
             "logConfiguration": logs,
         });
         Container::read(it).write(&mut container);
+        say_secrets(&mut container, &secrets_of(it));
         container
     };
     let runs_on = it.requires_compatibilities().iter().map(Requires::as_str);
-    json!({
+    let mut request = json!({
         "cpu": it.cpu(),
         "memory": it.memory(),
         "networkMode": it.network_mode().map(NetworkMode::as_str),
         "requiresCompatibilities": runs_on.collect::<Vec<_>>(),
         "executionRoleArn": it.execution_role_arn(),
         "containerDefinitions": it.container_definitions().iter().map(container).collect::<Vec<_>>(),
-    })
+    });
+    say_task_role(&mut request, it.task_role_arn());
+    request
 }
 
 /// What changes from one content to another, field by field; values of the environment stay unsaid.
@@ -494,6 +553,19 @@ fn changes(is: &Content, wanted: &Content) -> Vec<Difference<Whole>> {
         };
         changes.push(Difference::update(Whole, &format!("environment {name}"), words.0, words.1));
     }
+    // Where a secret is, is none.
+    let names: BTreeSet<_> = is.secrets.keys().chain(wanted.secrets.keys()).collect();
+    for name in names {
+        let words = |of: &Content| of.secrets.get(name).map_or("none", String::as_str).to_owned();
+        let (is, wanted) = (words(is), words(wanted));
+        if is != wanted {
+            changes.push(Difference::update(Whole, &format!("secret {name}"), is, wanted));
+        }
+    }
+    if is.task_role != wanted.task_role {
+        let words = |of: &Content| of.task_role.clone().unwrap_or_else(|| "none".to_owned());
+        changes.push(Difference::update(Whole, "task role", words(is), words(wanted)));
+    }
     changes
 }
 
@@ -516,6 +588,8 @@ impl Content {
             port: port(container.port_mappings().first().and_then(PortMapping::container_port)),
             environment: container.environment().iter().filter_map(variable).collect(),
             container: Container::read(container),
+            secrets: secrets_of(container),
+            task_role: revision.task_role_arn().map(str::to_owned),
         })
     }
 }
@@ -678,35 +752,31 @@ mod tests {
             port: Some(80),
             environment: [("PASSWORD".into(), "swordfish".into())].into(),
             container: Container::default(),
+            secrets: [("DB".into(), "arn:aws:ssm:eu-west-1:1:parameter/demo/DB".into())].into(),
+            task_role: None,
             compatibility: Compatibility::Ec2,
             region: "eu-west-1".into(),
         }
     }
 
-    fn needs() -> (role::Output, log_group::Output) {
-        let role = role::Output {
-            name: "role".into(),
-            arn: "arn:aws:iam::1:role/execution".into(),
-            policies: None,
-            trust: None,
-            boundary: None,
-        };
-        (
-            role,
-            log_group::Output {
+    fn needs() -> Needs {
+        Needs {
+            role: role::tests::output(),
+            log_group: log_group::Output {
                 name: "/ecsup/demo/web".into(),
                 arn: None,
                 retention_days: None,
                 adoption: None,
             },
-        )
+            task_role: None,
+        }
     }
 
     fn it(of: &TaskDefinition) -> Output {
         Output {
             arn: "arn:aws:ecs:eu-west-1:1:task-definition/td-demo_web:3".into(),
             hash: Some(of.hash(&needs())),
-            content: Some(of.content()),
+            content: Some(of.content(&needs())),
         }
     }
 
@@ -714,13 +784,17 @@ mod tests {
     fn the_hash_decides_and_the_fields_explain() {
         let before = TaskDefinition {
             image: "nginx:1".into(),
+            secrets: [("OLD_KEY".into(), "arn:old".into())].into(),
             environment: [("PASSWORD".into(), "hunter2".into()), ("OLD".into(), "1".into())].into(),
             ..wanted()
         };
         assert_eq!(wanted().drift(&it(&wanted()), &needs()), []);
         let differences = wanted().drift(&it(&before), &needs());
         let fields: Vec<_> = differences.iter().map(|it| it.field.as_str()).collect();
-        assert_eq!(fields, ["image", "environment OLD", "environment PASSWORD"]);
+        assert_eq!(
+            fields,
+            ["image", "environment OLD", "environment PASSWORD", "secret DB", "secret OLD_KEY"]
+        );
         let shown = format!("{differences:?} {:?}", it(&before));
         assert!(!shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
     }
@@ -738,6 +812,9 @@ mod tests {
         let container = wanted().container("/ecsup/demo/web").unwrap();
         let hashed = &wanted().request(&needs())["containerDefinitions"][0];
         assert_eq!(container.name(), hashed["name"].as_str());
+        let secrets = hashed["secrets"].as_object().unwrap();
+        let [secret] = container.secrets() else { panic!("one secret") };
+        assert!(secrets.len() == 1 && secrets[secret.name()] == secret.value_from());
         assert_eq!(container.image(), hashed["image"].as_str());
         assert_eq!(i64::from(container.cpu()), hashed["cpu"]);
         assert_eq!(container.memory().map(i64::from), hashed["memory"].as_i64());

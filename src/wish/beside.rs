@@ -8,7 +8,9 @@ use super::value::{Place, Table, Value};
 use super::{Wanted, Wish};
 use crate::facts::{Running, RunningBalancer, RunningService};
 use crate::names::default_zone;
-use crate::spec::{DEFAULT_IMAGE, Image, Pattern, RunOn, Scheme, SpecError, dns};
+use crate::spec::{
+    DEFAULT_IMAGE, Image, Pattern, Permission, RunOn, Scheme, SpecError, TaskRole, dns,
+};
 
 /// Something that runs, was not said this time, and would go back to a default.
 #[derive(Debug, Clone)]
@@ -28,6 +30,7 @@ enum Keep {
     Stack(String, Value),
     Service(String, Value),
     Variable(String, String),
+    Secret(String, String),
     Name(String),
 }
 
@@ -274,6 +277,11 @@ impl Wish {
                     .iter_mut()
                     .for_each(|service| service.table.set_in("env", name, text(value), &place));
             }
+            Keep::Secret(name, source) => {
+                self.services.iter_mut().for_each(|service| {
+                    service.table.set_in("secrets", name, text(source), &place);
+                });
+            }
             Keep::Name(name) => self.services.iter_mut().for_each(|service| {
                 service.name.clone_from(name);
                 service.key = Some(place.clone());
@@ -337,6 +345,12 @@ impl Wish {
             say_list(&mut table, "paths", &service.rules[1]);
             for (variable, value) in &service.env {
                 table.set_in("env", variable, text(value.as_str()), &place);
+            }
+            for (variable, source) in &service.secrets {
+                table.set_in("secrets", variable, text(source), &place);
+            }
+            for (path, _, value) in of_task_role(&service.task_role) {
+                table.set(path, value, &place);
             }
             wish.services.push(Wanted { name: name.clone(), key: None, table });
         }
@@ -515,6 +529,56 @@ fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fal
         let keep = Keep::Variable(name.clone(), value.as_str().to_owned());
         found.push(Fallback { flag: "--env", was: name.clone(), becomes: String::new(), keep });
     }
+    for (name, source) in &runs.secrets {
+        let keep = Keep::Secret(name.clone(), source.clone());
+        found.push(Fallback { flag: "secrets", was: name.clone(), becomes: String::new(), keep });
+    }
+    for (flag, was, value) in of_task_role(&runs.task_role) {
+        let keep = Keep::Service(flag.to_owned(), value);
+        found.push(Fallback { flag, was, becomes: String::new(), keep });
+    }
+}
+
+/// What of the role of tasks is said, by its key: in words, and as it is written.
+fn of_task_role(role: &TaskRole) -> Vec<(&'static str, String, Value)> {
+    match role {
+        TaskRole::None => Vec::new(),
+        TaskRole::Existing(arn) => vec![("task_role", arn.clone(), text(arn))],
+        TaskRole::Own { policies, permissions } => {
+            let mut all = Vec::new();
+            if !policies.is_empty() {
+                all.push(("policies", policies.join(", "), list(policies)));
+            }
+            if !permissions.is_empty() {
+                let statements = permissions.iter().map(|it| said(permission(it))).collect();
+                let words = format!("{} of them", permissions.len());
+                all.push(("permissions", words, Value::List(statements)));
+            }
+            all
+        }
+    }
+}
+
+fn permission(it: &Permission) -> Value {
+    let mut table = Table::default();
+    table.set("actions", list(&it.actions), &Place::Running);
+    table.set("resources", list(&it.resources), &Place::Running);
+    for (operator, keys) in &it.condition {
+        let mut of = Table::default();
+        for (key, values) in keys {
+            let value = match &values[..] {
+                [only] => text(only),
+                several => list(several),
+            };
+            of.set_in_place(key, value, &Place::Running);
+        }
+        table.set_in("condition", operator, Value::Table(of), &Place::Running);
+    }
+    Value::Table(table)
+}
+
+fn said(value: Value) -> super::Said {
+    super::Said { value, place: Place::Running }
 }
 
 fn text(text: &str) -> Value {
@@ -522,6 +586,5 @@ fn text(text: &str) -> Value {
 }
 
 fn list(texts: &[String]) -> Value {
-    let said = |it: &String| super::Said { value: text(it), place: Place::Running };
-    Value::List(texts.iter().map(said).collect())
+    Value::List(texts.iter().map(|it| said(text(it))).collect())
 }

@@ -3,6 +3,7 @@
 mod health;
 mod ingress;
 mod places;
+mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,8 @@ use super::{Wanted, Wish, file, flags};
 use crate::names::{NameError, ServiceName, StackName};
 use crate::spec::{
     self, Ami, ContainerHealth, DEFAULT_IMAGE, Deployments, EnvValue, HealthCheck, Image,
-    Instances, Nat, Network, Pattern, Problems, Route, RunOn, Scheme, Service, Spec, SpecError,
-    network, pairs, size,
+    Instances, Nat, Network, Pattern, Problems, Route, RunOn, Scheme, SecretSource, Service, Spec,
+    SpecError, TaskRole, network, pairs, size,
 };
 
 pub use places::check_places;
@@ -57,6 +58,8 @@ struct Draft<'a> {
     grace: Option<u32>,
     container_health: Option<ContainerHealth>,
     deployments: Option<Deployments>,
+    secrets: BTreeMap<String, SecretSource>,
+    task_role: TaskRole,
     run_on: RunOn,
     schemes: Vec<Scheme>,
     routes: BTreeMap<Scheme, Route>,
@@ -79,6 +82,8 @@ impl Draft<'_> {
             grace: self.grace?,
             container_health: self.container_health,
             deployments: self.deployments?,
+            secrets: self.secrets,
+            task_role: self.task_role,
             run_on: self.run_on,
             internal: self.routes.remove(&Scheme::Internal),
             public: self.routes.remove(&Scheme::InternetFacing),
@@ -385,6 +390,8 @@ impl<'a> Checker<'a> {
         let count = self.whole(of, "count", size::COUNT, "a number of tasks");
         let env = self.env(wanted);
         self.check_words(wanted, &env);
+        let secrets = self.secrets(wanted, &env);
+        let task_role = self.task_role(wanted);
         if schemes.is_empty() {
             for key in ["port", "health", "hosts", "paths"] {
                 if let Some(entry) =
@@ -418,6 +425,8 @@ impl<'a> Checker<'a> {
             grace: self.seconds(of, "health.grace", size::GRACE),
             container_health: self.container_health(wanted),
             deployments: self.deployments(wanted),
+            secrets,
+            task_role,
             run_on,
             schemes,
             routes,

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, OUT, PEERS, SERVICE, Shape, TOP, key};
 use super::value::{Entry, Place, Said, Source, Spot, Table, Value};
+use crate::spec::secret::SOURCE;
 use crate::spec::{SpecError, check_duration};
 
 /// What a file says.
@@ -159,8 +160,21 @@ impl Reader<'_> {
             (Shape::Words, DeValue::Array(_)) => {
                 self.list(value, Shape::Text("a word"), path).and_then(said)
             }
+            // Short for NAME = "NAME", so that it merges key by key.
             (Shape::Secrets, DeValue::Array(_)) => {
-                self.list(value, Shape::Text("a variable's name"), path).and_then(said)
+                let list = self.list(value, Shape::Text("a variable's name"), path)?;
+                let Value::List(list) = list else { return None };
+                let mut table = Table::default();
+                for one in list {
+                    let Value::Text(name) = &one.value else { continue };
+                    let entry = Entry { key: one.place.clone(), said: one.clone() };
+                    table.0.insert(name.clone(), entry);
+                }
+                said(Value::Table(table))
+            }
+            (Shape::Condition, DeValue::Table(table)) => {
+                let table = self.condition(table, path);
+                said(Value::Table(table))
             }
             (Shape::Pairs, DeValue::Table(table)) => {
                 let table = self.entries(table, path, |_| Some(&PAIR), &[]);
@@ -302,9 +316,37 @@ impl Reader<'_> {
                 continue;
             };
             if !is_secret_source(text) {
-                let rule = "must say where the secret is, not what it is: NAME, /path/NAME, secretsmanager:NAME or an ARN";
-                self.problem(spot.span.clone(), &join(path, name), "", rule);
+                let error = SpecError::new(join(path, name), "", SOURCE);
+                self.problems.push(error.at(spot.at_hidden()));
             }
+        }
+        read
+    }
+
+    /// Operators, keys of each, and a value or several of each key.
+    fn condition(&mut self, table: &DeTable<'_>, path: &str) -> Table {
+        let mut read = Table::default();
+        for (operator, keys) in table {
+            let full = join(path, operator.get_ref());
+            let DeValue::Table(keys_and_values) = keys.get_ref() else {
+                let rule = "must be a table of keys and values, as in { StringEquals = { \"aws:ResourceTag/team\" = \"a\" } }";
+                self.problem(keys.span(), &full, "", rule);
+                continue;
+            };
+            let mut of = Table::default();
+            for (name, value) in keys_and_values {
+                let full = join(&full, name.get_ref());
+                let shape = match value.get_ref() {
+                    DeValue::Array(_) => Shape::Texts("a value"),
+                    _ => Shape::Text("a value"),
+                };
+                let Some(said) = self.value(value, shape, &full) else { continue };
+                let key = self.place(name.span());
+                of.0.insert(name.get_ref().to_string(), Entry { key, said });
+            }
+            let said = Said { value: Value::Table(of), place: self.place(keys.span()) };
+            let key = self.place(operator.span());
+            read.0.insert(operator.get_ref().to_string(), Entry { key, said });
         }
         read
     }
@@ -410,6 +452,9 @@ fn wrong(shape: Shape, value: &DeValue<'_>, name: &str) -> (String, String) {
         }
         (Shape::Unknown, _) => {
             "must be the name of a service, a status, or { status = 404, text = \"…\" }".to_owned()
+        }
+        (Shape::Condition, _) => {
+            "must be a table of operators, as in { StringEquals = { \"aws:ResourceTag/team\" = \"a\" } }".to_owned()
         }
         (Shape::Tables(_), _) => "must be an array of tables, as in [{ … }]".to_owned(),
         (

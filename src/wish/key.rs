@@ -47,6 +47,8 @@ pub enum Shape {
     Variables,
     /// Names and where each secret is, or an array of names.
     Secrets,
+    /// Operators, and under each keys and values: the condition of an IAM policy.
+    Condition,
     /// Text, or `false` for none.
     TextOrFalse(&'static str),
     /// The name of a service, a status, or a table of a status and a text.
@@ -97,8 +99,8 @@ const fn later(
 }
 
 use Shape::{
-    Choice, Choices, Duration, Named, Pairs, Secrets, Switch, Table, Tables, Text, TextOrFalse,
-    Texts, Unknown, Variables, Whole, Words,
+    Choice, Choices, Condition, Duration, Named, Pairs, Secrets, Switch, Table, Tables, Text,
+    TextOrFalse, Texts, Unknown, Variables, Whole, Words,
 };
 
 /// The keys at the top of the file.
@@ -392,36 +394,38 @@ pub static SERVICE: &[Key] = &[
         "[]",
         "[\"sg-0cccccccccccccccc\"]",
     ),
-    later(
+    key(
         "task_role",
         Text("a role's ARN"),
-        "role of its tasks",
+        "role of its tasks, which is used as it is",
         "",
         "\"arn:aws:iam::123456789012:role/web\"",
     ),
-    later(
+    key(
         "policies",
         Texts("a policy's ARN"),
-        "managed policies of its task role",
+        "managed policies of its tasks' own role",
         "[]",
         "[\"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"]",
     ),
-    later("permissions", Tables(PERMISSION), "what its tasks may do", "", ""),
+    key("permissions", Tables(PERMISSION), "what its tasks may do besides", "", ""),
     later("exec", Switch, "whether a shell may be opened in its tasks", "false", "true"),
     key("stop_timeout", Duration, "how long a task may take to end", "\"30s\"", "\"110s\""),
     key("enabled", Switch, "whether it is there", "true", "false"),
     key("env", Variables, "environment variables", "", "{ LEVEL = \"info\" }"),
-    later(
+    key(
         "secrets",
         Secrets,
-        "variables whose values are secrets, and where these are",
+        "variables whose values are secrets, and where each is: the name of a parameter, secretsmanager:NAME, \
+         secretsmanager:NAME#key or an ARN; an array of names for parameters that are called like their \
+         variables",
         "",
         "{ DATABASE_URL = \"/shop/DATABASE_URL\" }",
     ),
-    later(
+    key(
         "secrets_prefix",
         Text("a path"),
-        "what stands before names of secrets without `/`",
+        "what stands before names of parameters without `/`; else /STACK/",
         "",
         "\"/shop/\"",
     ),
@@ -444,9 +448,21 @@ pub static SERVICE: &[Key] = &[
 ];
 
 static PERMISSION: &[Key] = &[
-    later("actions", Texts("an action"), "what may be done", "", "[\"sqs:SendMessage\"]"),
-    later("resources", Texts("an ARN"), "to what", "", "[\"*\"]"),
-    later("condition", Pairs, "when", "", ""),
+    key("actions", Texts("an action"), "what may be done", "", "[\"sqs:SendMessage\"]"),
+    key(
+        "resources",
+        Texts("an ARN"),
+        "to what: ARNs, or \"*\" for everything",
+        "",
+        "[\"arn:aws:sqs:${region}:${account}:jobs-*\"]",
+    ),
+    key(
+        "condition",
+        Condition,
+        "when: values by operator and key, as in an IAM policy",
+        "",
+        "{ StringEquals = { \"aws:ResourceTag/team\" = \"payments\" } }",
+    ),
 ];
 
 static HEALTH: &[Key] = &[

@@ -68,6 +68,11 @@ fn shape(shape: Shape) -> Value {
             "items": { "type": "string" },
             "additionalProperties": { "type": "string" },
         }),
+        Shape::Condition => {
+            let values = json!({ "type": ["string", "array"], "items": { "type": "string" } });
+            let keys = json!({ "type": "object", "additionalProperties": values });
+            json!({ "type": "object", "additionalProperties": keys })
+        }
         Shape::TextOrFalse(_) => json!({ "type": ["string", "boolean"] }),
         Shape::Unknown => json!({
             "type": ["string", "integer", "object"],

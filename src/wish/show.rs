@@ -34,7 +34,11 @@ impl Wish {
             writer.header(&format!("service.{}", written_key(&wanted.name)));
             writer.keys(&wanted.table, SERVICE, "", true);
         }
-        writer.text
+        // What nobody has asked AWS for yet is no text that looks like it.
+        let open = |text: String, name: &String| {
+            text.replace(&format!("$${{{name}}}"), &format!("${{{name}}}"))
+        };
+        self.open.iter().fold(writer.text, open)
     }
 
     /// A wish by flags as that of a manifest which says the same.
@@ -176,6 +180,14 @@ impl Writer<'_> {
                             self.commented(&name, "\"…\"", &comment);
                         }
                     }
+                }
+            }
+            // Where a secret is, is no secret.
+            (Shape::Secrets, Some(Said { value: Value::Table(table), .. })) => {
+                for (variable, entry) in &table.0 {
+                    let name = format!("{name}.{}", written_key(variable));
+                    let source = written(&entry.said, &Shape::Text(""));
+                    self.line(&name, &source, Some(&entry.said.place));
                 }
             }
             (Shape::Table(keys), said) => {

@@ -1,8 +1,21 @@
 //! `${…}` in the texts of a manifest.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Variables;
 use super::value::{Said, Table, Value};
-use crate::spec::SpecError;
+use crate::spec::{SpecError, secret};
+
+/// What AWS has answered to what only it knows.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// The region that is spoken to.
+    pub region: Option<String>,
+    /// The account of the credentials.
+    pub account: Option<String>,
+    /// Values of plain parameters of Systems Manager, by name.
+    pub parameters: BTreeMap<String, String>,
+}
 
 /// What can stand for `${…}`.
 pub struct Known<'a> {
@@ -10,17 +23,21 @@ pub struct Known<'a> {
     pub stack: String,
     /// `${environment}`.
     pub environment: Option<String>,
-    /// `${region}`: the pin.
+    /// `${region}`: the pin, which goes before what AWS has answered.
     pub region: Option<String>,
-    /// `${account}`: the pin.
+    /// `${account}`: likewise.
     pub account: Option<String>,
     /// `${env:NAME}`.
     pub variables: Variables<'a>,
+    /// The rest.
+    pub answers: &'a Answers,
+    /// What AWS has not been asked for yet.
+    pub open: BTreeSet<String>,
 }
 
 impl Known<'_> {
     /// Fills in every text of a table that was said in a file.
-    pub fn fill(&self, table: &mut Table, path: &str, problems: &mut Vec<SpecError>) {
+    pub fn fill(&mut self, table: &mut Table, path: &str, problems: &mut Vec<SpecError>) {
         for (name, entry) in &mut table.0 {
             let path = match path.is_empty() {
                 true => name.clone(),
@@ -30,11 +47,13 @@ impl Known<'_> {
         }
     }
 
-    fn fill_said(&self, said: &mut Said, path: &str, problems: &mut Vec<SpecError>) {
+    fn fill_said(&mut self, said: &mut Said, path: &str, problems: &mut Vec<SpecError>) {
         match &mut said.value {
             Value::Table(table) => self.fill(table, path, problems),
             Value::List(list) => {
-                list.iter_mut().for_each(|said| self.fill_said(said, path, problems));
+                for said in list {
+                    self.fill_said(said, path, problems);
+                }
             }
             Value::Text(text) => {
                 let Some(spot) = said.place.spot() else { return };
@@ -46,7 +65,12 @@ impl Known<'_> {
                     problems.push(SpecError::new("stack", "", rule).at(spot.at()));
                     return;
                 }
+                let before = self.open.len();
                 match self.filled(text) {
+                    Ok(_) if ["account", "region"].contains(&path) && self.open.len() > before => {
+                        let rule = "is needed before AWS can be asked: it takes no ${account}, ${region} and ${ssm:…}";
+                        problems.push(SpecError::new(path.to_owned(), "", rule).at(spot.at()));
+                    }
                     Ok(filled) => *text = filled,
                     Err(mut rule) => {
                         let service =
@@ -61,7 +85,7 @@ impl Known<'_> {
         }
     }
 
-    fn filled(&self, text: &str) -> Result<String, String> {
+    fn filled(&mut self, text: &str) -> Result<String, String> {
         let (mut filled, mut rest) = (String::new(), text);
         while let Some(at) = rest.find("${") {
             if let Some(before) = rest[..at].strip_suffix('$') {
@@ -81,25 +105,41 @@ impl Known<'_> {
         Ok(filled)
     }
 
-    fn value(&self, name: &str) -> Result<String, String> {
-        let pin = |value: &Option<String>, what: &str| {
-            value.clone().ok_or_else(|| {
-                format!(
-                    "${{{what}}} is what the file says at its top: write `{what} = \"…\"` there"
-                )
-            })
-        };
+    /// What AWS has answered; until it was asked, the name stands for itself.
+    fn answered(&mut self, name: &str, answer: Option<&String>) -> String {
+        if let Some(answer) = answer {
+            return answer.clone();
+        }
+        self.open.insert(name.to_owned());
+        format!("${{{name}}}")
+    }
+
+    fn value(&mut self, name: &str) -> Result<String, String> {
+        let answers = self.answers;
         match name {
             "stack" => Ok(self.stack.clone()),
             "environment" => self.environment.clone().ok_or_else(|| {
                 "${environment} is what --environment says, and this manifest has none".to_owned()
             }),
-            "region" => pin(&self.region, "region"),
-            "account" => pin(&self.account, "account"),
+            "region" => match &self.region {
+                Some(pin) => Ok(pin.clone()),
+                None => Ok(self.answered(name, answers.region.as_ref())),
+            },
+            "account" => match &self.account {
+                Some(pin) => Ok(pin.clone()),
+                None => Ok(self.answered(name, answers.account.as_ref())),
+            },
             _ => match name.split_once(':') {
                 Some(("env", variable)) => (self.variables)(variable)
                     .ok_or_else(|| format!("{variable} is not set in the environment; set it")),
-                Some(("ssm", _)) => Err("${ssm:…} is not built yet".to_owned()),
+                Some(("ssm", parameter)) => {
+                    // As GetParameter takes it, and nothing that selects a version or a label of it.
+                    secret::check_parameter(parameter).map_err(|_| {
+                        "needs the name of a parameter after `ssm:`, such as ${ssm:/shop/zone}"
+                            .to_owned()
+                    })?;
+                    Ok(self.answered(name, answers.parameters.get(parameter)))
+                }
                 _ => Err(format!(
                     "no variable `{name}`; there are account, environment, region, stack, env:NAME and ssm:NAME; \
                      for the text itself write $${{{name}}}"

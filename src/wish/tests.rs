@@ -105,6 +105,8 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
                 rollback: true,
                 drain: 0,
             },
+            secrets: BTreeMap::new(),
+            task_role: crate::spec::TaskRole::None,
             run_on: RunOn::Instances,
             internal: Some(Route {
                 hosts: Vec::new(),

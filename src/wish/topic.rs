@@ -25,6 +25,11 @@ pub const TOPICS: &[(&str, &[&str], &str)] = &[
         &["service", "NAME", "health"],
         "health, in a service: what tells a load balancer that a task is healthy",
     ),
+    (
+        "permissions",
+        &["service", "NAME", "permissions"],
+        "permissions, in a service: what its tasks may do, each a table of an array",
+    ),
 ];
 
 /// The reference of a topic: each key with what it holds, what it means, its default and its flag.
@@ -84,6 +89,7 @@ fn holds(key: &Key) -> String {
         Shape::Pairs => "table of texts".to_owned(),
         Shape::Variables => "table of texts, whole numbers, true or false".to_owned(),
         Shape::Secrets => "table of texts, or array of names".to_owned(),
+        Shape::Condition => "table of tables of texts".to_owned(),
         Shape::TextOrFalse(_) => "text or false".to_owned(),
         Shape::Unknown => "service, status, or { status, text }".to_owned(),
         Shape::Table(_) | Shape::Named(_) | Shape::Defaults | Shape::Environments => {

@@ -60,8 +60,6 @@ impl Spot {
         let before = text.get(begin..start).unwrap_or_default();
         let meant = text.get(start..end).unwrap_or_default();
         let meant = meant.lines().next().unwrap_or_default();
-        // A tab is as wide as a blank here, so that the line below it stands right on any terminal.
-        let plain = |text: &str| text.replace(|it: char| it.is_control(), " ");
         let (number, indent) = ((line + 1).to_string(), plain(before).width());
         let mark = "─".repeat(plain(meant).width().max(1));
         let pad = " ".repeat(number.len());
@@ -70,6 +68,26 @@ impl Spot {
         let file = source.name.clone();
         At { file, line: line + 1, column: column + 1, offset: start, excerpt }
     }
+}
+
+impl Spot {
+    /// The same place, with a line that shows what stands before its first `=` and no value: it may be a secret.
+    pub fn at_hidden(&self) -> At {
+        let at = self.at();
+        let text = self.source.text.get(..self.span.start).unwrap_or_default();
+        let line = text.rsplit('\n').next().unwrap_or_default();
+        let shown = line.split_once('=').map(|(key, _)| format!("{}= ", plain(key)));
+        let shown = shown.unwrap_or_default();
+        let (number, indent) = (at.line.to_string(), " ".repeat(shown.width()));
+        let pad = " ".repeat(number.len());
+        At { excerpt: format!("  {number} │ {shown}…\n  {pad} │ {indent}─"), ..at }
+    }
+}
+
+/// A text in one line on any terminal. A tab is as wide as a blank here, so that what stands below it stands
+/// right.
+fn plain(text: &str) -> String {
+    text.replace(|it: char| it.is_control(), " ")
 }
 
 /// Where a value was said.
@@ -260,9 +278,14 @@ impl Table {
             self.set(path, Value::Table(Self::default()), place);
         }
         if let Some(table) = self.table_mut(path) {
-            let said = Said { value, place: place.clone() };
-            table.0.insert(name.to_owned(), Entry { key: place.clone(), said });
+            table.set_in_place(name, value, place);
         }
+    }
+
+    /// Says a value of a name that may hold dots.
+    pub fn set_in_place(&mut self, name: &str, value: Value, place: &Place) {
+        let said = Said { value, place: place.clone() };
+        self.0.insert(name.to_owned(), Entry { key: place.clone(), said });
     }
 
     /// The table at a path with dots.

@@ -14,6 +14,7 @@ mod capacity;
 mod ingress;
 mod network;
 pub mod requests;
+pub mod roles;
 mod service;
 pub mod settings;
 

@@ -21,6 +21,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("workers.toml", &[]),
     ("own-domain.toml", &[]),
     ("https.toml", &[]),
+    ("secrets.toml", &[]),
     ("environments.toml", &["--environment", "staging", "--image", ":3f2a1c"]),
 ];
 
@@ -77,6 +78,7 @@ fn every_example_is_deployed_serves_stays_and_goes() {
                 let hosts = ["*.example.com", "example.com"];
                 stage.cloud.world(|world| aws_sim::acm::add_as(world, arn, &hosts, "ISSUED"));
             }
+            crate::secrets::make_for(&stage.cloud, &spec).await;
             let before = ids(&stage.cloud);
             done(&stage, &deploy).await;
             check_requests_in(&stage.cloud, &spec, region);
@@ -94,7 +96,7 @@ fn every_example_is_deployed_serves_stays_and_goes() {
 fn in_documents() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for path in ["README.md", "docs/manifest.md"] {
+    for path in ["README.md", "docs/manifest.md", "docs/secrets.md"] {
         let text = fs::read_to_string(root.join(path)).expect("a document");
         for block in text.split("```toml\n").skip(1) {
             let (block, _) = block.split_once("```").expect("the block ends");
@@ -136,13 +138,9 @@ fn the_schema_is_the_one_that_is_checked_in_and_every_manifest_keeps_to_it() {
     }
     let base = "stack = \"shop\"\npattern = \"fargate-api\"\n[service.web]\nimage = \"web:1\"\n";
     keeps(base).unwrap();
-    for mistake in [
-        "cpus = 512",
-        "cpu = 0.25",
-        "ingress = \"private\"",
-        "hosts = \"a.com\"",
-        "secrets = [\"A\"]",
-    ] {
+    for mistake in
+        ["cpus = 512", "cpu = 0.25", "ingress = \"private\"", "hosts = \"a.com\"", "secrets = 1"]
+    {
         assert!(keeps(&format!("{base}{mistake}\n")).is_err(), "{mistake}");
     }
 }

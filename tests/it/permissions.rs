@@ -19,6 +19,9 @@ const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "123456789012";
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 
+/// What a stack takes whose manifest says all that there is.
+const ALL_PARTS: [Part; 4] = [Part::Read, Part::Foundation, Part::Service, Part::Secrets];
+
 fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
@@ -105,6 +108,7 @@ fn view(stack: &str) -> View<'static> {
         things: things(&tags(stack)),
         template: Box::new(move |_, _| Some(template.clone())),
         role_of_profile: Box::new(|_| Some(role("instance"))),
+        boundary_of_role: Box::new(|_| Some(BOUNDARY.to_owned())),
         ..View::unknown(REGION)
     }
 }
@@ -252,6 +256,13 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
             json!({ "RoleName": execution, "PolicyArn": "arn:aws:iam::aws:policy/Other" }),
         ),
         ("iam", "DeleteRolePolicy", json!({ "RoleName": execution, "PolicyName": "own" })),
+        ("iam", "PutRolePolicy", json!({ "RoleName": execution, "PolicyName": "ecsup-secrets-1" })),
+        ("iam", "UpdateRoleDescription", json!({ "RoleName": execution })),
+        (
+            "iam",
+            "AttachRolePolicy",
+            json!({ "RoleName": execution, "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess" }),
+        ),
         ("iam", "DeleteRole", json!({ "RoleName": execution })),
         (
             "iam",
@@ -398,8 +409,8 @@ fn required(view: &View<'_>, call: &(&str, &str, Value)) -> Vec<Required> {
 fn every_change_is_allowed() {
     let demo = view("demo");
     for policy in [
-        printed(Pattern::value_variants(), &Part::WHOLE, None),
-        printed(&[Pattern::InternalWorker], &Part::WHOLE, Some("demo")),
+        printed(Pattern::value_variants(), &ALL_PARTS, None),
+        printed(&[Pattern::InternalWorker], &ALL_PARTS, Some("demo")),
     ] {
         for call in changes("demo") {
             let refused = refused(&policy, &required(&demo, &call), true);
@@ -412,7 +423,7 @@ fn every_change_is_allowed() {
 fn the_parts_together_allow_what_the_whole_does() {
     let demo = view("demo");
     let patterns = Pattern::value_variants();
-    let parts = Part::WHOLE.map(|part| printed(patterns, &[part], None));
+    let parts = ALL_PARTS.map(|part| printed(patterns, &[part], None));
     let policy = Policy::all(parts);
     for call in changes("demo") {
         assert_eq!(refused(&policy, &required(&demo, &call), true), None, "{call:?}");
@@ -572,6 +583,15 @@ fn roles_are_bound_by_path_policy_and_service() {
     assert!(self::refused(&policy, &pass, true).is_some());
     let strange = json!({ "AWSServiceName": "support.amazonaws.com" });
     assert!(refused("iam", "CreateServiceLinkedRole", strange));
+    // What a role may do, only who has a part of its own for that may say, and of bounded roles alone.
+    let name = "role-us-east-1-demo-execution";
+    let put =
+        ("iam", "PutRolePolicy", json!({ "RoleName": name, "PolicyName": "ecsup-secrets-1" }));
+    assert!(refused(put.0, put.1, put.2.clone()));
+    let secrets = printed(Pattern::value_variants(), &[Part::Secrets], Some("demo"));
+    assert!(self::refused(&secrets, &required(&demo, &put), true).is_none());
+    let unbounded = View { boundary_of_role: Box::new(|_| None), ..view("demo") };
+    assert!(self::refused(&secrets, &required(&unbounded, &put), true).is_some());
     // A role that is not there has no path that IAM could see.
     let missing = json!({ "RoleName": "role-us-east-1-demo-missing" });
     assert!(!refused("iam", "GetRole", missing));
@@ -648,9 +668,14 @@ fn no_change_is_allowed_that_no_call_takes() {
         .flat_map(|call| required(&demo, call))
         .map(|required| required.action)
         .collect();
-    let parts = [Part::Foundation, Part::Service];
+    let parts = [Part::Foundation, Part::Service, Part::Secrets];
     let allowed = permissions::permissions(Pattern::value_variants(), &parts);
-    let allowed: BTreeSet<_> = allowed.map(|permission| permission.action.to_owned()).collect();
+    // The last of these also looks.
+    let looks = permissions::permissions(Pattern::value_variants(), &[Part::Secrets]);
+    let looks = looks.filter(|it| it.uses == [permissions::Use::Read]).map(|it| it.action);
+    let looks: BTreeSet<_> = looks.collect();
+    let allowed = allowed.map(|permission| permission.action).filter(|it| !looks.contains(it));
+    let allowed: BTreeSet<_> = allowed.map(str::to_owned).collect();
     // Route 53 and load balancing look in the caller's name, with what is allowed for reading.
     let but = |action: &&String| !action.starts_with("ec2:Describe");
     assert_eq!(taken.iter().filter(but).collect::<Vec<_>>(), allowed.iter().collect::<Vec<_>>());
@@ -667,6 +692,7 @@ const CLIENTS: &[(&str, &str)] = &[
     ("iam", "iam"),
     ("logs", "logs"),
     ("route53", "route53"),
+    ("secretsmanager", "secretsmanager"),
     ("ssm", "ssm"),
     ("ssm_once", "ssm"),
 ];

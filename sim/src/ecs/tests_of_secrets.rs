@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::tests::{cluster, definition, network, no, ok, wait, world};
 use crate::fields::Fields;
+use crate::policy::condition::Context;
 use crate::world::World;
 use crate::{iam, secretsmanager, ssm};
 
@@ -92,7 +93,7 @@ fn a_policy_counts_some_seconds_after_it_was_put() {
     execution_role(&mut world);
     let may = |world: &World, resource: &str| {
         let role = "arn:aws:iam::123456789012:role/execution";
-        iam::allows(world, role, "ssm:GetParameters", resource, &Default::default())
+        iam::allows(world, role, "ssm:GetParameters", resource, &Context::default())
     };
     allow(&mut world, &json!([statement("ssm:GetParameters", "a")]));
     assert!(!may(&world, "a"));

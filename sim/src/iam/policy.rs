@@ -53,10 +53,23 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
         "AttachRolePolicy" | "DetachRolePolicy" => {
             let policy = input.text("PolicyArn").to_owned();
             let own = call.own([call.view.named("role", role_name)]);
-            vec![own.with("iam:PolicyARN", [policy])]
+            vec![has_boundary(own, call, role_name).with("iam:PolicyARN", [policy])]
+        }
+        "GetPolicy" => vec![call.own([role(input.text("PolicyArn"))])],
+        "PutRolePolicy" | "DeleteRolePolicy" => {
+            let own = call.own([call.view.named("role", role_name)]);
+            vec![has_boundary(own, call, role_name)]
         }
         _ if !role_name.is_empty() => vec![call.own([call.view.named("role", role_name)])],
         _ => vec![call.own([Target::any()])],
+    }
+}
+
+/// The action with the boundary that the role has.
+fn has_boundary(action: Required, call: &Call<'_>, role: &str) -> Required {
+    match (call.view.boundary_of_role)(role) {
+        Some(boundary) => action.with("iam:PermissionsBoundary", [boundary]),
+        None => action,
     }
 }
 
@@ -73,7 +86,7 @@ pub(crate) fn pass(role: Target, to: &str) -> Required {
     Required::new("iam:PassRole", [role]).with("iam:PassedToService", [to.to_owned()])
 }
 
-/// A role by its ARN.
+/// A role or a policy by its ARN.
 pub(crate) fn role(arn: &str) -> Target {
     Target::new(arn.to_owned(), Tags::new())
 }
@@ -81,6 +94,7 @@ pub(crate) fn role(arn: &str) -> Target {
 /// Tells of the roles of instance profiles, and of service-linked roles.
 pub(super) fn tell<'a>(world: &'a World, view: &mut View<'a>) {
     view.role_of_profile = Box::new(|profile| super::role_of_profile(world, profile));
+    view.boundary_of_role = Box::new(|role| super::boundary_of_role(world, role));
     view.service_role = Box::new(|service| linked::of(world, service).map(|role| role.name));
     let services = world.iam().service_roles.iter().map(|role| role.principal);
     let missing = |service: &&str| super::linked_role(world, service) == LinkedRole::Missing;

@@ -24,7 +24,7 @@ pub struct Thing {
 
 /// Reads the data of a launch template, by id or name and version.
 type Templates<'a> = Box<dyn Fn(&str, &str) -> Option<Value> + 'a>;
-/// Reads the role of an instance profile, by name or ARN.
+/// Reads what belongs to something of IAM, by its name or ARN.
 type Profiles<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 
 /// Reads the name of the service-linked role of a service such as `ecs.amazonaws.com`.
@@ -40,6 +40,8 @@ pub struct View<'a> {
     pub template: Templates<'a>,
     /// ARN of the role of an instance profile, by name or ARN.
     pub role_of_profile: Profiles<'a>,
+    /// ARN of the permissions boundary of a role, by name.
+    pub boundary_of_role: Profiles<'a>,
     /// The name of a service's service-linked role, made or not.
     pub service_role: ServiceRoles<'a>,
     /// The services whose service-linked role AWS has not made yet, and makes in the caller's name.
@@ -62,6 +64,7 @@ impl View<'_> {
             things: Vec::new(),
             template: Box::new(|_, _| None),
             role_of_profile: Box::new(|_| None),
+            boundary_of_role: Box::new(|_| None),
             service_role: Box::new(|_| None),
             missing_roles: Vec::new(),
             doubts: Vec::new(),

@@ -24,19 +24,13 @@ pub fn check_places(table: &Table, path: &str, problems: &mut Vec<SpecError>) {
             );
             problem(&count.key, under(&format!("{name}.count")), "", rule);
         }
-        let Some(secrets) = service.get("secrets") else { continue };
-        let secrets: Vec<(&str, &Place)> = match &secrets.value {
-            Value::Table(table) => {
-                table.0.iter().map(|(name, entry)| (name.as_str(), &entry.key)).collect()
-            }
-            Value::List(_) | Value::Text(_) => service.texts("secrets").unwrap_or_default(),
-        };
-        for (secret, place) in secrets {
+        let secrets = service.table("secrets").map(|it| it.0.iter()).into_iter().flatten();
+        for (secret, entry) in secrets {
             let Some(variable) = service.table("env").and_then(|env| env.0.get(secret)) else {
                 continue;
             };
             let rule = format!("is also in env{}", variable.key.aside());
-            problem(place, under(&format!("{name}.secrets.{secret}")), "", rule);
+            problem(&entry.key, under(&format!("{name}.secrets.{secret}")), "", rule);
         }
     }
     for (name, entry) in named("job") {

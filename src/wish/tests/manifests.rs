@@ -17,7 +17,7 @@ fn said(text: &str, flags: &ServiceFlags) -> Vec<String> {
 pub(super) fn of(text: &str, flags: &ServiceFlags) -> Wish {
     let source = Source { name: MANIFEST.to_owned(), text: text.to_owned() };
     let variables = |name: &str| (name == "LEVEL").then(|| "debug".to_owned());
-    Wish::of_file(&Rc::new(source), flags, &variables)
+    Wish::of_file(&Rc::new(source), flags, &variables, &Answers::default())
 }
 
 const BASE: &str =
@@ -198,12 +198,106 @@ fn a_mistake_shows_its_line_and_points_at_it() {
 
 #[test]
 fn what_is_not_built_yet_is_said_when_everything_else_is_right() {
-    let text = with("secrets = [\"DB\"]\nexec = true\ntarget = \"proxy\"");
+    let text = with("discovery = \"dns\"\nexec = true\ntarget = \"proxy\"");
     insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
-    6:1: service.web.secrets: is not built yet: this version of ecsup knows the key and does nothing with it
+    6:1: service.web.discovery: is not built yet: this version of ecsup knows the key and does nothing with it
     7:1: service.web.exec: is not built yet: this version of ecsup knows the key and does nothing with it
     8:1: service.web.target: is not built yet: this version of ecsup knows the key and does nothing with it
     ");
+}
+
+/// What is wrong with a secret is told without what was said: that may be the secret itself.
+#[test]
+fn a_mistake_in_secrets_shows_no_value() {
+    for mistake in [
+        "secrets.DB = \"swordfish fish\"",
+        "secrets = { A = \"postgres://swordfish\", DB = \"swordfish fish\" }",
+        "secrets.DB = \"arn:swordfish\"",
+        "secrets.DB = \"secretsmanager:swordfish#\"",
+        "secrets.DB = \"/a//${env:LEVEL}swordfish\"",
+        "secrets = { DB = \"swordfish/b\" }",
+        "secrets.DB = \"\"\"swordfish\nswordfish\"\"\"",
+    ] {
+        let errors = of(&with(mistake), &ServiceFlags::default()).check().unwrap_err();
+        for error in errors {
+            let at = error.at.as_ref().unwrap();
+            let shown = format!("{error} {} {error:?}", at.excerpt);
+            assert!(!shown.contains("swordfish"), "{mistake}: {shown}");
+            assert!(at.excerpt.contains("secrets"), "{}", at.excerpt);
+        }
+    }
+}
+
+fn secrets_of(text: &str, environment: Option<&str>) -> Vec<String> {
+    let mut flags = ServiceFlags::default();
+    flags.manifest.environment = environment.map(str::to_owned);
+    let spec = of(text, &flags).check().unwrap_or_else(|errors| panic!("{errors:?}"));
+    let secrets = &spec.services[0].secrets;
+    secrets.iter().map(|(name, source)| format!("{name} {source}")).collect()
+}
+
+#[test]
+fn secrets_merge_key_by_key_in_both_forms_and_names_get_a_prefix() {
+    let text = "stack = \"shop\"\npattern = \"fargate-api\"\n[defaults]\nsecrets = [\"A\", \"B\"]\n\
+                [service.web]\nimage = \"web:1\"\nsecrets = { B = \"OTHER\", C = \"secretsmanager:c#k\" }\n\
+                [environment.prod]\nsecrets_in = 1\n[environment.test]\n";
+    let text = text.replace(
+        "secrets_in = 1",
+        "service.web.secrets = [\"D\"]\ndefaults.secrets_prefix = \"/x/\"",
+    );
+    assert_eq!(
+        secrets_of(&text, Some("test")),
+        ["A /shop-test/A", "B /shop-test/OTHER", "C secretsmanager:c#k"]
+    );
+    assert_eq!(
+        secrets_of(&text, Some("prod")),
+        ["A /x/A", "B /x/OTHER", "C secretsmanager:c#k", "D /x/D"]
+    );
+}
+
+#[test]
+fn roles_of_tasks_are_one_or_the_other_and_the_more_specific_place_says_which() {
+    let told = |more: &str| said(&with(more), &ServiceFlags::default()).join("\n");
+    let role = "task_role = \"arn:aws:iam::123456789012:role/web\"";
+    let policies = "policies = [\"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"]";
+    insta::assert_snapshot!(told(&format!("{role}\n{policies}")), @"6:13: service.web.task_role: is used as it is, and cannot stand beside `policies` (line 7), which make a role of the stack's own");
+    insta::assert_snapshot!(told("task_role = \"web\"\npolicies = [\"S3\"]\npermissions = [{ actions = [\"sqs\"], resources = [\"jobs\"] }, { actions = [] }]"), @r"
+    6:13: service.web.task_role: is used as it is, and cannot stand beside `permissions` (line 8), which make a role of the stack's own
+    6:13: service.web.task_role `web`: must be the ARN of a role, such as `arn:aws:iam::123456789012:role/NAME`
+    7:13: service.web.policies `S3`: must be the ARN of a managed policy, such as `arn:aws:iam::123456789012:policy/NAME`
+    8:29: service.web.permissions.actions `sqs`: must be a service and an action of it, such as `sqs:SendMessage` or `sqs:*`
+    8:50: service.web.permissions.resources `jobs`: must be an ARN, such as `arn:aws:sqs:eu-west-1:123456789012:jobs`, or `*`
+    8:61: service.web.permissions: needs `actions`, an array of at least one
+    8:61: service.web.permissions: needs `resources`, an array of at least one
+    ");
+    let text = with(&format!("{policies}\n[defaults]\n{role}"));
+    let spec = of(&text, &ServiceFlags::default()).check().unwrap();
+    assert!(matches!(spec.services[0].task_role, crate::spec::TaskRole::Own { .. }));
+}
+
+#[test]
+fn what_only_aws_knows_stays_open() {
+    let text = with("env.ZONE = \"${ssm:/shop/zone}\"\nenv.ACCOUNT = \"${account} $${account}\"");
+    let wish = of(&text, &ServiceFlags::default());
+    assert_eq!(wish.open.iter().collect::<Vec<_>>(), ["account", "ssm:/shop/zone"]);
+    assert!(wish.check_open().is_ok());
+    let source = Source { name: MANIFEST.to_owned(), text };
+    let answers = Answers {
+        account: Some("123456789012".to_owned()),
+        parameters: [("/shop/zone".to_owned(), "${env:LEVEL}".to_owned())].into(),
+        ..Answers::default()
+    };
+    let wish = Wish::of_file(&Rc::new(source), &ServiceFlags::default(), &|_| None, &answers);
+    assert_eq!(wish.open.len(), 0);
+    let spec = wish.check().unwrap();
+    let env = &spec.services[0].env;
+    // What a parameter holds is text, and nothing in it is filled in.
+    assert_eq!(env["ZONE"].as_str(), "${env:LEVEL}");
+    assert_eq!(env["ACCOUNT"].as_str(), "123456789012 ${account}");
+    let told = said(&with("env.A = \"${ssm:}\""), &ServiceFlags::default());
+    assert!(told[0].contains("needs the name of a parameter after `ssm:`"), "{told:?}");
+    let region = format!("region = \"${{ssm:/region}}\"\n{BASE}");
+    assert!(of(&region, &ServiceFlags::default()).check_open().is_err());
 }
 
 #[test]

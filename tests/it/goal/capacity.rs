@@ -158,6 +158,10 @@ impl Found<'_> {
             self.check("role/execution is for this account and region only", only_here);
         }
         let input = json!({ "RoleName": role.text("RoleName") });
+        // What somebody has put there by hand is theirs.
+        let inline = self.ask(iam::answer, "ListRolePolicies", input.clone()).texts("PolicyNames");
+        let ours: Vec<_> = inline.iter().filter(|name| name.starts_with("ecsup-")).collect();
+        self.same(&format!("inline policies of role/{which}"), ours, [""; 0]);
         let attached = self.ask(iam::answer, "ListAttachedRolePolicies", input);
         let attached = texts(attached.list("AttachedPolicies"), "PolicyName");
         self.same(&format!("policies of role/{which}"), attached, [policy]);

@@ -112,6 +112,9 @@ impl Found<'_> {
         let env = container.list("environment").iter();
         let env: BTreeMap<_, _> = env.map(|it| (it.text("name"), it.text("value"))).collect();
         self.same("environment", env, &goal.env);
+        // No flag asks for secrets, nor for what tasks may do.
+        self.same("secrets", container.list("secrets"), [""; 0]);
+        self.same("task role", it.some_text("taskRoleArn"), None::<&str>);
         let logs = container.part("logConfiguration");
         self.same("log driver", logs.text("logDriver"), "awslogs");
         let options = logs.part("options");
