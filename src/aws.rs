@@ -38,6 +38,8 @@ const ATTEMPTS: u32 = 8;
 pub struct Aws {
     /// Certificate Manager, for certificates that somebody else has asked for.
     pub acm: aws_sdk_acm::Client,
+    /// Application Auto Scaling: what scales services. Each of its changes is safe to repeat.
+    pub application_autoscaling: aws_sdk_applicationautoscaling::Client,
     /// Auto Scaling.
     pub autoscaling: aws_sdk_autoscaling::Client,
     /// EC2 and VPC.
@@ -89,6 +91,7 @@ impl Aws {
         let ecs = aws_sdk_ecs::config::Builder::from(&retrying).interceptor(clock.clone());
         Self {
             acm: aws_sdk_acm::Client::new(&retrying),
+            application_autoscaling: aws_sdk_applicationautoscaling::Client::new(&retrying),
             autoscaling: aws_sdk_autoscaling::Client::new(&retrying),
             ec2: aws_sdk_ec2::Client::new(&retrying),
             ec2_once: aws_sdk_ec2::Client::new(&once),

@@ -273,6 +273,7 @@ mod tests {
             memory,
             port: 80,
             count: 2,
+            scaling: None,
             env: BTreeMap::new(),
             entrypoint: Vec::new(),
             command: Vec::new(),

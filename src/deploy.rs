@@ -133,8 +133,13 @@ impl Prepared {
 /// way is told to `warn`.
 pub async fn carry_out(prepared: &Prepared, warn: impl Fn(&str)) -> Result<Report> {
     let run = &prepared.run;
-    let scales = prepared.spec.instances.is_some();
-    if let Some(warning) = service_roles::make(&run.cx.aws, scales).await? {
+    let spec = &prepared.spec;
+    let roles = service_roles::SERVICES.into_iter().filter(|service| match *service {
+        service_roles::OF_INSTANCES => spec.instances.is_some(),
+        service_roles::OF_SERVICES => spec.scales(),
+        _ => true,
+    });
+    if let Some(warning) = service_roles::make(&run.cx.aws, &roles.collect::<Vec<_>>()).await? {
         warn(&warning);
     }
     let report = remove_for_good(prepared).await?;

@@ -32,7 +32,9 @@ pub use existing_zone::Found as FoundZone;
 pub use parameters::plain_parameters;
 pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
 pub use secrets::{Secret, Secrets, policy as secrets_policy};
-pub use status::{Address, At, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets};
+pub use status::{
+    Address, At, Bounds, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets,
+};
 pub use there::There;
 
 /// Who calls, and where.
@@ -187,6 +189,15 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
             needed = capacity::instances_for(kind, services.iter().map(|it| (*it, it.count)));
             room = fits;
             warnings.extend(more);
+            let most = services.iter().map(|it| (*it, it.most()));
+            let most = capacity::instances_for(kind, most);
+            if spec.scales() && needed <= instances.max_size && most > instances.max_size {
+                warnings.push(format!(
+                    "with as many tasks as `scaling` lets the services have, they take {most} \
+                     instances, and there are {} at most: say --max-size {most}",
+                    instances.max_size
+                ));
+            }
         }
         let zones = 2;
         let (min, max) = (instances.min_size, instances.max_size);
@@ -195,6 +206,14 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         instance_type = kind;
     }
     warnings.extend(addresses::check(spec, room)?);
+    let sleeps =
+        |it: &&crate::spec::Service| it.scaling.as_ref().is_some_and(|scaling| scaling.min == 0);
+    warnings.extend(spec.services.iter().filter(sleeps).map(|it| {
+        format!(
+            "service.{}.scaling.min is 0: a service without tasks has no load, so nothing starts one again",
+            it.name
+        )
+    }));
     Ok(Facts {
         caller: Caller::default(),
         region: looks.scope().region().to_owned(),

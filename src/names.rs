@@ -36,6 +36,9 @@ pub const TAG_VERSION: &str = "ecsup:version";
 /// The tag that AWS's consoles show as a thing's name.
 pub const TAG_NAME: &str = "Name";
 
+/// What the names of our scaling policies begin with: they have no tags.
+pub const SCALING_POLICY: &str = "ecsup-";
+
 /// The path below which the parameters of all locks stand. Other parameters may stand there, too.
 pub const LOCKS: &str = "/ecsup";
 

@@ -13,6 +13,8 @@
 //!          └─ capacity-provider-association ── capacity/warm                 │
 //! target-group/… ─┬─ listener/… ── listener-rule/… ── service/… ◄───────────┘
 //! load-balancer ──┴─ record/… ── hosted-zone     └── task-definition/… ── role/execution, log-group/…
+//!
+//! service/… ── scalable-target/… ── scaling-policy/…
 //! ```
 
 use std::collections::BTreeSet;
@@ -27,6 +29,7 @@ pub mod capacity;
 pub mod ingress;
 pub mod naming;
 pub mod network;
+pub mod scaling;
 pub mod service;
 #[cfg(test)]
 mod tests;
@@ -49,6 +52,7 @@ impl Stack {
         let mut asked: BTreeSet<_> =
             routes.flat_map(|route| &route.names).map(|host| record::node(host)).collect();
         asked.insert(NodeName::from(format!("service/{}", service.name)));
+        asked.extend(scaling::nodes(service));
         let is_of_a_service = |kind| matches!(kind, Kind::Service | Kind::Record);
         self.graph.keep_only(&asked, is_of_a_service);
     }

@@ -52,6 +52,9 @@ pub enum Part {
     Foundation,
     /// Cluster, instances, load balancer, service and lock
     Service,
+    /// Scaling services by their load: what all commands need besides where a service has `scaling`; in no
+    /// policy but its own
+    Scaling,
     /// Reading what containers write: what `logs` needs besides `read`; in no policy but its own
     Logs,
     /// What `certificates` in a manifest need besides; in no policy but its own
@@ -62,8 +65,9 @@ pub enum Part {
 
 impl Part {
     /// Those that are the whole policy. What containers write may be confidential, and nothing but `logs`
-    /// needs it: whoever may deploy need not be able to read it, and is told of a crash without it. And whoever
-    /// says what a role may do can let it do anything, which most stacks do without.
+    /// needs it: whoever may deploy need not be able to read it, and is told of a crash without it. Whoever
+    /// says what a role may do can let it do anything, which most stacks do without. And for what scaling and
+    /// certificates take there would be no room.
     pub const WHOLE: [Self; 3] = [Self::Read, Self::Foundation, Self::Service];
 }
 

@@ -38,6 +38,8 @@ pub mod record_set;
 pub mod role;
 pub mod role_policy;
 pub mod route_table;
+pub mod scalable_target;
+pub mod scaling_policy;
 pub mod security_group;
 pub mod security_group_rule;
 pub mod service;

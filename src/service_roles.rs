@@ -8,14 +8,18 @@ use crate::aws::{AllPages, Aws, Doing, Error, Result};
 
 /// The services that have such a role. AWS makes it at the service's first use, at times too late for
 /// that very use (`docs/aws-facts.md`).
-pub const SERVICES: [&str; 3] =
-    ["ecs.amazonaws.com", "autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com"];
+pub const SERVICES: [&str; 4] =
+    ["ecs.amazonaws.com", OF_INSTANCES, "elasticloadbalancing.amazonaws.com", OF_SERVICES];
 
-/// Makes the roles that the account lacks: a prerequisite of a first deploy. `scales` says whether Auto
-/// Scaling is going to be used. Returns a warning when they could not be looked up or made by this
+/// The one that runs instances: Auto Scaling.
+pub const OF_INSTANCES: &str = "autoscaling.amazonaws.com";
+/// The one that scales services: Application Auto Scaling.
+pub const OF_SERVICES: &str = "ecs.application-autoscaling.amazonaws.com";
+
+/// Makes the roles of these services that the account lacks: a prerequisite of a first deploy. Returns a warning when they could not be looked up or made by this
 /// caller, for whom AWS makes them at the first use.
-pub async fn make(aws: &Aws, scales: bool) -> Result<Option<String>> {
-    let missing = match missing(aws, scales).await {
+pub async fn make(aws: &Aws, services: &[&'static str]) -> Result<Option<String>> {
+    let missing = match missing(aws, services).await {
         Ok(missing) => missing,
         Err(error) if error.is_not_offered() => {
             return Ok(Some(format!("could not check the service-linked roles: {}", error.cause)));
@@ -44,13 +48,12 @@ fn is_there_already(error: &Error) -> bool {
         || ["has been taken", "already exists"].iter().any(|words| said.contains(words))
 }
 
-/// Which of [`SERVICES`] are not there. AWS lets anybody list roles below a path.
-async fn missing(aws: &Aws, scales: bool) -> Result<Vec<&'static str>> {
+/// Which of these have no role yet. AWS lets anybody list roles below a path.
+async fn missing(aws: &Aws, services: &[&'static str]) -> Result<Vec<&'static str>> {
     let roles = aws.iam.list_roles().path_prefix("/aws-service-role/").into_paginator();
     let roles = roles.items().send().all().await;
     let roles = roles.doing("list the service-linked roles")?;
     let paths: BTreeSet<_> = roles.iter().map(|role| role.path().to_owned()).collect();
-    let needed =
-        SERVICES.into_iter().filter(|service| scales || !service.starts_with("autoscaling"));
+    let needed = services.iter().copied();
     Ok(needed.filter(|service| !paths.contains(&format!("/aws-service-role/{service}/"))).collect())
 }

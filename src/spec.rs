@@ -383,8 +383,10 @@ pub struct Service {
     pub memory: u32,
     /// The TCP port that the container listens on.
     pub port: u16,
-    /// Number of tasks to keep running.
+    /// Number of tasks to keep running; of a service that scales the fewest, with which it begins.
     pub count: u32,
+    /// How the number of its tasks follows its load, if it does.
+    pub scaling: Option<Scaling>,
     /// Environment variables of the container.
     pub env: BTreeMap<String, EnvValue>,
     /// Words before the command; empty for those of the image.
@@ -412,6 +414,25 @@ pub struct Service {
     pub internal: Option<Route>,
     /// How it is reached through the public load balancer, if it is.
     pub public: Option<Route>,
+}
+
+/// How the number of tasks follows the load. What is aimed at by several metrics is met by all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scaling {
+    /// Fewest tasks.
+    pub min: u32,
+    /// Most tasks; never fewer than `min`.
+    pub max: u32,
+    /// The part of their CPU that tasks are to use on average, in percent.
+    pub cpu_percent: Option<u32>,
+    /// The part of their memory that tasks are to use on average, in percent.
+    pub memory_percent: Option<u32>,
+    /// The requests that each task is to get in a minute, from each load balancer that leads to the service.
+    pub requests: Option<u32>,
+    /// The pause after tasks were taken away, in whole seconds.
+    pub cooldown_in: Duration,
+    /// The pause after tasks were added, in whole seconds.
+    pub cooldown_out: Duration,
 }
 
 /// What the tasks of a service run on.
@@ -491,6 +512,11 @@ impl Spec {
         self.services.iter().find(|service| service.name == *name)
     }
 
+    /// Whether the number of tasks of some service follows its load.
+    pub fn scales(&self) -> bool {
+        self.services.iter().any(|service| service.scaling.is_some())
+    }
+
     /// The services that run on instances, or on Fargate.
     pub fn services_on(&self, run_on: RunOn) -> impl Iterator<Item = &Service> {
         self.services.iter().filter(move |service| service.run_on == run_on)
@@ -504,7 +530,24 @@ impl Route {
     }
 }
 
+impl Scaling {
+    /// What is aimed at, by the key that says it.
+    pub fn aims(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let all = [
+            ("cpu_percent", self.cpu_percent),
+            ("memory_percent", self.memory_percent),
+            ("requests", self.requests),
+        ];
+        all.into_iter().filter_map(|(key, aim)| Some((key, aim?)))
+    }
+}
+
 impl Service {
+    /// How many tasks it may have.
+    pub fn most(&self) -> u32 {
+        self.scaling.as_ref().map_or(self.count, |scaling| scaling.max)
+    }
+
     /// How the service is reached through the load balancer of a scheme, if it is.
     pub fn route(&self, scheme: Scheme) -> Option<&Route> {
         match scheme {

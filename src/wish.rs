@@ -186,7 +186,7 @@ impl Wish {
         named.sort_by_key(|(_, entry)| entry.key.spot().map_or(0, |spot| spot.span.start));
         for (name, entry) in named {
             let mut table = defaults.clone().unwrap_or_default();
-            table.overlay(&defaults_here.clone().unwrap_or_default());
+            lay_over(&mut table, &defaults_here.clone().unwrap_or_default());
             let here = services_here.as_ref().and_then(|it| it.get(&name));
             let own = [Some(&entry.said), here].into_iter().flatten();
             let own: Vec<_> = own.filter_map(Said::table).collect();
@@ -196,25 +196,11 @@ impl Wish {
                 for key in ["port", "health"] {
                     table.0.remove(key);
                 }
+                if let Some(scaling) = table.table_mut("scaling") {
+                    scaling.0.remove("requests");
+                }
             }
-            for own in own {
-                // The more specific place says how many, either way.
-                if own.get("count").is_some() {
-                    table.0.remove("scaling");
-                }
-                if own.get("scaling").is_some() {
-                    table.0.remove("count");
-                }
-                // Likewise whose role it is.
-                if own.get("task_role").is_some() {
-                    table.0.remove("policies");
-                    table.0.remove("permissions");
-                }
-                if own.get("policies").is_some() || own.get("permissions").is_some() {
-                    table.0.remove("task_role");
-                }
-                table.overlay(own);
-            }
+            own.into_iter().for_each(|own| lay_over(&mut table, own));
             wish.services.push(Wanted { name, key: Some(entry.key), table });
         }
         wish.table = top;
@@ -479,6 +465,25 @@ impl Wanted {
 /// What flags alone ask for, checked.
 pub fn spec_of_flags(flags: &ServiceFlags) -> Result<Spec, Vec<SpecError>> {
     Wish::of_flags(flags).check()
+}
+
+/// Lays the keys of a service over those of a more general place. How many tasks there are, the more specific
+/// one says either way.
+fn lay_over(table: &mut Table, over: &Table) {
+    for (said, other) in [("count", "scaling"), ("scaling", "count")] {
+        if over.get(said).is_some() {
+            table.0.remove(other);
+        }
+    }
+    // Likewise whose role it is.
+    if over.get("task_role").is_some() {
+        table.0.remove("policies");
+        table.0.remove("permissions");
+    }
+    if over.get("policies").is_some() || over.get("permissions").is_some() {
+        table.0.remove("task_role");
+    }
+    table.overlay(over);
 }
 
 /// `NAME=TEXT`, of which the name may be missing.

@@ -184,6 +184,8 @@ impl Labels {
 pub enum Tagging {
     /// EC2, by id.
     Ec2(String),
+    /// Application Auto Scaling, by ARN.
+    ApplicationAutoScaling(String),
     /// Auto Scaling, by the group's name.
     AutoScaling(String),
     /// ECS, by ARN.
@@ -225,6 +227,11 @@ impl Tagging {
                 let tags = tags.iter().cloned().map(tag).collect();
                 let put = aws.ec2.create_tags().resources(id).set_tags(Some(tags));
                 put.send().await.doing(doing()).map(drop)
+            }
+            Self::ApplicationAutoScaling(arn) => {
+                let tags = tags.iter().cloned().collect();
+                let put = aws.application_autoscaling.tag_resource().resource_arn(arn);
+                put.set_tags(Some(tags)).send().await.doing(doing()).map(drop)
             }
             Self::AutoScaling(group) => {
                 use aws_sdk_autoscaling::types::Tag;
@@ -283,6 +290,7 @@ impl Tagging {
     fn id(&self) -> &str {
         match self {
             Self::Ec2(id)
+            | Self::ApplicationAutoScaling(id)
             | Self::AutoScaling(id)
             | Self::Ecs(id)
             | Self::LoadBalancing(id)

@@ -267,9 +267,13 @@ async fn play_all(
     if deployed {
         acts.push(lives("deploy again", stage.run(deploy(args, global, |_| {})).await));
         let (title, changed) = match spec.services.as_slice() {
-            [service, _, ..] => {
+            [first, _, ..] => {
+                let fixed = spec.services.iter().find(|it| it.scaling.is_none());
+                let service = fixed.unwrap_or(first);
                 let count = format!("{}={}", service.name, service.count + 1);
-                let title = format!("deploy with one more task of {}", service.name);
+                let more =
+                    if fixed.is_some() { "one more task" } else { "a fixed number of tasks" };
+                let title = format!("deploy with {more} of {}", service.name);
                 (title, deploy(args, global, |flags| flags.count.push(count)))
             }
             _ => {

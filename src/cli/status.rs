@@ -20,7 +20,7 @@ use crate::deploy::Extent;
 use crate::engine::Stop;
 use crate::engine::looks::Looks;
 use crate::facts::{
-    Address, At, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets,
+    Address, At, Bounds, InstanceStatus, Known, Room, ServiceStatus, State, Status, Targets,
 };
 use crate::lock::Seen;
 use crate::ui::{Screen, Tone, harmless};
@@ -361,7 +361,12 @@ fn services(services: &[ServiceStatus], now: Option<i64>) -> Vec<String> {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         [
             it.name.clone(),
-            format!("{}/{}", it.running, it.desired),
+            match &it.scaling {
+                Some(Bounds { min, max }) => {
+                    format!("{}/{} of {min}-{max}", it.running, it.desired)
+                }
+                None => format!("{}/{}", it.running, it.desired),
+            },
             or_none(healthy),
             state(it.state).1.to_owned(),
             or_none(age),
@@ -437,6 +442,7 @@ mod tests {
             state,
             running,
             desired,
+            scaling: None,
             targets: Some(Targets { healthy, all: healthy }),
             revision: Some(format!("td-shop_{name}:3")),
             image: Some(format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/{name}:7f3e2a1")),

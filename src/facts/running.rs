@@ -2,6 +2,7 @@
 //! does not go back to a default unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::future::{FutureExt as _, LocalBoxFuture};
 
@@ -20,6 +21,8 @@ use crate::resource::record::Record;
 use crate::resource::role::Role;
 use crate::resource::role_policy::{RolePolicy, Which};
 use crate::resource::route_table::{self, RouteTable};
+use crate::resource::scalable_target::ScalableTarget;
+use crate::resource::scaling_policy::{self, ScalingPolicy};
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::Service;
 use crate::resource::subnet::{self, Subnet};
@@ -27,7 +30,7 @@ use crate::resource::target_group::{HealthCheck, TargetGroup};
 use crate::resource::task_definition::{self, Container, Content, TaskDefinition};
 use crate::resource::vpc::Vpc;
 use crate::resource::{Owned, Resource, Seen};
-use crate::spec::{EnvValue, Nat, Scheme, TaskRole, permissions_of};
+use crate::spec::{EnvValue, Nat, Scaling, Scheme, TaskRole, permissions_of};
 
 /// What runs of a stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,6 +105,8 @@ pub struct RunningService {
     pub env: BTreeMap<String, EnvValue>,
     /// How many tasks there should be.
     pub count: Option<i32>,
+    /// How that follows the load, if it does.
+    pub scaling: Option<Scaling>,
     /// Whether its tasks run on Fargate.
     pub is_on_fargate: bool,
     /// The load balancers that lead to it.
@@ -156,6 +161,8 @@ impl Running {
             listed::<Listener>(looks),
             policies,
         )?;
+        let (scaled, scaling_policies) =
+            futures::try_join!(listed::<ScalableTarget>(looks), listed::<ScalingPolicy>(looks))?;
         let mut running = Self {
             boundary: roles.iter().find_map(|it| it.it().boundary.clone()),
             vpc_cidr: vpcs.iter().find_map(|it| it.it().cidr.clone()),
@@ -194,6 +201,7 @@ impl Running {
             }
             found.is_reached(&service.it().name, &targets, &balancers, &forwards);
             found.has_own_role(&service.it().name, &roles, &policies);
+            found.scaling = scaling_of(&service.it().name, &scaled, &scaling_policies);
             running.services.insert(service.it().name.clone(), found);
         }
         let mut all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
@@ -318,6 +326,34 @@ fn service_of(it: &Of<Service>, content: Option<&Content>) -> RunningService {
         is_on_fargate: it.launch_type.as_deref() == Some("FARGATE"),
         ..RunningService::default()
     }
+}
+
+/// How the number of tasks of a service follows its load, as far as ecsup can say it.
+fn scaling_of(
+    service: &str,
+    targets: &[Owned<Of<ScalableTarget>>],
+    policies: &[Owned<Of<ScalingPolicy>>],
+) -> Option<Scaling> {
+    let target = staying(targets).map(Owned::it).find(|it| it.service() == service)?;
+    let does = staying(policies).map(Owned::it).filter(|it| it.target == target.id);
+    let does: Vec<_> = does.filter_map(|it| it.does.as_ref()).collect();
+    let aim = |metric: scaling_policy::Metric| {
+        let kind = metric.kind();
+        does.iter().find(|it| it.metric == kind.as_str())?.value.parse().ok()
+    };
+    let cooldown = |at: usize| {
+        let seconds = does.iter().find_map(|it| it.cooldowns[at]);
+        Duration::from_secs(seconds.and_then(|it| u64::try_from(it).ok()).unwrap_or_default())
+    };
+    Some(Scaling {
+        min: u32::try_from(target.bounds.min).ok()?,
+        max: u32::try_from(target.bounds.max).ok()?,
+        cpu_percent: aim(scaling_policy::Metric::Cpu),
+        memory_percent: aim(scaling_policy::Metric::Memory),
+        requests: aim(scaling_policy::Metric::Requests),
+        cooldown_in: cooldown(0),
+        cooldown_out: cooldown(1),
+    })
 }
 
 /// The images of the newest revisions, by service.

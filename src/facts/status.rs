@@ -21,6 +21,7 @@ use crate::resource::hosted_zone::HostedZone;
 use crate::resource::listener::{self, Listener};
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::record::Record;
+use crate::resource::scalable_target::ScalableTarget;
 use crate::resource::service::{self, Service};
 use crate::resource::target_group::{self, Health};
 use crate::resource::task_definition::{self, TaskDefinition};
@@ -54,6 +55,8 @@ pub struct ServiceStatus {
     pub running: i32,
     /// How many should.
     pub desired: i32,
+    /// Between which bounds load moves that, if it does.
+    pub scaling: Option<Bounds>,
     /// How its targets are; nothing, where nobody sends it requests.
     pub targets: Option<Targets>,
     /// The revision that it runs, or was asked to run.
@@ -64,6 +67,15 @@ pub struct ServiceStatus {
     pub deployed: Option<At>,
     /// What it waits for, and what is wrong with it: the newest first.
     pub problems: Vec<String>,
+}
+
+/// Fewest and most tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Bounds {
+    /// Fewest.
+    pub min: i32,
+    /// Most.
+    pub max: i32,
 }
 
 /// A time.
@@ -166,7 +178,15 @@ impl Status {
             return Ok(None);
         }
         let on_instances = things.iter().any(|thing| thing.kind() == Kind::AutoScalingGroup);
-        let of_services = services.iter().map(|owned| known.service(looks, owned, &definitions));
+        let scaled = listed::<ScalableTarget>(looks).await?;
+        let bounds = |of: &Owned<service::Output>| {
+            let mut of_it = scaled.iter().map(Owned::it).filter(|it| it.service() == of.it().name);
+            of_it.next().map(|it| Bounds { min: it.bounds.min, max: it.bounds.max })
+        };
+        let of_services = services.iter().map(async |owned| {
+            let service = known.service(looks, owned, &definitions).await?;
+            Ok(ServiceStatus { scaling: bounds(owned), ..service })
+        });
         let (mut services, instances) = futures::try_join!(
             try_join_all(of_services),
             known.instances(looks, on_instances).boxed_local(),
@@ -254,6 +274,7 @@ impl Known {
             state,
             running: it.running.unwrap_or_default(),
             desired: it.desired_count.unwrap_or_default(),
+            scaling: None,
             targets,
             revision: revision.map(str::to_owned),
             image,

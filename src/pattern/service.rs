@@ -7,6 +7,7 @@ use super::capacity::Pool;
 use super::ingress::{Balancer, Serving, Zone};
 use super::naming::{Named, Naming};
 use super::network::Network;
+use super::scaling;
 use crate::engine::graph::{Graph, Handle, Needs as _};
 use crate::facts::{self, Caller, Facts};
 use crate::names::{Names, NodeName};
@@ -17,7 +18,7 @@ use crate::resource::role::{self, Role};
 use crate::resource::role_policy::{self, RolePolicy};
 use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
-use crate::resource::service::{self, Service};
+use crate::resource::service::{self, Service, Tasks};
 use crate::resource::target_group::{self, TargetGroup};
 use crate::resource::task_definition::{self, Compatibility, Container, TaskDefinition};
 use crate::spec::{self, Nat, RunOn, Scheme, Spec, TaskRole};
@@ -239,7 +240,10 @@ pub fn service(
     let on_fargate = wanted.run_on == RunOn::Fargate;
     let service = Service {
         name: wanted.name.clone(),
-        count: wanted.count,
+        tasks: match wanted.scaling {
+            Some(_) => Tasks::ByLoad(wanted.count),
+            None => Tasks::Fixed(wanted.count),
+        },
         port: wanted.port,
         on_fargate,
         public_address: on_fargate && spec.network.nat == Nat::None,
@@ -272,12 +276,13 @@ pub fn service(
     let its_rules: Vec<_> = rules.iter().map(|(_, rule)| rule.clone()).collect();
     // What tasks take is allowed before they start.
     let order = (listeners, let_in, (its_rules, policies), association);
-    if on_fargate {
+    let service = if on_fargate {
         let ways_out = (network.ways_out.clone(), network.nat_gateways.clone());
-        graph.add_after(name, service, needs, &(order, ways_out));
+        graph.add_after(name, service, needs, &(order, ways_out))
     } else {
         let ways_out: Vec<_> = network.ways_out.iter().map(Handle::made).collect();
-        graph.add_after(name, service, needs, &(order, ways_out));
-    }
+        graph.add_after(name, service, needs, &(order, ways_out))
+    };
+    scaling::scaling(graph, wanted, &service, ways_in);
     rules
 }

@@ -38,6 +38,12 @@ pub(super) enum Sid {
     ElbTag,
     Retag,
     Lock,
+    LookAtScaling,
+    TargetCreate,
+    TargetChange,
+    TargetRetag,
+    Alarms,
+    ScalingRole,
     ReadLogs,
     LookAtCertificates,
     LookAtListeners,
@@ -61,6 +67,12 @@ impl Sid {
             | Sid::LookAtSecrets
             | Sid::RolePolicies
             | Sid::RoleDescription => Part::Secrets,
+            Sid::LookAtScaling
+            | Sid::TargetCreate
+            | Sid::TargetChange
+            | Sid::TargetRetag
+            | Sid::Alarms
+            | Sid::ScalingRole => Part::Scaling,
             Sid::Ec2Create
             | Sid::Ec2Change
             | Sid::Ec2Tag
@@ -94,6 +106,7 @@ impl Sid {
             // What is tagged anew has to be the stack's already: its tag bounds it. A denial of tagging in
             // ECS may name no resource.
             Sid::Look
+            | Sid::LookAtScaling
             | Sid::EcsRegister
             | Sid::EcsTag
             | Sid::EcsDeregister
@@ -141,7 +154,14 @@ impl Sid {
                 vec![bounds.below_path("role"), bounds.below_path("instance-profile")]
             }
             Sid::RoleCreate | Sid::RolesCreate | Sid::PassRoles => vec![bounds.below_path("role")],
-            Sid::ServiceRoles => vec![bounds.iam("role/aws-service-role/*")],
+            Sid::ServiceRoles | Sid::ScalingRole => vec![bounds.iam("role/aws-service-role/*")],
+            // A target's id says nothing of its service.
+            Sid::TargetCreate | Sid::TargetChange | Sid::TargetRetag => {
+                vec![bounds.arn("application-autoscaling", "scalable-target/*")]
+            }
+            Sid::Alarms => {
+                vec![bounds.arn("cloudwatch", "alarm:TargetTracking-service/cluster-*")]
+            }
             // Route 53 knows no tags in conditions, and a zone's id says nothing.
             Sid::Records => vec![bounds.hosted_zones()],
             Sid::Lock => {
@@ -174,21 +194,24 @@ impl Sid {
             | Sid::ScalingCreate
             | Sid::EcsCreate
             | Sid::EcsRegister
-            | Sid::ElbCreate => bounds.tagged("aws:RequestTag"),
+            | Sid::ElbCreate
+            | Sid::TargetCreate => bounds.tagged("aws:RequestTag"),
             // What GuardDuty plants into a VPC has no tags of ours.
             Sid::GuardDuty => {
                 let key = format!("aws:ResourceTag/{}", guard_duty_endpoint::TAG);
                 condition("StringEquals", &key, json!("true"))
             }
-            Sid::Ec2Change | Sid::ScalingChange | Sid::Change | Sid::ListenerCertificates => {
-                bounds.tagged("aws:ResourceTag")
-            }
+            Sid::Ec2Change
+            | Sid::ScalingChange
+            | Sid::Change
+            | Sid::ListenerCertificates
+            | Sid::TargetChange => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
             Sid::ElbTag => bounds.tagged_by_create("elasticloadbalancing"),
             // Of a role that is there, it is the boundary that it has.
             Sid::RoleCreate | Sid::RolePolicies => bounds.bounded(),
-            Sid::Retag => bounds.retagged(),
+            Sid::Retag | Sid::TargetRetag => bounds.retagged(),
             Sid::AttachPolicies => {
                 let mut policies = vec![role::execution_policy(bounds.partition)];
                 policies.extend(on_instances.then(|| role::instance_policy(bounds.partition)));
@@ -202,9 +225,17 @@ impl Sid {
             Sid::ServiceRoles => {
                 let services = service_roles::SERVICES.iter();
                 let services: Vec<_> = services
-                    .filter(|service| on_instances || !service.starts_with("autoscaling"))
+                    .filter(|service| match **service {
+                        service_roles::OF_INSTANCES => on_instances,
+                        service_roles::OF_SERVICES => false,
+                        _ => true,
+                    })
                     .collect();
                 condition("StringEquals", "iam:AWSServiceName", json!(services))
+            }
+            Sid::ScalingRole => {
+                let service = json!(service_roles::OF_SERVICES);
+                condition("StringEquals", "iam:AWSServiceName", service)
             }
             Sid::Records => {
                 let types = "route53:ChangeResourceRecordSetsRecordTypes";
@@ -213,6 +244,8 @@ impl Sid {
             Sid::Look
             | Sid::LookInto
             | Sid::LookAtImages
+            | Sid::LookAtScaling
+            | Sid::Alarms
             | Sid::ReadLogs
             | Sid::LookAtCertificates
             | Sid::LookAtListeners

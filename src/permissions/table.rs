@@ -162,6 +162,71 @@ pub(super) const ROWS: &[Row] = &[
         &["iam:AttachRolePolicy", "iam:PutRolePolicy"],
     ),
     called(Sid::RoleDescription, DEPLOY, Needed::Always, &["iam:UpdateRoleDescription"]),
+    // In the part of its own name alone, and there all that scaling takes.
+    called(
+        Sid::LookAtScaling,
+        READ,
+        Needed::Always,
+        &[
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:ListTagsForResource",
+        ],
+    ),
+    checked(
+        Sid::LookAtScaling,
+        BOTH,
+        Needed::Always,
+        "PutScalingPolicy, DeleteScalingPolicy, DeregisterScalableTarget",
+        &["cloudwatch:DescribeAlarms"],
+    ),
+    called(
+        Sid::TargetCreate,
+        DEPLOY,
+        Needed::Always,
+        &["application-autoscaling:RegisterScalableTarget"],
+    ),
+    checked(
+        Sid::TargetCreate,
+        DEPLOY,
+        Needed::Always,
+        "RegisterScalableTarget",
+        &["application-autoscaling:TagResource"],
+    ),
+    called(
+        Sid::TargetChange,
+        DEPLOY,
+        Needed::Always,
+        &[
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:RegisterScalableTarget",
+        ],
+    ),
+    called(
+        Sid::TargetChange,
+        BOTH,
+        Needed::Always,
+        &[
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+        ],
+    ),
+    called(Sid::TargetRetag, DEPLOY, Needed::Always, &["application-autoscaling:TagResource"]),
+    checked(
+        Sid::Alarms,
+        DEPLOY,
+        Needed::Always,
+        "PutScalingPolicy",
+        &["cloudwatch:PutMetricAlarm"],
+    ),
+    checked(
+        Sid::Alarms,
+        BOTH,
+        Needed::Always,
+        "DeleteScalingPolicy, DeregisterScalableTarget",
+        &["cloudwatch:DeleteAlarms"],
+    ),
+    called(Sid::ScalingRole, DEPLOY, Needed::Always, &["iam:CreateServiceLinkedRole"]),
     // EC2: what is made carries the stack's tags from birth, what is changed has to have them. A call
     // that puts something new into something old is checked for both.
     called(

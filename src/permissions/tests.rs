@@ -92,6 +92,17 @@ fn what_secrets_and_task_roles_take_is_a_part_of_its_own() {
     assert_eq!(both, ["iam:AttachRolePolicy", "ssm:GetParameters"]);
 }
 
+/// Where nothing scales, nobody needs it.
+#[test]
+fn what_scaling_takes_is_a_part_of_its_own() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), Some(stack("demo")));
+    insta::assert_snapshot!(policy(&ALL, &[Part::Scaling], &bounds).to_json());
+    let whole = actions(&policy(&ALL, &PARTS, &bounds));
+    let common: Vec<_> =
+        actions(&policy(&ALL, &[Part::Scaling], &bounds)).intersection(&whole).copied().collect();
+    assert_eq!(common, ["iam:CreateServiceLinkedRole"]);
+}
+
 #[test]
 fn fargate_needs_less_than_instances() {
     let bounds = Bounds::new(None, None, None);

@@ -660,9 +660,40 @@ kinds! {
         comes: patience(30, 3, 30),
         settles: Settles::Rollout,
         again: Again::Usually,
-        goes_after: &[],
+        // It may outlive its service, and would then scale the next one of the name.
+        goes_after: &[Gone(Kind::ScalableTarget)],
         held_for: NOT_YET,
         goes: Some(patience(2, 3, 30)),
+        leaves: AT_ONCE,
+    }
+    ScalableTarget = super::scalable_target::ScalableTarget {
+        words: "scalable target",
+        standing: Standing::OfItsOwn,
+        known_by: None,
+        may_be_twice: false,
+        keeps_for_life: &[Kind::Service],
+        has_id_of_ec2: false,
+        comes: SOON,
+        settles: Settles::AtOnce,
+        again: Again::Usually,
+        goes_after: &[Gone(Kind::ScalingPolicy)],
+        held_for: NOT_YET,
+        goes: None,
+        leaves: AT_ONCE,
+    }
+    ScalingPolicy = super::scaling_policy::ScalingPolicy {
+        words: "scaling policy",
+        standing: Standing::OfItsOwn,
+        known_by: None,
+        may_be_twice: false,
+        keeps_for_life: &[Kind::ScalableTarget],
+        has_id_of_ec2: false,
+        comes: SOON,
+        settles: Settles::AtOnce,
+        again: Again::Usually,
+        goes_after: &[],
+        held_for: NOT_YET,
+        goes: None,
         leaves: AT_ONCE,
     }
     GuardDutyEndpoint = super::guard_duty_endpoint::GuardDutyEndpoint {

@@ -1,5 +1,8 @@
 //! The ECS service; its success is its rollout.
 //!
+//! How many tasks it has is either asked for, or moved by its [scalable target](super::scalable_target): then
+//! it is said at its birth, and never again.
+//!
 //! A service that is being deleted is `DRAINING`, and ECS leaves it out of `ListServices`: its name is
 //! then known from its task definition, which outlives it. `CreateService` has no safe repetition, so
 //! a lost answer is looked up.
@@ -31,7 +34,10 @@ use crate::names::{NodeName, ServiceName};
 
 mod evidence;
 mod rollout;
+mod scaled;
 mod shortage;
+
+pub(super) use scaled::{say_that_it_scales, scales};
 
 use rollout::{Rollout, judge};
 use shortage::Shortage;
@@ -72,6 +78,8 @@ pub struct Output {
     pub desired_count: Option<i32>,
     /// How many tasks run.
     pub running: Option<i32>,
+    /// Whether its tags say that its number of tasks is moved by load.
+    pub scales: bool,
     /// The hash of what it runs, when its tags say it of the revision that it runs.
     pub runs: Option<String>,
     /// The deregistration delay of its target groups in seconds, when its tags say it, too.
@@ -122,7 +130,7 @@ pub struct Service {
     /// Its name.
     pub name: ServiceName,
     /// How many tasks.
-    pub count: u32,
+    pub tasks: Tasks,
     /// The container's port.
     pub port: u16,
     /// Whether its tasks run on Fargate, and not on instances.
@@ -145,6 +153,15 @@ pub struct Service {
     pub says_what_runs: bool,
 }
 
+/// How many tasks a service has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tasks {
+    /// So many.
+    Fixed(u32),
+    /// As many as its load needs; it begins with so many.
+    ByLoad(u32),
+}
+
 /// What can be changed of a service: mostly a part of one `UpdateService`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -152,6 +169,8 @@ pub enum Change {
     TaskDefinition,
     /// How many tasks.
     DesiredCount,
+    /// Nothing moves the number of its tasks any more.
+    StopScaling,
     /// Where its tasks register.
     LoadBalancers,
     /// Where its tasks are in the network.
@@ -210,25 +229,8 @@ impl Resource for Service {
     const KIND: Kind = Kind::Service;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let clusters = async {
-            Ok(match scope {
-                Scope::Stack(names) | Scope::Like(names) => {
-                    vec![(names.stack().to_string(), names.cluster())]
-                }
-                Scope::Region(_) => {
-                    let ours = cluster::ours(aws, scope).await?.into_iter();
-                    ours.map(|(owner, it)| (owner.stack, it.cluster_name.unwrap_or_default()))
-                        .collect()
-                }
-            })
-        };
-        let families = task_definition::families(aws, scope);
-        let (clusters, families) = futures::try_join!(clusters, families)?;
-        let services = clusters.iter().map(async |(stack, cluster)| {
-            let mut names = listed(aws, cluster).await?;
-            names.extend(named_by(&families, stack));
-            describe(aws, cluster, names).await
-        });
+        let names = names(aws, scope).await?.into_iter();
+        let services = names.map(async |(cluster, names)| describe(aws, &cluster, names).await);
         let services = try_join_all(services).await?.into_iter().flatten();
         Ok(services.filter_map(|service| read(scope, &service)).collect())
     }
@@ -339,8 +341,9 @@ impl Wanted for Service {
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
         const DOING: &str = "create the ECS service";
         let Needs { cluster, task_definition, target_groups, provider, .. } = needs;
-        let runs = self.runs(task_definition).into_iter();
-        let runs = runs.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let said = self.runs(task_definition).into_iter();
+        let said = said.chain(self.scales().then(scaled::on));
+        let said = said.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         let create = cx
             .aws
             .ecs_once
@@ -356,7 +359,7 @@ impl Wanted for Service {
             .set_availability_zone_rebalancing(self.rebalancing(None))
             .enable_ecs_managed_tags(true)
             .propagate_tags(PropagateTags::Service)
-            .set_tags(Some([cx.ecs_tags(node), runs].concat()));
+            .set_tags(Some([cx.ecs_tags(node), said].concat()));
         let create = match provider {
             Some(provider) => create
                 .capacity_provider_strategy(strategy(provider, DOING)?)
@@ -378,7 +381,8 @@ impl Wanted for Service {
                 "InvalidParameterException: Creation of service was not idempotent",
                 "ClientException: Creation of service was not idempotent",
             ])?;
-        Ok(made(created.service().ok_or_else(|| missing(DOING, "service"))?))
+        let made = made(created.service().ok_or_else(|| missing(DOING, "service"))?);
+        Ok(with(made, |it| Output { scales: self.scales(), ..it }))
     }
 
     fn takes_longer(&self) -> Duration {
@@ -424,8 +428,8 @@ impl Wanted for Service {
             differs(Change::Placement, "placementStrategy", is, wanted);
         }
         let all = &mut differences;
-        let (count, grace) = (it.desired_count.as_ref(), it.grace_period.as_ref());
-        compare(all, Change::DesiredCount, "desiredCount", count, &self.count());
+        let grace = it.grace_period.as_ref();
+        all.extend(self.count_differs(it));
         // Where nobody checks their health, it means nothing.
         if let Some(wanted) = self.grace(target_groups) {
             compare(all, Change::GracePeriod, "healthCheckGracePeriodSeconds", grace, &wanted);
@@ -488,6 +492,11 @@ impl Wanted for Service {
             update = match change {
                 Change::TaskDefinition => update.task_definition(task_definition.arn.as_str()),
                 Change::DesiredCount => update.desired_count(self.count()),
+                // Before anything else, so that nobody moves what is asked for.
+                Change::StopScaling => {
+                    scaled::stop(&cx.aws, it).await?;
+                    update
+                }
                 Change::LoadBalancers => {
                     let of = Some(self.load_balancers(target_groups));
                     let grace = self.grace(target_groups);
@@ -522,7 +531,7 @@ impl Wanted for Service {
             update = update.force_new_deployment(true);
         }
         let changes = |such: fn(&Change) -> bool| changes.iter().any(such);
-        let updated = match changes(|it| *it != Change::Runs) {
+        let updated = match changes(|it| !matches!(it, Change::Runs | Change::StopScaling)) {
             false => None,
             true => {
                 let updated = update.send().await.doing(DOING).wait_on(NOT_YET)?;
@@ -535,14 +544,9 @@ impl Wanted for Service {
         }
         let runs = task_definition.hash.clone().filter(|_| self.says_what_runs);
         let drains = runs.as_ref().map(|_| self.drain.to_string());
-        Ok(match updated {
-            Some(Made::Ready(updated)) => Made::Ready(Output { runs, drains, ..updated }),
-            Some(Made::Coming(updated, why)) => {
-                Made::Coming(Output { runs, drains, ..updated }, why)
-            }
-            Some(Made::Asked(why)) => Made::Asked(why),
-            None => Made::Ready(Output { runs, drains, ..it.clone() }),
-        })
+        let scales = it.scales && self.scales();
+        let updated = updated.unwrap_or_else(|| Made::Ready(it.clone()));
+        Ok(with(updated, |it| Output { scales, runs, drains, ..it }))
     }
 
     async fn diagnosis(aws: &Aws, scope: &Scope, it: &Output) -> Diagnosis {
@@ -579,6 +583,7 @@ impl Change {
             Change::NewDeployment | Change::Capacity => true,
             Change::TaskDefinition
             | Change::DesiredCount
+            | Change::StopScaling
             | Change::LoadBalancers
             | Change::Network
             | Change::GracePeriod
@@ -601,7 +606,8 @@ async fn end_idle_instances(cx: &Cx, it: &Output) -> Result<Made<Output>> {
 
 impl Service {
     fn count(&self) -> i32 {
-        signed(self.count)
+        let (Tasks::Fixed(count) | Tasks::ByLoad(count)) = self.tasks;
+        signed(count)
     }
 
     /// What its tags say of what it runs.
@@ -714,6 +720,7 @@ impl From<&Described> for Output {
             failed: None,
             desired_count: Some(service.desired_count()),
             running: Some(service.running_count()),
+            scales: scaled::is_said(service),
             runs: runs.map(str::to_owned),
             drains: drains.map(str::to_owned),
             shortage: Shortage::default(),
@@ -766,6 +773,29 @@ pub(super) async fn running(
         Some((family.clone(), belonging(&owned, node, family, it_runs)))
     });
     Ok(runs.collect())
+}
+
+/// The names of the services in each of our clusters, also of those that are on their way out.
+pub(super) async fn names(aws: &Aws, scope: &Scope) -> Result<Vec<(String, Vec<String>)>> {
+    let clusters = async {
+        Ok(match scope {
+            Scope::Stack(names) | Scope::Like(names) => {
+                vec![(names.stack().to_string(), names.cluster())]
+            }
+            Scope::Region(_) => {
+                let ours = cluster::ours(aws, scope).await?.into_iter();
+                ours.map(|(owner, it)| (owner.stack, it.cluster_name.unwrap_or_default())).collect()
+            }
+        })
+    };
+    let families = task_definition::families(aws, scope);
+    let (clusters, families) = futures::try_join!(clusters, families)?;
+    let names = clusters.into_iter().map(async |(stack, cluster)| {
+        let mut names = listed(aws, &cluster).await?;
+        names.extend(named_by(&families, &stack));
+        Ok((cluster, names))
+    });
+    try_join_all(names).await
 }
 
 /// The names of the services of a cluster that are not on their way out.
@@ -836,6 +866,15 @@ fn made(service: &Described) -> Made<Output> {
         Rollout::Steady => Made::Ready(Output::from(service)),
         Rollout::Going(why) => Made::Coming(Output::from(service), why),
         _ => Made::Coming(Output::from(service), STARTING.into()),
+    }
+}
+
+/// What a change answered, with what an answer does not tell.
+fn with(made: Made<Output>, more: impl FnOnce(Output) -> Output) -> Made<Output> {
+    match made {
+        Made::Ready(it) => Made::Ready(more(it)),
+        Made::Coming(it, why) => Made::Coming(more(it), why),
+        Made::Asked(why) => Made::Asked(why),
     }
 }
 
@@ -928,7 +967,7 @@ mod tests {
     fn wanted(needs: &Needs) -> Service {
         Service {
             name: "web".parse().unwrap(),
-            count: 2,
+            tasks: Tasks::Fixed(2),
             port: 80,
             public_address: false,
             grace: 120,

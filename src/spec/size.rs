@@ -2,6 +2,7 @@
 //! be.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// CPU units that Fargate sells, in the order of size (ECS developer guide, "Task CPU and memory").
 const FARGATE_CPU: [u32; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
@@ -15,6 +16,12 @@ pub(crate) const CPU: RangeInclusive<u32> = 128..=196_608;
 pub(crate) const MEMORY: RangeInclusive<u32> = 6..=33_554_432;
 /// Tasks of one service (default quota of ECS).
 pub(crate) const COUNT: RangeInclusive<u32> = 0..=5000;
+/// A percentage to aim at (Application Auto Scaling `TargetTrackingScalingPolicyConfiguration`).
+pub(crate) const PERCENT: RangeInclusive<u32> = 1..=100;
+/// Requests to aim at, for each task in a minute (the same, as far as whole numbers go).
+pub(crate) const REQUESTS: RangeInclusive<u32> = 1..=100_000_000;
+/// Longest pause of a scaler: what is longer is most likely a mistake.
+pub(crate) const COOLDOWN: Duration = Duration::from_hours(24);
 /// Instances of one cluster (default quota of ECS).
 pub(crate) const INSTANCES: RangeInclusive<u32> = 0..=5000;
 /// Seconds between two health checks of a load balancer (`CreateTargetGroup`).

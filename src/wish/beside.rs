@@ -9,7 +9,7 @@ use super::{Wanted, Wish};
 use crate::facts::{Running, RunningBalancer, RunningService};
 use crate::names::default_zone;
 use crate::spec::{
-    DEFAULT_IMAGE, Image, Pattern, Permission, RunOn, Scheme, SpecError, TaskRole, dns,
+    DEFAULT_IMAGE, Image, Pattern, Permission, RunOn, Scaling, Scheme, SpecError, TaskRole, dns,
 };
 
 /// Something that runs, was not said this time, and would go back to a default.
@@ -343,6 +343,9 @@ impl Wish {
             say(&mut table, "ingress", Some(ingress.to_owned()), usual);
             say_list(&mut table, "hosts", &service.rules[0]);
             say_list(&mut table, "paths", &service.rules[1]);
+            if let Some(scaling) = &service.scaling {
+                table.overlay(&scaling_table(scaling));
+            }
             for (variable, value) in &service.env {
                 table.set_in("env", variable, text(value.as_str()), &place);
             }
@@ -422,7 +425,8 @@ fn of_service(runs: &RunningService) -> Vec<(&'static str, Option<String>)> {
         ("cpu", runs.cpu.clone()),
         ("memory", runs.memory.clone()),
         ("port", runs.port.clone()),
-        ("count", runs.count.map(|it| it.to_string())),
+        // Where it follows the load, it is nobody's wish.
+        ("count", runs.count.filter(|_| runs.scaling.is_none()).map(|it| it.to_string())),
         ("health.path", health.map(|it| it.path.clone())),
         ("health.port", port),
         ("health.status", health.map(|it| it.status.clone())),
@@ -507,6 +511,33 @@ fn say_list(table: &mut Table, path: &str, runs: &BTreeSet<String>) {
     }
 }
 
+/// How a service scales, as it would be said.
+fn scaling_table(scaling: &Scaling) -> Table {
+    let mut table = Table::default();
+    let mut say = |key: &str, runs: String| {
+        let usual = Key::usual(&format!("service.NAME.scaling.{key}"));
+        say(&mut table, &format!("scaling.{key}"), Some(runs), usual);
+    };
+    say("min", scaling.min.to_string());
+    say("max", scaling.max.to_string());
+    for (key, aim) in scaling.aims() {
+        say(key, aim.to_string());
+    }
+    for (key, cooldown) in
+        [("cooldown_in", scaling.cooldown_in), ("cooldown_out", scaling.cooldown_out)]
+    {
+        let seconds = cooldown.as_secs();
+        say(
+            key,
+            match seconds % 60 {
+                0 if seconds > 0 => format!("{}m", seconds / 60),
+                _ => format!("{seconds}s"),
+            },
+        );
+    }
+    table
+}
+
 fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fallback>) {
     found.extend(of_service(runs).into_iter().filter_map(|(path, was)| {
         let was = was.filter(|_| wanted.table.at(path).is_none())?;
@@ -521,6 +552,13 @@ fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fal
         let keep = |_: &str| Keep::Service(path.to_owned(), list(words));
         Fallback::new(path, words.join(" "), "", keep)
     }));
+    if let Some(scaling) = runs.scaling.as_ref().filter(|_| wanted.table.at("count").is_none()) {
+        let was = format!("{} to {} tasks", scaling.min, scaling.max);
+        let value = scaling_table(scaling).get("scaling").map(|said| said.value.clone());
+        let value = value.unwrap_or_else(|| Value::Table(Table::default()));
+        let keep = Keep::Service("scaling".to_owned(), value);
+        found.push(Fallback { flag: "scaling", was, becomes: String::new(), keep });
+    }
     let said = wanted.table.table("env");
     for (name, value) in &runs.env {
         if said.is_some_and(|said| said.get(name).is_some()) {

@@ -4,11 +4,13 @@ mod health;
 mod ingress;
 mod places;
 mod roles;
+mod scaling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use semver::{Version, VersionReq};
 
+use self::scaling::Tasks;
 use super::key::Key;
 use super::value::{Place, Table, Value};
 use super::{Wanted, Wish, file, flags};
@@ -49,7 +51,7 @@ struct Draft<'a> {
     cpu: Option<u32>,
     memory: Option<u32>,
     port: Option<u16>,
-    count: Option<u32>,
+    tasks: Option<Tasks>,
     env: BTreeMap<String, EnvValue>,
     entrypoint: Vec<String>,
     command: Vec<String>,
@@ -66,14 +68,21 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// The key that says how many tasks there may be.
+    fn counted_by(&self) -> &'static str {
+        self.tasks.as_ref().map_or("count", Tasks::said_by)
+    }
+
     fn finish(mut self) -> Option<Service> {
+        let (count, scaling) = self.tasks?.into_parts();
         Some(Service {
             name: self.name?,
             image: self.image?,
             cpu: self.cpu?,
             memory: self.memory?,
             port: self.port?,
-            count: self.count?,
+            count,
+            scaling,
             env: self.env,
             entrypoint: self.entrypoint,
             command: self.command,
@@ -146,8 +155,8 @@ impl<'a> Checker<'a> {
             .map(|scheme| self.ingress(scheme, &mut drafts, stack.as_ref(), network.as_ref()));
         let counts = |on: Option<RunOn>| -> Option<u32> {
             let of = drafts.iter().filter(|draft| on.is_none_or(|on| draft.run_on == on));
-            of.map(|draft| draft.count)
-                .try_fold(0_u32, |sum, count| Some(sum.saturating_add(count?)))
+            let mut most = of.map(|draft| draft.tasks.as_ref().map(Tasks::most));
+            most.try_fold(0_u32, |sum, most| Some(sum.saturating_add(most?)))
         };
         if let (Some(instances), Some(count)) = (&instances, counts(Some(RunOn::Instances)))
             && instances.max_size == 0
@@ -387,7 +396,7 @@ impl<'a> Checker<'a> {
         let (cpu, memory) = self.cpu_and_memory(wanted, run_on);
         let port = self.whole(of, "port", size::PORT, "a port number");
         let port = port.and_then(|port| u16::try_from(port).ok());
-        let count = self.whole(of, "count", size::COUNT, "a number of tasks");
+        let tasks = self.tasks(wanted, &schemes);
         let env = self.env(wanted);
         self.check_words(wanted, &env);
         let secrets = self.secrets(wanted, &env);
@@ -416,7 +425,7 @@ impl<'a> Checker<'a> {
             cpu,
             memory,
             port,
-            count,
+            tasks,
             env,
             entrypoint: self.words(wanted, "entrypoint"),
             command: self.words(wanted, "command"),
@@ -610,9 +619,10 @@ impl<'a> Checker<'a> {
         );
         match drafts {
             [only] => {
-                let called = self.called(Some(only.wanted), "count");
+                let key = only.counted_by();
+                let called = self.called(Some(only.wanted), key);
                 let rule = format!("{each}: say {called} {addresses} or less{larger}");
-                self.problem(Some(only.wanted), "count", &count.to_string(), rule);
+                self.problem(Some(only.wanted), key, &count.to_string(), rule);
             }
             _ => {
                 let rule = format!("{each}, and the services' counts add up to {count}{larger}");
@@ -624,7 +634,7 @@ impl<'a> Checker<'a> {
     /// How the counts of these services are called.
     fn count_called(&self, drafts: &[Draft<'_>]) -> String {
         match drafts {
-            [only] => self.called(Some(only.wanted), "count"),
+            [only] => self.called(Some(only.wanted), only.counted_by()),
             _ => "the services".to_owned(),
         }
     }

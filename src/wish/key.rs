@@ -438,7 +438,7 @@ pub static SERVICE: &[Key] = &[
         "",
     ),
     key("deploy", Table(DEPLOY), "how tasks are replaced", "", ""),
-    later("scaling", Table(SCALING), "how many tasks run, by load", "", ""),
+    key("scaling", Table(SCALING), "how many tasks run, by load, instead of `count`", "", ""),
     Key {
         is_shared: false,
         ..later("release", Table(RELEASE), "what runs once before a new revision", "", "")
@@ -517,19 +517,31 @@ static DEPLOY: &[Key] = &[
 ];
 
 static SCALING: &[Key] = &[
-    later("min", Whole("a number of tasks"), "fewest tasks", "", "2"),
-    later("max", Whole("a number of tasks"), "most tasks", "", "10"),
-    later("cpu_percent", Whole("a percentage"), "CPU to aim at", "", "60"),
-    later("memory_percent", Whole("a percentage"), "memory to aim at", "", "60"),
-    later(
+    key("min", Whole("a number of tasks"), "fewest tasks, with which the service begins", "", "2"),
+    key("max", Whole("a number of tasks"), "most tasks", "", "10"),
+    key(
+        "cpu_percent",
+        Whole("a percentage"),
+        "part of their CPU that tasks are to use on average",
+        "",
+        "60",
+    ),
+    key(
+        "memory_percent",
+        Whole("a percentage"),
+        "part of their memory that tasks are to use on average",
+        "",
+        "60",
+    ),
+    key(
         "requests",
         Whole("a number of requests"),
-        "requests per task and minute to aim at",
+        "requests to aim at, for each task in a minute; needs a load balancer",
         "",
         "1000",
     ),
-    later("cooldown_in", Duration, "pause after fewer tasks", "\"5m\"", "\"10m\""),
-    later("cooldown_out", Duration, "pause after more tasks", "\"1m\"", "\"2m\""),
+    key("cooldown_in", Duration, "pause after tasks were taken away", "\"5m\"", "\"10m\""),
+    key("cooldown_out", Duration, "pause after tasks were added", "\"1m\"", "\"2m\""),
 ];
 
 static RELEASE: &[Key] = &[

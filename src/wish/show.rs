@@ -22,6 +22,9 @@ pub enum Form {
 /// What most people say of a service sooner or later: where it is not said, a written file shows how.
 const USUAL: &[&str] = &["cpu", "memory", "port", "count", "health.path"];
 
+/// The table that stands where no `count` does.
+const SCALING: &str = "scaling";
+
 /// Where comments begin, at least.
 const COMMENTS: usize = 36;
 
@@ -196,12 +199,13 @@ impl Writer<'_> {
                     Some(Said { value: Value::Table(table), .. }) => table,
                     _ => &empty,
                 };
-                // What is not built yet has no defaults to show.
-                if key.is_built {
+                // What is not built yet has no defaults to show, nor has scaling where nothing scales.
+                if key.is_built && (key.name != SCALING || said.is_some()) {
                     self.keys(table, keys, name, is_service);
                 }
             }
             (shape, Some(said)) => self.line(name, &written(said, &shape), Some(&said.place)),
+            (_, None) if key.name == "count" && table.get(SCALING).is_some() => {}
             (_, None) if self.form == Form::Effective && key.is_built => {
                 if let Some((value, origin)) = self.wish.default_of(key, is_service) {
                     self.commented(name, &value, &origin);

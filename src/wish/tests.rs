@@ -83,6 +83,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             memory: 512,
             port: 80,
             count: 2,
+            scaling: None,
             env: BTreeMap::new(),
             entrypoint: Vec::new(),
             command: Vec::new(),

@@ -30,6 +30,11 @@ pub const TOPICS: &[(&str, &[&str], &str)] = &[
         &["service", "NAME", "permissions"],
         "permissions, in a service: what its tasks may do, each a table of an array",
     ),
+    (
+        "scaling",
+        &["service", "NAME", "scaling"],
+        "scaling, in a service: how many tasks run, by load",
+    ),
 ];
 
 /// The reference of a topic: each key with what it holds, what it means, its default and its flag.

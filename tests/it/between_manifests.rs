@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::goal::requests::{services, unlike};
+use crate::goal::scaling::unscaled;
 use crate::goal::{INHERITING, settings};
 use crate::manifest::written;
 use crate::proofs::{expect, ids, no_defects, nothing_left, on_all_processors};
@@ -137,6 +138,26 @@ const SECTIONS: &[(&str, &str)] = &[
         image = 'nginx:1'",
     ),
     (
+        "both scale",
+        "ingress.internal.unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        scaling = { min = 2, max = 6, cpu_percent = 60, requests = 500 }
+        [service.b]
+        image = 'nginx:1'
+        scaling = { min = 3, max = 4, memory_percent = 70 }",
+    ),
+    (
+        "one scales, by another metric",
+        "ingress.internal.unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        scaling = { min = 1, max = 9, cpu_percent = 40, cooldown_in = '90s' }
+        [service.b]
+        image = 'nginx:1'
+        count = 1",
+    ),
+    (
         "one on instances",
         "ingress.internal.unknown = 404
         [service.a]
@@ -195,9 +216,9 @@ impl Manifest {
         self.spec.services.iter().any(other)
     }
 
-    /// Checks that the world is as asked for, some time after the deploy.
+    /// Checks that the world is as asked for, some time after the deploy: a scaler may have asked for tasks.
     pub async fn holds(&self, cloud: &Cloud) -> Result<(), String> {
-        tokio::time::sleep(Duration::from_mins(1)).await;
+        tokio::time::sleep(Duration::from_mins(2)).await;
         let faults = cloud.world(|world| world.once_caught_up(|world| self.faults(world)));
         if faults.is_empty() { Ok(()) } else { Err(format!("does not hold: {faults:#?}")) }
     }
@@ -205,6 +226,7 @@ impl Manifest {
     fn faults(&self, world: &mut World) -> Vec<String> {
         let mut faults = unlike(world, &self.spec);
         faults.extend(settings::unlike(world, &self.spec));
+        faults.extend(unscaled(world, &self.spec));
         let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
             let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
             if is != wanted {

@@ -15,6 +15,7 @@ mod ingress;
 mod network;
 pub mod requests;
 pub mod roles;
+pub mod scaling;
 mod service;
 pub mod settings;
 

@@ -39,6 +39,7 @@ mod recorder;
 mod recorder_tests;
 mod rehearsal;
 mod rollout;
+mod scaling;
 mod secrets;
 mod settings;
 mod slips;

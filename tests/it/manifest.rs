@@ -9,6 +9,7 @@ use ecsup::wish::{FileFlags, ServiceFlags, Wish, schema};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::goal::scaling::unscaled;
 use crate::many::check_requests_in;
 use crate::proofs::{STACKS, ids, no_defects, nothing_left};
 use crate::stage::{done, usual};
@@ -22,6 +23,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("own-domain.toml", &[]),
     ("https.toml", &[]),
     ("secrets.toml", &[]),
+    ("scaling.toml", &[]),
     ("environments.toml", &["--environment", "staging", "--image", ":3f2a1c"]),
 ];
 
@@ -82,6 +84,11 @@ fn every_example_is_deployed_serves_stays_and_goes() {
             let before = ids(&stage.cloud);
             done(&stage, &deploy).await;
             check_requests_in(&stage.cloud, &spec, region);
+            let unscaled = stage.cloud.world(|world| {
+                world.enter(region);
+                world.once_caught_up(|world| unscaled(world, &spec))
+            });
+            assert_eq!(unscaled, [""; 0], "{name}");
             let again = done(&stage, &deploy).await;
             assert_eq!(again.changes(), [""; 0], "{name}");
             let stack = spec.stack.to_string();
@@ -96,7 +103,7 @@ fn every_example_is_deployed_serves_stays_and_goes() {
 fn in_documents() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for path in ["README.md", "docs/manifest.md", "docs/secrets.md"] {
+    for path in ["README.md", "docs/manifest.md", "docs/secrets.md", "docs/scaling.md"] {
         let text = fs::read_to_string(root.join(path)).expect("a document");
         for block in text.split("```toml\n").skip(1) {
             let (block, _) = block.split_once("```").expect("the block ends");

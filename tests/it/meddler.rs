@@ -7,7 +7,7 @@ use aws_sim::cloud::Cloud;
 use aws_sim::fields::Fields as _;
 use aws_sim::refusal::Answer;
 use aws_sim::world::World;
-use aws_sim::{autoscaling, ec2, ecs, elb, iam, logs, route53};
+use aws_sim::{autoscaling, ec2, ecs, elb, iam, logs, route53, services};
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -39,6 +39,10 @@ fn delete_something(world: &mut World, stack: &str, chance: &mut Rng) {
             return;
         }
     }
+}
+
+fn scaling(world: &mut World, operation: &str, input: &Value) -> Answer {
+    services::answer(world, "application-autoscaling", operation, input)
 }
 
 /// What takes a thing away, or the part of it that is easily lost.
@@ -77,6 +81,18 @@ fn deletion(world: &mut World, kind: &str, id: &str) -> Option<(Service, &'stati
             let policy = attached.list("AttachedPolicies").first()?.text("PolicyArn");
             let input = json!({ "RoleName": name["RoleName"], "PolicyArn": policy });
             (iam::answer, "DetachRolePolicy", input)
+        }
+        "scalable-target" => {
+            let all = json!({ "ServiceNamespace": "ecs" });
+            let all = scaling(world, "DescribeScalableTargets", &all).ok()?;
+            let mut all = all.list("ScalableTargets").iter();
+            let target = all.find(|it| it.text("ScalableTargetARN") == id)?;
+            let input = json!({
+                "ServiceNamespace": "ecs",
+                "ResourceId": target.text("ResourceId"),
+                "ScalableDimension": target.text("ScalableDimension"),
+            });
+            (scaling, "DeregisterScalableTarget", input)
         }
         "route-table" => {
             let input = json!({ "RouteTableId": id, "DestinationCidrBlock": "0.0.0.0/0" });

@@ -19,9 +19,6 @@ const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "123456789012";
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 
-/// What a stack takes whose manifest says all that there is.
-const ALL_PARTS: [Part; 4] = [Part::Read, Part::Foundation, Part::Service, Part::Secrets];
-
 fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
@@ -64,6 +61,8 @@ fn things(tags: &Tags) -> Vec<Thing> {
         ("ecs", "cluster-demo/web".to_owned()),
         ("ecs", "cp-demo".to_owned()),
         ("ecs", arn("ecs", "task-definition/td-demo_web:1")),
+        ("application-autoscaling", "service/cluster-demo/web".to_owned()),
+        ("application-autoscaling", arn("application-autoscaling", "scalable-target/0ec5")),
         elb("loadbalancer/app/lb-demo/1"),
         elb("listener/app/lb-demo/1/2"),
         elb("listener-rule/app/lb-demo/1/2/4"),
@@ -112,6 +111,21 @@ fn view(stack: &str) -> View<'static> {
         ..View::unknown(REGION)
     }
 }
+
+/// What a call of Application Auto Scaling says of the stack's service.
+fn of_target(more: Value) -> Value {
+    let mut input = json!({
+        "ServiceNamespace": "ecs",
+        "ResourceId": "service/cluster-demo/web",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    });
+    input.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+    input
+}
+
+/// All parts that allow changes.
+const CHANGING: [Part; 6] =
+    [Part::Read, Part::Foundation, Part::Service, Part::Secrets, Part::Https, Part::Scaling];
 
 /// Every call that changes something, as ecsup makes it for the stack `demo`, tagged as `stack`'s.
 #[expect(clippy::too_many_lines, reason = "a list")]
@@ -394,6 +408,15 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
             json!({ "RulePriorities": [{ "RuleArn": rule, "Priority": 1 }] }),
         ),
         ("elasticloadbalancing", "DeleteRule", json!({ "RuleArn": rule })),
+        (
+            "application-autoscaling",
+            "RegisterScalableTarget",
+            of_target(json!({ "Tags": { "ecsup:stack": stack } })),
+        ),
+        ("application-autoscaling", "RegisterScalableTarget", of_target(json!({}))),
+        ("application-autoscaling", "DeregisterScalableTarget", of_target(json!({}))),
+        ("application-autoscaling", "PutScalingPolicy", of_target(json!({}))),
+        ("application-autoscaling", "DeleteScalingPolicy", of_target(json!({}))),
         ("ssm", "PutParameter", json!({ "Name": lock, "Tags": tags })),
         ("ssm", "GetParameter", json!({ "Name": lock })),
         ("ssm", "DeleteParameters", json!({ "Names": [lock] })),
@@ -409,8 +432,8 @@ fn required(view: &View<'_>, call: &(&str, &str, Value)) -> Vec<Required> {
 fn every_change_is_allowed() {
     let demo = view("demo");
     for policy in [
-        printed(Pattern::value_variants(), &ALL_PARTS, None),
-        printed(&[Pattern::InternalWorker], &ALL_PARTS, Some("demo")),
+        printed(Pattern::value_variants(), &CHANGING, None),
+        printed(&[Pattern::InternalWorker], &CHANGING, Some("demo")),
     ] {
         for call in changes("demo") {
             let refused = refused(&policy, &required(&demo, &call), true);
@@ -423,7 +446,7 @@ fn every_change_is_allowed() {
 fn the_parts_together_allow_what_the_whole_does() {
     let demo = view("demo");
     let patterns = Pattern::value_variants();
-    let parts = ALL_PARTS.map(|part| printed(patterns, &[part], None));
+    let parts = CHANGING.map(|part| printed(patterns, &[part], None));
     let policy = Policy::all(parts);
     for call in changes("demo") {
         assert_eq!(refused(&policy, &required(&demo, &call), true), None, "{call:?}");
@@ -443,8 +466,8 @@ fn things_of_nobody_and_of_other_stacks_are_out_of_reach() {
     let untagged = View { things: things(&Tags::new()), ..view("demo") };
     let of_other = view("other");
     let (any, one) = (
-        printed(Pattern::value_variants(), &Part::WHOLE, None),
-        printed(Pattern::value_variants(), &Part::WHOLE, Some("demo")),
+        printed(Pattern::value_variants(), &CHANGING, None),
+        printed(Pattern::value_variants(), &CHANGING, Some("demo")),
     );
     for call in changes("other") {
         let (service, operation, input) = &call;
@@ -465,6 +488,7 @@ fn names_something_old(input: &Value) -> bool {
         ["VpcId", "GroupId", "AllocationId", "LoadBalancerArn", "ListenerArn", "LaunchTemplate"];
     names.iter().any(|name| input.get(name).is_some())
         || input.get("autoScalingGroupProvider").is_some()
+        || input.get("ScalableDimension").is_some()
 }
 
 #[test]
@@ -668,7 +692,7 @@ fn no_change_is_allowed_that_no_call_takes() {
         .flat_map(|call| required(&demo, call))
         .map(|required| required.action)
         .collect();
-    let parts = [Part::Foundation, Part::Service, Part::Secrets];
+    let parts = [Part::Foundation, Part::Service, Part::Secrets, Part::Https, Part::Scaling];
     let allowed = permissions::permissions(Pattern::value_variants(), &parts);
     // The last of these also looks.
     let looks = permissions::permissions(Pattern::value_variants(), &[Part::Secrets]);
@@ -677,12 +701,21 @@ fn no_change_is_allowed_that_no_call_takes() {
     let allowed = allowed.map(|permission| permission.action).filter(|it| !looks.contains(it));
     let allowed: BTreeSet<_> = allowed.map(str::to_owned).collect();
     // Route 53 and load balancing look in the caller's name, with what is allowed for reading.
-    let but = |action: &&String| !action.starts_with("ec2:Describe");
-    assert_eq!(taken.iter().filter(but).collect::<Vec<_>>(), allowed.iter().collect::<Vec<_>>());
+    let looks = |action: &String| {
+        let (service, name) = action.split_once(':').unwrap_or_default();
+        let verbs = ["Describe", "List"];
+        ["ec2", "ecs", "cloudwatch", "application-autoscaling"].contains(&service)
+            && verbs.iter().any(|verb| name.starts_with(verb))
+    };
+    let changing = |all: &BTreeSet<String>| {
+        all.iter().filter(|action| !looks(action)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(changing(&taken), changing(&allowed));
 }
 
 /// The clients in `src/aws.rs`, and the prefixes of their actions.
 const CLIENTS: &[(&str, &str)] = &[
+    ("application_autoscaling", "application-autoscaling"),
     ("autoscaling", "autoscaling"),
     ("ec2", "ec2"),
     ("ec2_once", "ec2"),

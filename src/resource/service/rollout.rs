@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::{
     Deployment as Described, DeploymentRolloutState as State, Service, ServiceEvent,
 };
 
-use super::Deployment;
+use super::{Deployment, scaled};
 use crate::arn::last_part;
 
 /// How a rollout is going.
@@ -51,6 +51,10 @@ pub fn judge(service: &Service, asked: Option<&Deployment>) -> Rollout {
         }
         // A higher count of tasks is no new deployment.
         Some(State::Completed) if whole => Rollout::Steady,
+        // Where load moves it, it may rise again and again.
+        Some(State::Completed) if scaled::is_said(service) && primary.running_count() > 0 => {
+            Rollout::Steady
+        }
         None if whole && service.deployments().len() == 1 => Rollout::Steady,
         _ => Rollout::Going(waits_for(service, primary)),
     }

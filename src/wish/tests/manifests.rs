@@ -513,3 +513,75 @@ fn flags_go_before_the_file_and_only_some_where_there_are_several_services() {
     --count `c=1`: there is no service `c`; there are a, b
     ");
 }
+
+#[test]
+fn what_scaling_says_wrong_is_told_where_it_was_said() {
+    let slips = [
+        "scaling = { min = 5, max = 4, cpu_percent = 60 }",
+        "scaling = { min = 1, max = 5001, cpu_percent = 0, memory_percent = 101, requests = 0 }",
+        "scaling.min = 1",
+        "scaling = {}",
+        "ingress = \"none\"\nscaling = { min = 1, max = 4, requests = 100 }",
+        "scaling = { min = 1, max = 4, cpu_percent = 60, cooldown_in = \"1500ms\", cooldown_out = \"25h\" }",
+        "scaling = { min = 1, max = 4, cpu = 60 }",
+        "scaling = { min = 1, max = 5000, cpu_percent = 60 }\n[network]\nvpc_cidr = \"10.0.0.0/24\"",
+    ];
+    let told = slips.map(|slip| said(&with(slip), &ServiceFlags::default()).join("\n"));
+    insta::assert_snapshot!(told.join("\n"), @r"
+    6:19: service.web.scaling.min `5`: must not be larger than max (line 6), which is 4
+    6:28: service.web.scaling.max `5001`: must be a number of tasks, from 0 to 5000
+    6:48: service.web.scaling.cpu_percent `0`: must be a percentage, from 1 to 100
+    6:68: service.web.scaling.memory_percent `101`: must be a percentage, from 1 to 100
+    6:84: service.web.scaling.requests `0`: must be a number of requests, from 1 to 100000000
+    6:1: service.web.scaling: needs `max`, a number of tasks
+    6:1: service.web.scaling: needs something to aim at: cpu_percent, memory_percent or requests
+    6:11: service.web.scaling: needs `min`, a number of tasks
+    6:11: service.web.scaling: needs `max`, a number of tasks
+    6:11: service.web.scaling: needs something to aim at: cpu_percent, memory_percent or requests
+    7:42: service.web.scaling.requests `100`: means nothing where no load balancer leads to the service
+    6:63: service.web.scaling.cooldown_in `1500ms`: must be whole seconds, and 24 h at most
+    6:88: service.web.scaling.cooldown_out `25h`: must be whole seconds, and 24 h at most
+    6:11: service.web.scaling: needs something to aim at: cpu_percent, memory_percent or requests
+    6:31: service.web.scaling.cpu: no such key
+    6:28: service.web.scaling.max `5000`: each task has an address of its own, and `10.0.0.0/24` leaves 118 for tasks: say max (line 6) 118 or less, or a vpc_cidr (line 8) of /18 for a new stack
+    ");
+}
+
+/// How many tasks there are, the more specific place says, by either key.
+#[test]
+fn the_more_specific_of_count_and_scaling_wins() {
+    let scaling = |max: u32| format!("scaling = {{ min = 1, max = {max}, cpu_percent = 60 }}");
+    let text = |defaults: &str, service: &str, defaults_here: &str, here: &str| {
+        format!(
+            "stack = \"shop\"\npattern = \"fargate-api\"\n[defaults]\n{defaults}\n\
+             [service.web]\nimage = \"web:1\"\n{service}\n\
+             [environment.prod.defaults]\n{defaults_here}\n[environment.prod.service.web]\n{here}\n"
+        )
+    };
+    let read = |text: String, count: &[&str]| {
+        let count = count.iter().map(|it| (*it).to_owned()).collect();
+        let mut flags = ServiceFlags { count, ..ServiceFlags::default() };
+        flags.manifest.environment = Some("prod".to_owned());
+        let wish = of(&text, &flags);
+        let spec = wish.check().unwrap_or_else(|errors| panic!("{text}\n{errors:?}"));
+        let shown = wish.to_manifest(Form::Effective);
+        let web = &spec.services[0];
+        assert_eq!(shown.contains("\ncount = "), web.scaling.is_none(), "{shown}");
+        assert_eq!(shown.contains("\nscaling.cooldown_in = "), web.scaling.is_some(), "{shown}");
+        (web.count, web.scaling.as_ref().map(|it| it.max))
+    };
+    let (four, five) = (scaling(4), scaling(5));
+    assert_eq!(read(text(&four, "", "", ""), &[]), (1, Some(4)));
+    assert_eq!(read(text(&four, "count = 3", "", ""), &[]), (3, None));
+    assert_eq!(read(text("count = 3", &four, "", ""), &[]), (1, Some(4)));
+    assert_eq!(read(text("count = 3", "", &four, ""), &[]), (1, Some(4)));
+    assert_eq!(read(text(&four, "", "count = 3", ""), &[]), (3, None));
+    assert_eq!(read(text(&four, "count = 3", "", &five), &[]), (1, Some(5)));
+    assert_eq!(read(text(&four, "", &five, "count = 2"), &[]), (2, None));
+    assert_eq!(read(text(&four, "", "", "scaling.max = 9"), &[]), (1, Some(9)));
+    assert_eq!(read(text(&four, "", "", ""), &["7"]), (7, None));
+    // Requests that are shared are not for a service that no load balancer leads to.
+    let requests = "scaling = { min = 1, max = 4, cpu_percent = 60, requests = 9 }";
+    assert_eq!(read(text(requests, "ingress = \"none\"", "", ""), &[]), (1, Some(4)));
+    assert_eq!(read(text(&four, "", "", ""), &["web=7"]), (7, None));
+}
