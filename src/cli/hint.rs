@@ -8,6 +8,11 @@ use crate::facts::Facts;
 /// What to do when the caller may not do something.
 const DENIED: &str = "the caller lacks this permission: `ecsup permissions` prints the policy that it \
                       needs; or use another profile";
+/// The same, when it is one of those that only scaling takes.
+const DENIED_TO_SCALE: &str = "a service of the stack scales, which takes a part of the policy of its own: \
+                               `ecsup permissions --part scaling` prints it";
+/// What such a refusal says.
+const OF_SCALING: &[&str] = &["perform: application-autoscaling:", "perform: cloudwatch:"];
 /// What to do about credentials whose time is over.
 const EXPIRED: &str = "the credentials have expired: sign in again with `aws login` or `aws sso login`, \
                        or fetch new keys, and run the same command again";
@@ -33,7 +38,10 @@ const OLD_CREDENTIALS: &[&str] = &["ExpiredToken", "ExpiredTokenException", "Req
 pub(super) fn for_error(error: &Error, whom: &str) -> Option<String> {
     let again = "then run the same command again";
     match &error.cause {
-        Cause::Refused { .. } if error.is_denied() => Some(DENIED.to_owned()),
+        Cause::Refused { message, .. } if error.is_denied() => {
+            let is_of_scaling = OF_SCALING.iter().any(|it| message.contains(it));
+            Some(if is_of_scaling { DENIED_TO_SCALE } else { DENIED }.to_owned())
+        }
         Cause::Refused { code, .. } if OLD_CREDENTIALS.contains(&code.as_str()) => {
             Some(EXPIRED.to_owned())
         }
@@ -71,6 +79,7 @@ const HINTS: &[(&[&str], &str)] = &[
          it with `--permissions-boundary`; else `ecsup permissions` prints the policy that the caller \
          needs",
     ),
+    (OF_SCALING, DENIED_TO_SCALE),
     (&["AccessDenied", "UnauthorizedOperation", "is not authorized to perform"], DENIED),
     (OLD_CREDENTIALS, EXPIRED),
     (
@@ -141,6 +150,9 @@ mod tests {
         };
         let denied = "create the VPC: UnauthorizedOperation: You are not authorized";
         flags(denied, &["ecsup permissions"]);
+        let denied = "AccessDeniedException: is not authorized to perform: \
+                      application-autoscaling:PutScalingPolicy on resource: *";
+        flags(denied, &["--part scaling"]);
         flags("create the role: ExpiredToken: The security token included", &["sign in again"]);
         flags("NotAvailableInZone: Nat Gateway is not available", &["--zones"]);
         flags(

@@ -148,16 +148,6 @@ const SECTIONS: &[(&str, &str)] = &[
         scaling = { min = 3, max = 4, memory_percent = 70 }",
     ),
     (
-        "one scales, by another metric",
-        "ingress.internal.unknown = 404
-        [service.a]
-        image = 'nginx:1'
-        scaling = { min = 1, max = 9, cpu_percent = 40, cooldown_in = '90s' }
-        [service.b]
-        image = 'nginx:1'
-        count = 1",
-    ),
-    (
         "one on instances",
         "ingress.internal.unknown = 404
         [service.a]
