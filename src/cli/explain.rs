@@ -58,14 +58,14 @@ struct Explained {
     /// How far it is.
     state: String,
     /// What is wrong, the most hopeless first.
-    causes: Vec<Cause>,
+    causes: Vec<Told>,
     #[serde(skip)]
     findings: Vec<Finding>,
 }
 
 /// A finding for programs.
 #[derive(Debug, Serialize)]
-struct Cause {
+struct Told {
     /// Its name, which stays.
     name: &'static str,
     cause: String,
@@ -81,7 +81,7 @@ struct Evidence {
     text: String,
 }
 
-impl From<&Finding> for Cause {
+impl From<&Finding> for Told {
     fn from(finding: &Finding) -> Self {
         let waiting = match finding.waiting {
             Waiting::Hopeless => "does_not_help",
@@ -144,7 +144,7 @@ async fn look(existing: &Existing, output: Output, screen: &Screen) -> Outcome {
             }
         };
         let name = owned.it().name.clone();
-        let causes = diagnosis.findings.iter().map(Cause::from).collect();
+        let causes = diagnosis.findings.iter().map(Told::from).collect();
         Explained { name, state, causes, findings: diagnosis.findings }
     });
     let services: Vec<_> = explained.collect();

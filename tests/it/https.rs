@@ -9,6 +9,7 @@ use aws_sim::cloud::Cloud;
 use aws_sim::faults::{Crash, Faults};
 use aws_sim::fields::Fields as _;
 use aws_sim::policy::Policy;
+use aws_sim::world::World;
 use aws_sim::{acm, elb};
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
@@ -53,7 +54,7 @@ fn at(cloud: &Cloud, port: u16) -> String {
 
 /// The listener of port 443.
 fn listener(cloud: &Cloud) -> String {
-    let own = cloud.world(|world| world.tagged());
+    let own = cloud.world(World::tagged);
     let is_it = |tags: &aws_sim::fields::Tags| {
         tags.get("ecsup:node").is_some_and(|node| node == "listener/443")
     };

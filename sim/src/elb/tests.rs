@@ -490,8 +490,7 @@ fn an_https_listener_takes_a_certificate_that_is_issued_and_others_besides() {
         }
         input
     };
-    let mut refused =
-        |input: &Value| answer(&mut world, "CreateListener", input).unwrap_err().code.to_string();
+    let mut refused = |input: &Value| answer(&mut world, "CreateListener", input).unwrap_err().code;
     assert_eq!(refused(&listener(&[], None)), "ValidationError");
     assert_eq!(refused(&listener(&[&pending], None)), "UnsupportedCertificate");
     assert_eq!(refused(&listener(&["arn:aws:acm:x:1:certificate/2"], None)), "CertificateNotFound");

@@ -43,7 +43,7 @@ impl<'a> Checker<'a> {
     pub(super) fn container_health(&mut self, wanted: &'a Wanted) -> Option<ContainerHealth> {
         let of = Some(wanted);
         let entry = wanted.table.entry("container_health")?;
-        let command = self.words(wanted, "container_health.command");
+        let command = words(wanted, "container_health.command");
         if wanted.table.at("container_health.command").is_none() {
             let rule = "needs a `command`, which is run in the container";
             let field = format!("service.{}.container_health", wanted.name);
@@ -110,19 +110,13 @@ impl<'a> Checker<'a> {
     pub(super) fn check_words(&mut self, wanted: &'a Wanted, env: &BTreeMap<String, EnvValue>) {
         let mut all = Vec::new();
         for path in ["entrypoint", "command", "container_health.command"] {
-            let words = self.words(wanted, path);
+            let words = words(wanted, path);
             all.extend(words);
             if let Err(rule) = pairs::check_words(env, &all) {
                 self.problem(Some(wanted), path, "", rule);
                 return;
             }
         }
-    }
-
-    /// The words of a command.
-    pub(super) fn words(&self, wanted: &Wanted, path: &str) -> Vec<String> {
-        let words = wanted.table.texts(path).unwrap_or_default();
-        words.into_iter().map(|(word, _)| word.to_owned()).collect()
     }
 
     /// A time in whole seconds.
@@ -162,4 +156,10 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// The words of a command.
+pub(super) fn words(wanted: &Wanted, path: &str) -> Vec<String> {
+    let words = wanted.table.texts(path).unwrap_or_default();
+    words.into_iter().map(|(word, _)| word.to_owned()).collect()
 }
