@@ -9,7 +9,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("arn", &[]),
     ("spec", &["arn", "names"]),
-    ("wish", &["facts", "names", "spec"]),
+    ("wish", &["arn", "facts", "names", "spec"]),
     ("capacity", &["spec"]),
     ("aws", &["names"]),
     ("diagnosis", &[]),
