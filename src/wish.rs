@@ -373,7 +373,7 @@ impl Wish {
     }
 
     /// Whether some service runs on instances.
-    fn has_instances(&self) -> bool {
+    pub fn has_instances(&self) -> bool {
         self.services.iter().any(|service| self.run_on(service) == RunOn::Instances)
     }
 

@@ -4,11 +4,12 @@
 use clap::{Args, ValueEnum};
 
 use super::error::CommandError;
-use super::{Done, Global, Outcome};
+use super::{Done, Global, Outcome, wish};
 use crate::names::{StackName, is_region};
 use crate::permissions::{self, Bounds, MANAGED_POLICY_LIMIT, Part, ROLE_POLICIES_LIMIT};
-use crate::spec::{self, Pattern, SpecError};
+use crate::spec::{self, Pattern, Scheme, SpecError};
 use crate::ui::Screen;
+use crate::wish::{FileFlags, ServiceFlags, Wish};
 
 /// What `ecsup permissions` takes.
 #[derive(Debug, Args)]
@@ -24,6 +25,11 @@ pub struct PermissionsArgs {
     /// Only with this permissions boundary may roles be made [default: with any or none]
     #[arg(long, env = "ECSUP_PERMISSIONS_BOUNDARY", value_name = "ARN", hide_env_values = true)]
     pub permissions_boundary: Option<String>,
+
+    /// The manifest, whose stack the policy is for, with all that it takes, unless a pattern or a stack is
+    /// said
+    #[command(flatten)]
+    pub manifest: FileFlags,
 
     /// Only this part of the policy, which is short enough for a managed policy
     #[arg(long, value_enum)]
@@ -45,9 +51,21 @@ pub enum Output {
 
 /// Runs the command.
 pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> Outcome {
-    let bounds = bounds(args, global).map_err(CommandError::usage)?;
-    let patterns = args.pattern.map_or_else(|| Pattern::value_variants().to_vec(), |it| vec![it]);
-    let parts = args.part.map_or_else(|| Part::WHOLE.to_vec(), |it| vec![it]);
+    let wish = manifest(args)?;
+    let global = match &wish {
+        Some(wish) => &wish::pinned(wish, global)?,
+        None => global,
+    };
+    let bounds = bounds(args, wish.as_ref(), global).map_err(CommandError::usage)?;
+    let patterns = match (&wish, args.pattern) {
+        // Of a pattern the policy takes what it runs on, and nothing else.
+        (Some(wish), _) if wish.has_instances() => vec![Pattern::PublicApi],
+        (Some(_), _) => vec![Pattern::FargateApi],
+        (None, Some(pattern)) => vec![pattern],
+        (None, None) => Pattern::value_variants().to_vec(),
+    };
+    let whole = || wish.as_ref().map_or_else(|| Part::WHOLE.to_vec(), parts_of);
+    let parts = args.part.map_or_else(whole, |it| vec![it]);
     match args.output {
         Output::Table => {
             let permissions = permissions::permissions(&patterns, &parts);
@@ -74,21 +92,65 @@ pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> 
     Ok(Done::Done)
 }
 
-/// The bounds that the flags draw. A region of the environment is none: what is printed here is often
+/// The manifest, if there is one and no flag says what the policy is for.
+fn manifest(args: &PermissionsArgs) -> Result<Option<Wish>, CommandError> {
+    let said =
+        [("--pattern", args.pattern.map(|it| it.to_string())), ("--stack", args.stack.clone())];
+    let said = said.into_iter().find_map(|(flag, value)| Some((flag, value?)));
+    if let Some((flag, value)) = said {
+        return match &args.manifest.file {
+            None => Ok(None),
+            Some(file) => {
+                let rule = format!("{} says what the policy is for: leave one out", file.display());
+                Err(CommandError::usage([SpecError::new(flag, value, rule)]))
+            }
+        };
+    }
+    let flags = ServiceFlags { manifest: args.manifest.clone(), ..ServiceFlags::default() };
+    let wish = wish::said(&flags);
+    if wish.is_by_flags() {
+        return Ok(None);
+    }
+    wish::check(&wish, None)?;
+    Ok(Some(wish))
+}
+
+/// The parts of the policy that a manifest takes.
+fn parts_of(wish: &Wish) -> Vec<Part> {
+    let says = |key: &str| wish.services.iter().any(|service| service.table.at(key).is_some());
+    let is_secured = Scheme::ALL.iter().any(|scheme| {
+        let path = format!("ingress.{}.certificates", scheme.word());
+        wish.table.texts(&path).is_some_and(|all| !all.is_empty())
+    });
+    let has_secrets = ["secrets", "policies", "permissions"].into_iter().any(says)
+        || wish.open.iter().any(|open| open.starts_with("ssm:"));
+    let more =
+        [(Part::Https, is_secured), (Part::Secrets, has_secrets), (Part::Scaling, says("scaling"))];
+    let more = more.into_iter().filter(|(_, needed)| *needed).map(|(part, _)| part);
+    Part::WHOLE.into_iter().chain(more).collect()
+}
+
+/// The bounds that the flags draw, or the manifest. A region of the environment is none: what is printed here is often
 /// for somebody else, elsewhere.
-fn bounds(args: &PermissionsArgs, global: &Global) -> Result<Bounds, Vec<SpecError>> {
+fn bounds(
+    args: &PermissionsArgs,
+    wish: Option<&Wish>,
+    global: &Global,
+) -> Result<Bounds, Vec<SpecError>> {
     let mut errors = Vec::new();
     let region = global.region.as_deref();
     if let Some(region) = region.filter(|region| !is_region(region)) {
         let rule = "must be the name of a region, which has the form of `eu-west-1`".to_owned();
         errors.push(SpecError::new("--region", region.to_owned(), rule));
     }
-    let stack = args.stack.as_deref().map(str::parse::<StackName>).transpose();
+    let stack = args.stack.clone().or_else(|| wish?.stack_name());
+    let stack = stack.as_deref().map(str::parse::<StackName>).transpose();
     let stack = stack.unwrap_or_else(|error| {
         errors.push(SpecError::new("--stack", error.value, error.rule));
         None
     });
     let boundary = args.permissions_boundary.as_deref();
+    let boundary = boundary.or_else(|| wish?.table.text("permissions_boundary"));
     let boundary = boundary.and_then(|typed| match spec::check_boundary(typed) {
         Ok(boundary) => Some(boundary),
         Err(rule) => {
@@ -100,7 +162,8 @@ fn bounds(args: &PermissionsArgs, global: &Global) -> Result<Bounds, Vec<SpecErr
     if !errors.is_empty() {
         return Err(errors);
     }
-    let bounds = Bounds::new(region, None, stack);
+    let account = wish.and_then(|wish| wish.table.text("account"));
+    let bounds = Bounds::new(region, account, stack);
     Ok(match boundary {
         Some(boundary) => bounds.with_boundary(boundary),
         None => bounds,

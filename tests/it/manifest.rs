@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aws_sim::policy::Policy;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::in_virtual_time;
 use ecsup::wish::{FileFlags, ServiceFlags, Wish, schema};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::goal::scaling::unscaled;
 use crate::many::check_requests_in;
-use crate::proofs::{STACKS, ids, no_defects, nothing_left};
+use crate::proofs::{STACKS, ids, no_defects, nothing_denied, nothing_left};
 use crate::stage::{done, usual};
 
 /// The examples, and the flags that they need beside them.
@@ -81,6 +82,11 @@ fn every_example_is_deployed_serves_stays_and_goes() {
                 stage.cloud.world(|world| aws_sim::acm::add_as(world, arn, &hosts, "ISSUED"));
             }
             crate::secrets::make_for(&stage.cloud, &spec).await;
+            // Nothing is allowed but what is printed for the manifest.
+            let environment = flags.get(..2).unwrap_or_default();
+            let print = ["permissions", "--region", region, "--file", &path];
+            let policy = done(&stage, &[&print[..], environment].concat()).await.recording.out;
+            stage.cloud.set_policy(Policy::parse(&policy.join("\n")).unwrap());
             let before = ids(&stage.cloud);
             done(&stage, &deploy).await;
             check_requests_in(&stage.cloud, &spec, region);
@@ -94,6 +100,7 @@ fn every_example_is_deployed_serves_stays_and_goes() {
             let stack = spec.stack.to_string();
             done(&stage, &["--region", region, "destroy", "--yes", &stack]).await;
             no_defects(&stage.cloud).unwrap();
+            nothing_denied(&stage.cloud).unwrap();
             nothing_left(&stage.cloud, &before).unwrap();
         });
     }
