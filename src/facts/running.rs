@@ -211,7 +211,18 @@ impl Running {
             all.retain(|host| !running.is_usual_name(other, host));
         }
         running.name(&all);
+        running.leave_out_what_is_born();
         Ok(running)
+    }
+
+    /// Leaves out what a load balancer is born with, which nobody has said: one that leads to no service yet
+    /// may be half made.
+    fn leave_out_what_is_born(&mut self) {
+        let reached: BTreeSet<_> =
+            self.services.values().flat_map(|it| it.schemes.iter().copied()).collect();
+        for balancer in self.balancers.iter_mut().filter(|it| !reached.contains(&it.scheme)) {
+            balancer.idle_timeout = None;
+        }
     }
 
     /// Whether a host is the one that a service has in a zone unless somebody says otherwise.

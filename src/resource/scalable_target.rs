@@ -18,7 +18,9 @@ use futures::future::try_join_all;
 use super::service::{self, Service};
 use super::task_definition::{self, TaskDefinition};
 use super::{Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, compare};
-use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Owner, Result, Scope, Tagging, missing};
+use crate::aws::{
+    AllPages, Aws, Cx, Doing, Meaning, Meanings, Owner, Result, Scope, Tagging, missing,
+};
 use crate::names::{Names, NodeName, ServiceName};
 
 /// A target as AWS returned it.
@@ -90,14 +92,25 @@ impl Resource for ScalableTarget {
         let (services, definitions) = futures::try_join!(services, definitions)?;
         let (aws, scope) = (others.aws(), others.scope());
         let scale = services.iter().filter(|it| service::scales(it));
-        let mut ids: BTreeSet<_> = scale.map(|it| id_of(&it.it().cluster, &it.it().name)).collect();
+        let scale = scale.map(|it| id_of(&it.it().cluster, &it.it().name)).collect();
         let there: BTreeSet<_> = services.iter().map(|it| (&*it.owner.stack, &*it.id)).collect();
         let families = definitions.iter().filter_map(|it| task_definition::parts(&it.id));
-        for (stack, service) in families.filter(|family| !there.contains(family)) {
-            let Ok(stack) = stack.parse() else { continue };
-            ids.insert(id_of(&Names::new(stack, scope.region()).cluster(), service));
-        }
-        of(aws, scope, ids, &services).await
+        let gone = families.filter(|family| !there.contains(family)).filter_map(|family| {
+            let names = Names::new(family.0.parse().ok()?, scope.region());
+            Some(id_of(&names.cluster(), family.1))
+        });
+        let (scale, gone) =
+            futures::join!(of(aws, scope, scale, &services), of(aws, scope, gone.collect(), &[]));
+        // AWS drops a target with its service by itself, and most services had none: whoever may not
+        // ask, or cannot here, does without.
+        let gone = match gone {
+            Err(error) if error.meaning == Meaning::Fatal => {
+                tracing::debug!("targets whose services are gone are not looked for: {error}");
+                Vec::new()
+            }
+            gone => gone?,
+        };
+        Ok([scale?, gone].concat())
     }
 
     fn uses(it: &Output) -> Vec<String> {

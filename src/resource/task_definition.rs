@@ -454,6 +454,11 @@ fn say_secrets(container: &mut Value, secrets: &BTreeMap<String, String>) {
     }
 }
 
+/// The ARN of the role of tasks; some endpoints say none as an empty text.
+fn task_role_of(it: &Described) -> Option<&str> {
+    it.task_role_arn().filter(|role| !role.is_empty())
+}
+
 /// Says the role of tasks, likewise.
 fn say_task_role(request: &mut Value, role: Option<&str>) {
     if let Some(role) = role {
@@ -519,7 +524,7 @@ fn registered(it: &Described) -> Value {
         "executionRoleArn": it.execution_role_arn(),
         "containerDefinitions": it.container_definitions().iter().map(container).collect::<Vec<_>>(),
     });
-    say_task_role(&mut request, it.task_role_arn());
+    say_task_role(&mut request, task_role_of(it));
     request
 }
 
@@ -589,7 +594,7 @@ impl Content {
             environment: container.environment().iter().filter_map(variable).collect(),
             container: Container::read(container),
             secrets: secrets_of(container),
-            task_role: revision.task_role_arn().map(str::to_owned),
+            task_role: task_role_of(revision).map(str::to_owned),
         })
     }
 }

@@ -682,3 +682,24 @@ fn targets_are_listed_with_the_stacks_of_a_region() {
         assert_eq!(with - listed().await, 2);
     });
 }
+
+/// A service that somebody has deleted may have had a target. Whoever has no right to ask for one, since
+/// nothing of the stack scales, goes on without.
+#[test]
+fn where_nothing_scales_nobody_need_be_able_to_ask_for_targets() {
+    in_virtual_time(12, async || {
+        let stage = usual(12);
+        let flags = ["--pattern", "fargate-api"];
+        let policy = crate::proofs::printed_policy(&stage, &flags).await;
+        stage.cloud.set_policy(Policy::parse(&policy).unwrap());
+        let deploy = [&["deploy", "--yes"], &flags[..]].concat();
+        done(&stage, &deploy).await;
+        let service = json!({ "cluster": "cluster-fargate-api", "service": "web", "force": true });
+        let deleted =
+            stage.cloud.world(|world| aws_sim::ecs::answer(world, "DeleteService", &service));
+        deleted.expect("it is deleted");
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        assert!(done(&stage, &deploy).await.changes().contains(&"CreateService"));
+        done(&stage, &["destroy", "--yes", "fargate-api"]).await;
+    });
+}

@@ -46,6 +46,8 @@ struct Asking<'a, R: Resource> {
     denied: Option<Instant>,
     /// When it was last looked what holds it, and what did.
     looked: Instant,
+    /// Whether that look did not show it.
+    is_missing: bool,
     held: Option<String>,
 }
 
@@ -69,6 +71,7 @@ pub(in crate::engine) async fn ask_to_go<R: Resource>(
         calls: Wait::for_removal(run, place, node, R::KIND),
         denied: None,
         looked: Instant::now(),
+        is_missing: false,
         held: None,
     };
     run.tell(node, What::Removing);
@@ -140,7 +143,10 @@ impl<R: Resource> Asking<'_, R> {
             tracing::warn!(%node, %error, "something stays in the way");
         }
         match again::<R>(run, &self.it).await {
-            Ok(Some(own)) => self.it = own,
+            Ok(Some(own)) => (self.it, self.is_missing) = (own, false),
+            // AWS has just said that something holds it. A listing may miss one while others go: of
+            // pages, what was on the next one may have moved to the one before.
+            Ok(None) if !self.is_missing => self.is_missing = true,
             Ok(None) => return Turn::Gone,
             Err(error) => tracing::debug!(%node, %error, "not seen again"),
         }
