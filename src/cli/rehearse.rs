@@ -193,6 +193,7 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
     policy.into_iter().for_each(|policy| stage.cloud.set_policy(policy));
     spec.iter().for_each(|spec| add_existing_zones(&stage.cloud, spec));
     spec.iter().for_each(|spec| add_secrets(&stage.cloud, spec));
+    spec.iter().for_each(|spec| add_certificates(&stage.cloud, spec));
     match (args.listen, spec) {
         (Some(address), spec) => serve(&stage, address, spec.is_some(), args, global, screen).await,
         (None, Some(spec)) => play_all(&stage, &spec, args, global, screen).await,
@@ -220,6 +221,25 @@ fn add_existing_zones(cloud: &Cloud, spec: &Spec) {
             continue;
         }
         cloud.world(|world| aws_sim::route53::add_zone(world, name, id));
+    }
+}
+
+/// Makes the certificates that a spec takes for granted, each for all hosts of its load balancer and in the
+/// region that its ARN names.
+fn add_certificates(cloud: &Cloud, spec: &Spec) {
+    for (scheme, ingress) in spec.ingresses() {
+        let routes = spec.services.iter().filter_map(|it| it.route(scheme));
+        let hosts: Vec<_> =
+            routes.flat_map(|it| it.hosts.iter().chain(&it.names)).map(String::as_str).collect();
+        for arn in ingress.tls.iter().flat_map(|tls| &tls.certificates) {
+            let region = arn.split(':').nth(3).unwrap_or_default();
+            cloud.world(|world| {
+                let here = world.region.clone();
+                world.enter(region);
+                aws_sim::acm::add_as(world, arn, &hosts, "ISSUED");
+                world.enter(&here);
+            });
+        }
     }
 }
 
