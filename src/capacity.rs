@@ -246,12 +246,11 @@ pub fn ami_parameter(instance_type: &InstanceType) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::spec::{DEFAULT_IMAGE, Deployments, HealthCheck, Image, RunOn};
+    use crate::spec::Pattern;
+    use crate::wish::{ServiceFlags, spec_of_flags};
 
     fn instance_type(name: &str, vcpus: u32, memory_mib: u32, interfaces: u32) -> InstanceType {
         InstanceType {
@@ -266,42 +265,10 @@ mod tests {
     }
 
     fn service(cpu: u32, memory: u32) -> Service {
-        Service {
-            name: "web".parse().unwrap(),
-            image: Image::parse(DEFAULT_IMAGE).unwrap(),
-            cpu,
-            memory,
-            port: 80,
-            count: 2,
-            scaling: None,
-            env: BTreeMap::new(),
-            entrypoint: Vec::new(),
-            command: Vec::new(),
-            stop_timeout: None,
-            health: HealthCheck {
-                path: "/".into(),
-                port: None,
-                status: "200".into(),
-                interval: 6,
-                timeout: 5,
-                healthy: 2,
-                unhealthy: 10,
-            },
-            grace: 120,
-            container_health: None,
-            deployments: Deployments {
-                min_percent: 75,
-                max_percent: 200,
-                circuit_breaker: true,
-                rollback: true,
-                drain: 0,
-            },
-            secrets: BTreeMap::new(),
-            task_role: crate::spec::TaskRole::None,
-            run_on: RunOn::Instances,
-            internal: None,
-            public: None,
-        }
+        let flags =
+            ServiceFlags { pattern: Some(Pattern::InternalWorker), ..ServiceFlags::default() };
+        let worker = spec_of_flags(&flags).unwrap().services.remove(0);
+        Service { cpu, memory, ..worker }
     }
 
     /// How many tasks fit, and how many at most.

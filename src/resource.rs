@@ -1,7 +1,8 @@
 //! What a resource is: it lists, creates, updates and deletes, and leaves waiting to the engine.
 //!
 //! One file per kind, all in the same order: output, struct, change, `list`, `delete`, `create`, `drift`,
-//! `update`, helpers, tests. What is known of a kind without looking is in [`kind`]. `docs/adding-a-resource.md` follows one of them through the project.
+//! `update`, helpers, tests. What is known of a kind without looking is in [`kind`].
+//! `docs/adding-a-resource.md` follows one of them through the project.
 
 use std::fmt::Debug;
 use std::rc::Rc;
@@ -284,4 +285,9 @@ pub enum Made<T> {
     Coming(T, String),
     /// AWS returned nothing usable: the next look supplies the output.
     Asked(String),
+}
+
+/// A number as the APIs take it, which know signed ones alone. A spec's are far below the limit.
+pub fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }

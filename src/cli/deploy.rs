@@ -419,9 +419,9 @@ fn summary(prepared: &Prepared, connection: &Connection, screen: &Screen) {
     }
     for (scheme, ingress) in spec.ingresses() {
         // A zone of somebody else may be a public one.
-        let (what, reach) = match (&ingress.existing_zone, scheme) {
-            (None, _) => ("private name", " (from inside the VPC)".to_owned()),
-            (Some(zone), _) => ("name        ", format!(" (in the zone {zone})")),
+        let (what, reach) = match &ingress.existing_zone {
+            None => ("private name", " (from inside the VPC)".to_owned()),
+            Some(zone) => ("name        ", format!(" (in the zone {zone})")),
         };
         let routes = spec.services.iter().filter_map(|service| service.route(scheme));
         for name in routes.flat_map(|route| &route.names) {

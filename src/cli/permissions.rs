@@ -130,8 +130,8 @@ fn parts_of(wish: &Wish) -> Vec<Part> {
     Part::WHOLE.into_iter().chain(more).collect()
 }
 
-/// The bounds that the flags draw, or the manifest. A region of the environment is none: what is printed here is often
-/// for somebody else, elsewhere.
+/// The bounds that the flags draw, or the manifest. A region of the environment is none: what is printed
+/// here is often for somebody else, elsewhere.
 fn bounds(
     args: &PermissionsArgs,
     wish: Option<&Wish>,

@@ -8,6 +8,7 @@ use crate::names::{self, NodeName};
 use crate::resource::scalable_target::{self, Bounds, ScalableTarget};
 use crate::resource::scaling_policy::{self, Metric, ScalingPolicy};
 use crate::resource::service;
+use crate::resource::signed;
 use crate::spec::{self, Scaling, Scheme};
 
 /// A policy, apart from what it needs.
@@ -54,9 +55,8 @@ pub fn scaling(
     ways_in: &[WayIn<'_>],
 ) {
     let Some(scaling) = &wanted.scaling else { return };
-    let whole = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let seconds = |time: Duration| i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
-    let bounds = Bounds { min: whole(scaling.min), max: whole(scaling.max) };
+    let bounds = Bounds { min: signed(scaling.min), max: signed(scaling.max) };
     let resource = ScalableTarget { service: wanted.name.clone(), bounds };
     // It takes a service whose tasks have not started yet.
     let scalable = graph.add(scalable_target::node(wanted.name.as_str()), resource, service.made());

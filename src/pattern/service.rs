@@ -19,6 +19,7 @@ use crate::resource::role_policy::{self, RolePolicy};
 use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::{self, Service, Tasks};
+use crate::resource::signed;
 use crate::resource::target_group::{self, TargetGroup};
 use crate::resource::task_definition::{self, Compatibility, Container, TaskDefinition};
 use crate::spec::{self, Nat, RunOn, Scheme, Spec, TaskRole};
@@ -100,11 +101,6 @@ fn container(wanted: &spec::Service) -> Container {
             start_period: signed(it.start_period),
         }),
     }
-}
-
-/// A number as the API takes it.
-fn signed(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// How much longer than usual the tasks of a service may take: until they are healthy, and until those

@@ -15,7 +15,7 @@ use aws_smithy_types::DateTime;
 
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare, instance_profile,
-    launch_template, subnet,
+    launch_template, signed, subnet,
 };
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
 use crate::diagnosis::Launch;
@@ -174,10 +174,10 @@ impl Wanted for AutoScalingGroup {
         let create = cx.aws.autoscaling.create_auto_scaling_group();
         let create = create
             .auto_scaling_group_name(&name)
-            .min_size(count(self.min_size))
-            .max_size(count(self.max_size))
+            .min_size(signed(self.min_size))
+            .max_size(signed(self.max_size))
             // No more than that: the first instances are another node's affair.
-            .desired_capacity(count(self.min_size))
+            .desired_capacity(signed(self.min_size))
             .launch_template(pinned(template))
             .vpc_zone_identifier(zone_identifier(subnets).join(","))
             .new_instances_protected_from_scale_in(true)
@@ -197,8 +197,8 @@ impl Wanted for AutoScalingGroup {
         let mut differences = Vec::new();
         let version = template.version.to_string();
         let all = &mut differences;
-        compare(all, Whole, "MinSize", it.min_size.as_ref(), &count(self.min_size));
-        compare(all, Whole, "MaxSize", it.max_size.as_ref(), &count(self.max_size));
+        compare(all, Whole, "MinSize", it.min_size.as_ref(), &signed(self.min_size));
+        compare(all, Whole, "MaxSize", it.max_size.as_ref(), &signed(self.max_size));
         compare(all, Whole, "LaunchTemplateId", it.template.as_ref(), &template.id.to_string());
         compare(all, Whole, "LaunchTemplate.Version", it.template_version.as_ref(), &version);
         compare(all, Whole, "VPCZoneIdentifier", it.subnets.as_ref(), &zone_identifier(subnets));
@@ -218,8 +218,8 @@ impl Wanted for AutoScalingGroup {
         let update = cx.aws.autoscaling.update_auto_scaling_group();
         let update = update
             .auto_scaling_group_name(&it.name)
-            .min_size(count(self.min_size))
-            .max_size(count(self.max_size))
+            .min_size(signed(self.min_size))
+            .max_size(signed(self.max_size))
             .launch_template(pinned(template))
             .vpc_zone_identifier(subnets.join(","))
             .new_instances_protected_from_scale_in(true)
@@ -230,8 +230,8 @@ impl Wanted for AutoScalingGroup {
             .wait_on(instance_profile::UNSEEN)
             .wait_on(NOT_YET)?;
         Ok(Made::Ready(Output {
-            min_size: Some(count(self.min_size)),
-            max_size: Some(count(self.max_size)),
+            min_size: Some(signed(self.min_size)),
+            max_size: Some(signed(self.max_size)),
             template: Some(template.id.to_string()),
             template_version: Some(template.version.to_string()),
             subnets: Some(subnets),
@@ -290,10 +290,6 @@ fn tags(cx: &Cx, node: &NodeName, group: &str) -> Vec<Tag> {
     };
     let managed = (MANAGED.to_owned(), String::new());
     cx.tags(node).into_iter().chain([managed]).map(tag).collect()
-}
-
-fn count(instances: u32) -> i32 {
-    i32::try_from(instances).unwrap_or(i32::MAX)
 }
 
 /// The template by number: `$Latest` would launch what nobody has looked at.

@@ -23,7 +23,7 @@ use super::instance::Instance;
 use super::task_definition::{self, TaskDefinition};
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Removal, Resource, Seen, Wanted,
-    capacity_provider, cluster, compare, security_group, subnet, target_group,
+    capacity_provider, cluster, compare, security_group, signed, subnet, target_group,
 };
 use crate::arn::last_part;
 use crate::aws::{
@@ -928,11 +928,6 @@ fn order(strategies: &[PlacementStrategy]) -> Vec<String> {
         format!("{kind} {}", strategy.field().unwrap_or_default())
     };
     strategies.iter().map(one).collect()
-}
-
-/// A number as the API takes it.
-fn signed(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// Targets in words, in whichever order they are.

@@ -5,7 +5,7 @@
 //! nothing that AWS knows.
 
 use super::auto_scaling_group::{AutoScalingGroup, BUSY};
-use super::{Action, Difference, Kind, auto_scaling_group};
+use super::{Action, Difference, Kind, auto_scaling_group, signed};
 use crate::aws::{Cx, Doing, Meanings, Result};
 
 /// What the group should want at first.
@@ -25,7 +25,7 @@ impl Action for WarmStart {
     }
 
     async fn act(&self, cx: &Cx, group: &auto_scaling_group::Output) -> Result<()> {
-        let desired = i32::try_from(self.instances).unwrap_or(i32::MAX);
+        let desired = signed(self.instances);
         let set = cx.aws.autoscaling.set_desired_capacity().auto_scaling_group_name(&group.name);
         let set = set.desired_capacity(desired).honor_cooldown(false).send().await;
         set.doing("start the first instances").wait_on(BUSY).map(drop)
