@@ -46,7 +46,8 @@ OPERATIONS = {
         DescribeInternetGateways DescribeLaunchTemplateVersions DescribeLaunchTemplates
         DescribeNatGateways DescribeNetworkInterfaces DescribeRegions DescribeRouteTables
         DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
-        DescribeVpcAttribute DescribeVpcBlockPublicAccessOptions DescribeVpcEndpoints DescribeVpcs
+        DescribeVpcAttribute DescribeVpcBlockPublicAccessOptions DescribeVpcEndpointServices
+        DescribeVpcEndpoints DescribeVpcs
         DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
         ModifyVpcAttribute ModifyVpcEndpoint ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
         RevokeSecurityGroupEgress RevokeSecurityGroupIngress TerminateInstances""",

@@ -40,6 +40,7 @@ use crate::world::{Scope, State, World};
 pub mod account_attribute;
 pub mod address;
 pub mod default_vpc;
+pub mod existing;
 pub mod guard_duty;
 pub mod image;
 pub mod instance;
@@ -69,10 +70,12 @@ pub mod vpc;
 pub mod vpc_endpoint;
 pub mod zone;
 
+pub use existing::NetworkOfSomebody;
 pub use instance::InstanceView;
 pub use instance_type::Shape;
 pub use interface::NewInterface;
 use query::describe;
+pub use reach::Standpoint;
 pub use subnet::SubnetView;
 use table::{Table, find};
 
@@ -232,6 +235,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("DescribeVpcs", Looks(describe::<vpc::Vpc>)),
     ("DescribeVpcAttribute", Looks(vpc::describe_attribute)),
     ("DescribeVpcBlockPublicAccessOptions", Looks(vpc::describe_block_public_access)),
+    ("DescribeVpcEndpointServices", Looks(vpc_endpoint::describe_services)),
     ("DescribeVpcEndpoints", Looks(describe::<vpc_endpoint::VpcEndpoint>)),
     ("DescribeSubnets", Looks(describe::<subnet::Subnet>)),
     ("DescribeInternetGateways", Looks(describe::<internet_gateway::InternetGateway>)),
@@ -253,6 +257,11 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("DescribeImages", Looks(image::describe)),
     ("DescribeAccountAttributes", Looks(account_attribute::describe)),
 ];
+
+/// Makes a network, as somebody would have made it long before.
+pub fn add_network(world: &mut World, network: &NetworkOfSomebody) {
+    existing::add(world, network);
+}
 
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
@@ -332,6 +341,18 @@ pub fn has_public_address(world: &World, instance: &str) -> bool {
 /// public address, or through a NAT gateway that is available.
 pub fn way_out(world: &World, subnet: &str, public_address: bool) -> bool {
     reach::way_out(world, subnet, public_address)
+}
+
+/// Whether somebody can talk to a service of AWS now, by the name that endpoints call it, such as `ecr.api`:
+/// through an endpoint or out to the internet.
+pub fn reaches(world: &World, from: &Standpoint<'_>, service: &str) -> bool {
+    reach::reaches(world, from, service)
+}
+
+/// Whether the resolver leads whoever asks for a service in a subnet to an endpoint of the VPC.
+pub fn has_endpoint(world: &World, subnet: &str, service: &str) -> bool {
+    let subnet = world.ec2().subnets.get(subnet);
+    subnet.is_some_and(|it| vpc_endpoint::resolved_to(world, &it.it.vpc, service).is_some())
 }
 
 /// Whether the rules of security groups let TCP to a port out to anywhere.

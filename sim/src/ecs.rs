@@ -57,6 +57,7 @@ mod capacity_provider;
 mod cluster;
 mod container_health;
 mod container_instance;
+mod dependencies;
 mod image;
 mod insights;
 mod launch;
@@ -81,10 +82,17 @@ mod task_definition_request;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_commands;
+#[cfg(test)]
 mod tests_of_secrets;
+#[cfg(test)]
+mod tests_of_sidecars;
+#[cfg(test)]
+mod tests_of_ways;
 #[cfg(test)]
 mod tests_on_instances;
 mod views;
+mod way;
 
 pub use views::{ids, tagged};
 

@@ -17,10 +17,16 @@ pub struct Scenario {
     pub arm_images: Vec<String>,
     /// How tasks answer their health checks.
     pub health: Answers,
+    /// How tasks with these texts in the names of their images answer, in place of that.
+    pub answers: Vec<(&'static str, Answers)>,
     /// Containers fail the commands that check their health.
     pub sick_containers: bool,
     /// How tasks end by themselves, if they do.
     pub ending: Option<Ending>,
+    /// How one-off tasks end whose command was overridden; else with 0.
+    pub commands: Command,
+    /// What containers exit with that others wait for the end of; else with 0.
+    pub first_container_fails: Option<i64>,
     /// Fargate has no place for any task, for this reason.
     pub fargate_refusal: Option<&'static str>,
     /// EC2 has no instances of any type left.
@@ -61,6 +67,17 @@ pub struct Scenario {
     pub doubts: Vec<Doubt>,
 }
 
+/// How the command of a one-off task ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Command {
+    /// What it exits with.
+    pub code: i64,
+    /// What it writes before.
+    pub lines: &'static [&'static str],
+    /// Whether it goes on for ever.
+    pub hangs: bool,
+}
+
 /// How a container answers a health check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Answers {
@@ -73,6 +90,8 @@ pub enum Answers {
     Never,
     /// Nothing listens on its port.
     Refused,
+    /// Well at this path, and with 404 elsewhere.
+    Only(&'static str),
 }
 
 /// How a task ends by itself.
@@ -88,18 +107,25 @@ pub struct Ending {
     pub code: i64,
     /// What it writes before.
     pub lines: &'static [&'static str],
+    /// The container; else the first one.
+    pub of: &'static str,
 }
 
 impl Ending {
     /// It never starts, for this reason.
     pub const fn unstarted(reason: &'static str) -> Self {
-        Self { after: None, reason, container: "", code: 0, lines: &[] }
+        Self { after: None, reason, container: "", code: 0, lines: &[], of: "" }
     }
 
     /// Its container exits with a code, after some seconds, having written these lines.
     pub const fn exits(code: i64, after: f64, lines: &'static [&'static str]) -> Self {
         let reason = "Essential container in task exited";
-        Self { after: Some(after), reason, container: "", code, lines }
+        Self { after: Some(after), reason, container: "", code, lines, of: "" }
+    }
+
+    /// The same of another container than the first one.
+    pub const fn of(self, container: &'static str) -> Self {
+        Self { of: container, ..self }
     }
 
     /// The same, and the agent says why.
@@ -133,6 +159,12 @@ impl Scenario {
         let mut lacking = self.zones_without.values().flatten();
         self.delays.keys().any(|label| label.starts_with("nat-gateway."))
             || lacking.any(|what| what == "nat-gateways")
+    }
+
+    /// Whether only a stack with a network of its own can tell it from the usual world, or goes through it
+    /// as a whole.
+    pub fn is_of_own_network(&self) -> bool {
+        self.is_of_nat_gateways() || self.guard_duty || self.quotas.contains_key("vpcs")
     }
 
     /// Whether a fact in doubt falls the other way.

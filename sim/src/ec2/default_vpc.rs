@@ -49,8 +49,13 @@ pub fn make(world: &mut World) {
 fn put<K: Kind>(world: &mut World, name: &str, it: impl FnOnce(&mut World, &str) -> K) -> String {
     let id = world.id_of(K::PREFIX, name);
     let it = it(world, name);
-    let (made, visible) = (Duration::ZERO, Duration::ZERO);
-    let entry = Entry { id: id.clone(), tags: Tags::new(), made, visible, it };
-    K::table_mut(world.ec2_mut()).put(entry);
+    put_as(world, &id, it);
     id
+}
+
+/// The same, by its id.
+pub(super) fn put_as<K: Kind>(world: &mut World, id: &str, it: K) {
+    let (made, visible) = (Duration::ZERO, Duration::ZERO);
+    let entry = Entry { id: id.to_owned(), tags: Tags::new(), made, visible, it };
+    K::table_mut(world.ec2_mut()).put(entry);
 }

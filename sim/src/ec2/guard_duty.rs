@@ -23,6 +23,11 @@ pub struct Watched {
     planted: usize,
 }
 
+/// Whether a service is the one that its endpoints lead to.
+pub fn is_its_own(service: &str) -> bool {
+    service.contains(".guardduty-data")
+}
+
 /// Something runs in a subnet: soon its agent has to reach GuardDuty.
 pub fn notices(world: &mut World, vpc: &str, subnet: &str) {
     if !world.scenario.guard_duty {
@@ -59,7 +64,10 @@ fn plant(world: &mut World, vpc: &str) {
     // One for each zone.
     let by_zone: BTreeMap<_, _> = subnets.map(|it| (it.it.zone.clone(), it.id.clone())).collect();
     let subnets: Vec<_> = by_zone.into_values().collect();
-    let is_there = ec2.endpoints.all().any(|endpoint| endpoint.it.vpc == vpc);
+    let is_there = ec2
+        .endpoints
+        .all()
+        .any(|endpoint| endpoint.it.vpc == vpc && is_its_own(&endpoint.it.service));
     if subnets.is_empty() || is_there {
         return;
     }

@@ -420,6 +420,8 @@ pub struct InstanceView {
     pub instance_type: String,
     /// Its subnet.
     pub subnet: String,
+    /// Its security groups.
+    pub groups: Vec<String>,
     /// The zone of its subnet.
     pub zone: String,
     /// `pending`, `running`, `shutting-down`, `terminated`, ...
@@ -441,6 +443,7 @@ pub fn view(entry: &Entry<Instance>) -> InstanceView {
         id: entry.id.clone(),
         instance_type: it.kind.name.to_owned(),
         subnet: it.subnet.clone(),
+        groups: it.groups.clone(),
         zone: it.zone.clone(),
         state: it.state.name().to_owned(),
         user_data: it.user_data.clone(),

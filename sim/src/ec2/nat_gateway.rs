@@ -67,6 +67,19 @@ impl State {
 }
 
 impl NatGateway {
+    /// One that somebody has made long ago.
+    pub fn of_somebody(vpc: &str, subnet: &str, allocation: &str) -> Self {
+        Self {
+            vpc: vpc.to_owned(),
+            subnet: subnet.to_owned(),
+            allocation: allocation.to_owned(),
+            state: State::Available,
+            interface: None,
+            failure: None,
+            deleted: None,
+        }
+    }
+
     /// Whether it still takes a place, in its subnet and in the zone's quota.
     pub fn holds(&self) -> bool {
         matches!(self.state, State::Pending | State::Available | State::Deleting)
@@ -258,7 +271,7 @@ fn is_learnt<K>(world: &World, entry: &Entry<K>) -> bool {
 }
 
 /// Gives the gateway its interface, which has the elastic address.
-fn bind(world: &mut World, id: &str) {
+pub(super) fn bind(world: &mut World, id: &str) {
     let Some(gateway) = world.ec2().nat_gateways.get(id).cloned() else { return };
     let Some(address) = world.ec2().addresses.get(&gateway.it.allocation) else { return };
     let address = address.it.address.clone();

@@ -39,8 +39,19 @@ const NAMED: &[(&str, &str)] = &[
 ];
 
 /// The members that list ids of what is there.
-const LISTS: [&str; 5] =
-    ["InstanceIds", "VpcEndpointIds", "RouteTableIds", "AddRouteTableIds", "RemoveRouteTableIds"];
+const LISTS: [&str; 11] = [
+    "InstanceIds",
+    "VpcEndpointIds",
+    "RouteTableIds",
+    "AddRouteTableIds",
+    "RemoveRouteTableIds",
+    "SubnetIds",
+    "AddSubnetIds",
+    "RemoveSubnetIds",
+    "SecurityGroupIds",
+    "AddSecurityGroupIds",
+    "RemoveSecurityGroupIds",
+];
 
 /// Calls about a route are checked for its table, not for where the route leads.
 const OF_TABLE: &[&str] = &["CreateRoute", "ReplaceRoute", "DeleteRoute"];
@@ -84,6 +95,13 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
     }
     let mut all = vec![call.own(targets)];
     all.extend(Required::tagging("ec2:CreateTags", call.operation, made.into_iter().collect()));
+    // The names of a service are AWS's own zone, in which the VPC then looks.
+    if call.operation == "CreateVpcEndpoint" && input.flag("PrivateDnsEnabled") == Some(true) {
+        let (partition, resource) = (call.view.partition(), "hostedzone/AWS");
+        let zone = Arn { partition, service: "route53", region: "", account: "", resource };
+        let zone = Target::new(zone.to_string(), Tags::new());
+        all.push(Required::new("route53:AssociateVPCWithHostedZone", [zone]));
+    }
     let data = input.part("LaunchTemplateData");
     if data.text("ImageId").starts_with("resolve:ssm:") {
         all.push(Required::new("ssm:GetParameters", [Target::any()]));

@@ -1,11 +1,42 @@
-//! Who gets out to the internet, and who reaches whom.
+//! Who gets out to the internet, who reaches services of AWS, and who reaches whom.
 
 use super::nat_gateway::State;
 use super::route::Target;
-use super::route_table::default_route;
+use super::route_table::{default_route, of_subnet};
 use super::security_group_rule::lets_through;
 use super::vpc::block_mode;
+use super::vpc_endpoint::{leads_to, resolved_to};
 use crate::world::World;
+
+/// The port of AWS's services.
+const HTTPS: u16 = 443;
+
+/// Where somebody stands who asks for something.
+#[derive(Debug, Clone, Copy)]
+pub struct Standpoint<'a> {
+    /// The subnet.
+    pub subnet: &'a str,
+    /// The security groups.
+    pub groups: &'a [String],
+    /// Whether there is a public address.
+    pub public_address: bool,
+}
+
+/// Whether somebody can talk to a service of AWS now. Where the resolver of the VPC leads to an endpoint,
+/// that is the only way, and its groups have to let it in; else a route to a gateway endpoint is one, and
+/// one out to the internet.
+pub fn reaches(world: &World, from: &Standpoint<'_>, service: &str) -> bool {
+    let Some(subnet) = world.ec2().subnets.get(from.subnet) else { return false };
+    if let Some(groups) = resolved_to(world, &subnet.it.vpc, service) {
+        return may_reach(world, from.groups, groups, HTTPS);
+    }
+    if !lets_through(world, from.groups, true, HTTPS, &[], None) {
+        return false;
+    }
+    let table = of_subnet(world, subnet);
+    table.is_some_and(|table| leads_to(world, &table.id, service))
+        || way_out(world, from.subnet, from.public_address)
+}
 
 /// Whether something in a subnet gets out to the internet now: by its own public address through an
 /// internet gateway, or through a NAT gateway that works and itself gets out. VPC Block Public Access

@@ -167,6 +167,20 @@ pub fn main(vpc: &str, cidr: Ipv4Net, association: String, routes: Vec<Route>) -
     table
 }
 
+/// A table that somebody has made long ago: of this subnet, with a route besides the local one.
+pub fn of_somebody(
+    vpc: &str,
+    cidr: Ipv4Net,
+    (association, subnet): (String, &str),
+    route: Route,
+) -> RouteTable {
+    let mut table = RouteTable::new(vpc, cidr);
+    table.routes.push(route);
+    let (subnet, visible) = (Some(subnet.to_owned()), Duration::ZERO);
+    table.associations.push(Association { id: association, subnet, visible });
+    table
+}
+
 /// The table that a subnet uses.
 pub fn of_subnet<'a>(world: &'a World, subnet: &Entry<Subnet>) -> Option<&'a Entry<RouteTable>> {
     let mut tables = world.ec2().tables.all();

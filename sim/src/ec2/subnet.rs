@@ -47,6 +47,11 @@ impl Subnet {
             default: true,
         }
     }
+
+    /// One that somebody has made long ago.
+    pub fn of_somebody(vpc: &str, zone: &str, cidr: Ipv4Net) -> Self {
+        Self { public_addresses: false, default: false, ..Self::default(vpc, zone, cidr) }
+    }
 }
 
 impl Kind for Subnet {

@@ -747,7 +747,7 @@ fn a_gateway_endpoint_is_routes_in_tables_and_holds_them_and_the_vpc() {
         assert_eq!(code, "InvalidServiceName");
     }
     let interface = with("VpcEndpointType", "Interface");
-    assert_eq!(rig.code("CreateVpcEndpoint", interface), "SimulatorLacks");
+    assert_eq!(rig.code("CreateVpcEndpoint", interface), "InvalidParameter");
 
     let made = rig.call("CreateVpcEndpoint", wish(&table))["VpcEndpoint"].clone();
     let id = made.text("VpcEndpointId").to_owned();
@@ -781,4 +781,140 @@ fn a_gateway_endpoint_is_routes_in_tables_and_holds_them_and_the_vpc() {
     assert_eq!(unsuccessful.len(), 1, "{unsuccessful:?}");
     assert_eq!(unsuccessful[0]["Error"].text("Code"), "InvalidVpcEndpointId.NotFound");
     rig.call("DeleteRouteTable", table);
+}
+
+#[test]
+fn an_interface_endpoint_takes_minutes_holds_subnet_and_group_and_answers_for_its_service() {
+    let mut rig = Rig::with(Scenario::default());
+    let network = rig.network();
+    let group = json!({ "GroupName": "e", "Description": "e", "VpcId": network.vpc });
+    let group = rig.call("CreateSecurityGroup", group).text("GroupId").to_owned();
+    rig.pass(6);
+    let wish = json!({
+        "VpcId": network.vpc,
+        "VpcEndpointType": "Interface",
+        "ServiceName": "com.amazonaws.us-east-1.sqs",
+        "SubnetIds": [network.private],
+        "SecurityGroupIds": [group],
+        "PrivateDnsEnabled": true,
+    });
+    let with = |member: &str, value: Value| {
+        let mut input = wish.clone();
+        input[member] = value;
+        input
+    };
+    // Its names need a resolver that answers and gives names.
+    let attribute =
+        |on: bool| json!({ "VpcId": network.vpc, "EnableDnsHostnames": { "Value": on } });
+    rig.call("ModifyVpcAttribute", attribute(false));
+    rig.pass(6);
+    assert_eq!(rig.code("CreateVpcEndpoint", wish.clone()), "InvalidParameter");
+    rig.call("ModifyVpcAttribute", attribute(true));
+    rig.pass(6);
+    for (member, value, code) in [
+        ("ServiceName", json!("com.amazonaws.us-east-1.ecr"), "InvalidServiceName"),
+        ("SubnetIds", json!(["subnet-1"]), "InvalidSubnetId.NotFound"),
+        ("SubnetIds", json!([network.private, network.private]), "DuplicateSubnetsInSameZone"),
+        ("SecurityGroupIds", json!(["sg-1"]), "InvalidGroup.NotFound"),
+        ("RouteTableIds", json!(["rtb-1"]), "InvalidParameter"),
+    ] {
+        assert_eq!(rig.code("CreateVpcEndpoint", with(member, value)), code, "{member}");
+    }
+    let made = rig.call("CreateVpcEndpoint", wish.clone())["VpcEndpoint"].clone();
+    let id = made.text("VpcEndpointId").to_owned();
+    assert_eq!((made.text("State"), made.flag("PrivateDnsEnabled")), ("pending", Some(true)));
+    // One answers for a service in a VPC.
+    assert_eq!(rig.code("CreateVpcEndpoint", wish), "InvalidParameter");
+    let tasks = json!({ "GroupName": "t", "Description": "t", "VpcId": network.vpc });
+    let tasks = [rig.call("CreateSecurityGroup", tasks).text("GroupId").to_owned()];
+    rig.pass(6);
+    let (subnet, groups) = (network.private.as_str(), &tasks[..]);
+    let from = Standpoint { subnet, groups, public_address: false };
+    rig.pass(200);
+    // It is there, and lets nobody in.
+    assert!(has_endpoint(&rig.world, subnet, "sqs") && !reaches(&rig.world, &from, "sqs"));
+    let tcp = json!({
+        "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443,
+        "IpRanges": [{ "CidrIp": "10.0.0.0/16" }],
+    });
+    let rule = json!({ "GroupId": group, "IpPermissions": [tcp] });
+    rig.call("AuthorizeSecurityGroupIngress", rule);
+    assert!(reaches(&rig.world, &from, "sqs") && !reaches(&rig.world, &from, "sns"));
+
+    let subnet = json!({ "SubnetId": network.private });
+    let of_group = json!({ "GroupId": group });
+    assert_eq!(rig.code("DeleteSubnet", subnet.clone()), "DependencyViolation");
+    assert_eq!(rig.code("DeleteSecurityGroup", of_group.clone()), "DependencyViolation");
+    // Its groups can be changed.
+    let modify = |add: &str, remove: &str| {
+        json!({
+            "VpcEndpointId": id, "AddSecurityGroupIds": [add], "RemoveSecurityGroupIds": [remove],
+        })
+    };
+    rig.call("ModifyVpcEndpoint", modify(&tasks[0], &group));
+    assert!(!reaches(&rig.world, &from, "sqs"));
+    rig.call("ModifyVpcEndpoint", modify(&group, &tasks[0]));
+    assert!(reaches(&rig.world, &from, "sqs"));
+    let deleted = rig.call("DeleteVpcEndpoints", json!({ "VpcEndpointIds": [id] }));
+    assert!(deleted.list("Unsuccessful").is_empty(), "{deleted}");
+    assert!(!reaches(&rig.world, &from, "sqs"));
+    assert_eq!(rig.code("DeleteSubnet", subnet.clone()), "DependencyViolation");
+    rig.pass(240);
+    let shown = rig.call("DescribeVpcEndpoints", json!({}));
+    assert_eq!(shown["VpcEndpoints"], json!([]));
+    rig.call("DeleteSubnet", subnet);
+    rig.call("DeleteSecurityGroup", of_group);
+}
+
+#[test]
+fn services_that_endpoints_lead_to_are_listed_with_their_zones() {
+    let without = BTreeMap::from([("use1-az1".to_owned(), vec!["sqs".to_owned()])]);
+    let mut rig = Rig::with(Scenario { zones_without: without, ..Scenario::default() });
+    let named = |name: &str| {
+        let name = format!("com.amazonaws.us-east-1.{name}");
+        json!({ "Filters": [{ "Name": "service-name", "Values": [name] }] })
+    };
+    let sqs = rig.call("DescribeVpcEndpointServices", named("sqs"));
+    let details = &sqs["ServiceDetails"][0];
+    assert_eq!(details["ServiceType"][0].text("ServiceType"), "Interface");
+    let zones = details.texts("AvailabilityZones");
+    assert!(zones.len() == 5 && !zones.contains(&"us-east-1a".to_owned()), "{zones:?}");
+    let none = rig.call("DescribeVpcEndpointServices", named("sqss"));
+    assert_eq!((&none["ServiceNames"], &none["ServiceDetails"]), (&json!([]), &json!([])));
+    let s3 = rig.call("DescribeVpcEndpointServices", named("s3"));
+    assert_eq!(s3.list("ServiceDetails").len(), 2);
+    let unknown = json!({ "ServiceNames": ["com.amazonaws.us-east-1.sqss"] });
+    assert_eq!(rig.code("DescribeVpcEndpointServices", unknown), "InvalidServiceName");
+}
+
+#[test]
+fn a_network_of_somebody_leads_out_from_the_beginning_and_has_no_tags() {
+    let mut rig = Rig::new();
+    let before = super::ids(&rig.world).len();
+    let network = NetworkOfSomebody {
+        vpc: "vpc-0a1b2c3d4e5f60718".to_owned(),
+        public: vec!["subnet-0cccccccccccccccc".to_owned()],
+        private: vec!["subnet-0aaaaaaaaaaaaaaaa".to_owned(), "subnet-0bbbbbbbbbbbbbbbb".to_owned()],
+    };
+    add_network(&mut rig.world, &network);
+    assert!(super::ids(&rig.world).len() > before);
+    let subnets = rig.call("DescribeSubnets", json!({ "SubnetIds": network.private }));
+    let zones: Vec<_> =
+        subnets.list("Subnets").iter().map(|it| it.text("AvailabilityZone")).collect();
+    assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
+    for id in &network.private {
+        assert!(way_out(&rig.world, id, false), "{id}");
+        assert_eq!(free_addresses(&rig.world, id), 251);
+    }
+    let public = &network.public[0];
+    assert!(way_out(&rig.world, public, true) && !way_out(&rig.world, public, false));
+    let group = json!({ "GroupName": "demo", "Description": "demo", "VpcId": network.vpc });
+    rig.call("CreateSecurityGroup", group);
+    assert!(super::tagged(&rig.world).iter().all(|(_, _, tags)| tags.is_empty()));
+    // What somebody takes away leads nowhere.
+    let gateways = rig.call("DescribeNatGateways", json!({}));
+    for gateway in gateways.list("NatGateways") {
+        rig.call("DeleteNatGateway", json!({ "NatGatewayId": gateway.text("NatGatewayId") }));
+    }
+    assert!(!way_out(&rig.world, &network.private[0], false));
 }

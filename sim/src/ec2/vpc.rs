@@ -56,6 +56,11 @@ impl Vpc {
             default: true,
         }
     }
+
+    /// One that somebody has made long ago.
+    pub fn of_somebody(world: &mut World, name: &str, cidr: Ipv4Net) -> Self {
+        Self { default: false, ..Self::default(world, name, cidr) }
+    }
 }
 
 impl Kind for Vpc {

@@ -1,8 +1,10 @@
 //! The ECS agent on an instance: registers, starts and stops tasks, reports.
 //!
-//! An agent needs a way out to the internet and the credentials of its instance's role. Without
-//! either it is started again and again; but when ECS answers that there is no such cluster, it exits
-//! for good, and the instance never joins (`docs/aws-facts.md`, "Creating").
+//! An agent needs a way to ECS, out to the internet or by its three endpoints, and the credentials of its
+//! instance's role. Without either it is started again and again; but when ECS answers that there is no such
+//! cluster, it exits for good, and the instance never joins (`docs/aws-facts.md`, "Creating"). One that
+//! registered before there were endpoints goes on past them until it is started anew (ECS guide, "Amazon ECS
+//! interface VPC endpoints").
 
 use std::time::Duration;
 
@@ -48,7 +50,8 @@ fn registers(world: &mut World, instance: &str, key: String, wait: Duration) {
     let Some(view) = ec2::instance(world, instance).filter(|it| it.state == "running") else {
         return;
     };
-    if !gets_out(world, &view) || !has_credentials(world, &view) {
+    let past_endpoints = !ec2::has_endpoint(world, &view.subnet, "ecs-agent");
+    if !gets_out(world, &view, past_endpoints) || !has_credentials(world, &view) {
         let instance = instance.to_owned();
         let next = (wait * 2).min(SLOWEST);
         world.after(wait, move |world| registers(world, &instance, key, next));
@@ -77,6 +80,7 @@ fn registers(world: &mut World, instance: &str, key: String, wait: Duration) {
         interfaces,
         registered: world.now,
         contact: world.now,
+        past_endpoints,
         tags: crate::fields::Tags::new(),
         cluster: cluster.clone(),
     };
@@ -112,16 +116,30 @@ fn has_credentials(world: &World, view: &ec2::InstanceView) -> bool {
     })
 }
 
-fn gets_out(world: &World, view: &ec2::InstanceView) -> bool {
-    let public = ec2::has_public_address(world, &view.id);
-    ec2::way_out(world, &view.subnet, public)
+fn gets_out(world: &World, view: &ec2::InstanceView, past_endpoints: bool) -> bool {
+    if past_endpoints {
+        return ec2::way_out(world, &view.subnet, ec2::has_public_address(world, &view.id));
+    }
+    reaches(world, view, &["ecs", "ecs-agent", "ecs-telemetry"])
+}
+
+/// Whether an instance can talk to all of these services.
+pub(super) fn reaches(world: &World, view: &ec2::InstanceView, services: &[&str]) -> bool {
+    let from = ec2::Standpoint {
+        subnet: &view.subnet,
+        groups: &view.groups,
+        public_address: ec2::has_public_address(world, &view.id),
+    };
+    services.iter().all(|service| ec2::reaches(world, &from, service))
 }
 
 /// Whether ECS and the agent of a container instance can talk now.
 pub(super) fn is_reachable(world: &World, instance: &ContainerInstance) -> bool {
     let view = ec2::instance(world, &instance.ec2);
     view.is_some_and(|view| {
-        view.state == "running" && gets_out(world, &view) && has_credentials(world, &view)
+        view.state == "running"
+            && gets_out(world, &view, instance.past_endpoints)
+            && has_credentials(world, &view)
     })
 }
 
@@ -172,8 +190,9 @@ fn of(world: &World, instance: &str) -> Option<ContainerInstance> {
 fn dies(world: &mut World, instance: &str) {
     let Some(it) = of(world, instance) else { return };
     let view = ec2::instance(world, instance);
-    let reachable =
-        view.is_some_and(|view| gets_out(world, &view) && has_credentials(world, &view));
+    let reachable = view.is_some_and(|view| {
+        gets_out(world, &view, it.past_endpoints) && has_credentials(world, &view)
+    });
     if !reachable && world.now.saturating_sub(it.contact) >= SILENCE {
         return;
     }

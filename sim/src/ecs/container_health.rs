@@ -37,32 +37,39 @@ impl Health {
     }
 }
 
-/// The check of an essential container of a task, if one has any.
-fn check(world: &World, task: &Task) -> Option<Value> {
-    let definition = task_definition::get(world, &task.definition)?;
-    let containers = definition.content.list("containerDefinitions").iter();
+/// The checks of the essential containers of a task.
+fn checks(world: &World, task: &Task) -> Vec<Value> {
+    let containers = task_definition::containers(world, &task.definition).iter();
     let essential = containers.filter(|it| it.flag("essential") != Some(false));
-    let mut checks = essential.filter_map(|it| it.get("healthCheck")).filter(|it| !it.is_null());
-    checks.next().cloned()
+    let checks = essential.filter_map(|it| it.get("healthCheck")).filter(|it| !it.is_null());
+    checks.cloned().collect()
 }
 
 /// Whether a task that runs counts as healthy for its service.
 pub(super) fn is_well(world: &World, task: &Task) -> bool {
-    task.health == Health::Healthy || check(world, task).is_none()
+    task.health == Health::Healthy || checks(world, task).is_empty()
 }
 
 /// A task runs: its checks decide some time from now.
 pub(super) fn begin(world: &mut World, task: &Task) {
-    let Some(check) = check(world, task) else { return };
-    let number = |name: &str, usual: u64| {
-        check.number(name).and_then(|it| u64::try_from(it).ok()).unwrap_or(usual)
+    let checks = checks(world, task);
+    let is_sick = world.scenario.sick_containers;
+    let decides = checks.iter().map(|check| {
+        let number = |name: &str, usual: u64| {
+            check.number(name).and_then(|it| u64::try_from(it).ok()).unwrap_or(usual)
+        };
+        let interval = number("interval", 30);
+        match is_sick {
+            true => number("startPeriod", 0) + interval * number("retries", 3),
+            false => interval,
+        }
+    });
+    // All have to be well; the first that is not will do.
+    let (seconds, health) = match is_sick {
+        true => (decides.min(), Health::Unhealthy),
+        false => (decides.max(), Health::Healthy),
     };
-    let interval = number("interval", 30);
-    let (seconds, health) = if world.scenario.sick_containers {
-        (number("startPeriod", 0) + interval * number("retries", 3), Health::Unhealthy)
-    } else {
-        (interval, Health::Healthy)
-    };
+    let Some(seconds) = seconds else { return };
     let id = task.id.clone();
     world.after(Duration::from_secs(seconds), move |world| {
         let tasks = &mut world.ecs_mut().tasks;

@@ -47,6 +47,8 @@ pub(super) struct ContainerInstance {
     pub(super) registered: Duration,
     /// When its agent was last heard of.
     pub(super) contact: Duration,
+    /// Whether its agent talks to ECS past any endpoints, which were not there when it registered.
+    pub(super) past_endpoints: bool,
     /// Its tags.
     pub(super) tags: Tags,
 }

@@ -69,7 +69,7 @@ fn is_an_id(image: &str) -> bool {
 }
 
 /// The host that an image comes from.
-fn registry(image: &str) -> &str {
+pub(super) fn registry(image: &str) -> &str {
     let host = image.split_once('/').map(|(first, _)| first);
     let host = host.filter(|it| it.contains(['.', ':']) || *it == "localhost");
     host.map_or(USUAL_REGISTRY, |host| host.split(':').next().unwrap_or(host))

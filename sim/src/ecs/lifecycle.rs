@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::cluster::REMEMBERED;
 use super::task::{EXITED, Status, Task};
 use super::{
-    agent, container_health, image, insights, output, scheduler, secrets, service_event,
-    task_definition,
+    agent, container_health, dependencies, image, insights, output, scheduler, secrets,
+    service_event, task_definition, way,
 };
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
@@ -18,8 +18,6 @@ use crate::scenario::Ending;
 use crate::world::World;
 use crate::{ec2, elb, iam, logs};
 
-/// The port of registries.
-const HTTPS: u16 = 443;
 /// How often ECS looks whether an agent is back.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often ECS looks whether a target has gone.
@@ -115,45 +113,25 @@ fn no_address(subnet: &str, public: bool) -> String {
 
 /// The image is pulled: by the instance, or by Fargate through the task's own interface.
 fn pull(world: &mut World, id: &str) {
-    let Some(task) = at(world, id, Status::Pending) else { return };
-    if task.fargate {
-        let public = task.network.as_ref().is_some_and(|it| it.public == Some(true));
-        let subnet = task.place.as_ref().map(|(_, subnet)| subnet.clone()).unwrap_or_default();
-        let groups = task.network.as_ref().map(|it| it.groups.clone()).unwrap_or_default();
-        let gets_out = ec2::way_out(world, &subnet, public) && ec2::lets_out(world, &groups, HTTPS);
-        begin_pull(world, id);
-        if gets_out && is_without_secrets(world, id) {
-            return;
-        }
-        if gets_out {
-            let after = delay(world, "fargate.pull", id, 16.0..=32.0);
-            return later(world, after, id, pulled);
-        }
-        let after = delay(world, "fargate.pull.timeout", id, 120.0..=240.0);
-        return later(world, after, id, |world, id| {
-            let image = image_of(world, id);
-            fail(
-                world,
-                id,
-                Status::Pending,
-                &format!(
-                    "CannotPullContainerError: pull image manifest has been retried 5 time(s): \
-                     failed to resolve ref {image}: failed to do request: dial tcp: i/o timeout"
-                ),
-            );
-        });
-    }
+    let Some(task) = at(world, id, Status::Pending).cloned() else { return };
     let host = task.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
-    if host.is_some_and(|host| agent::is_reachable(world, host)) {
-        begin_pull(world, id);
-        if is_without_secrets(world, id) {
-            return;
-        }
-        let after = delay(world, "task.pull", id, 5.0..=20.0);
-        later(world, after, id, pulled);
-    } else {
-        later(world, AGAIN, id, pull);
+    if !task.fargate && !host.is_some_and(|host| agent::is_reachable(world, host)) {
+        return later(world, AGAIN, id, pull);
     }
+    begin_pull(world, id);
+    if let Some(why) = way::obstacle(world, &task) {
+        let after = delay(world, "fargate.pull.timeout", id, 120.0..=240.0);
+        let id = id.to_owned();
+        return world.after(after, move |world| fail(world, &id, Status::Pending, &why));
+    }
+    if is_without_secrets(world, id) {
+        return;
+    }
+    let after = match task.fargate {
+        true => delay(world, "fargate.pull", id, 16.0..=32.0),
+        false => delay(world, "task.pull", id, 5.0..=20.0),
+    };
+    later(world, after, id, pulled);
 }
 
 /// Whether a task failed because its secrets cannot be had, which is tried before the image is pulled.
@@ -183,7 +161,13 @@ fn pulled(world: &mut World, id: &str) {
         task.status = Status::Activating;
     }
     let after = delay(world, "task.start", id, 1.0..=2.0);
-    later(world, after, id, runs);
+    match dependencies::start(world, task_definition::containers(world, &task.definition)) {
+        Ok(wait) => later(world, after + wait, id, runs),
+        Err((wait, why)) => {
+            let id = id.to_owned();
+            world.after(after + wait, move |world| fail(world, &id, Status::Activating, &why));
+        }
+    }
 }
 
 /// What keeps a task's containers from starting, in ECS's words.
@@ -214,6 +198,9 @@ fn obstacle(world: &World, task: &Task) -> Option<String> {
             "CannotStartContainerError: Error response from daemon: failed to initialize logging \
              driver: failed to create Cloudwatch log stream"
         };
+        if let Some(why) = way::no_log(world, task) {
+            return Some(format!("{failed}: {why}"));
+        }
         let policy = "AmazonECSTaskExecutionRolePolicy";
         if role.is_some_and(|role| !iam::has_policy(world, role, policy)) {
             return Some(format!("{failed}: AccessDeniedException: not authorized"));
@@ -227,13 +214,6 @@ fn obstacle(world: &World, task: &Task) -> Option<String> {
     None
 }
 
-fn image_of(world: &World, id: &str) -> String {
-    let task = world.ecs().tasks.get(id);
-    let definition = task.and_then(|task| task_definition::get(world, &task.definition));
-    let containers = definition.map(|it| it.content.list("containerDefinitions"));
-    containers.and_then(<[_]>::first).map(|it| it.text("image").to_owned()).unwrap_or_default()
-}
-
 /// The containers run, and the target groups learn of it.
 fn runs(world: &mut World, id: &str) {
     let Some(task) = at(world, id, Status::Activating).cloned() else { return };
@@ -245,7 +225,10 @@ fn runs(world: &mut World, id: &str) {
     output::begin(world, &task);
     container_health::begin(world, &task);
     if let (Some(address), Some(network)) = (&task.address, &task.network) {
-        let answers = world.scenario.health;
+        let own = task_definition::containers(world, &task.definition).first();
+        let image = own.map(|it| it.text("image")).unwrap_or_default();
+        let of_image = world.scenario.answers.iter().find(|(text, _)| image.contains(text));
+        let answers = of_image.map_or(world.scenario.health, |(_, answers)| *answers);
         for target in &task.targets {
             let (group, groups) = (&target.group, network.groups.clone());
             elb::register(world, group, address, target.port, groups, answers);
@@ -256,8 +239,33 @@ fn runs(world: &mut World, id: &str) {
     if let Some(after) = world.scenario.ending.and_then(|it| it.after) {
         later(world, Duration::from_secs_f64(after), id, exits);
     }
+    // What was told to do something else does it, and ends.
+    let commanded = task.overrides.iter().find(|it| !it.texts("command").is_empty());
+    if let Some(container) = commanded.map(|it| it.text("name").to_owned()) {
+        output::say(world, &task, &container, world.scenario.commands.lines);
+        if !world.scenario.commands.hangs {
+            let after = delay(world, "task.command", id, 10.0..=30.0);
+            later(world, after, id, completes);
+        }
+    }
     insights::wake(world, &task.cluster);
     scheduler::started(world, &task.cluster, &task.service, &task.deployment);
+}
+
+/// The command of a one-off task has ended, and with it the task.
+fn completes(world: &mut World, id: &str) {
+    let now = world.now;
+    let code = world.scenario.commands.code;
+    let Some(task) = world.ecs_mut().tasks.get_mut(id) else { return };
+    if task.status != Status::Running || task.going {
+        return;
+    }
+    task.going = true;
+    task.code = Some(EXITED);
+    task.reason = Some("Essential container in task exited".to_owned());
+    task.exit = Some(code);
+    task.stopping = Some(now);
+    deprovision(world, id);
 }
 
 /// Its container ends by itself, and with it the task.
@@ -265,7 +273,11 @@ fn exits(world: &mut World, id: &str) {
     let now = world.now;
     let Some(ending) = world.scenario.ending else { return };
     let Some(task) = at(world, id, Status::Running).cloned() else { return };
-    output::say(world, &task, ending.lines);
+    output::say(world, &task, ending.of, ending.lines);
+    // What is not essential ends alone.
+    if !task_definition::is_essential(world, &task.definition, ending.of) {
+        return;
+    }
     if let Some(task) = world.ecs_mut().tasks.get_mut(id) {
         task.going = true;
         task.code = Some(EXITED);

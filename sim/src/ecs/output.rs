@@ -7,12 +7,10 @@ use crate::logs::{self, Chatter};
 use crate::scenario::Answers;
 use crate::world::World;
 
-/// The group and the stream of each container whose lines go to `CloudWatch` Logs (ECS guide, "Send Amazon
+/// Each container whose lines go to `CloudWatch` Logs, with its group and its stream (ECS guide, "Send Amazon
 /// ECS logs to `CloudWatch`").
-fn streams(world: &World, task: &Task) -> Vec<(String, String)> {
-    let definition = task_definition::get(world, &task.definition);
-    let containers = definition.map(|it| it.content.list("containerDefinitions"));
-    let containers = containers.unwrap_or_default().iter();
+fn streams(world: &World, task: &Task) -> Vec<(String, String, String)> {
+    let containers = task_definition::containers(world, &task.definition).iter();
     let writes = containers.filter_map(|container| {
         let logging = container.part("logConfiguration");
         let options = logging.part("options");
@@ -24,7 +22,8 @@ fn streams(world: &World, task: &Task) -> Vec<(String, String)> {
                 world.dice.digest("container", &format!("{} {}", task.id, container.text("name")))
             }
         };
-        (logging.text("logDriver") == "awslogs").then_some((group, stream))
+        let name = container.text("name").to_owned();
+        (logging.text("logDriver") == "awslogs").then_some((name, group, stream))
     });
     writes.collect()
 }
@@ -34,7 +33,7 @@ pub(super) fn begin(world: &mut World, task: &Task) {
     let serves = !task.targets.is_empty();
     let status = match world.scenario.health {
         Answers::Code(code) => code,
-        Answers::Well | Answers::Never | Answers::Refused => 200,
+        Answers::Well | Answers::Only(_) | Answers::Never | Answers::Refused => 200,
     };
     let each = if serves { format!("health check: {status}") } else { "job done".to_owned() };
     let chatter = Chatter {
@@ -45,14 +44,21 @@ pub(super) fn begin(world: &mut World, task: &Task) {
         ],
         each: Some(each),
     };
-    for (group, stream) in streams(world, task) {
-        logs::open(world, &group, &stream, chatter.clone());
+    for (name, group, stream) in streams(world, task) {
+        // One that was told to do something else says what that is.
+        let is_told = task.overrides.iter().any(|it| it.text("name") == name);
+        let chatter = if is_told { Chatter::default() } else { chatter.clone() };
+        logs::open(world, &group, &stream, chatter);
     }
 }
 
-/// The containers write these lines.
-pub(super) fn say(world: &mut World, task: &Task, lines: &[&str]) {
-    for (group, stream) in streams(world, task) {
+/// The container of a name writes these lines; without a name, the first one.
+pub(super) fn say(world: &mut World, task: &Task, name: &str, lines: &[&str]) {
+    let containers = task_definition::containers(world, &task.definition).to_vec();
+    for (container, group, stream) in streams(world, task) {
+        if !task_definition::is_it(&containers, &container, name) {
+            continue;
+        }
         logs::put(world, &group, &stream, lines);
     }
 }
@@ -61,9 +67,11 @@ pub(super) fn say(world: &mut World, task: &Task, lines: &[&str]) {
 pub(super) fn end(world: &mut World, id: &str) {
     let Some(task) = world.ecs().tasks.get(id).cloned() else { return };
     if task.exit == Some(0) && task.code != Some(EXITED) {
-        say(world, &task, &["asked to stop", "stopped"]);
+        for (container, ..) in streams(world, &task) {
+            say(world, &task, &container, &["asked to stop", "stopped"]);
+        }
     }
-    for (group, stream) in streams(world, &task) {
+    for (_, group, stream) in streams(world, &task) {
         logs::close(world, &group, &stream);
     }
 }

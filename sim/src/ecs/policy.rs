@@ -70,7 +70,17 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
         }
         "RunTask" => {
             let definition = format!("task-definition/{}", short(input.text("taskDefinition")));
-            vec![call.own([call.existing(&definition)])]
+            let mut all = vec![call.own([call.existing(&definition)])];
+            if !input.tags("tags").is_empty() {
+                let task = call.arn(&format!("task/{cluster}/*"));
+                let made = Target::new(task, input.tags("tags"));
+                all.extend(Required::tagging("ecs:TagResource", call.operation, vec![made]));
+            }
+            all
+        }
+        "StopTask" => {
+            let task = format!("task/{cluster}/{}", short(input.text("task")));
+            vec![call.own([call.existing(&task)])]
         }
         "TagResource" => {
             let tagged = call.existing_arn(input.text("resourceArn"));

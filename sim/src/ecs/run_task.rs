@@ -8,7 +8,7 @@ use super::task::{self, Task};
 use super::wanted_tags;
 use super::{client, cluster, failure, invalid, lacks, launch, nth, placement, task_definition};
 use crate::fields::{Fields, Tags};
-use crate::refusal::Answer;
+use crate::refusal::{Answer, Refusal};
 use crate::world::World;
 
 /// Tasks of one call (API `RunTask`).
@@ -16,8 +16,7 @@ const MOST: i64 = 10;
 
 /// `RunTask`.
 pub(super) fn run_task(world: &mut World, input: &Value) -> Answer {
-    let lacking =
-        ["overrides", "placementConstraints", "group", "referenceId", "volumeConfigurations"];
+    let lacking = ["placementConstraints", "group", "referenceId", "volumeConfigurations"];
     lacks(input, "RunTask", &lacking)?;
     let cluster = cluster::of(world, input)?;
     let count = input.number("count").unwrap_or(1);
@@ -26,6 +25,7 @@ pub(super) fn run_task(world: &mut World, input: &Value) -> Answer {
     }
     let mut tags = wanted_tags(input)?;
     let setup = setup(world, &cluster, input, None)?;
+    let overrides = overrides(world, input, &setup)?;
     if let Some(why) = launch::unassumable(world, &setup) {
         return Err(client(why));
     }
@@ -41,6 +41,7 @@ pub(super) fn run_task(world: &mut World, input: &Value) -> Answer {
     let (mut tasks, mut failures) = (Vec::new(), Vec::new());
     for ordinal in 0..count {
         let task = provisioned(world, &cluster, &setup, &tags, input.text("startedBy"), ordinal);
+        let task = Task { overrides: overrides.clone(), ..task };
         let id = task.id.clone();
         world.ecs_mut().tasks.insert(id.clone(), task.clone());
         match place(world, &task, input.list("placementStrategy")) {
@@ -54,6 +55,44 @@ pub(super) fn run_task(world: &mut World, input: &Value) -> Answer {
         tasks.extend(world.ecs().tasks.get(&id).map(|it| task::describe(world, it, true)));
     }
     Ok(json!({ "tasks": tasks, "failures": failures }))
+}
+
+/// Longest overrides, in characters of their JSON (API `RunTask`).
+const LONGEST: usize = 8192;
+
+/// What is overridden of containers, which have to be there: their command and their variables, as far as it is
+/// simulated.
+fn overrides(world: &World, input: &Value, setup: &Setup) -> Result<Vec<Value>, Refusal> {
+    let Some(said) = input.get("overrides").filter(|it| !it.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let lacking = [
+        "cpu",
+        "memory",
+        "taskRoleArn",
+        "executionRoleArn",
+        "ephemeralStorage",
+        "inferenceAcceleratorOverrides",
+    ];
+    lacks(said, "RunTask.overrides", &lacking)?;
+    if said.to_string().len() > LONGEST {
+        return Err(invalid("Container Overrides length must be at most 8192"));
+    }
+    let containers = task_definition::containers(world, &setup.definition);
+    for container in said.list("containerOverrides") {
+        let name = container.text("name");
+        if !containers.iter().any(|it| it.text("name") == name) {
+            return Err(invalid(format!(
+                "Override for container named {name} is not a container in the TaskDefinition."
+            )));
+        }
+        lacks(
+            container,
+            "RunTask.overrides",
+            &["cpu", "memory", "memoryReservation", "environmentFiles", "resourceRequirements"],
+        )?;
+    }
+    Ok(said.list("containerOverrides").to_vec())
 }
 
 /// A task that has no place yet.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::container_health::Health;
+use super::dependencies;
 use super::service_revision::Target;
 use super::task_definition::{self, Key};
 use super::{PAGER, cluster, failure, includes, invalid, lacks, lifecycle, short};
@@ -102,6 +103,8 @@ pub(super) struct Task {
     pub(super) targets: Vec<Target>,
     /// Its tags.
     pub(super) tags: Tags,
+    /// What is overridden of its containers.
+    pub(super) overrides: Vec<Value>,
     /// Its container instance, once it has a place on one.
     pub(super) instance: Option<String>,
     /// The zone and the subnet, once it has a place.
@@ -165,6 +168,11 @@ pub(super) fn list_tasks(world: &World, input: &Value) -> Answer {
     let instance = input.some_text("containerInstance").map(short);
     let (family, by) = (input.some_text("family"), input.some_text("startedBy"));
     let launch = input.some_text("launchType");
+    // In which words it refuses another filter is to be verified (API `ListTasks`).
+    let others = ["serviceName", "containerInstance", "family", "launchType", "desiredStatus"];
+    if by.is_some() && others.iter().any(|it| input.some_text(it).is_some()) {
+        return Err(invalid("startedBy must be the only filter."));
+    }
     let stopped = match input.some_text("desiredStatus") {
         Some("STOPPED") => Some(true),
         Some("PENDING") => None,
@@ -236,7 +244,7 @@ pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
         "memory": task.memory.to_string(),
         "createdAt": world.timestamp_at(task.created),
         "enableExecuteCommand": false,
-        "overrides": { "containerOverrides": [], "inferenceAcceleratorOverrides": [] },
+        "overrides": { "containerOverrides": task.overrides, "inferenceAcceleratorOverrides": [] },
         "attachments": attachments(task),
         "attributes": [],
         "tags": [],
@@ -271,7 +279,10 @@ pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
 
 fn container(world: &World, task: &Task, definition: &Value) -> Value {
     let name = definition.text("name");
+    let all = task_definition::containers(world, &task.definition);
+    let ends_first = dependencies::ends_first(all, name) && task.pulled.1.is_some();
     let status = match task.status {
+        _ if ends_first && task.status > Status::Activating => "STOPPED",
         Status::Provisioning | Status::Pending | Status::Activating => "PENDING",
         Status::Running | Status::Deactivating | Status::Stopping => "RUNNING",
         Status::Deprovisioning | Status::Stopped => "STOPPED",
@@ -297,11 +308,22 @@ fn container(world: &World, task: &Task, definition: &Value) -> Value {
         answer["networkInterfaces"] =
             json!([{ "attachmentId": id, "privateIpv4Address": address }]);
     }
-    if let Some(exit) = task.exit {
+    // The others are told to stop then, and do.
+    let of = world.scenario.ending.map_or("", |it| it.of);
+    let is_culprit = task.code != Some(EXITED) || task_definition::is_it(all, name, of);
+    let exit = match task.exit {
+        _ if ends_first && status == "STOPPED" => {
+            Some(world.scenario.first_container_fails.unwrap_or(0))
+        }
+        Some(_) if !is_culprit => Some(0),
+        exit => exit,
+    };
+    if let Some(exit) = exit {
         answer["exitCode"] = exit.into();
     }
     let failed = task.reason.as_deref().filter(|_| task.code == Some("TaskFailedToStart"));
-    if let Some(reason) = failed.or_else(|| Some(task.said).filter(|said| !said.is_empty())) {
+    let said = Some(task.said).filter(|said| !said.is_empty() && is_culprit);
+    if let Some(reason) = failed.or(said) {
         answer["reason"] = reason.into();
     }
     answer

@@ -113,6 +113,26 @@ fn get_mut<'a>(world: &'a mut World, (family, number): &Key) -> Option<&'a mut R
     world.ecs_mut().families.get_mut(family)?.revisions.get_mut(number)
 }
 
+/// The containers of a revision.
+pub(super) fn containers<'a>(world: &'a World, key: &Key) -> &'a [Value] {
+    get(world, key).map(|it| it.content.list("containerDefinitions")).unwrap_or_default()
+}
+
+/// Whether a container is the one of a name; without a name, the first one.
+pub(super) fn is_it(containers: &[Value], container: &str, name: &str) -> bool {
+    match name {
+        "" => containers.first().is_some_and(|it| it.text("name") == container),
+        name => container == name,
+    }
+}
+
+/// Whether a task ends with its container of a name; without a name, with the first one.
+pub(super) fn is_essential(world: &World, key: &Key, name: &str) -> bool {
+    let containers = containers(world, key);
+    let it = containers.iter().find(|it| is_it(containers, it.text("name"), name));
+    it.is_some_and(|it| it.flag("essential").unwrap_or(true))
+}
+
 /// `DescribeTaskDefinition`.
 pub(super) fn describe_task_definition(world: &World, input: &Value) -> Answer {
     let key = find(world, input.text("taskDefinition"));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::task_definition::{Revision, describe, units};
-use super::{client, container_health, is_name, lacks, wanted_tags};
+use super::{client, container_health, dependencies, is_name, lacks, wanted_tags};
 use crate::fields::{Fields, ecs_tag_list};
 use crate::iam;
 use crate::refusal::{Answer, Refusal};
@@ -100,6 +100,9 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
     if containers.is_empty() {
         return Err(client("Container list cannot be empty."));
     }
+    if containers.len() > MOST {
+        return Err(client(format!("Too many containers. At most {MOST} are allowed.")));
+    }
     let (mut names, mut ports) = (Vec::new(), Vec::new());
     let on_fargate = input.texts("requiresCompatibilities").iter().any(|it| it == "FARGATE");
     for container in containers {
@@ -150,6 +153,7 @@ fn check_containers(input: &Value) -> Result<(), Refusal> {
         container_health::check_container(container, on_fargate)?;
         check_secrets(input, container)?;
     }
+    dependencies::check(containers)?;
     if !containers.iter().any(|it| it.flag("essential").unwrap_or(true)) {
         return Err(client("Task definition does not have essential container."));
     }
@@ -198,6 +202,8 @@ fn check_logging(logging: &Value, on_fargate: bool) -> Result<(), Refusal> {
     }
 }
 
+/// Most containers of a task (ECS quotas, "Containers per task definition"; the words are to be verified).
+const MOST: usize = 10;
 /// Longest task definition, in bytes of its JSON without blanks (ECS quotas, "Task definition size";
 /// the words are those of amazon-ecs-developer-guide#149).
 const LONGEST: usize = 65_536;
@@ -229,15 +235,8 @@ fn check_size(input: &Value) -> Result<(), Refusal> {
         if name == "cpu" && !(128..=196_608).contains(&size) {
             return Err(client("Invalid 'cpu' setting for task. Specify from 128 to 196608."));
         }
-        let too_much = match name {
-            // CPU is shared, memory is not: each container's limit has to be within the task's.
-            "cpu" => sum(name) > size,
-            _ => {
-                let mut containers = input.list("containerDefinitions").iter();
-                containers.any(|it| it.number(name).is_some_and(|own| own > size.cast_signed()))
-            }
-        };
-        if too_much {
+        // All containers together (ECS guide, "Task definition parameters", `cpu` and `memory`).
+        if sum(name) > size {
             return Err(client(format!(
                 "Invalid setting for container. The '{words}' of the containers must not be \
                  greater than that of the task."

@@ -263,7 +263,8 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     Ok(answer)
 }
 
-/// `NAME-1234567890.REGION.elb.amazonaws.com`, in China with `.cn` behind it, and with `internal-` before an internal one.
+/// `NAME-1234567890.REGION.elb.amazonaws.com`, in China with `.cn` behind it, and with `internal-` before
+/// an internal one.
 fn dns_name(world: &mut World, name: &str, scheme: &str) -> String {
     let number =
         u64::from_str_radix(&world.digits_of(10, &format!("dns {name}")), 16).unwrap_or_default();

@@ -214,6 +214,7 @@ fn check(world: &mut World, target_group: &str, at: &At, run: u64) -> Option<()>
     let code = match target.answers {
         Answers::Well => Some(200),
         Answers::Code(code) => Some(code),
+        Answers::Only(path) => Some(if it.check.path == path { 200 } else { 404 }),
         Answers::Never | Answers::Refused => None,
     };
     let is_good = reached && code.is_some_and(|code| it.check.takes(code));
