@@ -192,7 +192,7 @@ impl Cli {
             if !name.starts_with("ECSUP_") || known.contains(&name) {
                 continue;
             }
-            let near = crate::wish::nearest(&name, known.iter().map(String::as_str));
+            let near = crate::spec::nearest(&name, known.iter().map(String::as_str));
             let why = format!("{name} in the environment is no variable of ecsup{near}");
             return Err(command.error(ErrorKind::UnknownArgument, why));
         }

@@ -11,12 +11,12 @@ use crate::engine::inventory::{self, Thing};
 use crate::engine::plan::{self, Plan, surplus};
 use crate::engine::verdict::{Planned, Verdict};
 use crate::engine::walk::{Report, walk};
-use crate::engine::{Removal, Run, forecast, teardown};
+use crate::engine::{Failure, Removal, Run, forecast, teardown};
 use crate::facts::{self, Facts, Problem};
 use crate::names::{Names, NodeName};
 use crate::pattern::{self, Stack};
 use crate::service_roles;
-use crate::spec::Spec;
+use crate::spec::{Service, Spec};
 
 /// What resources of a stack that is going to be deployed act with.
 pub fn context(aws: &Aws, region: &str, spec: &Spec) -> Rc<Cx> {
@@ -147,12 +147,48 @@ pub async fn carry_out(prepared: &Prepared, warn: impl Fn(&str)) -> Result<Repor
         return Ok(report);
     }
     let report = walk(run, prepared.stack.graph.nodes()).await;
+    put_back(prepared, &report, &warn).await?;
     if !report.is_complete() || !run.wait_for_ready || prepared.plan.removals.is_empty() {
         return Ok(report);
     }
     let things = inventory::of_graph(&run.looks.anew()).await?;
     let surplus = surplus(things, &prepared.stack.graph);
     Ok(teardown::remove(run, surplus, Removal::OnlyThis).await)
+}
+
+/// Puts back what was changed with services whose new revision has failed and that run the former one again:
+/// the health check that the former tasks answer, the hosts and paths that lead to them. Else these would fail
+/// as well, under what was meant for others (copilot-cli#4838).
+async fn put_back(prepared: &Prepared, report: &Report, warn: impl Fn(&str)) -> Result<()> {
+    let run = &prepared.run;
+    let is_over =
+        |failure: &Failure| matches!(failure.end(), Failure::Broken(_) | Failure::TimedOut { .. });
+    let failed: Vec<_> = report.failed.iter().filter(|(_, failure)| is_over(failure)).collect();
+    let failed = |service: &Service| {
+        let node = format!("service/{}", service.name);
+        failed.iter().any(|(name, _)| name.as_str() == node)
+    };
+    if !prepared.spec.services.iter().any(failed) {
+        return Ok(());
+    }
+    let now = facts::revisions(&run.looks.anew()).await?;
+    for service in prepared.spec.services.iter().filter(|it| failed(it)) {
+        let former = prepared.facts.revisions.get(service.name.as_str());
+        if former.is_none() || former != now.get(service.name.as_str()) {
+            continue;
+        }
+        let put =
+            prepared.stack.graph.put_back(run, |node| pattern::goes_with(node, service)).await?;
+        if !put.is_empty() {
+            let put: Vec<_> = put.into_iter().map(NodeName::as_str).collect();
+            warn(&format!(
+                "service/{} runs its former revision; put back as it was: {}",
+                service.name,
+                put.join(", ")
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Removes what is going to be made again, and what holds that, in the order of a teardown; some of it may

@@ -12,10 +12,12 @@ use crate::engine::looks::Looks;
 use crate::resource::Owned;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::service::Service;
-use crate::spec::{Ami, Instances, RunOn, Scheme, Spec, SpecError};
+use crate::spec::{Ami, Instances, OwnNetwork, RunOn, Scheme, Spec, SpecError};
 
 mod addresses;
 mod certificate;
+mod endpoints;
+mod existing_network;
 mod existing_zone;
 mod image;
 mod instance_type;
@@ -24,10 +26,13 @@ mod parameters;
 mod roles;
 mod running;
 mod secrets;
+mod security_groups;
 mod status;
 mod there;
 mod zones;
 
+pub use crate::resource::task_definition::Container as RunningContainer;
+pub use existing_network::Found as FoundNetwork;
 pub use existing_zone::Found as FoundZone;
 pub use parameters::plain_parameters;
 pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
@@ -57,8 +62,10 @@ pub struct Facts {
     pub caller: Caller,
     /// The region.
     pub region: String,
-    /// The two zones that the subnets are in.
-    pub zones: [String; 2],
+    /// The zones of the subnets: two, where the network is the stack's own.
+    pub zones: Vec<String>,
+    /// The network that somebody else made, if the stack stands in one.
+    pub existing_network: Option<FoundNetwork>,
     /// The AMI for a new launch template; empty when the stack keeps the one it has.
     pub image: String,
     /// How many instances a new group starts with.
@@ -73,6 +80,8 @@ pub struct Facts {
     pub secrets: Secrets,
     /// What is there of what a stack may have several of.
     pub there: There,
+    /// By service, ARN of the revision that it runs.
+    pub revisions: BTreeMap<String, String>,
     /// What could not be looked up, and what that means.
     pub warnings: Vec<String>,
 }
@@ -145,24 +154,37 @@ fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
 async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let aws = looks.aws();
     let instances = spec.instances.as_ref();
-    let (zones, kind, internet, existing_zones, certificates, there) = futures::join!(
+    let (zones, network, kind, internet, existing_zones, certificates, groups, there) = futures::join!(
         zones::choose(looks, spec),
+        existing_network::look_up(looks, spec),
         optional(instances, async |instances| instance_type::look_up(aws, instances).await),
         internet::check(looks, spec),
         existing_zone::look_up(looks, spec),
         certificate::check(looks, spec),
+        security_groups::check(looks, spec),
         There::look(looks),
     );
     // A type that there is not has no zones either.
     if let Err(Problem::Refused(errors)) = kind {
         return Err(Problem::Refused(errors));
     }
-    let (zones, mut warnings) = zones?;
+    let (mut zones, mut warnings) = zones?;
+    let (network, judgement) = network?;
+    warnings.extend(judgement.warnings);
+    if let Some(network) = &network {
+        zones.clone_from(&network.zones);
+    }
+    // Most stacks have none.
+    let by_endpoints = |own: &OwnNetwork| !own.endpoints.is_empty() || own.is_open();
+    if spec.network.own().is_some_and(by_endpoints) {
+        warnings.extend(endpoints::check(looks, spec, &zones).await?);
+    }
     let there = there?;
     warnings.extend(internet?);
     let (existing_zones, more) = existing_zones?;
     warnings.extend(more);
     warnings.extend(certificates?);
+    warnings.extend(groups?);
 
     let (mut image, mut first_instances, mut instance_type) = (String::new(), 0, None);
     let mut room = None;
@@ -199,31 +221,34 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
                 ));
             }
         }
-        let zones = 2;
+        let zones = u32::try_from(zones.len()).unwrap_or_default();
         let (min, max) = (instances.min_size, instances.max_size);
         first_instances = capacity::warm_start(count, needed, zones, min, max);
         image = choose_image(looks, instances, kind.as_ref(), &mut warnings).await?;
         instance_type = kind;
     }
-    warnings.extend(addresses::check(spec, room)?);
-    let sleeps =
-        |it: &&crate::spec::Service| it.scaling.as_ref().is_some_and(|scaling| scaling.min == 0);
-    warnings.extend(spec.services.iter().filter(sleeps).map(|it| {
-        format!(
-            "service.{}.scaling.min is 0: a service without tasks has no load, so nothing starts one again",
-            it.name
-        )
-    }));
+    let mut refused = judgement.findings;
+    match addresses::check(spec, room, network.as_ref()) {
+        Ok(warning) => warnings.extend(warning),
+        Err(Problem::Refused(errors)) => refused.extend(errors),
+        Err(problem) => return Err(problem),
+    }
+    if !refused.is_empty() {
+        return Err(Problem::Refused(refused));
+    }
+    warnings.extend(asleep(spec));
     Ok(Facts {
         caller: Caller::default(),
         region: looks.scope().region().to_owned(),
         zones,
+        existing_network: network,
         image,
         first_instances,
         instance_type,
         superseded: BTreeMap::new(),
         existing_zones,
         secrets: Secrets::new(),
+        revisions: revisions(looks).await?,
         there,
         warnings,
     })
@@ -270,6 +295,26 @@ async fn choose_image(
             }
         },
     }
+}
+
+/// Services that may fall asleep for ever.
+fn asleep(spec: &Spec) -> impl Iterator<Item = String> {
+    let scales_to_none =
+        |it: &&crate::spec::Service| it.scaling.as_ref().is_some_and(|scaling| scaling.min == 0);
+    spec.services.iter().filter(scales_to_none).map(|it| {
+        format!(
+            "service.{}.scaling.min is 0: a service without tasks has no load, so nothing starts one again",
+            it.name
+        )
+    })
+}
+
+/// ARNs of the revisions that the stack's services run, by their names.
+pub async fn revisions(looks: &Looks) -> Result<BTreeMap<String, String>> {
+    let services = looks.list::<Service>(None).await?;
+    let runs = services.iter().map(Owned::it);
+    let runs = runs.filter_map(|it| Some((it.name.clone(), it.task_definition.clone()?)));
+    Ok(runs.collect())
 }
 
 /// The newest deployments of the stack's services, which a forced deploy supersedes.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! * [`cli`]: one file per command. [`deploy`]: what a deploy is, apart from how it is talked about.
-//! * [`wish`]: what was asked for, as it was said. [`spec`]: the same, checked. [`facts`]: what has to be looked up before a graph.
+//! * [`wish`]: what was asked for, as it was said. [`spec`]: the same, checked. [`facts`]: what has to be
+//!   looked up before a graph.
 //! * [`pattern`]: functions from a spec to a graph. [`names`], [`arn`], [`capacity`]: pure
 //!   arithmetic for it.
 //! * [`engine`]: decides what runs when, and waits. [`resource`]: one file per kind of AWS resource.

@@ -102,15 +102,20 @@ impl From<Error> for End {
     }
 }
 
-/// The streams of the tasks of a service whose ids begin like this.
-pub async fn streams_of(aws: &Aws, source: &Source, task: &str) -> Result<Vec<String>> {
+/// The streams of a container of a service in the tasks whose ids begin like this.
+pub async fn streams_of(
+    aws: &Aws,
+    source: &Source,
+    container: &str,
+    task: &str,
+) -> Result<Vec<String>> {
     const DOING: &str = "list the log streams";
     let Source { service, group, .. } = source;
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        // The driver's prefix and the container are both named after the service.
+        // The driver's prefix is the service.
         let page = aws.logs.describe_log_streams().log_group_name(group);
-        let page = page.log_stream_name_prefix(format!("{service}/{service}/{task}"));
+        let page = page.log_stream_name_prefix(format!("{service}/{container}/{task}"));
         let page = page.set_next_token(token.take()).send().await.doing(DOING)?;
         let names = page.log_streams().iter().filter_map(|it| it.log_stream_name());
         found.extend(names.map(str::to_owned));

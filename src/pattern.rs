@@ -7,7 +7,7 @@
 //! ```text
 //! vpc ─┬─ internet-gateway ── nat/N ── route-table/private-N ────────────────┐
 //!      ├─ subnet/… ───────────────────────┐                                  │
-//!      └─ security-group/… ── rule/… ───┐ │                                  │
+//!      └─ security-group/… ── rule/… ───┐ │  (endpoint/… after both)         │
 //! role/instance ── instance-profile ── launch-template ── auto-scaling-group │
 //! cluster ─┬─────────────────────────────── capacity-provider ┘              │
 //!          └─ capacity-provider-association ── capacity/warm                 │
@@ -58,12 +58,23 @@ impl Stack {
     }
 }
 
+/// Whether a node belongs to the revision of a service as its task definition does: what checks its tasks, and
+/// what leads to them.
+pub fn goes_with(node: &NodeName, service: &spec::Service) -> bool {
+    let mut parts = node.as_str().split('/');
+    match parts.next() {
+        Some("target-group") => parts.next() == Some(service.name.as_str()),
+        Some("listener-rule") => parts.next_back() == Some(service.name.as_str()),
+        _ => false,
+    }
+}
+
 /// Draws the graph of a spec: the network, the cluster, the instances if some service runs on them, the
 /// load balancers that services use, and each service.
 pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
     let mut graph = Graph::default();
     let naming = Naming::new(spec, names, &facts.there);
-    let network = network::network(&mut graph, spec, facts);
+    let network = network::network(&mut graph, spec, facts, names);
     let cluster = capacity::cluster(&mut graph, names);
     let pool = spec.instances.as_ref().map(|wanted| {
         capacity::instances(&mut graph, spec, wanted, &network, &cluster, names, facts)
@@ -98,14 +109,26 @@ pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
         .collect();
     let zones: Vec<_> =
         balancers.iter().map(|it| it.zone(&mut graph, &network, &naming, facts)).collect();
-    let mut rules = Vec::new();
+    let mut drafts = Vec::new();
     for (wanted, targets) in spec.services.iter().zip(&targets) {
         let ways_in = balancers.iter().zip(&listeners).zip(&zones);
         let ways_in = ways_in.filter_map(|((balancer, listeners), zone)| {
             let target_group = targets.get(&balancer.scheme)?;
             Some(WayIn { balancer, listeners, zone: zone.as_ref(), target_group })
         });
-        rules.extend(service::service(&mut graph, wanted, &ways_in.collect::<Vec<_>>(), &blocks));
+        let ways_in: Vec<_> = ways_in.collect();
+        let tasks = service::tasks(&mut graph, wanted, &ways_in, &blocks);
+        drafts.push((wanted, ways_in, tasks));
+    }
+    // One after another, and all of them before any service.
+    let mut releases = Vec::new();
+    for (wanted, _, tasks) in &drafts {
+        releases.extend(service::release(&mut graph, wanted, tasks, &releases, &blocks));
+    }
+    let mut rules = Vec::new();
+    for (wanted, ways_in, tasks) in drafts {
+        let its = service::service(&mut graph, wanted, tasks, &ways_in, &releases, &blocks);
+        rules.extend(its);
     }
     for (balancer, serving) in balancers.iter().zip(&listeners) {
         let its = rules.iter().filter(|(scheme, _)| *scheme == balancer.scheme);

@@ -55,19 +55,29 @@ pub enum Part {
     /// Scaling services by their load: what all commands need besides where a service has `scaling`; in no
     /// policy but its own
     Scaling,
+    /// Running `release` commands of a manifest, and reading what they write; in no policy but its own
+    Release,
     /// Reading what containers write: what `logs` needs besides `read`; in no policy but its own
     Logs,
     /// What `certificates` in a manifest need besides; in no policy but its own
     Https,
-    /// What `secrets`, `policies`, `permissions` and `${ssm:…}` in a manifest need besides; in no policy but its own
+    /// What `network.existing` in a manifest needs besides; in no policy but its own
+    ExistingNetwork,
+    /// What endpoints need besides, other than those of S3 and `DynamoDB`; in no policy but its own
+    #[value(
+        help = "What endpoints need besides, other than those of S3 and DynamoDB; in no policy but its own"
+    )]
+    Endpoints,
+    /// What `secrets`, `policies`, `permissions` and `${ssm:…}` in a manifest need besides; in no policy
+    /// but its own
     Secrets,
 }
 
 impl Part {
     /// Those that are the whole policy. What containers write may be confidential, and nothing but `logs`
     /// needs it: whoever may deploy need not be able to read it, and is told of a crash without it. Whoever
-    /// says what a role may do can let it do anything, which most stacks do without. And for what scaling and
-    /// certificates take there would be no room.
+    /// says what a role may do can let it do anything, which most stacks do without. And for what scaling,
+    /// certificates and endpoints take there would be no room.
     pub const WHOLE: [Self; 3] = [Self::Read, Self::Foundation, Self::Service];
 }
 
@@ -80,6 +90,8 @@ pub enum Needed {
     OnInstances,
     /// All, where roles have to have a permissions boundary.
     WithBoundary,
+    /// All, where the network is the stack's own.
+    OwnNetwork,
 }
 
 /// Some actions with the same reason and the same bounds.
@@ -160,9 +172,7 @@ fn runs_instances(patterns: &[Pattern]) -> bool {
 /// The policy for these patterns and parts.
 pub fn policy(patterns: &[Pattern], parts: &[Part], bounds: &Bounds) -> Document {
     let permissions = permissions(patterns, parts);
-    let permissions: Vec<_> = permissions
-        .filter(|it| it.needed != Needed::WithBoundary || bounds.has_boundary())
-        .collect();
+    let permissions: Vec<_> = permissions.filter(|it| it.is_needed(bounds)).collect();
     let on_instances = runs_instances(patterns);
     let mut sids: Vec<_> = permissions.iter().map(|permission| permission.sid).collect();
     sids.sort_unstable();
@@ -196,6 +206,15 @@ impl Document {
 }
 
 impl Permission {
+    /// Whether it is needed within these bounds.
+    pub fn is_needed(&self, bounds: &Bounds) -> bool {
+        match self.needed {
+            Needed::Always | Needed::OnInstances => true,
+            Needed::WithBoundary => bounds.has_boundary(),
+            Needed::OwnNetwork => bounds.has_own_network(),
+        }
+    }
+
     /// The action in one line of a table: what it is for, where it stands, and why AWS checks it when
     /// it is no call of ecsup's.
     pub fn line(&self) -> String {

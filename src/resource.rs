@@ -25,6 +25,7 @@ pub mod hosted_zone;
 pub mod id;
 pub mod instance;
 pub mod instance_profile;
+pub mod interface_endpoint;
 pub mod internet_gateway;
 pub mod kind;
 pub mod launch_template;
@@ -36,6 +37,7 @@ pub mod nat_gateway;
 pub mod network_interface;
 pub mod record;
 pub mod record_set;
+pub mod release;
 pub mod role;
 pub mod role_policy;
 pub mod route_table;
@@ -167,6 +169,15 @@ pub trait Wanted: Resource {
         Duration::ZERO
     }
 
+    /// The same as it was before it was changed, where that belongs to a revision of a service: when ECS goes
+    /// back to the former revision, this is put back with it.
+    fn as_before(&self, _before: &Self::Output) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// What it keeps for life and is wanted otherwise. It is all that can be compared while some of the needs
     /// are not there yet, so that it is refused before they are made.
     fn immutable_drift(&self, _it: &Self::Output) -> Option<Difference<Self::Change>> {
@@ -203,14 +214,36 @@ pub trait Wanted: Resource {
 pub trait Action: 'static {
     /// What it is done to.
     type Target: Resource;
+    /// What it takes from others.
+    type Needs;
     /// The kind.
     const KIND: Kind;
 
     /// What is to be done, judging by the target as it was last seen; `None` when nothing is.
     fn due(&self, it: &TargetOf<Self>) -> Option<Difference>;
 
-    /// Does it; safe to repeat.
-    async fn act(&self, cx: &Cx, it: &TargetOf<Self>) -> Result<()>;
+    /// How long it goes on at most, once it was begun.
+    fn takes(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Does it, or goes on with it; safe to repeat.
+    async fn act(
+        &self,
+        cx: &Cx,
+        node: &NodeName,
+        it: &TargetOf<Self>,
+        needs: &Self::Needs,
+    ) -> Result<Acted>;
+}
+
+/// How far an action is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acted {
+    /// It is done.
+    Done,
+    /// It goes on by itself; says what it waits for.
+    Going(String),
 }
 
 /// A thing that an action is done to.

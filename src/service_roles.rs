@@ -16,8 +16,9 @@ pub const OF_INSTANCES: &str = "autoscaling.amazonaws.com";
 /// The one that scales services: Application Auto Scaling.
 pub const OF_SERVICES: &str = "ecs.application-autoscaling.amazonaws.com";
 
-/// Makes the roles of these services that the account lacks: a prerequisite of a first deploy. Returns a warning when they could not be looked up or made by this
-/// caller, for whom AWS makes them at the first use.
+/// Makes the roles of these services that the account lacks: a prerequisite of a first deploy. Returns a
+/// warning when they could not be looked up or made by this caller, for whom AWS makes them at the first
+/// use.
 pub async fn make(aws: &Aws, services: &[&'static str]) -> Result<Option<String>> {
     let missing = match missing(aws, services).await {
         Ok(missing) => missing,

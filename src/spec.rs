@@ -6,13 +6,16 @@
 //! later.
 
 pub(crate) mod dns;
+mod endpoints;
 mod error;
+pub(crate) mod existing_network;
 mod health;
 mod image;
 mod letters;
 pub(crate) mod network;
 pub(crate) mod pairs;
 pub(crate) mod secret;
+pub(crate) mod sidecar;
 pub(crate) mod size;
 pub(crate) mod task_role;
 
@@ -24,11 +27,15 @@ use clap::ValueEnum;
 use ipnet::Ipv4Net;
 
 pub(crate) use self::dns::lies_in;
+pub(crate) use self::endpoints::check_endpoint;
+pub use self::endpoints::{GATEWAYS, REQUIRED, Uses, required as required_endpoints};
 pub use self::error::{At, SpecError};
+pub use self::existing_network::{ExistingNetwork, Subnets};
 pub use self::health::{ContainerHealth, Deployments, HealthCheck};
 pub use self::image::Image;
 pub use self::pairs::EnvValue;
 pub use self::secret::SecretSource;
+pub use self::sidecar::{Arch, Sidecar, Until};
 pub use self::task_role::{Permission, TaskRole, document as permissions_document, permissions_of};
 
 pub(crate) use self::error::Problems;
@@ -123,7 +130,7 @@ pub struct Spec {
     pub pattern: Option<Pattern>,
     /// The stack's name.
     pub stack: StackName,
-    /// The VPC and its subnets.
+    /// The VPC and its subnets: the stack's own, or those of somebody else.
     pub network: Network,
     /// The instances; there if and only if some service runs on them.
     pub instances: Option<Instances>,
@@ -139,9 +146,49 @@ pub struct Spec {
     pub permissions_boundary: Option<String>,
 }
 
+/// The network that a stack stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Network {
+    /// One of its own, which comes and goes with it.
+    Own(OwnNetwork),
+    /// One that somebody else made.
+    Existing(ExistingNetwork),
+}
+
+impl Network {
+    /// The stack's own, if it has one.
+    pub fn own(&self) -> Option<&OwnNetwork> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Existing(_) => None,
+        }
+    }
+
+    /// The one that somebody else made, if it stands in one.
+    pub fn existing(&self) -> Option<&ExistingNetwork> {
+        match self {
+            Self::Own(_) => None,
+            Self::Existing(existing) => Some(existing),
+        }
+    }
+
+    /// Whether instances and tasks on Fargate are in the public subnets, with public addresses.
+    pub fn is_outside(&self) -> bool {
+        match self {
+            Self::Own(own) => own.is_open(),
+            Self::Existing(existing) => existing.is_outside(),
+        }
+    }
+
+    /// Whether endpoints of the stack's own are all that leads out of its private subnets.
+    pub fn is_closed(&self) -> bool {
+        self.own().is_some_and(OwnNetwork::is_closed)
+    }
+}
+
 /// The VPC and its four subnets, one public and one private in each of two zones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Network {
+pub struct OwnNetwork {
     /// The VPC's range, /16 to /25.
     pub vpc_cidr: Ipv4Net,
     /// The public subnets, in the first and second zone: the first two quarters of the VPC.
@@ -150,36 +197,11 @@ pub struct Network {
     pub private: [Ipv4Net; 2],
     /// How the private subnets reach the internet.
     pub nat: Nat,
-    /// The services that tasks reach through gateway endpoints.
-    pub endpoints: BTreeSet<Endpoint>,
+    /// The services that are reached through endpoints, as they were said: by their names, such as `s3` and
+    /// `ecr.api`, and [`REQUIRED`] for those that the stack needs. [`Spec::endpoints`] has them all.
+    pub endpoints: BTreeSet<String>,
     /// The two zones, by name or id, when the user chose them.
     pub zones: Option<[String; 2]>,
-}
-
-/// A service of AWS that has gateway endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Endpoint {
-    /// Amazon S3, where the layers of images in ECR are, too
-    S3,
-    /// Amazon `DynamoDB`
-    #[value(name = "dynamodb", help = "Amazon DynamoDB")]
-    DynamoDb,
-}
-
-impl Endpoint {
-    /// Returns the endpoint of a name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::S3, Self::DynamoDb].into_iter().find(|it| it.to_string() == name)
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::S3 => "s3",
-            Self::DynamoDb => "dynamodb",
-        })
-    }
 }
 
 /// How many NAT gateways there are.
@@ -189,8 +211,8 @@ pub enum Nat {
     PerZone,
     /// One for both zones: half the price
     Single,
-    /// None: instances, or Fargate tasks, live in the public subnets; EC2 tasks then have no way
-    /// out
+    /// None: instances, or Fargate tasks, live in the public subnets, and EC2 tasks have no way
+    /// out; or with `--endpoints required` all in the private ones
     None,
 }
 
@@ -240,7 +262,8 @@ pub enum Ami {
 /// A load balancer, which services share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ingress {
-    /// The ranges that may reach it; at least one, and no two overlap.
+    /// The ranges that may reach it, no two of which overlap. Empty means those of a VPC that somebody else
+    /// made, which only AWS knows.
     pub allow: Vec<Ipv4Net>,
     /// The private zone to make, in lower case and without a closing dot, if there is to be one.
     pub zone: Option<String>,
@@ -370,16 +393,16 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// A service, with one container in each task.
+/// A service, with a container of its own in each task, and sidecars beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// The name of the service, of its container and of its log streams.
     pub name: ServiceName,
     /// The container's image.
     pub image: Image,
-    /// CPU of one task, in units of 1/1024 vCPU.
+    /// CPU of one task, in units of 1/1024 vCPU; its own container has what the sidecars leave.
     pub cpu: u32,
-    /// Memory of one task, in MiB.
+    /// Memory of one task, in MiB; likewise.
     pub memory: u32,
     /// The TCP port that the container listens on.
     pub port: u16,
@@ -410,10 +433,31 @@ pub struct Service {
     pub task_role: TaskRole,
     /// What its tasks run on.
     pub run_on: RunOn,
+    /// The processor of tasks on Fargate; instances have that of their type.
+    pub arch: Arch,
+    /// Ids of the security groups of others that its tasks have, besides their own.
+    pub security_groups: Vec<String>,
+    /// What runs once before a new revision, if anything does.
+    pub release: Option<Release>,
+    /// The other containers of each task, by name.
+    pub sidecars: Vec<Sidecar>,
+    /// The containers that its own one starts after.
+    pub depends_on: BTreeMap<ServiceName, Until>,
+    /// The sidecar that load balancers reach, which has a port, if it is not its own container.
+    pub target: Option<ServiceName>,
     /// How it is reached through the internal load balancer, if it is.
     pub internal: Option<Route>,
     /// How it is reached through the public load balancer, if it is.
     pub public: Option<Route>,
+}
+
+/// A command that a new revision runs to its end before any service is updated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Its words; at least one.
+    pub command: Vec<String>,
+    /// Seconds that it may take.
+    pub timeout: u32,
 }
 
 /// How the number of tasks follows the load. What is aimed at by several metrics is met by all of them.
@@ -488,6 +532,32 @@ impl Spec {
         all.filter_map(|scheme| Some((scheme, self.ingress(scheme)?)))
     }
 
+    /// The services that are reached through endpoints, by the names that endpoints call them.
+    pub fn endpoints(&self) -> BTreeSet<&str> {
+        let said = self.network.own().into_iter().flat_map(|own| &own.endpoints);
+        let (required, named): (Vec<_>, Vec<_>) =
+            said.map(String::as_str).partition(|name| *name == REQUIRED);
+        let mut all: BTreeSet<_> = named.into_iter().collect();
+        if !required.is_empty() {
+            all.extend(required_endpoints(self).into_keys());
+        }
+        all
+    }
+
+    /// The images that are not in ECR of a region, each with the key that says it: no endpoint leads to them.
+    pub fn images_out_of_reach(&self, region: &str) -> impl Iterator<Item = (String, &Image)> {
+        let registry = format!(".dkr.ecr.{region}.");
+        let all = self.services.iter().flat_map(|service| {
+            service
+                .images()
+                .map(|(container, image)| (format!("{}.image", service.path_of(container)), image))
+        });
+        all.filter(move |(_, image)| {
+            // What is named by a number is within the network.
+            image.registry_host().is_some_and(|host| !host.contains(&registry))
+        })
+    }
+
     /// Refuses more services than a load balancer has room for.
     pub fn check_limits(&self) -> Result<(), SpecError> {
         for (scheme, ingress) in self.ingresses() {
@@ -543,6 +613,44 @@ impl Scaling {
 }
 
 impl Service {
+    /// The container that load balancers reach, and its port.
+    pub fn target(&self) -> (&ServiceName, u16) {
+        let sidecar = self.target.as_ref().and_then(|name| {
+            let sidecar = self.sidecars.iter().find(|sidecar| sidecar.name == *name)?;
+            Some((&sidecar.name, sidecar.port?))
+        });
+        sidecar.unwrap_or((&self.name, self.port))
+    }
+
+    /// Where a manifest says what a container of it is.
+    pub fn path_of(&self, container: &ServiceName) -> String {
+        match *container == self.name {
+            true => format!("service.{}", self.name),
+            false => format!("service.{}.sidecar.{container}", self.name),
+        }
+    }
+
+    /// The image of each container, that of its own first.
+    pub fn images(&self) -> impl Iterator<Item = (&ServiceName, &Image)> {
+        let sidecars = self.sidecars.iter().map(|it| (&it.name, &it.image));
+        std::iter::once((&self.name, &self.image)).chain(sidecars)
+    }
+
+    /// The secrets of each container, those of its own first.
+    pub fn secrets_of_containers(
+        &self,
+    ) -> impl Iterator<Item = (&ServiceName, &BTreeMap<String, SecretSource>)> {
+        let sidecars = self.sidecars.iter().map(|it| (&it.name, &it.secrets));
+        std::iter::once((&self.name, &self.secrets)).chain(sidecars)
+    }
+
+    /// CPU and memory that the sidecars leave for its own container.
+    pub fn own_size(&self) -> (u32, u32) {
+        let taken = |of: fn(&Sidecar) -> u32| self.sidecars.iter().map(of).sum::<u32>();
+        let memory = taken(|it| it.memory.unwrap_or_default());
+        (self.cpu.saturating_sub(taken(|it| it.cpu)), self.memory.saturating_sub(memory))
+    }
+
     /// How many tasks it may have.
     pub fn most(&self) -> u32 {
         self.scaling.as_ref().map_or(self.count, |scaling| scaling.max)
@@ -562,11 +670,21 @@ fn addresses_of_half(prefix: u8) -> u32 {
     2 * network::usable_addresses(prefix.saturating_add(2))
 }
 
-impl Network {
+impl OwnNetwork {
     /// How many addresses AWS gives out in the public subnets, or in the private ones: they are
     /// quarters of the VPC's range.
     pub fn addresses(&self) -> u32 {
         addresses_of_half(self.vpc_cidr.prefix_len())
+    }
+
+    /// Whether instances, or tasks on Fargate, stand in the public subnets with addresses of their own.
+    pub fn is_open(&self) -> bool {
+        self.nat == Nat::None && !self.endpoints.contains(REQUIRED)
+    }
+
+    /// Whether endpoints are all that leads out of the private subnets, in which everything stands.
+    pub fn is_closed(&self) -> bool {
+        self.nat == Nat::None && self.endpoints.contains(REQUIRED)
     }
 
     /// The prefix length of the smallest range that gives out so many there, if any does.
@@ -657,6 +775,13 @@ pub(crate) fn check_certificate(text: &str) -> Result<String, String> {
     }
 }
 
+/// Why a certificate does not serve a load balancer of a region, if it is of another one.
+pub(crate) fn certificate_elsewhere(arn: &str, region: &str) -> Option<String> {
+    let is = Arn::parse(arn)?.region;
+    (is != region)
+        .then(|| format!("is of {is}: a load balancer of {region} takes those of {region} alone"))
+}
+
 /// Checks the shape of a security policy's name: which ones there are, grows.
 pub(crate) fn check_tls_policy(text: &str) -> Result<String, String> {
     let fits = text.strip_prefix("ELBSecurityPolicy-").is_some_and(|rest| {
@@ -677,4 +802,15 @@ pub(crate) fn check_duration(text: &str) -> Result<Duration, String> {
     let time: Option<Duration> =
         text.parse::<jiff::SignedDuration>().ok().and_then(|time| time.try_into().ok());
     time.ok_or_else(|| "must be a time with its unit, such as \"30s\" or \"5m\"".to_owned())
+}
+
+/// `; did you mean …?`, if something is near.
+pub fn nearest<'a>(name: &str, of: impl Iterator<Item = &'a str>) -> String {
+    let distance =
+        |other: &str| strsim::osa_distance(&name.to_ascii_lowercase(), &other.to_ascii_lowercase());
+    let most = if name.len() <= 4 { 1 } else { 2 };
+    match of.map(|other| (distance(other), other)).min() {
+        Some((apart, other)) if apart <= most => format!("; did you mean `{other}`?"),
+        _ => String::new(),
+    }
 }

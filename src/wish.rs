@@ -31,14 +31,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub use self::beside::Fallback;
-pub use self::file::nearest;
 pub use self::flags::{FileFlags, ServiceFlags};
 pub use self::schema::{SCHEMA, schema};
 pub use self::show::Form;
 pub use self::substitute::Answers;
 pub use self::topic::{TOPICS, topic};
 use self::value::{Entry, Place, Said, Source, Table, Value};
-use crate::spec::{EnvValue, Image, Pattern, RunOn, Scheme, Spec, SpecError};
+use crate::spec::{EnvValue, ExistingNetwork, Image, Pattern, RunOn, Scheme, Spec, SpecError};
 
 /// The manifest that is read when none is named.
 pub const MANIFEST: &str = "ecsup.toml";
@@ -59,6 +58,8 @@ pub struct Wish {
     pub environment: Option<String>,
     /// Whether an existing stack changes to the newest machine image.
     pub refresh_ami: bool,
+    /// Whether release commands are left out.
+    pub skip_release: bool,
     /// What stands between `${` and `}` somewhere and only AWS knows, as long as nobody has asked it.
     pub open: BTreeSet<String>,
     /// Whether the zone was refused as a flag.
@@ -105,8 +106,12 @@ impl Wish {
 
     /// What flags alone ask for: a manifest of one service.
     pub fn of_flags(flags: &ServiceFlags) -> Self {
-        let mut wish =
-            Self { refresh_ami: flags.refresh_ami, no_dns: flags.no_dns, ..Self::empty() };
+        let mut wish = Self {
+            refresh_ami: flags.refresh_ami,
+            skip_release: flags.skip_release,
+            no_dns: flags.no_dns,
+            ..Self::empty()
+        };
         if let Some(environment) = &flags.manifest.environment {
             let rule = format!(
                 "means nothing without a manifest: there is no ./{MANIFEST}, and no --file is said"
@@ -142,6 +147,7 @@ impl Wish {
             manifest: None,
             environment: None,
             refresh_ami: false,
+            skip_release: false,
             open: BTreeSet::new(),
             no_dns: false,
             accepted: BTreeSet::new(),
@@ -161,6 +167,7 @@ impl Wish {
         let mut wish = Self {
             manifest: Some(source.name.clone()),
             refresh_ami: flags.refresh_ami,
+            skip_release: flags.skip_release,
             no_dns: flags.no_dns,
             later: manifest.later,
             ..Self::empty()
@@ -349,6 +356,20 @@ impl Wish {
         }
     }
 
+    /// The network that somebody else made, as it was said, if it was.
+    pub fn existing_network(&self) -> Option<ExistingNetwork> {
+        let table = self.table.table("network.existing")?;
+        let ids = |key: &str| {
+            let said = table.texts(key).unwrap_or_default();
+            said.into_iter().map(|(id, _)| id.to_owned()).collect()
+        };
+        Some(ExistingNetwork {
+            vpc: table.text("vpc")?.to_owned(),
+            public: ids("public_subnets"),
+            private: ids("private_subnets"),
+        })
+    }
+
     /// The load balancers that lead to a service, as it says or the pattern does. Without either, those of
     /// the pattern that takes every flag.
     fn schemes_of(&self, service: &Wanted) -> Vec<Scheme> {
@@ -441,8 +462,20 @@ impl Wanted {
     /// Gives the names of parameters that have no `/` what stands before them.
     fn prefix_secrets(&mut self, usual: &str) {
         let prefix = self.table.text("secrets_prefix").unwrap_or(usual).to_owned();
-        let Some(secrets) = self.table.table_mut("secrets") else { return };
-        for entry in secrets.0.values_mut() {
+        let mut all: Vec<&mut Said> = Vec::new();
+        for (name, entry) in &mut self.table.0 {
+            match name.as_str() {
+                "secrets" => all.push(&mut entry.said),
+                "sidecar" => {
+                    let sidecars = entry.said.table_mut().into_iter();
+                    all.extend(sidecars.flat_map(|it| it.0.values_mut()).filter_map(|sidecar| {
+                        sidecar.said.table_mut()?.0.get_mut("secrets").map(|it| &mut it.said)
+                    }));
+                }
+                _ => {}
+            }
+        }
+        for entry in all.into_iter().filter_map(Said::table_mut).flat_map(|it| it.0.values_mut()) {
             let Value::Text(text) = &mut entry.said.value else { continue };
             let is_name = !text.is_empty() && !text.contains(['/', ':']);
             if is_name {

@@ -96,6 +96,11 @@ impl Error {
         Self { attempt: attempt.into(), cause: Cause::Other(why.into()), meaning: Meaning::Fatal }
     }
 
+    /// The same error, which passes by itself.
+    pub fn not_yet(self) -> Self {
+        Self { meaning: Meaning::NotYet, ..self }
+    }
+
     /// Whether asking again may help.
     pub fn is_passing(&self) -> bool {
         matches!(self.meaning, Meaning::NotYet | Meaning::Throttled | Meaning::Lost)

@@ -368,6 +368,9 @@ fn incomplete(
     let why = match reason {
         Reason::Done if is_cut_off => "it cannot go on without this".to_owned(),
         Reason::Done if failed.is_empty() => format!("{} not started", count(&not_started)),
+        Reason::Done if failed.iter().all(|(name, _)| kind_of(name) == Some(Kind::Release)) => {
+            format!("a release command failed, so no service was changed{left}")
+        }
         Reason::Done => format!(
             "{} of {} failed{left}",
             count(&failed),

@@ -105,9 +105,12 @@ const NOT_IN_ZONE: [&str; 2] = ["NotAvailableInZone", "cannot be associated with
 /// What to do about a failure, when its reason tells a cause that is known.
 pub(super) fn for_failure(why: &str, facts: &Facts) -> Option<String> {
     if NOT_IN_ZONE.iter().any(|it| why.contains(it)) {
+        let others = match facts.existing_network {
+            None => "choose two others with `--zones`, by name or id",
+            Some(_) => "name subnets of other zones in `network.existing`",
+        };
         return Some(format!(
-            "a zone of the stack ({}) cannot hold it: choose two others with `--zones`, by name or \
-             id",
+            "a zone of the stack ({}) cannot hold it: {others}",
             facts.zones.join(" or ")
         ));
     }
@@ -129,13 +132,15 @@ mod tests {
         let facts = Facts {
             caller: Caller::default(),
             region: "eu-west-1".into(),
-            zones: ["eu-west-1a".into(), "eu-west-1b".into()],
+            zones: vec!["eu-west-1a".into(), "eu-west-1b".into()],
+            existing_network: None,
             image: String::new(),
             first_instances: 2,
             instance_type: None,
             superseded: [].into(),
             existing_zones: [].into(),
             secrets: crate::facts::Secrets::new(),
+            revisions: std::collections::BTreeMap::new(),
             there: crate::facts::There::default(),
             warnings: Vec::new(),
         };

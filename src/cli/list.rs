@@ -135,7 +135,7 @@ pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
     for definition in definitions.iter() {
         let content = definition.it().content.as_ref();
         let found = stacks.entry(definition.owner.stack.clone()).or_default();
-        found.image = content.map(|content| content.image.clone());
+        found.image = content.map(|content| content.own.image.clone());
     }
     for balancer in balancers.iter() {
         let found = stacks.entry(balancer.owner.stack.clone()).or_default();

@@ -19,8 +19,10 @@ use crate::engine::looks::Looks;
 use crate::logs::{self, End, Enough, Held, Line, MOST_STREAMS, Millis, Reader, Source, Told};
 use crate::resource::log_group::LogGroup;
 use crate::resource::service::Service;
+use crate::resource::task_definition::TaskDefinition;
+use crate::spec::nearest;
 use crate::ui::{Screen, harmless};
-use crate::wish::{FileFlags, nearest};
+use crate::wish::FileFlags;
 
 /// What `ecsup logs` takes.
 #[derive(Debug, Args)]
@@ -246,7 +248,7 @@ async fn sources(args: &LogsArgs, existing: &Existing) -> Result<Vec<Source>, Co
         sources.push(Source { service, group: group.clone(), streams: Vec::new() });
     }
     match &args.task {
-        Some(task) => of_task(existing, sources, task).await,
+        Some(task) => of_task(existing, &looks, sources, task).await,
         None => Ok(sources),
     }
 }
@@ -254,13 +256,23 @@ async fn sources(args: &LogsArgs, existing: &Existing) -> Result<Vec<Source>, Co
 /// Of these groups the streams of one task.
 async fn of_task(
     existing: &Existing,
+    looks: &Looks,
     sources: Vec<Source>,
     task: &str,
 ) -> Result<Vec<Source>, CommandError> {
     let mut found = Vec::new();
+    let definitions = looks.list::<TaskDefinition>(None).await;
+    let definitions = definitions.map_err(|error| failed(existing, error))?;
     for source in sources {
-        let streams = logs::streams_of(&existing.connection.aws, &source, task).await;
-        let streams = streams.map_err(|error| failed(existing, error))?;
+        let mut streams = Vec::new();
+        let node = format!("task-definition/{}", source.service);
+        let of_it = definitions.iter().find(|it| it.owner.node.as_str() == node);
+        let content = of_it.and_then(|it| it.it().content.as_ref());
+        let sidecars = content.into_iter().flat_map(|it| it.sidecars.keys());
+        for container in [&source.service].into_iter().chain(sidecars) {
+            let found = logs::streams_of(&existing.connection.aws, &source, container, task).await;
+            streams.extend(found.map_err(|error| failed(existing, error))?);
+        }
         if streams.len() > MOST_STREAMS {
             let why = format!("--task {task}: {} tasks begin like this", streams.len());
             return Err(CommandError::refused(why).hint("say more of the id"));
@@ -325,7 +337,11 @@ impl<'a> Shown<'a> {
             let object = Object { time, service, task, container, message: text };
             return serde_json::to_string(&object).ok();
         }
-        let text = harmless(&line.text);
+        let text = match line.container == line.service {
+            true => harmless(&line.text),
+            // Of a sidecar.
+            false => harmless(&format!("[{}] {}", line.container, line.text)),
+        };
         let text = match self.grep {
             Some(wanted) => marked(&text, wanted)?,
             None => text,

@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use super::error::CommandError;
 use super::{Done, Global, Outcome, wish};
 use crate::names::{StackName, is_region};
-use crate::permissions::{self, Bounds, MANAGED_POLICY_LIMIT, Part, ROLE_POLICIES_LIMIT};
-use crate::spec::{self, Pattern, Scheme, SpecError};
+use crate::permissions::{self, Bounds, MANAGED_POLICY_LIMIT, Needed, Part, ROLE_POLICIES_LIMIT};
+use crate::spec::{self, GATEWAYS, Pattern, Scheme, SpecError};
 use crate::ui::Screen;
 use crate::wish::{FileFlags, ServiceFlags, Wish};
 
@@ -69,6 +69,9 @@ pub fn permissions(args: &PermissionsArgs, global: &Global, screen: &Screen) -> 
     match args.output {
         Output::Table => {
             let permissions = permissions::permissions(&patterns, &parts);
+            // With a boundary or without: the table says what there is.
+            let permissions =
+                permissions.filter(|it| it.needed == Needed::WithBoundary || it.is_needed(&bounds));
             let mut lines: Vec<_> = permissions.map(|it| it.line()).collect();
             lines.sort_unstable();
             lines.iter().for_each(|line| screen.out(line));
@@ -122,10 +125,20 @@ fn parts_of(wish: &Wish) -> Vec<Part> {
         let path = format!("ingress.{}.certificates", scheme.word());
         wish.table.texts(&path).is_some_and(|all| !all.is_empty())
     });
+    let sidecars = wish.services.iter().filter_map(|service| service.table.table("sidecar"));
+    let mut sidecars = sidecars.flat_map(|it| it.0.values()).filter_map(|it| it.said.table());
     let has_secrets = ["secrets", "policies", "permissions"].into_iter().any(says)
+        || sidecars.any(|sidecar| sidecar.get("secrets").is_some())
         || wish.open.iter().any(|open| open.starts_with("ssm:"));
-    let more =
-        [(Part::Https, is_secured), (Part::Secrets, has_secrets), (Part::Scaling, says("scaling"))];
+    let endpoints = wish.table.texts("network.endpoints").unwrap_or_default();
+    let more = [
+        (Part::Https, is_secured),
+        (Part::ExistingNetwork, wish.existing_network().is_some()),
+        (Part::Endpoints, endpoints.iter().any(|(name, _)| !GATEWAYS.contains(name))),
+        (Part::Secrets, has_secrets),
+        (Part::Scaling, says("scaling")),
+        (Part::Release, says("release")),
+    ];
     let more = more.into_iter().filter(|(_, needed)| *needed).map(|(part, _)| part);
     Part::WHOLE.into_iter().chain(more).collect()
 }
@@ -164,6 +177,10 @@ fn bounds(
     }
     let account = wish.and_then(|wish| wish.table.text("account"));
     let bounds = Bounds::new(region, account, stack);
+    let bounds = match wish.and_then(Wish::existing_network) {
+        Some(network) => bounds.with_existing_network(network),
+        None => bounds,
+    };
     Ok(match boundary {
         Some(boundary) => bounds.with_boundary(boundary),
         None => bounds,

@@ -17,7 +17,7 @@ use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::resource::difference::shown;
-use crate::spec::{Nat, Service, Spec};
+use crate::spec::{OwnNetwork, Service, Spec};
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
 
@@ -170,7 +170,8 @@ pub(super) async fn prepare(
 
 /// Says of a stack that is as it should be what cannot be seen: where the tag of its image points now.
 pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
-    for image in prepared.spec.services.iter().map(|it| &it.image).filter(|it| it.can_move()) {
+    let images = prepared.spec.services.iter().flat_map(Service::images);
+    for (_, image) in images.filter(|(_, image)| image.can_move()) {
         screen.note(&format!(
             "whether `{image}` means another image by now is not looked up: to deploy it again, use \
              `ecsup deploy --force`"
@@ -181,8 +182,10 @@ pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
 fn warning_about_nat(spec: &Spec) -> Option<String> {
     let on_instances = spec.instances.is_some();
     let text = "--nat none: instances stand in the public subnets with public addresses and no \
-        inbound rule, and their tasks have no way out of the VPC: AWS gives tasks on EC2 no public address";
-    (spec.network.nat == Nat::None && on_instances).then(|| text.to_owned())
+        inbound rule, and their tasks have no way out of the VPC: AWS gives tasks on EC2 no public \
+        address. With --endpoints required all stands in the private subnets, and reaches what ECS needs";
+    let is_without = spec.network.own().is_some_and(OwnNetwork::is_open);
+    (is_without && on_instances).then(|| text.to_owned())
 }
 
 /// What is planned, and where.

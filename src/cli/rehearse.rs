@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use aws_sim::cloud::Cloud;
+use aws_sim::ec2::{self, NetworkOfSomebody};
 use aws_sim::faults::Faults;
 use aws_sim::listen::listen;
 use aws_sim::policy::Policy;
@@ -22,7 +23,7 @@ use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
 use super::{Cli, Command, Done, Exit, Global, Outcome, wish};
 use crate::engine::event::duration;
-use crate::spec::{EnvValue, ExistingZone, Nat, SecretSource, Spec, SpecError};
+use crate::spec::{EnvValue, ExistingZone, Nat, SecretSource, Service, Spec, SpecError};
 use crate::ui::Screen;
 use crate::wish::{Answers, FileFlags, ServiceFlags};
 
@@ -150,7 +151,12 @@ fn why_not_played(named: &Named, spec: &Spec) -> Option<SpecError> {
     let scenario = named.scenario();
     let rule = if scenario.is_of_instances() && spec.instances.is_none() {
         format!("is about EC2 instances, and {} has none", spec.pattern_name())
-    } else if scenario.is_of_nat_gateways() && spec.network.nat == Nat::None {
+    } else if spec.network.existing().is_some() && scenario.is_of_own_network() {
+        "is about what belongs to a network of the stack's own, and this one is somebody else's"
+            .to_owned()
+    } else if scenario.is_of_nat_gateways()
+        && spec.network.own().is_some_and(|network| network.nat == Nat::None)
+    {
         "is about NAT gateways, and with --nat none there is none".to_owned()
     } else {
         return None;
@@ -191,6 +197,9 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
     let stage = Stage { cloud: Cloud::new(args.seed, world.scenario()) };
     stage.cloud.set_faults(args.faults.faults());
     policy.into_iter().for_each(|policy| stage.cloud.set_policy(policy));
+    let region = wish.table.text("region").or(global.region.as_deref());
+    let region = region.unwrap_or(REHEARSED_REGION);
+    spec.iter().for_each(|spec| add_existing_network(&stage.cloud, spec, region));
     spec.iter().for_each(|spec| add_existing_zones(&stage.cloud, spec));
     spec.iter().for_each(|spec| add_secrets(&stage.cloud, spec));
     spec.iter().for_each(|spec| add_certificates(&stage.cloud, spec));
@@ -199,6 +208,23 @@ pub async fn rehearse(args: &RehearseArgs, global: &Global, screen: &Screen) -> 
         (None, Some(spec)) => play_all(&stage, &spec, args, global, screen).await,
         (None, None) => Ok(Done::Done),
     }
+}
+
+/// Makes the network that a spec takes for granted: one in which everything is right, with NAT gateways.
+pub fn add_existing_network(cloud: &Cloud, spec: &Spec, region: &str) {
+    let Some(network) = spec.network.existing() else { return };
+    let texts = |ids: &BTreeSet<String>| ids.iter().cloned().collect();
+    let network = NetworkOfSomebody {
+        vpc: network.vpc.clone(),
+        public: texts(&network.public),
+        private: texts(&network.private),
+    };
+    cloud.world(|world| {
+        let here = world.region.clone();
+        world.enter(region);
+        ec2::add_network(world, &network);
+        world.enter(&here);
+    });
 }
 
 /// Makes the zones that a spec takes for granted, as somebody would have made them.
@@ -245,7 +271,8 @@ fn add_certificates(cloud: &Cloud, spec: &Spec) {
 
 /// Makes the secrets that a spec takes for granted, as somebody would have made them.
 fn add_secrets(cloud: &Cloud, spec: &Spec) {
-    for source in spec.services.iter().flat_map(|service| service.secrets.values()) {
+    let of_containers = spec.services.iter().flat_map(Service::secrets_of_containers);
+    for source in of_containers.flat_map(|(_, secrets)| secrets.values()) {
         // One that is there already is there for another service, too.
         let _ = cloud.world(|world| match source {
             SecretSource::Parameter(name) => aws_sim::ssm::add(world, name, "rehearsed"),

@@ -9,9 +9,9 @@ use super::error::CommandError;
 use super::plan::{How, Unsaid};
 use crate::deploy::Lost;
 use crate::facts::{self, Caller, Problem, Running};
-use crate::spec::{Spec, SpecError, Unknown};
+use crate::spec::{Spec, SpecError, Unknown, nearest};
 use crate::ui::Screen;
-use crate::wish::{Answers, FileFlags, ServiceFlags, Wish, nearest};
+use crate::wish::{Answers, FileFlags, ServiceFlags, Wish};
 
 /// Reads what was asked for.
 pub(super) fn said(flags: &ServiceFlags) -> Wish {
@@ -173,7 +173,8 @@ pub(super) fn settle(
             let why =
                 format!("not said this time and would go back to the default: {}", all.join(", "));
             let stack = wish.stack_name().unwrap_or_default();
-            let image = running.services.values().find_map(|it| it.image.clone());
+            let mut image = running.services.values().map(|it| it.own.image.clone());
+            let image = image.find(|image| !image.is_empty());
             let stays = image
                 .filter(|_| wish.says_no_image())
                 .map(|image| format!("; the image {image} stays"));

@@ -82,10 +82,10 @@ pub struct Wanted {
     pub memory: Option<u64>,
     /// ARN or name of the role with which its tasks are started.
     pub execution_role: Option<String>,
-    /// The group that its tasks log to, and what their streams begin with.
+    /// The group that its tasks log to.
     pub log_group: Option<String>,
-    /// The same, of streams: prefix and container.
-    pub log_stream: Option<String>,
+    /// What the names of streams begin with there; then come the container and the task.
+    pub log_prefix: Option<String>,
     /// The type of its instances.
     pub shape: Option<Shape>,
 }
@@ -135,6 +135,12 @@ pub struct End {
 }
 
 impl StoppedTask {
+    /// The container that ended it: one that failed before one that did not.
+    pub fn culprit(&self) -> Option<&End> {
+        let ended = self.containers.iter().filter(|it| it.code.is_some());
+        ended.max_by_key(|it| it.code != Some(0))
+    }
+
     /// ECS's reason, and what its containers ended with, if that says more.
     pub fn text(&self) -> String {
         let why = self.reason.trim_end_matches('.');
@@ -232,6 +238,9 @@ pub enum WayOut {
     Nat(String),
     /// Through something else, such as a transit gateway: nobody can tell from here.
     Other(String),
+    /// Through endpoints of the VPC alone: those that are needed and not there, each with its state, if it
+    /// has one.
+    Endpoints(Vec<(String, Option<String>)>),
     /// Through something that is gone.
     Blackhole(String),
     /// Nowhere.

@@ -63,6 +63,14 @@ pub(super) const CAUSES: &[Cause] = &[
          in another account",
     ),
     cause(
+        "image-layers-unreachable",
+        MayHelp,
+        &[&["pull", "starport-layer-bucket", "i/o timeout"]],
+        "S3, where the layers of the image{image} are, cannot be reached",
+        "check that the tasks get out, or name `s3` in `--endpoints`",
+    )
+    .sign_of(&[Family::Network]),
+    cause(
         "image-layer-bucket",
         Hopeless,
         &[&["pull", "starport-layer-bucket"]],

@@ -28,6 +28,21 @@ const CAUSES: &[Cause] = &[
     ),
     cause("no-way-out", Hopeless, &[], "a subnet of the stack has no way out", AGAIN),
     cause(
+        "endpoint-pending",
+        Helps,
+        &[],
+        "a VPC endpoint through which the stack reaches AWS is not there yet",
+        "",
+    ),
+    cause(
+        "no-endpoint",
+        Hopeless,
+        &[],
+        "a service of AWS that starting a task takes has no endpoint in the VPC, and nothing else leads out of \
+         it",
+        "run the same `ecsup deploy` again, which restores it, with `required` in `--endpoints`",
+    ),
+    cause(
         "route-dead",
         Hopeless,
         &[],
@@ -67,6 +82,22 @@ pub(super) fn found(evidence: &Evidence) -> Vec<Finding> {
         let text = "no rule for what goes out to port 443".to_owned();
         of("nothing-let-out", "ec2:DescribeSecurityGroupRules", text)
     });
+    let endpoints = evidence.subnets.iter().flat_map(|subnet| {
+        let WayOut::Endpoints(lacking) = &subnet.way_out else { return Vec::new() };
+        let Subnet { id, table, .. } = subnet;
+        let told = lacking.iter().filter_map(|(service, state)| {
+            let name = match state.as_deref() {
+                Some("pending") => "endpoint-pending",
+                _ => "no-endpoint",
+            };
+            let is = state.as_deref().map_or("not there".to_owned(), |it| format!("`{it}`"));
+            let text = format!(
+                "the endpoint for {service} is {is}, and {table} of {id} has no route for 0.0.0.0/0"
+            );
+            of(name, "ec2:DescribeVpcEndpoints", text)
+        });
+        told.collect()
+    });
     let ways = evidence.subnets.iter().filter_map(|subnet| {
         const TABLES: &str = "ec2:DescribeRouteTables";
         let Subnet { id, table, .. } = subnet;
@@ -95,10 +126,10 @@ pub(super) fn found(evidence: &Evidence) -> Vec<Finding> {
                 };
                 of(name, "ec2:DescribeNatGateways", text)
             }
-            WayOut::Internet | WayOut::Other(_) => None,
+            WayOut::Internet | WayOut::Other(_) | WayOut::Endpoints(_) => None,
         }
     });
-    let mut found: Vec<_> = shut.into_iter().chain(ways).collect();
+    let mut found: Vec<_> = shut.into_iter().chain(ways).chain(endpoints).collect();
     // Where all is blocked, the routes are as they should be.
     found.extend(blocked);
     found

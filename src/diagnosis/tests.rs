@@ -228,6 +228,21 @@ fn a_timeout_is_a_sign_of_what_is_wrong_with_the_way_out() {
     (pending.subnets, pending.gateways) = (nat(), vec![gateway("pending")]);
     let table = [
         (with(|it| it.subnets = vec![subnet(WayOut::Nowhere)]), "no-way-out"),
+        (
+            with(|it| {
+                let lacking =
+                    vec![("ecr.dkr".into(), None), ("logs".into(), Some("failed".into()))];
+                it.subnets = vec![subnet(WayOut::Endpoints(lacking))];
+            }),
+            "no-endpoint",
+        ),
+        (
+            with(|it| {
+                let lacking = vec![("ecr.dkr".into(), Some("pending".into()))];
+                it.subnets = vec![subnet(WayOut::Endpoints(lacking))];
+            }),
+            "endpoint-pending",
+        ),
         (with(|it| it.subnets = vec![subnet(WayOut::Blackhole("nat-2".into()))]), "route-dead"),
         (with(|it| it.subnets = vec![subnet(WayOut::Internet)]), "no-public-address"),
         (with(|it| it.lets_out = Some(false)), "nothing-let-out"),

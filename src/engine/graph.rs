@@ -22,11 +22,13 @@ use super::walk::{Place, Work};
 use super::{Outcome, Run};
 use crate::aws::{Result, Tagging};
 use crate::names::NodeName;
+use crate::resource::difference::changes;
 use crate::resource::{Action, Kind, TargetOf, Wanted};
 
 /// A promise of what a node gives, kept once the node is ready.
 pub struct Handle<T> {
-    to: usize,
+    /// The node, unless it is known from the start.
+    to: Option<usize>,
     output: Rc<RefCell<Option<T>>>,
 }
 
@@ -46,6 +48,11 @@ impl<T> Clone for MadeHandle<T> {
 }
 
 impl<T> Handle<T> {
+    /// What is there already and is no node: nobody waits for it.
+    pub fn known(it: T) -> Self {
+        Self { to: None, output: Rc::new(RefCell::new(Some(it))) }
+    }
+
     /// The same promise, kept earlier.
     pub fn made(&self) -> MadeHandle<T> {
         MadeHandle(self.clone())
@@ -86,7 +93,7 @@ impl<N: Needs, T, F: Fn(N::Values) -> T + 'static> Needs for Mapped<N, F> {
 impl<T: Clone + 'static> Needs for Handle<T> {
     type Values = T;
     fn edges(&self, into: &mut Vec<Edge>) {
-        into.push(Edge { to: self.to, grade: Grade::Ready, carries: true });
+        into.extend(self.to.map(|to| Edge { to, grade: Grade::Ready, carries: true }));
     }
     fn values(&self) -> Option<T> {
         self.output.borrow().clone()
@@ -96,7 +103,7 @@ impl<T: Clone + 'static> Needs for Handle<T> {
 impl<T: Clone + 'static> Needs for MadeHandle<T> {
     type Values = T;
     fn edges(&self, into: &mut Vec<Edge>) {
-        into.push(Edge { to: self.0.to, grade: Grade::Made, carries: true });
+        into.extend(self.0.to.map(|to| Edge { to, grade: Grade::Made, carries: true }));
     }
     fn values(&self) -> Option<T> {
         self.0.values()
@@ -187,6 +194,11 @@ pub trait Node: Work {
     /// Whether a broken one is made again, which gives dependents another output.
     fn remade_when_broken(&self) -> bool {
         false
+    }
+    /// Puts back what this run has changed of it and belongs to a revision that ECS has given up. Returns
+    /// whether there was anything.
+    fn put_back<'a>(&'a self, _run: &'a Run) -> LocalBoxFuture<'a, Result<bool>> {
+        async { Ok(false) }.boxed_local()
     }
 }
 
@@ -279,37 +291,65 @@ impl<R: Wanted, N: Needs<Values = R::Needs>> Node for Typed<R, N> {
     fn remade_when_broken(&self) -> bool {
         R::REMADE_WHEN_BROKEN
     }
+
+    fn put_back<'a>(&'a self, run: &'a Run) -> LocalBoxFuture<'a, Result<bool>> {
+        async move {
+            let former = self.state.before().and_then(|before| self.resource.as_before(&before));
+            let (Some(former), Some(needs)) = (former, self.needs.values()) else {
+                return Ok(false);
+            };
+            let it = self.state.it();
+            let changes = changes(&former.drift(&it, &needs));
+            if changes.is_empty() {
+                return Ok(false);
+            }
+            self.state.changed_now(run);
+            former.update(&run.cx, &self.name, &it, &needs, &changes).await?;
+            Ok(true)
+        }
+        .boxed_local()
+    }
 }
 
 /// An action as a node.
 struct Acting<A, N> {
     name: NodeName,
     action: A,
-    target: N,
+    needs: N,
     order: Vec<Edge>,
     done: Done,
+    output: Rc<RefCell<Option<()>>>,
 }
 
-impl<A: Action, N: Needs<Values = TargetOf<A>>> Acting<A, N> {
+/// What an action takes from others: what it is done to, and what it needs for that.
+type NeedsOf<A> = (TargetOf<A>, <A as Action>::Needs);
+
+impl<A: Action, N: Needs<Values = NeedsOf<A>>> Acting<A, N> {
     fn deed<'a>(&'a self, run: &'a Run, place: &'a Place) -> Deed<'a, A> {
         let (node, action, done) = (&self.name, &self.action, &self.done);
-        Deed { run, place, node, action, target: known(&self.target), done }
+        let (target, needs) = known(&self.needs);
+        Deed { run, place, node, action, target, needs, done }
     }
 }
 
-impl<A: Action, N: Needs<Values = TargetOf<A>>> Work for Acting<A, N> {
+impl<A: Action, N: Needs<Values = NeedsOf<A>>> Work for Acting<A, N> {
     fn name(&self) -> &NodeName {
         &self.name
     }
 
     fn edges(&self) -> Vec<Edge> {
         let mut edges = self.order.clone();
-        self.target.edges(&mut edges);
+        self.needs.edges(&mut edges);
         edges
     }
 
     fn first<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
-        async move { self.deed(run, place).act().await }.boxed_local()
+        async move {
+            self.deed(run, place).act().await?;
+            self.output.replace(Some(()));
+            Ok(())
+        }
+        .boxed_local()
     }
 
     fn second<'a>(&'a self, run: &'a Run, place: &'a Place) -> LocalBoxFuture<'a, Outcome> {
@@ -317,7 +357,7 @@ impl<A: Action, N: Needs<Values = TargetOf<A>>> Work for Acting<A, N> {
     }
 }
 
-impl<A: Action, N: Needs<Values = TargetOf<A>>> Node for Acting<A, N> {
+impl<A: Action, N: Needs<Values = NeedsOf<A>>> Node for Acting<A, N> {
     fn kind(&self) -> Kind {
         A::KIND
     }
@@ -328,7 +368,7 @@ impl<A: Action, N: Needs<Values = TargetOf<A>>> Node for Acting<A, N> {
         before: &'a [Planned],
         users: &'a Users,
     ) -> LocalBoxFuture<'a, Result<Verdict>> {
-        let target = self.target.values();
+        let target = self.needs.values().map(|(target, _)| target);
         self.done.saw(target.is_some());
         let edges = self.edges();
         let among = Among { before, edges: &edges, users };
@@ -408,26 +448,45 @@ impl Graph {
         after: &impl Needs,
     ) -> Handle<R::Output> {
         let (name, order, state) = (self.new_name(name), order(after), State::default());
-        let handle = Handle { to: self.nodes.len(), output: state.output() };
+        let handle = Handle { to: Some(self.nodes.len()), output: state.output() };
         self.nodes.push(Box::new(Typed { name, resource, needs, order, state }));
         handle
     }
 
-    /// Adds what is done once to a thing, and nothing depends on. It also waits for others from which it
-    /// takes no value.
+    /// Adds what is done once to a thing, and returns the promise that it is done. It also waits for others
+    /// from which it takes no value.
     ///
     /// # Panics
     ///
     /// When a node of that name is there already, as [`add_after`](Self::add_after) does.
-    pub fn act<A: Action, N: Needs<Values = TargetOf<A>>>(
+    pub fn act<A: Action, N: Needs<Values = (TargetOf<A>, A::Needs)>>(
         &mut self,
         name: impl Into<NodeName>,
         action: A,
-        target: N,
+        needs: N,
         after: &impl Needs,
-    ) {
+    ) -> Handle<()> {
         let (name, order, done) = (self.new_name(name), order(after), Done::default());
-        self.nodes.push(Box::new(Acting { name, action, target, order, done }));
+        let output = Rc::default();
+        let handle = Handle { to: Some(self.nodes.len()), output: Rc::clone(&output) };
+        self.nodes.push(Box::new(Acting { name, action, needs, order, done, output }));
+        handle
+    }
+
+    /// Puts back what this run has changed of some nodes and belongs to a revision that ECS has given up.
+    /// Returns which that were.
+    pub async fn put_back(
+        &self,
+        run: &Run,
+        which: impl Fn(&NodeName) -> bool,
+    ) -> Result<Vec<&NodeName>> {
+        let mut put = Vec::new();
+        for node in self.nodes.iter().filter(|node| which(node.name())) {
+            if node.put_back(run).await? {
+                put.push(node.name());
+            }
+        }
+        Ok(put)
     }
 
     fn new_name(&self, name: impl Into<NodeName>) -> NodeName {

@@ -25,7 +25,7 @@ use crate::aws::error::{Cause, Error, Meaning};
 use crate::aws::{Aws, Cx, Labels, Owner, Result, Scope, Tagging};
 use crate::names::{Names, NodeName};
 use crate::resource::{
-    Action, Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare,
+    Acted, Action, Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, compare,
 };
 
 // ---- the world
@@ -444,6 +444,7 @@ struct Raise;
 
 impl Action for Raise {
     type Target = Group;
+    type Needs = ();
     const KIND: Kind = Kind::WarmStart;
 
     fn due(&self, it: &Out) -> Option<Difference> {
@@ -451,7 +452,7 @@ impl Action for Raise {
         is_low.then(|| Difference::update((), "value", "low", "high"))
     }
 
-    async fn act(&self, _cx: &Cx, it: &Out) -> Result<()> {
+    async fn act(&self, _cx: &Cx, _: &NodeName, it: &Out, (): &()) -> Result<Acted> {
         let answer = world(|world| {
             world.ask("raise".into());
             world.answer("raise")
@@ -462,6 +463,7 @@ impl Action for Raise {
                 group.expect("it is there").out.value = Some("high".into());
             });
         })
+        .map(|()| Acted::Done)
     }
 }
 
@@ -469,7 +471,7 @@ impl Action for Raise {
 fn raised(value: &'static str) -> Graph {
     let mut graph = Graph::default();
     let group = graph.add("group", a::<7>(value), nothing());
-    graph.act("warm", Raise, group, &());
+    graph.act("warm", Raise, group.map(|group| (group, ())), &());
     graph
 }
 

@@ -4,9 +4,9 @@
 //! some in each of its subnets. A task that gets none never runs, and a deployment of such tasks is
 //! rolled back (ECS developer guide, "Troubleshooting Amazon ECS `TaskFailedToStart` errors").
 
-use super::{Problem, refused};
+use super::{FoundNetwork, Problem, refused};
 use crate::capacity::Room;
-use crate::spec::{Nat, Network, RunOn, Service, Spec};
+use crate::spec::{GATEWAYS, Network, OwnNetwork, RunOn, Service, Spec};
 
 /// Addresses that a load balancer takes in a subnet at least, and those that AWS wants to be free for
 /// it, so that it can grow (Elastic Load Balancing guide, "Subnets for your load balancer").
@@ -21,11 +21,14 @@ struct Demand {
     instances: u32,
     /// For the load balancer, in both subnets.
     balancer: u32,
+    /// For interface endpoints, one for each in both subnets.
+    endpoints: u32,
 }
 
 impl Demand {
     fn sum(self) -> u32 {
-        self.tasks.saturating_add(self.instances).saturating_add(self.balancer)
+        let all = [self.instances, self.balancer, self.endpoints];
+        all.into_iter().fold(self.tasks, u32::saturating_add)
     }
 
     /// What takes them, such as `54 tasks, 2 for the load balancer`.
@@ -34,6 +37,7 @@ impl Demand {
             (self.tasks, "1 task", "tasks"),
             (self.instances, "1 instance", "instances"),
             (self.balancer, "1 for the load balancer", "for the load balancer"),
+            (self.endpoints, "1 for endpoints", "for endpoints"),
         ];
         let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
         let parts = parts.map(|(count, one, more)| match count {
@@ -51,27 +55,92 @@ enum Count {
     Most,
 }
 
+/// What there is.
+#[derive(Debug, Clone)]
+struct Supply {
+    /// Addresses in the private subnets, and in the public ones.
+    addresses: [u32; 2],
+    /// What they are of: a range, or a VPC.
+    of: String,
+    /// Whether only those are counted that are free.
+    are_free: bool,
+}
+
+impl Supply {
+    /// What there is for a stack, as far as that is known.
+    fn of(spec: &Spec, found: Option<&FoundNetwork>) -> Option<Self> {
+        match &spec.network {
+            Network::Own(network) => Some(Self {
+                addresses: [network.addresses(); 2],
+                of: network.vpc_cidr.to_string(),
+                are_free: false,
+            }),
+            Network::Existing(network) => {
+                Some(Self { addresses: found?.free?, of: network.vpc.clone(), are_free: true })
+            }
+        }
+    }
+
+    fn at(&self, place: Place) -> u32 {
+        let [private, public] = self.addresses;
+        match place {
+            Place::Private => private,
+            Place::Public => public,
+        }
+    }
+
+    fn words(&self, place: Place) -> String {
+        let free = if self.are_free { "free " } else { "" };
+        let of = &self.of;
+        let there = self.at(place);
+        format!("the {} subnets of `{of}` have {there} {free}addresses", place.word())
+    }
+}
+
+/// Where something takes addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Private,
+    Public,
+}
+
+impl Place {
+    const ALL: [Self; 2] = [Self::Private, Self::Public];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
+}
+
 /// Refuses what can never have an address each, and warns of what has none left for a deployment.
-/// `room` is that of one instance, where it is known.
-pub(super) fn check(spec: &Spec, room: Option<Room>) -> Result<Option<String>, Problem> {
-    let there = spec.network.addresses();
-    let range = spec.network.vpc_cidr;
+/// `room` is that of one instance, where it is known, and `found` what was found of a network that somebody
+/// else made.
+pub(super) fn check(
+    spec: &Spec,
+    room: Option<Room>,
+    found: Option<&FoundNetwork>,
+) -> Result<Option<String>, Problem> {
+    let Some(supply) = Supply::of(spec, found) else { return Ok(None) };
     let count = Tasks::of(spec);
-    if let Some((place, demand)) = short_of(spec, room, count, Count::Least) {
-        let (field, value, say) = advice(spec, room, Count::Least, demand);
+    if let Some((place, demand)) = short_of(spec, room, &supply, count, Count::Least) {
+        let (field, value, say) = advice(spec, room, &supply, (place, demand), Count::Least);
         let rule = format!(
-            "the {place} subnets of `{range}` have {there} addresses, and this takes {} ({}): {say}",
+            "{}, and this takes {} ({}): {say}",
+            supply.words(place),
             demand.sum(),
             demand.words()
         );
         return Err(refused(field, &value, rule));
     }
-    Ok(short_of(spec, room, count, Count::Most).map(|(place, demand)| {
-        let (field, value, say) = advice(spec, room, Count::Most, demand);
+    Ok(short_of(spec, room, &supply, count, Count::Most).map(|(place, demand)| {
+        let (field, value, say) = advice(spec, room, &supply, (place, demand), Count::Most);
         format!(
-            "{field} {value}: the {place} subnets of `{range}` have {there} addresses, and a \
-             deployment{} may take {} ({}): what gets none does not start, and is rolled back; \
-             {say}",
+            "{field} {value}: {}, and a deployment{} may take {} ({}): what gets none does not start, and is \
+             rolled back; {say}",
+            supply.words(place),
             percent(spec),
             demand.sum(),
             demand.words()
@@ -91,14 +160,14 @@ fn percent(spec: &Spec) -> String {
 fn short_of(
     spec: &Spec,
     room: Option<Room>,
+    supply: &Supply,
     count: Tasks,
     how: Count,
-) -> Option<(&'static str, Demand)> {
-    let [private, public] = demands(spec, room, count, how);
-    let there = spec.network.addresses();
-    let short = |demand: Demand| demand.sum() > there;
-    let found = [("private", private), ("public", public)];
-    found.into_iter().find(|(_, demand)| short(*demand))
+) -> Option<(Place, Demand)> {
+    let demands = Place::ALL.into_iter().zip(demands(spec, room, count, how));
+    let mut demands = demands.zip(supply.addresses);
+    let short = demands.find(|((_, demand), there)| demand.sum() > *there);
+    short.map(|(demand, _)| demand)
 }
 
 /// How many tasks there are to be: without any deployment, and with one of each service.
@@ -153,13 +222,17 @@ fn demands(spec: &Spec, room: Option<Room>, count: Tasks, how: Count) -> [Demand
         }
     };
     let of_balancer = 2 * BALANCER[usize::from(how == Count::Most)];
-    let outside = spec.network.nat == Nat::None;
+    let outside = spec.network.is_outside();
+    let endpoints = spec.endpoints();
+    let endpoints = endpoints.iter().filter(|name| !GATEWAYS.contains(name)).count();
+    let endpoints = 2 * u32::try_from(endpoints).unwrap_or(u32::MAX / 2);
     [(false, &spec.internal), (true, &spec.public)].map(|(public, ingress)| {
         let here = |count: u32, outside: bool| if outside == public { count } else { 0 };
         Demand {
             tasks: here(on_instances, false).saturating_add(here(on_fargate, outside)),
             instances: here(instances, outside),
             balancer: ingress.as_ref().map_or(0, |_| of_balancer),
+            endpoints: here(endpoints, false),
         }
     })
 }
@@ -174,11 +247,15 @@ fn most_tasks(count: u32, percent: u32) -> u32 {
 fn advice(
     spec: &Spec,
     room: Option<Room>,
+    supply: &Supply,
+    (place, demand): (Place, Demand),
     how: Count,
-    demand: Demand,
 ) -> (&'static str, String, String) {
-    let larger = Network::prefix_for(demand.sum())
-        .map(|prefix| format!(", or a --vpc-cidr of /{prefix} for a new stack"));
+    let larger = match &spec.network {
+        Network::Own(_) => OwnNetwork::prefix_for(demand.sum())
+            .map(|prefix| format!(", or a --vpc-cidr of /{prefix} for a new stack")),
+        Network::Existing(_) => Some(", or name further subnets".to_owned()),
+    };
     let larger = larger.unwrap_or_default();
     let [service] = spec.services.as_slice() else {
         let all = Tasks::of(spec);
@@ -186,13 +263,16 @@ fn advice(
         return ("--count", count.to_string(), format!("run fewer tasks in all{larger}"));
     };
     let count = service.count;
-    let fits = |count: &u32| short_of(spec, room, Tasks::of_one(service, *count), how).is_none();
+    let fits =
+        |count: &u32| short_of(spec, room, supply, Tasks::of_one(service, *count), how).is_none();
     match (0..count).rev().find(fits) {
         Some(less) => ("--count", count.to_string(), format!("say --count {less} or less{larger}")),
-        // Without any task the instances are too many.
+        // Without any task, the instances are too many, or there is no room for the load balancer.
         None => {
-            let Some(group) = &spec.instances else { return Default::default() };
-            let there = spec.network.addresses();
+            let Some(group) = &spec.instances else {
+                return ("--count", count.to_string(), format!("run fewer tasks{larger}"));
+            };
+            let there = supply.at(place);
             let less = there.saturating_sub(demand.sum() - demand.instances);
             let say = format!("say --min-size {less} or less{larger}");
             ("--min-size", group.min_size.to_string(), say)
@@ -203,7 +283,7 @@ fn advice(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Pattern;
+    use crate::spec::{Nat, Pattern};
     use crate::wish::{ServiceFlags, spec_of_flags};
 
     /// What is said of a count of tasks in a range; `room` is that of a `c5.xlarge`.
@@ -215,7 +295,7 @@ mod tests {
             ..more
         });
         let room = Room { tasks: 3, most: 3, limit: "network interfaces", memory: None };
-        match check(&spec.unwrap(), Some(room)) {
+        match check(&spec.unwrap(), Some(room), None) {
             Ok(warning) => warning.unwrap_or_default(),
             Err(problem) => problem.to_string(),
         }
@@ -293,5 +373,33 @@ mod tests {
         let group = ServiceFlags { max_size: Some("10".to_owned()), ..none() };
         assert_eq!(said(PublicApi, "10.0.0.0/25", 21, group), "");
         assert_eq!(said(FargateApi, "10.0.0.0/16", 5000, none()), "");
+    }
+
+    /// In a network of somebody else only what is free counts, with what the stack has already.
+    #[test]
+    fn others_have_taken_some() {
+        let said = |free: Option<[u32; 2]>| {
+            let mut spec = spec_of_flags(&ServiceFlags {
+                pattern: Some(Pattern::FargateApi),
+                count: vec!["10".to_owned()],
+                ..none()
+            })
+            .unwrap();
+            let subnets = |all: [&str; 2]| all.map(str::to_owned).into();
+            spec.network = Network::Existing(crate::spec::ExistingNetwork {
+                vpc: "vpc-1".to_owned(),
+                public: subnets(["subnet-a", "subnet-b"]),
+                private: subnets(["subnet-c", "subnet-d"]),
+            });
+            let found = FoundNetwork { free, ..FoundNetwork::default() };
+            match check(&spec, None, Some(&found)) {
+                Ok(warning) => warning.unwrap_or_default(),
+                Err(problem) => problem.to_string(),
+            }
+        };
+        insta::assert_snapshot!(said(Some([8, 20])), @"--count `10`: the private subnets of `vpc-1` have 8 free addresses, and this takes 10 (10 tasks): say --count 8 or less, or name further subnets");
+        insta::assert_snapshot!(said(Some([15, 20])), @"--count 10: the private subnets of `vpc-1` have 15 free addresses, and a deployment (200 %) may take 20 (20 tasks): what gets none does not start, and is rolled back; say --count 7 or less, or name further subnets");
+        assert_eq!(said(Some([20, 16])), "");
+        assert_eq!(said(None), "");
     }
 }

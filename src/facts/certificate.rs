@@ -4,79 +4,86 @@
 //! Elastic Load Balancing refuses one that is not issued in words that do not say so, and one of another
 //! region as if it were only not there yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_acm::types::CertificateStatus;
+use futures::stream::{self, StreamExt as _};
 
 use super::{Problem, unknown};
-use crate::arn::Arn;
 use crate::aws::{Aws, Doing, Meanings, Result};
 use crate::engine::looks::Looks;
-use crate::spec::{Scheme, Spec, SpecError};
+use crate::spec::{Scheme, Spec, SpecError, certificate_elsewhere};
+
+/// How many certificates are described at once: there is no batch of them.
+const AT_ONCE: usize = 8;
 
 /// A certificate that is there.
 struct Certificate {
     /// The names that it is for.
     names: Vec<String>,
-    /// Its state.
-    status: CertificateStatus,
+    /// Its state, where AWS says it.
+    status: Option<CertificateStatus>,
 }
 
 /// Checks the certificates of all load balancers. Returns warnings of what could not be looked up.
 pub(super) async fn check(looks: &Looks, spec: &Spec) -> Result<Vec<String>, Problem> {
-    let (mut warnings, mut refused) = (Vec::new(), Vec::new());
+    let region = looks.scope().region();
+    let all = spec.ingresses().filter_map(|(_, it)| it.tls.as_ref());
+    let all: BTreeSet<_> = all.flat_map(|tls| &tls.certificates).collect();
+    let here = all.into_iter().filter(|arn| certificate_elsewhere(arn, region).is_none());
+    let found = stream::iter(here).map(async |arn| (arn, describe(looks.aws(), arn).await));
+    let found: BTreeMap<_, _> = found.buffered(AT_ONCE).collect().await;
+    let (mut warnings, mut refused) = (BTreeSet::new(), Vec::new());
     for (scheme, ingress) in spec.ingresses() {
         let Some(tls) = &ingress.tls else { continue };
         let field = format!("ingress.{}.certificates", scheme.word());
         let mut names: Option<Vec<String>> = Some(Vec::new());
         for arn in &tls.certificates {
             let refuse = |rule: String| SpecError::new(field.clone(), arn.clone(), rule);
-            if let Some(rule) = elsewhere(looks, arn) {
-                refused.push(refuse(rule));
-                continue;
-            }
-            match describe(looks.aws(), arn).await {
-                Ok(None) => refused.push(refuse("is no certificate of this account".to_owned())),
-                Ok(Some(it)) if it.status != CertificateStatus::Issued => {
-                    refused.push(refuse(not_issued(&it.status)));
+            match found.get(arn) {
+                None => refused.extend(certificate_elsewhere(arn, region).map(refuse)),
+                Some(Ok(None)) => {
+                    refused.push(refuse("is no certificate of this account".to_owned()));
                 }
-                Ok(Some(it)) => {
+                Some(Ok(Some(it))) => {
+                    refused.extend(not_issued(it.status.as_ref()).map(refuse));
                     if let Some(names) = &mut names {
-                        names.extend(it.names);
+                        names.extend(it.names.iter().cloned());
                     }
                 }
-                Err(error) if error.is_not_offered() => {
-                    warnings.push(unknown("look up a certificate", &error));
+                Some(Err(error)) if error.is_not_offered() => {
+                    warnings.insert(unknown("look up a certificate", error));
                     names = None;
                 }
-                Err(error) => return Err(error.into()),
+                Some(Err(error)) => return Err(error.clone().into()),
             }
         }
         if let Some(names) = names.filter(|_| refused.is_empty()) {
             refused.extend(uncovered(spec, scheme, &names));
         }
     }
-    if refused.is_empty() { Ok(warnings) } else { Err(Problem::Refused(refused)) }
+    if refused.is_empty() {
+        Ok(warnings.into_iter().collect())
+    } else {
+        Err(Problem::Refused(refused))
+    }
 }
 
-/// Why a certificate cannot be of this region.
-fn elsewhere(looks: &Looks, arn: &str) -> Option<String> {
-    let region = looks.scope().region();
-    let is = Arn::parse(arn)?.region.to_owned();
-    (is != region).then(|| {
-        format!("is of {is}: a load balancer of {region} takes certificates of {region} alone")
-    })
-}
-
-fn not_issued(status: &CertificateStatus) -> String {
+/// Why a certificate in this state does not serve.
+fn not_issued(status: Option<&CertificateStatus>) -> Option<String> {
+    let Some(status) = status else {
+        return Some("is in a state that AWS does not say".to_owned());
+    };
     let do_this = match status {
+        CertificateStatus::Issued => return None,
         CertificateStatus::PendingValidation => {
             "prove to ACM that its names are yours, by the records that it shows, and try again"
         }
         CertificateStatus::Expired => "renew it",
         _ => "ask ACM for another one",
     };
-    format!("is {}, and a load balancer takes only what is ISSUED: {do_this}", status.as_str())
+    let is = status.as_str();
+    Some(format!("is {is}, and a load balancer takes only what is ISSUED: {do_this}"))
 }
 
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<Certificate>> {
@@ -89,7 +96,7 @@ async fn describe(aws: &Aws, arn: &str) -> Result<Option<Certificate>> {
             let names = names.chain(it.subject_alternative_names.into_iter().flatten());
             names.collect::<BTreeSet<_>>().into_iter().collect()
         },
-        status: it.status.unwrap_or(CertificateStatus::Issued),
+        status: it.status,
     }))
 }
 

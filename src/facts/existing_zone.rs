@@ -10,10 +10,10 @@ use crate::aws::{Aws, Doing, Meanings, Result};
 use crate::engine::looks::Looks;
 use crate::names::Names;
 use crate::resource::hosted_zone;
-use crate::resource::id::HostedZoneId;
+use crate::resource::id::{HostedZoneId, VpcId};
 use crate::resource::record_set::{self, UNKNOWN_ZONE};
 use crate::resource::vpc::Vpc;
-use crate::spec::{ExistingZone, Scheme, Spec, SpecError, lies_in};
+use crate::spec::{ExistingZone, Network, Scheme, Spec, SpecError, lies_in};
 
 /// A zone that somebody else made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) async fn look_up(
     for (scheme, ingress) in spec.ingresses() {
         let Some(said) = &ingress.existing_zone else { continue };
         let field = format!("ingress.{}.existing_zone", scheme.word());
-        match one(looks, said).await? {
+        match one(looks, spec, said).await? {
             Ok((found, warning)) => {
                 warnings.extend(warning.map(|it| format!("{field} `{said}` {it}")));
                 refused.extend(hosts_outside(spec, scheme, &found));
@@ -48,6 +48,7 @@ pub(super) async fn look_up(
 /// Finds a zone and what could matter, or says why it cannot be used.
 async fn one(
     looks: &Looks,
+    spec: &Spec,
     said: &ExistingZone,
 ) -> Result<Result<(Found, Option<String>), String>, Problem> {
     let aws = looks.aws();
@@ -74,8 +75,12 @@ async fn one(
     }
     let is_private =
         zone.config().is_some_and(aws_sdk_route53::types::HostedZoneConfig::private_zone);
-    let vpc = running::listed::<Vpc>(looks).await?;
-    let vpc = vpc.first().map(|vpc| vpc.it().id.clone());
+    let vpc = match &spec.network {
+        Network::Own(_) => {
+            running::listed::<Vpc>(looks).await?.first().map(|vpc| vpc.it().id.clone())
+        }
+        Network::Existing(network) => Some(VpcId::from(network.vpc.as_str())),
+    };
     let vpcs: Vec<_> =
         vpcs.iter().flatten().filter_map(aws_sdk_route53::types::Vpc::vpc_id).collect();
     let answers = vpc.as_ref().is_some_and(|vpc| vpcs.contains(&vpc.as_str()));

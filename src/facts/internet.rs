@@ -10,8 +10,10 @@ use crate::engine::looks::Looks;
 use crate::resource::vpc::{BlockMode, Vpc};
 use crate::spec::{Nat, Spec};
 
-/// Refuses what cannot reach the internet at all. Returns what else there is to say.
+/// Refuses what cannot reach the internet at all. Returns what else there is to say. A network of somebody
+/// else is judged with the rest of it.
 pub(super) async fn check(looks: &Looks, spec: &Spec) -> Result<Option<String>, Problem> {
+    let Some(nat) = spec.network.own().map(|network| network.nat) else { return Ok(None) };
     let vpcs = looks.list::<Vpc>(None).await?;
     // A VPC may be excluded, and says so. A new one never is.
     let mode = match vpcs.first() {
@@ -21,7 +23,7 @@ pub(super) async fn check(looks: &Looks, spec: &Spec) -> Result<Option<String>, 
             Err(error) => return Ok(Some(unknown("look up VPC Block Public Access", &error))),
         },
     };
-    judge(mode.unwrap_or(BlockMode::Off), spec, looks.scope().region())
+    judge(mode.unwrap_or(BlockMode::Off), nat, spec, looks.scope().region())
 }
 
 /// What the account blocks for VPCs that are not excluded. Nothing depends on it but this advice, so
@@ -34,12 +36,15 @@ async fn of_region(aws: &Aws) -> Result<Option<BlockMode>> {
     Ok(mode.and_then(|mode| BlockMode::parse(mode.as_str())))
 }
 
-fn judge(mode: BlockMode, spec: &Spec, region: &str) -> Result<Option<String>, Problem> {
-    let nat = spec.network.nat;
+fn judge(mode: BlockMode, nat: Nat, spec: &Spec, region: &str) -> Result<Option<String>, Problem> {
     let public = spec.public.is_some();
+    let closed = spec.network.is_closed();
     match (mode, nat) {
+        // Endpoints lead through no internet gateway.
+        (BlockMode::Bidirectional, _) if closed && !public => Ok(None),
         (BlockMode::Bidirectional, _) => {
             let what = match (nat, public) {
+                (Nat::None, _) if closed => "the internet-facing load balancer does not work",
                 (Nat::None, _) => "no instance or task reaches AWS, and no image can be pulled",
                 (_, true) => "NAT gateways and the internet-facing load balancer do not work",
                 (_, false) => "NAT gateways do not work, and no image can be pulled",
@@ -50,7 +55,7 @@ fn judge(mode: BlockMode, spec: &Spec, region: &str) -> Result<Option<String>, P
             );
             Err(refused("--region", region, rule))
         }
-        (BlockMode::Ingress, Nat::None) => {
+        (BlockMode::Ingress, Nat::None) if !closed => {
             let rule = "VPC Block Public Access is `block-ingress` in this account, and lets \
                         traffic out only through NAT gateways: say --nat single";
             Err(refused("--nat", &nat.to_string(), rule))

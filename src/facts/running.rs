@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use futures::future::{FutureExt as _, LocalBoxFuture};
 
+use crate::arn::Arn;
 use crate::aws::Result;
 use crate::engine::looks::{self, Looks};
 use crate::names::{NodeName, default_host};
 use crate::resource::auto_scaling_group::AutoScalingGroup;
+use crate::resource::elastic_ip::ElasticIp;
 use crate::resource::gateway_endpoint::GatewayEndpoint;
 use crate::resource::hosted_zone::HostedZone;
 use crate::resource::id::HostedZoneId;
+use crate::resource::interface_endpoint::InterfaceEndpoint;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::listener::{Does, Listener};
 use crate::resource::listener_rule::ListenerRule;
@@ -23,6 +26,7 @@ use crate::resource::role_policy::{RolePolicy, Which};
 use crate::resource::route_table::{self, RouteTable};
 use crate::resource::scalable_target::ScalableTarget;
 use crate::resource::scaling_policy::{self, ScalingPolicy};
+use crate::resource::security_group::SecurityGroup;
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::Service;
 use crate::resource::subnet::{self, Subnet};
@@ -30,7 +34,9 @@ use crate::resource::target_group::{HealthCheck, TargetGroup};
 use crate::resource::task_definition::{self, Container, Content, TaskDefinition};
 use crate::resource::vpc::Vpc;
 use crate::resource::{Owned, Resource, Seen};
-use crate::spec::{EnvValue, Nat, Scaling, Scheme, TaskRole, permissions_of};
+use crate::spec::{
+    ExistingNetwork, Nat, REQUIRED, Scaling, Scheme, TaskRole, Uses, permissions_of,
+};
 
 /// What runs of a stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,12 +47,15 @@ pub struct Running {
     pub tags: BTreeMap<String, String>,
     /// The policy that bounds its roles.
     pub boundary: Option<String>,
-    /// The VPC's range.
+    /// The VPC's range, where that is the stack's own.
     pub vpc_cidr: Option<String>,
+    /// The network that somebody else made, if the stack stands in one.
+    pub existing_network: Option<ExistingNetwork>,
     /// Whether there is one NAT gateway or none, as far as what is there shows it: what is missing shows
     /// nothing.
     pub nat: Option<Nat>,
-    /// The services that have gateway endpoints, such as `s3`.
+    /// The services that have endpoints, such as `s3`; [`REQUIRED`] stands for those that the stack needs
+    /// where nothing else leads out of it.
     pub endpoints: BTreeSet<String>,
     /// The instances, if there are some.
     pub instances: Option<RunningInstances>,
@@ -93,16 +102,10 @@ pub struct RunningBalancer {
 /// A service of a stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunningService {
-    /// Its image.
-    pub image: Option<String>,
     /// CPU units of a task.
     pub cpu: Option<String>,
     /// Memory of a task, in MiB.
     pub memory: Option<String>,
-    /// The container's port.
-    pub port: Option<String>,
-    /// The container's variables.
-    pub env: BTreeMap<String, EnvValue>,
     /// How many tasks there should be.
     pub count: Option<i32>,
     /// How that follows the load, if it does.
@@ -121,12 +124,18 @@ pub struct RunningService {
     pub percents: Option<[i32; 2]>,
     /// Whether the circuit breaker is on, and whether it rolls back.
     pub circuit_breaker: Option<[bool; 2]>,
-    /// How its container is started, checked and ended.
-    pub container: Container,
+    /// Its own container.
+    pub own: Container,
+    /// Those beside it, by their names.
+    pub sidecars: BTreeMap<String, Container>,
+    /// The container that load balancers reach, where it is not its own.
+    pub target: Option<String>,
+    /// Whether its tasks ask for AWS Graviton.
+    pub is_on_arm: bool,
+    /// The security groups of others that its tasks have.
+    pub security_groups: BTreeSet<String>,
     /// Its names in private zones.
     pub names: BTreeSet<String>,
-    /// The container's secrets: what each is read from.
-    pub secrets: BTreeMap<String, String>,
     /// The role of its tasks.
     pub task_role: TaskRole,
     /// The hosts and the paths of its rules.
@@ -144,9 +153,10 @@ impl Running {
             listed::<LoadBalancer>(looks),
             listed::<Record>(looks),
         )?;
-        let (groups, templates, rules, zones, forwards) = futures::try_join!(
+        let (groups, templates, own_groups, rules, zones, forwards) = futures::try_join!(
             listed::<AutoScalingGroup>(looks),
             listed::<LaunchTemplate>(looks),
+            listed::<SecurityGroup>(looks),
             listed::<SecurityGroupRule>(looks),
             listed::<HostedZone>(looks),
             listed::<ListenerRule>(looks),
@@ -161,13 +171,22 @@ impl Running {
             listed::<Listener>(looks),
             policies,
         )?;
-        let (scaled, scaling_policies) =
-            futures::try_join!(listed::<ScalableTarget>(looks), listed::<ScalingPolicy>(looks))?;
+        let (scaled, scaling_policies, interfaces, addresses) = futures::try_join!(
+            listed::<ScalableTarget>(looks),
+            listed::<ScalingPolicy>(looks),
+            listed::<InterfaceEndpoint>(looks),
+            listed::<ElasticIp>(looks),
+        )?;
         let mut running = Self {
             boundary: roles.iter().find_map(|it| it.it().boundary.clone()),
             vpc_cidr: vpcs.iter().find_map(|it| it.it().cidr.clone()),
+            existing_network: existing_network(&own_groups, &groups, &balancers, &services),
             nat: nat(&tables, &subnets, &placed(&groups, &services)),
-            endpoints: staying(&endpoints).filter_map(|it| last_word(&it.owner.node)).collect(),
+            endpoints: {
+                let interfaces = staying(&interfaces).map(|it| &it.owner.node);
+                let all = staying(&endpoints).map(|it| &it.owner.node).chain(interfaces);
+                all.filter_map(last_word).collect()
+            },
             zones: staying(&zones).map(|it| it.it().name.clone()).collect(),
             instances: staying(&groups).next().map(|group| instances(group.it(), &templates)),
             balancers: balancers_of(&balancers, &rules, &listeners, &targets, |target| {
@@ -195,14 +214,20 @@ impl Running {
                 let content = task_definition::content_of(looks.aws(), looks.scope(), arn);
                 let content = content.boxed_local().await?;
                 if let Some(content) = content {
-                    running.images.insert(service.it().name.clone(), content.image.clone());
+                    running.images.insert(service.it().name.clone(), content.own.image.clone());
                     found = service_of(service.it(), Some(&content));
                 }
             }
             found.is_reached(&service.it().name, &targets, &balancers, &forwards);
             found.has_own_role(&service.it().name, &roles, &policies);
+            found.has_groups(service.it(), &own_groups);
             found.scaling = scaling_of(&service.it().name, &scaled, &scaling_policies);
             running.services.insert(service.it().name.clone(), found);
+        }
+        // A gateway that is missing shows nothing; its address is made first and goes last.
+        let no_gateways = staying(&addresses).next().is_none() && running.nat.is_none();
+        if no_gateways && staying(&interfaces).next().is_some() {
+            running.is_closed(&tables, &subnets, &placed(&groups, &services));
         }
         let mut all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
         // What another service has left behind is no name of the one that is there now.
@@ -213,6 +238,39 @@ impl Running {
         running.name(&all);
         running.leave_out_what_is_born();
         Ok(running)
+    }
+
+    /// Notes that endpoints alone lead out, where everything stands in private subnets without a route.
+    fn is_closed(
+        &mut self,
+        tables: &[Owned<route_table::Output>],
+        subnets: &[Owned<subnet::Output>],
+        placed: &BTreeSet<&str>,
+    ) {
+        let is_private =
+            |it: &&Owned<subnet::Output>| it.owner.node.as_str().starts_with("subnet/private");
+        let private: BTreeSet<_> =
+            subnets.iter().filter(is_private).map(|it| it.it().id.as_str()).collect();
+        let mut of_private = tables.iter().filter(|it| is_table_of_private(&it.owner.node));
+        let leads =
+            of_private.any(|it| it.it().default_route != Some(route_table::Target::Nowhere));
+        if placed.is_empty() || !placed.is_subset(&private) || leads {
+            return;
+        }
+        let containers = || self.services.values().flat_map(RunningService::containers);
+        let sources = || containers().flat_map(|it| it.secrets.values());
+        let is_secret = |source: &&String| {
+            Arn::parse(source).is_some_and(|arn| arn.service == "secretsmanager")
+        };
+        let uses = Uses {
+            instances: self.instances.is_some(),
+            parameters: sources().any(|source| !is_secret(&source)),
+            secrets: sources().any(|source| is_secret(&source)),
+        };
+        let required = uses.services();
+        self.nat = Some(Nat::None);
+        self.endpoints.retain(|name| !required.contains_key(name.as_str()));
+        self.endpoints.insert(REQUIRED.to_owned());
     }
 
     /// Leaves out what a load balancer is born with, which nobody has said: one that leads to no service yet
@@ -251,6 +309,21 @@ pub(super) fn listed<R: Resource>(
 }
 
 impl RunningService {
+    /// All containers of its tasks.
+    fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.sidecars.values().chain([&self.own])
+    }
+
+    /// Notes the security groups of its tasks that are not the stack's own.
+    fn has_groups(&mut self, it: &Of<Service>, own: &[Owned<Of<SecurityGroup>>]) {
+        let all: BTreeSet<_> = it.network.iter().flat_map(|it| &it.groups).cloned().collect();
+        let is_own = |id: &String| own.iter().any(|group| group.it().id.as_str() == *id);
+        // Else its own one is not shown just now, or does not say any more whose it is.
+        if all.iter().any(is_own) {
+            self.security_groups = all.into_iter().filter(|id| !is_own(id)).collect();
+        }
+    }
+
     /// Notes what the tasks may do, where their role is one of the stack's own.
     fn has_own_role(
         &mut self,
@@ -318,14 +391,15 @@ fn newest<'a>(
 /// What a service's tasks are, as far as the content of a revision says it.
 fn service_of(it: &Of<Service>, content: Option<&Content>) -> RunningService {
     RunningService {
-        image: content.map(|it| it.image.clone()),
         cpu: content.map(|it| it.cpu.clone()),
         memory: content.map(|it| it.memory.clone()),
-        // One that nobody reaches has none.
-        port: content.map(|it| it.port.clone()).filter(|port| port.parse::<u16>().is_ok()),
-        env: content.into_iter().flat_map(Content::variables).map(variable).collect(),
-        container: content.map(|it| it.container.clone()).unwrap_or_default(),
-        secrets: content.map(|it| it.secrets.clone()).unwrap_or_default(),
+        own: content.map(|it| it.own.clone()).unwrap_or_default(),
+        sidecars: content.map(|it| it.sidecars.clone()).unwrap_or_default(),
+        is_on_arm: content.is_some_and(|it| it.architecture.is_some()),
+        target: {
+            let mut targets = it.targets.iter().flatten().map(|target| &target.container);
+            targets.find(|container| **container != it.name).cloned()
+        },
         task_role: match content.and_then(|it| it.task_role.clone()) {
             Some(arn) => TaskRole::Existing(arn),
             None => TaskRole::None,
@@ -371,7 +445,7 @@ fn scaling_of(
 fn images(definitions: &[Owned<Of<TaskDefinition>>]) -> BTreeMap<String, String> {
     let image = |it: &Owned<Of<TaskDefinition>>| {
         let name = it.owner.node.as_str().strip_prefix("task-definition/")?;
-        Some((name.to_owned(), it.it().content.as_ref()?.image.clone()))
+        Some((name.to_owned(), it.it().content.as_ref()?.own.image.clone()))
     };
     staying(definitions).filter_map(image).collect()
 }
@@ -447,6 +521,31 @@ fn scheme_of(balancer: &Of<LoadBalancer>) -> Option<Scheme> {
     Scheme::ALL.into_iter().find(|scheme| Some(scheme.to_string()) == balancer.scheme)
 }
 
+/// The network of somebody else that a stack stands in, as its security groups say it: what stands in which
+/// of its subnets shows which are which.
+fn existing_network(
+    security_groups: &[Owned<Of<SecurityGroup>>],
+    groups: &[Owned<Of<AutoScalingGroup>>],
+    balancers: &[Owned<Of<LoadBalancer>>],
+    services: &[Owned<Of<Service>>],
+) -> Option<ExistingNetwork> {
+    let among_others = staying(security_groups).map(Owned::it).find(|it| it.is_among_others)?;
+    let vpc = among_others.vpc.to_string();
+    let of_balancers = staying(balancers).map(Owned::it).map(|it| {
+        (scheme_of(it) == Some(Scheme::InternetFacing), it.subnets.iter().flatten().collect())
+    });
+    let networks = staying(services).filter_map(|it| it.it().network.as_ref());
+    let of_services =
+        networks.map(|it| (it.public == Some(true), it.subnets.iter().collect::<Vec<_>>()));
+    let of_groups = staying(groups).map(|it| (false, it.it().subnets.iter().flatten().collect()));
+    let [mut public, mut private] = [BTreeSet::new(), BTreeSet::new()];
+    for (is_public, ids) in of_balancers.chain(of_services).chain(of_groups) {
+        let of = if is_public { &mut public } else { &mut private };
+        of.extend(ids.into_iter().cloned());
+    }
+    Some(ExistingNetwork { vpc, public, private })
+}
+
 /// The subnets that instances or Fargate tasks are in. Tasks on instances are in the private ones whatever
 /// way out there is.
 fn placed<'a>(
@@ -463,6 +562,10 @@ fn last_word(node: &NodeName) -> Option<String> {
     node.as_str().rsplit('/').next().map(str::to_owned)
 }
 
+fn is_table_of_private(node: &NodeName) -> bool {
+    node.as_str().starts_with("route-table/private")
+}
+
 /// Whether there is one NAT gateway or none. One that is missing shows nothing: two private tables that lead
 /// to the same one do, and so do instances or tasks in the public subnets.
 fn nat(
@@ -470,13 +573,14 @@ fn nat(
     subnets: &[Owned<subnet::Output>],
     placed: &BTreeSet<&str>,
 ) -> Option<Nat> {
-    let is_private = |node: &NodeName| node.as_str().starts_with("route-table/private");
     let leads_to = |it: &Owned<route_table::Output>| match &it.it().default_route {
         Some(route_table::Target::NatGateway(id)) => Some(id.clone()),
         _ => None,
     };
-    let gateways: Vec<_> =
-        staying(tables).filter(|it| is_private(&it.owner.node)).filter_map(leads_to).collect();
+    let gateways: Vec<_> = staying(tables)
+        .filter(|it| is_table_of_private(&it.owner.node))
+        .filter_map(leads_to)
+        .collect();
     if let [first, second] = &gateways[..] {
         return (first == second).then_some(Nat::Single);
     }
@@ -495,10 +599,6 @@ fn is_users(key: &str) -> bool {
     !["ecsup:", "ecsup-", "aws:"].iter().any(|prefix| key.starts_with(prefix))
         && key != "Name"
         && key != "AmazonECSManaged"
-}
-
-fn variable((name, value): (&str, &str)) -> (String, EnvValue) {
-    (name.to_owned(), EnvValue::from(value))
 }
 
 fn own((key, value): (&String, &String)) -> (String, String) {

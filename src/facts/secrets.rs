@@ -13,7 +13,7 @@ use crate::aws::{AllPages, Aws, Doing, Error, Meanings, Result};
 use crate::engine::looks::Looks;
 use crate::names::ServiceName;
 use crate::spec::task_role::{self, INLINE_LIMIT};
-use crate::spec::{SecretSource, Spec, SpecError};
+use crate::spec::{self, SecretSource, Spec, SpecError};
 
 /// As many names as one filter takes (Systems Manager API, `ParameterStringFilter`).
 const NAMES: usize = 50;
@@ -22,8 +22,8 @@ const AT_ONCE: usize = 8;
 /// What Secrets Manager answers when it does not know a secret.
 const UNKNOWN: &str = "ResourceNotFoundException";
 
-/// The secrets of services, by service and variable.
-pub type Secrets = BTreeMap<ServiceName, BTreeMap<String, Secret>>;
+/// The secrets of services, by service, container and variable.
+pub type Secrets = BTreeMap<ServiceName, BTreeMap<ServiceName, BTreeMap<String, Secret>>>;
 
 /// A secret, as ECS finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +65,9 @@ pub(super) async fn look_up(
     spec: &Spec,
     caller: &Caller,
 ) -> Result<(Secrets, Vec<String>), Problem> {
+    let of_containers = spec.services.iter().flat_map(spec::Service::secrets_of_containers);
     let sources: BTreeSet<&SecretSource> =
-        spec.services.iter().flat_map(|service| service.secrets.values()).collect();
+        of_containers.flat_map(|(_, secrets)| secrets.values()).collect();
     if sources.is_empty() {
         return Ok((Secrets::new(), Vec::new()));
     }
@@ -85,23 +86,29 @@ pub(super) async fn look_up(
     let (mut secrets, mut refused) = (Secrets::new(), Vec::new());
     for service in &spec.services {
         let mut own = BTreeMap::new();
-        for (name, source) in &service.secrets {
-            let field = format!("service.{}.secrets.{name}", service.name);
-            match place.secret(source, found.get(source).unwrap_or(&Found::Unknown)) {
-                Ok(secret) => {
-                    own.insert(name.clone(), secret);
+        for (container, secrets) in service.secrets_of_containers() {
+            for (name, source) in secrets {
+                match place.secret(source, found.get(source).unwrap_or(&Found::Unknown)) {
+                    Ok(secret) => {
+                        let of: &mut BTreeMap<_, _> = own.entry(container.clone()).or_default();
+                        of.insert(name.clone(), secret);
+                    }
+                    Err(rule) => {
+                        let field = format!("{}.secrets.{name}", service.path_of(container));
+                        refused.push(SpecError::new(field, source.to_string(), rule));
+                    }
                 }
-                Err(rule) => refused.push(SpecError::new(field, source.to_string(), rule)),
             }
         }
-        let length = policy(own.values()).map_or(0, |document| document.len());
+        let all = || own.values().flat_map(BTreeMap::values);
+        let length = policy(all()).map_or(0, |document| document.len());
         if length > INLINE_LIMIT {
             let rule = format!(
                 "take {length} characters in an IAM policy, and at most {INLINE_LIMIT} fit: put some into one secret \
                  of Secrets Manager, as secretsmanager:NAME#key"
             );
             let field = format!("service.{}.secrets", service.name);
-            refused.push(SpecError::new(field, format!("{} secrets", own.len()), rule));
+            refused.push(SpecError::new(field, format!("{} secrets", all().count()), rule));
         }
         if !own.is_empty() {
             secrets.insert(service.name.clone(), own);

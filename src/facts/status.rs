@@ -238,7 +238,7 @@ impl Known {
     ) -> Result<ServiceStatus> {
         let (aws, it) = (looks.aws(), owned.it());
         let groups = it.targets.iter().flatten();
-        let health = try_join_all(groups.map(|(group, _)| target_group::health(aws, group)));
+        let health = try_join_all(groups.map(|it| target_group::health(aws, &it.group)));
         let (image, health, diagnosis) = futures::try_join!(
             self.image(looks, it, definitions).boxed_local(),
             health,
@@ -299,10 +299,10 @@ impl Known {
         }
         let newest = definitions.iter().map(Owned::it).find(|it| it.arn.as_str() == arn);
         let image = match newest.and_then(|it| it.content.as_ref()) {
-            Some(content) => Some(content.image.clone()),
+            Some(content) => Some(content.own.image.clone()),
             None => {
                 let content = task_definition::content_of(looks.aws(), looks.scope(), arn).await?;
-                content.map(|content| content.image)
+                content.map(|content| content.own.image)
             }
         };
         self.images.borrow_mut().insert(arn.clone(), image.clone());

@@ -79,13 +79,14 @@ struct Choice<'a> {
 
 /// The stack's zones, and what could not be looked up for them or speaks against them. A stack that
 /// has both keeps them, and AWS is asked for others only when it has not, when it may have to leave
-/// one, or when its instance type changes.
+/// one, or when its instance type changes. None where its network is somebody else's, who chose them.
 pub(super) async fn choose(
     looks: &Looks,
     spec: &Spec,
-) -> Result<([String; 2], Vec<String>), Problem> {
+) -> Result<(Vec<String>, Vec<String>), Problem> {
+    let Some(network) = spec.network.own() else { return Ok((Vec::new(), Vec::new())) };
     let instances = spec.instances.as_ref();
-    let asked = spec.network.zones.as_ref();
+    let asked = network.zones.as_ref();
     let kept = kept(&looks.list::<Subnet>(None).await?);
     let template = match instances {
         Some(_) => looks.list::<LaunchTemplate>(None).await?.first().map(|it| it.it().clone()),
@@ -102,7 +103,7 @@ pub(super) async fn choose(
         && stays(first)
         && stays(second)
     {
-        return Ok(([first.zone.name.clone(), second.zone.name.clone()], Vec::new()));
+        return Ok((vec![first.zone.name.clone(), second.zone.name.clone()], Vec::new()));
     }
     let (all, offered) = futures::join!(
         all(looks.aws()),
@@ -146,7 +147,7 @@ pub(super) async fn choose(
              instance types of today"
         ));
     }
-    Ok((zones, warnings))
+    Ok((zones.into(), warnings))
 }
 
 impl Choice<'_> {
@@ -303,7 +304,7 @@ fn kept(subnets: &[Owned<subnet::Output>]) -> [Option<Kept>; 2] {
 }
 
 /// The names of the zones that offer an instance type.
-async fn offered(aws: &Aws, instances: &Instances) -> Result<BTreeSet<String>> {
+pub(super) async fn offered(aws: &Aws, instances: &Instances) -> Result<BTreeSet<String>> {
     let filter = Filter::builder().name("instance-type").values(&instances.instance_type).build();
     let offerings = aws
         .ec2

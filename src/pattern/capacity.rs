@@ -13,9 +13,8 @@ use crate::resource::instance_profile::InstanceProfile;
 use crate::resource::launch_template::{self, LaunchTemplate};
 use crate::resource::log_group::LogGroup;
 use crate::resource::role::{self, Role};
-use crate::resource::security_group::SecurityGroup;
 use crate::resource::warm_start::WarmStart;
-use crate::spec::{Ami, Instances, Nat, Spec};
+use crate::spec::{Ami, Instances, Spec};
 
 /// Container Insights keeps its events only for a short time: they cost, and go with the cluster.
 const INSIGHTS_RETENTION_DAYS: i32 = 1;
@@ -57,32 +56,27 @@ pub fn instances(
     };
     let role = graph.add("role/instance", role, ());
     let profile = graph.add("instance-profile", InstanceProfile, role.made());
-    let group = SecurityGroup {
-        name: names.security_group("instance"),
-        description: "Access to the EC2 hosts that run containers".into(),
-    };
+    let name = names.security_group("instance");
+    let group = network.security_group(name, "Access to the EC2 hosts that run containers");
     let group = graph.add("security-group/instance", group, network.vpc.clone());
 
     let template = LaunchTemplate {
         instance_type: wanted.instance_type.clone(),
         image: facts.image.clone(),
         replace_image: !matches!(wanted.ami, Ami::Latest { refresh: false }),
-        public_address: spec.network.nat == Nat::None,
+        public_address: spec.network.is_outside(),
         tags: spec.tags.clone(),
     };
     let needs = (profile, group, cluster.made());
     let needs =
         needs.map(|(profile, group, cluster)| launch_template::Needs { profile, group, cluster });
     let template = graph.add("launch-template", template, needs);
-    let subnets = network.with_way_out(spec.network.nat).to_vec();
+    let subnets = network.with_way_out().to_vec();
     let group = AutoScalingGroup { min_size: wanted.min_size, max_size: wanted.max_size };
     // An agent that starts before its cluster is there exits for good, and a group with a minimum
     // size starts instances at once.
-    // Agents wait for a NAT gateway. Without one, the way out is a route that is there in seconds.
-    let ways_out = match spec.network.nat {
-        Nat::None => network.ways_out.clone(),
-        Nat::PerZone | Nat::Single => Vec::new(),
-    };
+    // Agents wait for a NAT gateway or endpoints. Else the way out is a route that is there in seconds.
+    let ways_out = if spec.network.is_outside() { network.ways_out.clone() } else { Vec::new() };
     let after = (cluster.clone(), ways_out, network.zones_hold());
     let group = graph.add_after("auto-scaling-group", group, (template, subnets), &after);
     let provider = graph.add("capacity-provider", CapacityProvider, group.clone());
@@ -94,6 +88,6 @@ pub fn instances(
     // The instances start when ECS has been told whose they are, not when it is done with it: the
     // association takes seconds and an instance a minute.
     let warm = WarmStart { instances: facts.first_instances };
-    graph.act("capacity/warm", warm, group, &association.made());
+    graph.act("capacity/warm", warm, group.map(|group| (group, ())), &association.made());
     Pool { provider, association }
 }

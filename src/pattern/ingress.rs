@@ -10,7 +10,7 @@ use crate::resource::listener::{self, Answer, Does, Listener};
 use crate::resource::listener_rule;
 use crate::resource::load_balancer::{self, LoadBalancer};
 use crate::resource::record::{self, Record};
-use crate::resource::security_group::{self, SecurityGroup};
+use crate::resource::security_group;
 use crate::resource::security_group_rule::{self, SecurityGroupRule, Source};
 use crate::resource::target_group;
 use crate::spec::{self, Http, Scheme, Unknown};
@@ -52,14 +52,14 @@ pub fn load_balancer<'a>(
     naming: &Naming<'_>,
 ) -> Balancer<'a> {
     let Named { node, name } = naming.balancer_group(scheme);
-    let group =
-        SecurityGroup { name, description: format!("Access to the {scheme} load balancer") };
+    let group = network.security_group(name, format!("Access to the {scheme} load balancer"));
     let group = graph.add(node, group, network.vpc.clone());
     let redirects = (wanted.http == Http::Redirect).then_some(HTTP);
     let mut let_in = Vec::new();
+    let allow = if wanted.allow.is_empty() { &network.ranges } else { &wanted.allow };
     for port in wanted.ports().into_iter().chain(redirects) {
         let protocol = if port == HTTPS { "HTTPS" } else { "HTTP" };
-        for range in &wanted.allow {
+        for range in allow {
             let rule = SecurityGroupRule { port, description: format!("{protocol} from {range}") };
             let source = Source::Range(range.to_string());
             let needs = (group.made(), ().map(move |()| source.clone()));

@@ -19,13 +19,15 @@ fn facts() -> Facts {
             partition: "aws".into(),
         },
         region: "eu-west-1".into(),
-        zones: ["eu-west-1a".into(), "eu-west-1b".into()],
+        zones: vec!["eu-west-1a".into(), "eu-west-1b".into()],
+        existing_network: None,
         image: "ami-0123456789abcdef0".into(),
         first_instances: 2,
         instance_type: None,
         superseded: [].into(),
         existing_zones: [].into(),
         secrets: crate::facts::Secrets::new(),
+        revisions: std::collections::BTreeMap::new(),
         there: There::default(),
         warnings: Vec::new(),
     }
@@ -112,7 +114,7 @@ fn services_behind_one_load_balancer() {
 fn public_and_internal_services_on_fargate() {
     let mut spec = preset(Pattern::FargateApi);
     spec.internal = Some(Ingress {
-        allow: vec![spec.network.vpc_cidr],
+        allow: spec.network.own().map(|it| it.vpc_cidr).into_iter().collect(),
         zone: Some("shop.internal".into()),
         existing_zone: None,
         unknown: Unknown::Answer { status: 404, text: "not found".into() },
@@ -232,6 +234,64 @@ fn without_nat_gateways_fargate_tasks_live_in_the_public_subnets() {
     + route-table/private-2 <- vpc (made), subnet/private-2 (made)
     + load-balancer <- internet-gateway, subnet/public-1 (made), subnet/public-2 (made), security-group/load-balancer (made)
     + service/web <- listener/80, rule/service-80 (made), route-table/public, cluster, task-definition/web, target-group/web, subnet/public-1, subnet/public-2, security-group/service (made)
+    ");
+}
+
+/// Each table waits for the endpoints before it loses its route, and the service for all of them.
+#[test]
+fn where_nothing_but_endpoints_leads_out_all_stands_in_the_private_subnets() {
+    let closed = ServiceFlags {
+        nat: Some(Nat::None),
+        endpoints: vec!["required".to_owned()],
+        ..flags(Pattern::PublicApi)
+    };
+    let text = graph(&closed).to_text();
+    let concerned = ["endpoint", "route-table/private", "auto-scaling-group", "service/"];
+    let lines = text.lines().filter(|line| concerned.iter().any(|it| line.contains(it)));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}
+
+/// Of a network that somebody else made nothing is a node, and nobody waits for it.
+#[test]
+fn an_existing_network_is_no_part_of_the_graph() {
+    let ids = |all: [&str; 2]| all.map(|id| format!("subnet-{id}")).into();
+    let mut spec = preset(Pattern::InternalWorker);
+    spec.network = spec::Network::Existing(spec::ExistingNetwork {
+        vpc: "vpc-1".into(),
+        public: [].into(),
+        private: ids(["a", "b"]),
+    });
+    let internal = spec.internal.as_mut().expect("it is internal");
+    internal.allow = Vec::new();
+    let ranges = vec!["10.20.0.0/16".parse().unwrap(), "10.30.0.0/16".parse().unwrap()];
+    let found = crate::facts::FoundNetwork { ranges, ..crate::facts::FoundNetwork::default() };
+    let facts = Facts { existing_network: Some(found), ..facts() };
+    let names = Names::new(spec.stack.clone(), "eu-west-1");
+    insta::assert_snapshot!(stack(&spec, &names, &facts).graph.to_text(), @r"
+    cluster/log-group
+    cluster <- cluster/log-group (made)
+    role/instance
+    instance-profile <- role/instance (made)
+    security-group/instance
+    launch-template <- instance-profile, security-group/instance, cluster (made)
+    auto-scaling-group <- cluster, launch-template
+    capacity-provider <- auto-scaling-group
+    capacity-provider-association <- cluster, capacity-provider
+    capacity/warm <- capacity-provider-association (made), auto-scaling-group
+    security-group/load-balancer
+    rule/load-balancer-80-from-10.20.0.0/16 <- security-group/load-balancer (made)
+    rule/load-balancer-80-from-10.30.0.0/16 <- security-group/load-balancer (made)
+    load-balancer <- security-group/load-balancer (made)
+    target-group/worker
+    listener/80 <- load-balancer (made), target-group/worker (made)
+    hosted-zone
+    role/execution
+    log-group/worker
+    task-definition/worker <- role/execution, log-group/worker (made)
+    security-group/service
+    rule/service-80 <- security-group/service (made), security-group/load-balancer (made)
+    record/worker.internal-worker.internal <- hosted-zone, load-balancer (made)
+    service/worker <- listener/80, rule/service-80 (made), capacity-provider-association, cluster, task-definition/worker, target-group/worker, security-group/service (made), capacity-provider
     ");
 }
 

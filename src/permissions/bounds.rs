@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::names::{StackName, TAG_STACK, partition};
+use crate::spec::ExistingNetwork;
 
 /// Where a policy applies. `*` stands for a region or account that is not known.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub struct Bounds {
     account: String,
     stack: Option<StackName>,
     boundary: Option<String>,
+    existing_network: Option<ExistingNetwork>,
 }
 
 impl Bounds {
@@ -23,6 +25,7 @@ impl Bounds {
             account: account.unwrap_or("*").to_owned(),
             stack,
             boundary: None,
+            existing_network: None,
         }
     }
 
@@ -31,6 +34,34 @@ impl Bounds {
     #[must_use]
     pub fn with_boundary(self, arn: String) -> Self {
         Self { boundary: Some(arn), ..self }
+    }
+
+    /// The same for a stack that stands in a network of somebody else.
+    #[must_use]
+    pub fn with_existing_network(self, network: ExistingNetwork) -> Self {
+        Self { existing_network: Some(network), ..self }
+    }
+
+    /// Whether the stack has a network of its own.
+    pub(super) fn has_own_network(&self) -> bool {
+        self.existing_network.is_none()
+    }
+
+    /// What of a network of somebody else the stack puts something into: its VPC, and the subnets that it
+    /// launches instances in.
+    pub(super) fn existing_network(&self, on_instances: bool) -> Vec<String> {
+        let Some(network) = &self.existing_network else {
+            let subnets = on_instances.then_some("subnet/*");
+            let all = ["vpc/*"].into_iter().chain(subnets);
+            return all
+                .map(|it| format!("arn:{}:ec2:{}:*:{it}", self.partition, self.region))
+                .collect();
+        };
+        let subnets = network.private.iter().filter(|_| on_instances);
+        let subnets = subnets.map(|id| format!("subnet/{id}"));
+        let all = [format!("vpc/{}", network.vpc)].into_iter().chain(subnets);
+        // A VPC or a subnet may be shared by another account, whose number its ARN has.
+        all.map(|it| format!("arn:{}:ec2:{}:*:{it}", self.partition, self.region)).collect()
     }
 
     /// Whether roles have to have a permissions boundary.

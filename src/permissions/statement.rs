@@ -19,6 +19,7 @@ pub(super) enum Sid {
     Ec2Tag,
     Ec2Image,
     GuardDuty,
+    ExistingNetwork,
     ZoneCreate,
     Records,
     RoleCreate,
@@ -44,10 +45,13 @@ pub(super) enum Sid {
     TargetRetag,
     Alarms,
     ScalingRole,
+    RunReleases,
+    ReadReleases,
     ReadLogs,
     LookAtCertificates,
     LookAtListeners,
     ListenerCertificates,
+    LookAtEndpoints,
     LookAtParameters,
     LookAtSecrets,
     RolePolicies,
@@ -59,10 +63,13 @@ impl Sid {
     pub(super) fn part(self) -> Part {
         match self {
             Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
+            Sid::RunReleases | Sid::ReadReleases => Part::Release,
             Sid::ReadLogs => Part::Logs,
+            Sid::ExistingNetwork => Part::ExistingNetwork,
             Sid::LookAtCertificates | Sid::LookAtListeners | Sid::ListenerCertificates => {
                 Part::Https
             }
+            Sid::LookAtEndpoints => Part::Endpoints,
             Sid::LookAtParameters
             | Sid::LookAtSecrets
             | Sid::RolePolicies
@@ -113,6 +120,7 @@ impl Sid {
             | Sid::ZoneCreate
             | Sid::Retag
             | Sid::LookAtListeners
+            | Sid::LookAtEndpoints
             | Sid::LookAtParameters => vec!["*".to_owned()],
             // What each of its actions is about is of one type, so that they can stand together.
             Sid::LookInto => {
@@ -126,7 +134,9 @@ impl Sid {
             Sid::LookAtImages => {
                 vec![bounds.public("ssm", "parameter/aws/service/ecs/optimized-ami/*")]
             }
-            Sid::ReadLogs => vec![bounds.log_groups()],
+            Sid::ReadLogs | Sid::ReadReleases => vec![bounds.log_groups()],
+            // Of a revision, and of the task that is run.
+            Sid::RunReleases => vec![bounds.arn("ecs", "*")],
             // So do these: what has a path or a name by which it is known, and zones, which have none.
             Sid::ByName => {
                 let mut all: Vec<_> = bounds.roles().into();
@@ -172,6 +182,7 @@ impl Sid {
                 vec![bounds.arn("ec2", "*")]
             }
             Sid::Ec2Image => vec![bounds.public("ec2", "image/*")],
+            Sid::ExistingNetwork => bounds.existing_network(on_instances),
             Sid::ScalingCreate | Sid::ScalingChange => {
                 vec![bounds.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/asg-*")]
             }
@@ -205,6 +216,7 @@ impl Sid {
             | Sid::ScalingChange
             | Sid::Change
             | Sid::ListenerCertificates
+            | Sid::RunReleases
             | Sid::TargetChange => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag => bounds.tagged_by_create("ecs"),
@@ -247,13 +259,16 @@ impl Sid {
             | Sid::LookAtScaling
             | Sid::Alarms
             | Sid::ReadLogs
+            | Sid::ReadReleases
             | Sid::LookAtCertificates
             | Sid::LookAtListeners
+            | Sid::LookAtEndpoints
             | Sid::LookAtParameters
             | Sid::LookAtSecrets
             | Sid::RoleDescription
             | Sid::Lock
             | Sid::Ec2Image
+            | Sid::ExistingNetwork
             | Sid::EcsDeregister
             | Sid::RolesCreate
             | Sid::ByName

@@ -141,6 +141,11 @@ pub(super) const ROWS: &[Row] = &[
         Needed::Always,
         &["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
     ),
+    // In the part of its own name alone, likewise.
+    called(Sid::RunReleases, DEPLOY, Needed::Always, &["ecs:RunTask"]),
+    // A run that has died may have left one behind, which a destroy stops.
+    called(Sid::RunReleases, BOTH, Needed::Always, &["ecs:StopTask"]),
+    called(Sid::ReadReleases, READ, Needed::Always, &["logs:GetLogEvents"]),
     // In the part of its own name alone, likewise: no value of a secret is ever asked for.
     called(Sid::LookAtParameters, READ, Needed::Always, &["ssm:DescribeParameters"]),
     called(
@@ -233,27 +238,31 @@ pub(super) const ROWS: &[Row] = &[
         Sid::Ec2Create,
         DEPLOY,
         Needed::Always,
+        &["ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSecurityGroup"],
+    ),
+    called(
+        Sid::Ec2Create,
+        DEPLOY,
+        Needed::OwnNetwork,
         &[
             "ec2:AllocateAddress",
-            "ec2:AuthorizeSecurityGroupIngress",
             "ec2:CreateInternetGateway",
             "ec2:CreateNatGateway",
             "ec2:CreateRouteTable",
-            "ec2:CreateSecurityGroup",
             "ec2:CreateSubnet",
             "ec2:CreateVpc",
             "ec2:CreateVpcEndpoint",
         ],
     ),
     called(Sid::Ec2Create, DEPLOY, Needed::OnInstances, &["ec2:CreateLaunchTemplate"]),
+    called(Sid::Ec2Change, DEPLOY, Needed::Always, &["ec2:AuthorizeSecurityGroupIngress"]),
     called(
         Sid::Ec2Change,
         DEPLOY,
-        Needed::Always,
+        Needed::OwnNetwork,
         &[
             "ec2:AssociateRouteTable",
             "ec2:AttachInternetGateway",
-            "ec2:AuthorizeSecurityGroupIngress",
             "ec2:CreateNatGateway",
             "ec2:CreateRoute",
             "ec2:CreateRouteTable",
@@ -273,18 +282,22 @@ pub(super) const ROWS: &[Row] = &[
         Sid::Ec2Change,
         DESTROY,
         Needed::Always,
+        &["ec2:DeleteSecurityGroup", "ec2:RevokeSecurityGroupIngress"],
+    ),
+    called(
+        Sid::Ec2Change,
+        DESTROY,
+        Needed::OwnNetwork,
         &[
             "ec2:DeleteInternetGateway",
             "ec2:DeleteNatGateway",
             "ec2:DeleteRouteTable",
-            "ec2:DeleteSecurityGroup",
             "ec2:DeleteSubnet",
             "ec2:DeleteVpc",
             "ec2:DeleteVpcEndpoints",
             "ec2:DetachInternetGateway",
             "ec2:DisassociateRouteTable",
             "ec2:ReleaseAddress",
-            "ec2:RevokeSecurityGroupIngress",
         ],
     ),
     called(
@@ -296,9 +309,13 @@ pub(super) const ROWS: &[Row] = &[
     called(
         Sid::GuardDuty,
         DESTROY,
-        Needed::Always,
+        Needed::OwnNetwork,
         &["ec2:DeleteSecurityGroup", "ec2:DeleteVpcEndpoints"],
     ),
+    // In the part of its own name alone: what is put into a network of somebody else, which has no tags of
+    // the stack.
+    called(Sid::ExistingNetwork, DEPLOY, Needed::Always, &["ec2:CreateSecurityGroup"]),
+    checked(Sid::ExistingNetwork, DEPLOY, Needed::OnInstances, LAUNCH, &["ec2:RunInstances"]),
     checked(
         Sid::Ec2Tag,
         DEPLOY,
@@ -384,6 +401,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     // In the part of its own name alone, likewise.
     called(Sid::LookAtCertificates, READ, Needed::Always, &["acm:DescribeCertificate"]),
+    called(Sid::LookAtEndpoints, READ, Needed::Always, &["ec2:DescribeVpcEndpointServices"]),
     called(
         Sid::LookAtListeners,
         READ,

@@ -53,6 +53,27 @@ fn each_part_is_short_enough_for_a_managed_policy() {
     }
 }
 
+/// As many subnets as tasks may be in, and nothing of a network but what is put into it.
+#[test]
+fn what_an_existing_network_takes_is_a_part_of_its_own() {
+    let network = crate::spec::ExistingNetwork {
+        vpc: "vpc-0a1b2c3d4e5f60718".to_owned(),
+        public: BTreeSet::new(),
+        private: (0..16).map(|at| format!("subnet-{at:017x}")).collect(),
+    };
+    let bounds =
+        Bounds::new(Some("us-gov-west-1"), Some("123456789012"), Some(stack(&"x".repeat(64))));
+    let bounds = bounds.with_existing_network(network);
+    let part = policy(&ALL, &[Part::ExistingNetwork], &bounds);
+    assert!(part.characters() <= MANAGED_POLICY_LIMIT, "{} characters", part.characters());
+    assert_eq!(actions(&part), BTreeSet::from(["ec2:CreateSecurityGroup", "ec2:RunInstances"]));
+    let own = actions(&policy(&ALL, &PARTS, &Bounds::new(None, None, None)));
+    let among_others = actions(&policy(&ALL, &PARTS, &bounds));
+    assert!(among_others.is_subset(&own));
+    let gone: Vec<_> = own.difference(&among_others).copied().collect();
+    insta::assert_snapshot!(gone.join(" "), @"ec2:AllocateAddress ec2:AssociateRouteTable ec2:AttachInternetGateway ec2:CreateInternetGateway ec2:CreateNatGateway ec2:CreateRoute ec2:CreateRouteTable ec2:CreateSubnet ec2:CreateVpc ec2:CreateVpcEndpoint ec2:DeleteInternetGateway ec2:DeleteNatGateway ec2:DeleteRoute ec2:DeleteRouteTable ec2:DeleteSubnet ec2:DeleteVpc ec2:DeleteVpcEndpoints ec2:DetachInternetGateway ec2:DisassociateRouteTable ec2:ModifySubnetAttribute ec2:ModifyVpcAttribute ec2:ModifyVpcEndpoint ec2:ReleaseAddress ec2:ReplaceRoute ec2:ReplaceRouteTableAssociation");
+}
+
 #[test]
 fn the_whole_is_short_enough_for_a_role() {
     for region in [None, Some("ap-northeast-3"), Some("us-gov-west-1")] {
@@ -68,6 +89,15 @@ fn the_parts_make_the_whole() {
     let parts = PARTS.map(|part| policy(&ALL, &[part], &bounds));
     let parts: BTreeSet<_> = parts.iter().flat_map(actions).collect();
     assert_eq!(parts, actions(&policy(&ALL, &PARTS, &bounds)));
+}
+
+/// Most stacks have none, and the whole has no room for it.
+#[test]
+fn what_endpoints_take_is_a_part_of_its_own() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), Some(stack("demo")));
+    let part = policy(&ALL, &[Part::Endpoints], &bounds);
+    assert_eq!(actions(&part), ["ec2:DescribeVpcEndpointServices"].into());
+    assert!(actions(&part).is_disjoint(&actions(&policy(&ALL, &PARTS, &bounds))));
 }
 
 /// Of what containers write the policy of a deployer says nothing.

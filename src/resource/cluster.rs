@@ -13,7 +13,8 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 
 use super::{
-    Difference, Kind, Made, Owned, Phase, Removal, Resource, Seen, Wanted, Whole, compare, instance,
+    Difference, Kind, Made, Owned, Phase, Removal, Resource, Seen, Wanted, Whole, compare,
+    instance, release,
 };
 use crate::arn::last_part;
 use crate::aws::error::Cause;
@@ -127,6 +128,16 @@ impl Resource for Cluster {
         // The cluster goes when its instances are gone: what is registered still is so for ever.
         for instance in container_instances(aws, &it.name).await? {
             deregister(aws, &it.name, &instance).await?;
+        }
+        Ok(())
+    }
+
+    async fn clear_way(aws: &Aws, scope: &Scope) -> Result<()> {
+        // A run that has died may have left a command behind that goes on.
+        for (_, cluster) in ours(aws, scope).await? {
+            if cluster.running_tasks_count() + cluster.pending_tasks_count() > 0 {
+                release::stop_all(aws, cluster.cluster_name().unwrap_or_default()).await?;
+            }
         }
         Ok(())
     }

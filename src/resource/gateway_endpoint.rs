@@ -36,9 +36,6 @@ pub struct GatewayEndpoint {
 /// Another endpoint has the route in one of the tables.
 const ROUTE_EXISTS: &[&str] = &["RouteAlreadyExists"];
 
-/// What calls about endpoints alone answer as long as they do not know the VPC.
-const UNKNOWN_VPC: &[&str] = &[vpc::UNKNOWN, "InvalidVpcId.NotFound"];
-
 impl Resource for GatewayEndpoint {
     type Output = Output;
     const KIND: Kind = Kind::GatewayEndpoint;
@@ -46,7 +43,8 @@ impl Resource for GatewayEndpoint {
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
         let endpoints = vpc_endpoint::read(aws, scope.ec2_filters()).await?;
         let read = |endpoint: &VpcEndpoint| {
-            let owner = scope.owner(endpoint.tags())?;
+            let owner = scope.owner(endpoint.tags());
+            let owner = owner.filter(|_| !vpc_endpoint::is_interface(endpoint))?;
             let output = Output::from(endpoint);
             Some(Owned { owner, id: output.id.to_string(), seen: seen(endpoint, output)? })
         };
@@ -109,7 +107,7 @@ impl Wanted for GatewayEndpoint {
             .send()
             .await
             .doing(DOING)
-            .wait_on(UNKNOWN_VPC)
+            .wait_on(vpc_endpoint::UNKNOWN_VPC)
             .wait_on(route_table::UNKNOWN)
             .taken_on(ROUTE_EXISTS)?;
         let endpoint = created.vpc_endpoint().ok_or_else(|| missing(DOING, "vpcEndpoint"))?;

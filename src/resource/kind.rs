@@ -256,6 +256,7 @@ kinds! {
             Gone(Kind::Service),
             Gone(Kind::Instance),
             Gone(Kind::AutoScalingGroup),
+            Gone(Kind::InterfaceEndpoint),
             Gone(Kind::GuardDutyEndpoint),
         ],
         held_for: HELD_BY_INTERFACES,
@@ -333,6 +334,24 @@ kinds! {
         goes: Some(patience(1, 2, 10)),
         leaves: AT_ONCE,
     }
+    InterfaceEndpoint = super::interface_endpoint::InterfaceEndpoint {
+        words: "interface endpoint",
+        standing: Standing::OfItsOwn,
+        // One without tags holds subnets, group and VPC, where it is told of.
+        known_by: None,
+        // EC2 has one with names for a service in a VPC.
+        may_be_twice: false,
+        keeps_for_life: &[Kind::Vpc],
+        has_id_of_ec2: true,
+        comes: patience(60, 5, 15),
+        settles: Settles::Takes(Duration::from_mins(2)),
+        again: Again::Usually,
+        // Agents report through it that their tasks have stopped, as through a NAT gateway.
+        goes_after: &[Gone(Kind::Service), Asked(Kind::CapacityProviderAssociation)],
+        held_for: NOT_YET,
+        goes: Some(patience(60, 5, 30)),
+        leaves: Duration::from_mins(2),
+    }
     SecurityGroup = super::security_group::SecurityGroup {
         words: "security group",
         standing: Standing::OfItsOwn,
@@ -350,6 +369,7 @@ kinds! {
             Gone(Kind::LoadBalancer),
             Gone(Kind::Service),
             Gone(Kind::Instance),
+            Gone(Kind::InterfaceEndpoint),
             Gone(Kind::LaunchTemplate),
         ],
         held_for: HELD_BY_INTERFACES,
@@ -366,7 +386,8 @@ kinds! {
         comes: SOON,
         settles: Settles::AtOnce,
         again: Again::Late,
-        goes_after: &[Gone(Kind::Service)],
+        // As long as an endpoint answers for its service, whoever it did not let in would not reach that.
+        goes_after: &[Gone(Kind::Service), Gone(Kind::InterfaceEndpoint)],
         held_for: NOT_YET,
         goes: None,
         leaves: AT_ONCE,
@@ -535,6 +556,12 @@ kinds! {
     }
     WarmStart {
         words: "first instances",
+        ..ACTION
+    }
+    Release {
+        words: "release command",
+        comes: patience(5, 3, 20),
+        settles: Settles::Takes(Duration::from_mins(1)),
         ..ACTION
     }
     TaskDefinition = super::task_definition::TaskDefinition {

@@ -176,6 +176,11 @@ impl Wanted for ListenerRule {
         differences
     }
 
+    fn as_before(&self, before: &Output) -> Option<Self> {
+        let Matches { hosts, paths, .. } = before.matches.clone()?;
+        Some(Self { hosts: hosts.into_iter().collect(), paths: paths.into_iter().collect() })
+    }
+
     async fn update(
         &self,
         cx: &Cx,

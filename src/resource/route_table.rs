@@ -58,8 +58,11 @@ pub struct Needs {
 }
 
 /// The route table that is wanted.
-#[derive(Debug)]
-pub struct RouteTable;
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    /// Whether what runs in its subnets does without a default route, since endpoints lead to all it needs.
+    pub is_closed: bool,
+}
 
 /// What can be changed of a route table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,9 +185,9 @@ impl Wanted for RouteTable {
         match (route, &it.default_route, target) {
             (None, ..) => {}
             // The tasks that run behind this route could not even report that they stop.
-            (Some(is), Some(Target::NatGateway(_)), Target::Nowhere) => {
-                let why = "what runs in these subnets would lose its way out: destroy the stack, \
-                           or deploy another one";
+            (Some(is), Some(Target::NatGateway(_)), Target::Nowhere) if !self.is_closed => {
+                let why = "what runs in these subnets would lose its way out: say endpoints = \
+                           [\"required\"], destroy the stack, or deploy another one";
                 differences.push(Difference::replacement(DEFAULT_ROUTE, is, target, why));
             }
             (Some(is), ..) => {
@@ -448,7 +451,7 @@ mod tests {
     }
 
     fn changes(it: &Output, target: Target) -> Vec<String> {
-        let differences = RouteTable.drift(it, &needs(target));
+        let differences = RouteTable::default().drift(it, &needs(target));
         differences.iter().map(|d| format!("{}: {} > {}", d.field, d.is, d.wanted)).collect()
     }
 
@@ -477,6 +480,19 @@ mod tests {
             is(route().transit_gateway_id("tgw-1").build()),
             ["default route: tgw-1 > nat-1"]
         );
+    }
+
+    #[test]
+    fn a_route_is_taken_away_only_where_endpoints_lead_to_all_that_runs_there_needs() {
+        let nat = route().nat_gateway_id("nat-1").state(RouteState::Active).build();
+        let it = table(Some(nat), vec![association(false)]);
+        let remedy = |is_closed: bool| {
+            let drift = RouteTable { is_closed }.drift(&it, &needs(Target::Nowhere));
+            assert_eq!(drift.len(), 1, "{drift:?}");
+            drift[0].remedy.clone()
+        };
+        assert!(matches!(remedy(false), super::super::Remedy::Replacement(_)));
+        assert!(matches!(remedy(true), super::super::Remedy::Update(Change::DefaultRoute)));
     }
 
     #[test]

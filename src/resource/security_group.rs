@@ -1,9 +1,10 @@
 //! A security group: what may reach its members. What it lets in are resources of their own
 //! ([`super::security_group_rule`]); what goes out is EC2's default, everything.
 //!
-//! Its name is unique in its VPC, and the VPC is the stack's own, so nobody is looked up beforehand
-//! as the name's holder. EC2 refuses to delete a group as long as an interface uses it or a rule of
-//! another group names it.
+//! Its name is unique in its VPC. Where the VPC is the stack's own, nobody is looked up beforehand as the
+//! name's holder. Where it is somebody else's, the group says so by a tag: things of a stack that stand in
+//! a VPC without its tags would else speak for a VPC that has lost them. EC2 refuses to delete a group as
+//! long as an interface uses it or a rule of another group names it.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -25,6 +26,8 @@ pub struct Output {
     pub id: SecurityGroupId,
     /// The VPC.
     pub vpc: VpcId,
+    /// Whether it says that the VPC is somebody else's.
+    pub is_among_others: bool,
     /// Of a load balancer's group: the zones of others in which records of the stack may stand, by id, and
     /// the DNS names that they may point at. See [`note_record`].
     pub records: BTreeMap<HostedZoneId, Vec<String>>,
@@ -33,7 +36,12 @@ pub struct Output {
 impl Output {
     /// A group that notes nothing.
     pub(super) fn new(id: &str, vpc: &VpcId) -> Self {
-        Self { id: SecurityGroupId::from(id), vpc: vpc.clone(), records: BTreeMap::new() }
+        Self {
+            id: SecurityGroupId::from(id),
+            vpc: vpc.clone(),
+            is_among_others: false,
+            records: BTreeMap::new(),
+        }
     }
 }
 
@@ -44,6 +52,8 @@ pub struct SecurityGroup {
     pub name: String,
     /// Its description. A group keeps it for life, so another one is no difference.
     pub description: String,
+    /// The VPC that it is to stand in, where that is somebody else's.
+    pub existing_vpc: Option<VpcId>,
 }
 
 /// What EC2 answers as long as it does not know a group that was just made, in all spellings.
@@ -61,14 +71,16 @@ impl Resource for SecurityGroup {
             let id = SecurityGroupId::from(group.group_id()?);
             let vpc = VpcId::from(group.vpc_id().unwrap_or_default());
             let records = noted(group.tags());
-            let seen = Seen::Present(Output { id: id.clone(), vpc, records }, Phase::Ready);
+            let is_among_others = group.tags().iter().any(|tag| tag.key() == Some(TAG_NETWORK));
+            let it = Output { id: id.clone(), vpc, is_among_others, records };
+            let seen = Seen::Present(it, Phase::Ready);
             Some(Owned { owner, id: id.into(), seen })
         };
         Ok(groups.iter().filter_map(read).collect())
     }
 
     fn uses(it: &Output) -> Vec<String> {
-        vec![it.vpc.to_string()]
+        if it.is_among_others { Vec::new() } else { vec![it.vpc.to_string()] }
     }
 
     fn tagging(it: &Output) -> Option<Tagging> {
@@ -93,8 +105,26 @@ impl Wanted for SecurityGroup {
     type Needs = vpc::Output;
     type Change = Infallible;
 
+    async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
+        let Some(vpc) = &self.existing_vpc else { return Ok(None) };
+        let name = Filter::builder().name("group-name").values(&self.name).build();
+        let mut groups = read(&cx.aws, vec![of_vpc(vpc), name]).await?;
+        let scope = Scope::Stack(cx.names.clone());
+        groups.retain(|it| {
+            it.vpc_id() == Some(vpc.as_str())
+                && it.group_name() == Some(&self.name)
+                && scope.owner(it.tags()).is_none()
+        });
+        Ok(groups.first().map(words))
+    }
+
     async fn create(&self, cx: &Cx, node: &NodeName, vpc: &vpc::Output) -> Result<Made<Output>> {
         const DOING: &str = "create the security group";
+        let mut tags = cx.ec2_tags(node, ResourceType::SecurityGroup);
+        if self.existing_vpc.is_some() {
+            let tag = Tag::builder().key(TAG_NETWORK).value(EXISTING).build();
+            tags.tags.get_or_insert_default().push(tag);
+        }
         let created = cx
             .aws
             .ec2_once
@@ -102,14 +132,15 @@ impl Wanted for SecurityGroup {
             .group_name(&self.name)
             .description(&self.description)
             .vpc_id(vpc.id.as_str())
-            .tag_specifications(cx.ec2_tags(node, ResourceType::SecurityGroup))
+            .tag_specifications(tags)
             .send()
             .await
             .doing(DOING)
             .wait_on(&[vpc::UNKNOWN])
             .taken_on(&["InvalidGroup.Duplicate"])?;
         let id = created.group_id().ok_or_else(|| missing(DOING, "groupId"))?;
-        Ok(Made::Ready(Output::new(id, &vpc.id)))
+        let is_among_others = self.existing_vpc.is_some();
+        Ok(Made::Ready(Output { is_among_others, ..Output::new(id, &vpc.id) }))
     }
 
     fn drift(&self, it: &Output, vpc: &vpc::Output) -> Vec<Difference<Infallible>> {
@@ -131,6 +162,9 @@ impl Wanted for SecurityGroup {
     }
 }
 
+/// The tag of a group that stands in a VPC of somebody else, and its value.
+const TAG_NETWORK: &str = "ecsup-network";
+const EXISTING: &str = "existing";
 /// With what a tag begins that names a zone of somebody else in which the stack has records; its value is
 /// what they point at.
 const TAG_RECORDS: &str = "ecsup-records/";

@@ -94,14 +94,25 @@ pub struct Output {
     pub placement: Option<Vec<String>>,
     /// Where its tasks are in the network.
     pub network: Option<Network>,
-    /// Target groups that its tasks register with, and the container's port.
-    pub targets: Option<Vec<(String, i32)>>,
+    /// Where its tasks register.
+    pub targets: Option<Vec<Target>>,
     /// Seconds after a task's start in which health checks do not count.
     pub grace_period: Option<i32>,
     /// Least and most tasks during a deployment, in percent.
     pub percents: Option<[i32; 2]>,
     /// Whether the circuit breaker is on, and whether it rolls back.
     pub circuit_breaker: Option<[bool; 2]>,
+}
+
+/// Where tasks register: a target group, and the container and the port that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// ARN of the target group.
+    pub group: String,
+    /// The container.
+    pub container: String,
+    /// Its port.
+    pub port: i32,
 }
 
 /// Where tasks are in the network.
@@ -131,8 +142,10 @@ pub struct Service {
     pub name: ServiceName,
     /// How many tasks.
     pub tasks: Tasks,
-    /// The container's port.
-    pub port: u16,
+    /// The container that load balancers reach, and its port.
+    pub target: (String, u16),
+    /// Ids of the security groups of others that its tasks have, besides their own.
+    pub more_groups: Vec<String>,
     /// Whether its tasks run on Fargate, and not on instances.
     pub on_fargate: bool,
     /// Whether tasks get a public address: Fargate in a public subnet without a NAT gateway.
@@ -290,7 +303,7 @@ impl Resource for Service {
     fn uses(it: &Output) -> Vec<String> {
         let mut uses = it.providers.clone().unwrap_or_default();
         uses.push(it.cluster.clone());
-        uses.extend(it.targets.iter().flatten().map(|(group, _)| group.clone()));
+        uses.extend(it.targets.iter().flatten().map(|it| it.group.clone()));
         uses.extend(
             it.network.iter().flat_map(|it| [it.subnets.clone(), it.groups.clone()].concat()),
         );
@@ -352,7 +365,7 @@ impl Wanted for Service {
             .service_name(self.name.as_str())
             .task_definition(task_definition.arn.as_str())
             .desired_count(self.count())
-            .network_configuration(self.network_configuration(needs, DOING)?)
+            .network_configuration(self.network(needs).configuration(DOING)?)
             .set_load_balancers(Some(self.load_balancers(target_groups)))
             .set_health_check_grace_period_seconds(self.grace(target_groups))
             .deployment_configuration(self.deployment_configuration())
@@ -406,12 +419,10 @@ impl Wanted for Service {
         let is = it.task_definition.as_deref().map(revision);
         let wanted = revision(task_definition.arn.as_str());
         differs(Change::TaskDefinition, "taskDefinition", is, wanted);
-        let targets = it
-            .targets
-            .as_ref()
-            .map(|targets| in_words(targets.iter().map(|(group, port)| target(group, *port))));
-        let port = i32::from(self.port);
-        let wanted = in_words(target_groups.iter().map(|group| target(group.arn.as_str(), port)));
+        let of_target = |target: &Target| target.in_words(&self.name);
+        let targets = it.targets.as_ref();
+        let targets = targets.map(|targets| in_words(targets.iter().map(of_target)));
+        let wanted = in_words(self.targets(target_groups).iter().map(of_target));
         differs(Change::LoadBalancers, "loadBalancers", targets, wanted);
         let wanted = self.network(needs);
         // Where tasks cannot have public addresses, AWS may say so or say nothing.
@@ -503,7 +514,7 @@ impl Wanted for Service {
                     update.set_load_balancers(of).set_health_check_grace_period_seconds(grace)
                 }
                 Change::Network => {
-                    update.network_configuration(self.network_configuration(needs, DOING)?)
+                    update.network_configuration(self.network(needs).configuration(DOING)?)
                 }
                 Change::GracePeriod => {
                     update.set_health_check_grace_period_seconds(self.grace(target_groups))
@@ -647,36 +658,58 @@ impl Service {
             .build()
     }
 
-    fn load_balancers(&self, target_groups: &[target_group::Output]) -> Vec<LoadBalancer> {
-        let of = |target_group: &target_group::Output| {
-            LoadBalancer::builder()
-                .target_group_arn(target_group.arn.as_str())
-                .container_name(self.name.as_str())
-                .container_port(i32::from(self.port))
-                .build()
+    fn targets(&self, target_groups: &[target_group::Output]) -> Vec<Target> {
+        let (container, port) = &self.target;
+        let of = |target_group: &target_group::Output| Target {
+            group: target_group.arn.to_string(),
+            container: container.clone(),
+            port: i32::from(*port),
         };
         target_groups.iter().map(of).collect()
     }
 
-    fn network(&self, Needs { subnets, group, provider, .. }: &Needs) -> Network {
-        let mut subnets: Vec<_> = subnets.iter().map(|subnet| subnet.id.to_string()).collect();
-        subnets.sort();
-        Network {
-            subnets,
-            groups: vec![group.id.to_string()],
-            // Tasks on instances cannot have one, and ECS refuses to be asked for it.
-            public: provider.is_none().then_some(self.public_address),
-        }
+    fn load_balancers(&self, target_groups: &[target_group::Output]) -> Vec<LoadBalancer> {
+        let of = |target: Target| {
+            LoadBalancer::builder()
+                .target_group_arn(target.group)
+                .container_name(target.container)
+                .container_port(target.port)
+                .build()
+        };
+        self.targets(target_groups).into_iter().map(of).collect()
     }
 
-    fn network_configuration(&self, needs: &Needs, doing: &str) -> Result<NetworkConfiguration> {
-        let network = self.network(needs);
+    fn network(&self, Needs { subnets, group, provider, .. }: &Needs) -> Network {
+        // Tasks on instances cannot have a public address, and ECS refuses to be asked for it.
+        let public = provider.is_none().then_some(self.public_address);
+        Network::of(subnets, group, &self.more_groups, public)
+    }
+}
+
+impl Network {
+    /// Where tasks are in these subnets, in these groups.
+    pub(super) fn of(
+        subnets: &[subnet::Output],
+        group: &security_group::Output,
+        more_groups: &[String],
+        public: Option<bool>,
+    ) -> Self {
+        let mut subnets: Vec<_> = subnets.iter().map(|subnet| subnet.id.to_string()).collect();
+        subnets.sort();
+        let mut groups = more_groups.to_vec();
+        groups.push(group.id.to_string());
+        groups.sort();
+        Self { subnets, groups, public }
+    }
+
+    /// The same, as it is asked for.
+    pub(super) fn configuration(self, doing: &str) -> Result<NetworkConfiguration> {
         let assign =
             |public| if public { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
         let configuration = AwsVpcConfiguration::builder()
-            .set_subnets(Some(network.subnets))
-            .set_security_groups(Some(network.groups))
-            .set_assign_public_ip(network.public.map(assign))
+            .set_subnets(Some(self.subnets))
+            .set_security_groups(Some(self.groups))
+            .set_assign_public_ip(self.public.map(assign))
             .build()
             .map_err(|error| Error::other(doing, error.to_string()))?;
         Ok(NetworkConfiguration::builder().awsvpc_configuration(configuration).build())
@@ -694,8 +727,13 @@ impl From<&Described> for Output {
             let public = it.assign_public_ip().map(|it| *it == AssignPublicIp::Enabled);
             Network { subnets, groups, public }
         });
-        let target =
-            |it: &LoadBalancer| Some((it.target_group_arn()?.to_owned(), it.container_port()?));
+        let target = |it: &LoadBalancer| {
+            Some(Target {
+                group: it.target_group_arn()?.to_owned(),
+                container: it.container_name()?.to_owned(),
+                port: it.container_port()?,
+            })
+        };
         let targets = service.load_balancers.as_ref();
         let targets = targets.and_then(|targets| targets.iter().map(target).collect());
         let providers = service.capacity_provider_strategy.as_ref();
@@ -768,7 +806,8 @@ pub(super) async fn running(
         let Seen::Present(it, Phase::Ready) = &owned.seen else { return None };
         let family = names.task_family(&it.name.parse().ok()?);
         let (arn, hash) = (it.task_definition.as_deref()?.into(), it.runs.clone()?);
-        let it_runs = task_definition::Output { arn, hash: Some(hash), content: None };
+        let it_runs =
+            task_definition::Output { arn, hash: Some(hash), content: None, released: None };
         let node = format!("task-definition/{}", it.name);
         Some((family.clone(), belonging(&owned, node, family, it_runs)))
     });
@@ -902,7 +941,7 @@ fn moves(it: &Output, to_fargate: bool) -> Option<Difference<Change>> {
     ((is == FARGATE) != to_fargate).then(|| Difference::replacement("launchType", is, wanted, why))
 }
 
-fn strategy(
+pub(super) fn strategy(
     provider: &capacity_provider::Output,
     doing: &str,
 ) -> Result<CapacityProviderStrategyItem> {
@@ -939,8 +978,15 @@ fn in_words(targets: impl Iterator<Item = String>) -> String {
     }
 }
 
-fn target(group: &str, port: i32) -> String {
-    format!("port {port} in {group}")
+impl Target {
+    /// What it is in words, beside those of a service.
+    fn in_words(&self, service: &ServiceName) -> String {
+        let Self { group, container, port } = self;
+        match container.as_str() == service.as_str() {
+            true => format!("port {port} in {group}"),
+            false => format!("port {port} of {container} in {group}"),
+        }
+    }
 }
 
 fn words(network: &Network) -> String {
@@ -963,7 +1009,8 @@ mod tests {
         Service {
             name: "web".parse().unwrap(),
             tasks: Tasks::Fixed(2),
-            port: 80,
+            target: ("web".into(), 80),
+            more_groups: Vec::new(),
             public_address: false,
             grace: 120,
             percents: [75, 200],
@@ -978,8 +1025,12 @@ mod tests {
 
     fn needs(on_instances: bool) -> Needs {
         let cluster = cluster::Output { name: "cluster-demo".into(), ..cluster::Output::default() };
-        let task_definition =
-            task_definition::Output { arn: REVISION.into(), hash: None, content: None };
+        let task_definition = task_definition::Output {
+            arn: REVISION.into(),
+            hash: None,
+            content: None,
+            released: None,
+        };
         let target_group = target_group::Output {
             arn: "tg".into(),
             vpc: None,
@@ -1024,7 +1075,7 @@ mod tests {
         let service = Described::builder()
             .task_definition(REVISION)
             .desired_count(2)
-            .network_configuration(wanted(needs).network_configuration(needs, "").unwrap())
+            .network_configuration(wanted(needs).network(needs).configuration("").unwrap())
             .set_load_balancers(Some(wanted(needs).load_balancers(&needs.target_groups)))
             .health_check_grace_period_seconds(120)
             .deployment_configuration(wanted(needs).deployment_configuration());
@@ -1076,7 +1127,7 @@ mod tests {
             task_definition: Some(REVISION.replace(":2", ":1")),
             desired_count: Some(1),
             running: None,
-            targets: Some(vec![("tg".into(), 8080)]),
+            targets: Some(vec![Target { group: "tg".into(), container: "web".into(), port: 8080 }]),
             network,
             ..it
         };

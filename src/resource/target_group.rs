@@ -109,7 +109,7 @@ impl Resource for TargetGroup {
         // What the groups were given when the service was last brought up to date.
         let known = services.values().map(Owned::it).flat_map(|it| {
             let targets = it.targets.iter().flatten();
-            targets.filter_map(|(group, _)| Some((group.clone(), it.drains.clone()?)))
+            targets.filter_map(|target| Some((target.group.clone(), it.drains.clone()?)))
         });
         let known = known.collect();
         with_attributes(aws, ours, &known).await
@@ -248,6 +248,16 @@ impl Wanted for TargetGroup {
         let (delay, change) = (it.deregistration_delay.as_ref(), Change::DeregistrationDelay);
         compare(&mut differences, change, DEREGISTRATION_DELAY, delay, &self.drain.to_string());
         differences
+    }
+
+    fn as_before(&self, before: &Output) -> Option<Self> {
+        let drain = before.deregistration_delay.as_ref().and_then(|it| it.parse().ok());
+        Some(Self {
+            name: self.name.clone(),
+            port: self.port,
+            health: before.health.clone()?,
+            drain: drain.unwrap_or(self.drain),
+        })
     }
 
     async fn update(

@@ -1,23 +1,27 @@
 //! What a task runs: a family of numbered revisions, of which the newest active one counts.
 //!
 //! Each registration makes a revision, also when nothing changed, so revisions carry a hash of their
-//! content in a tag, and only the hash decides. Where the tag is gone, the content itself is hashed. Old revisions stay: a rollback needs them. Removal
-//! takes two calls, deregistration and deletion, and a revision in use is deleted later by ECS.
+//! content in a tag, and only the hash decides. Where the tag is gone, the content itself is hashed. Old
+//! revisions stay: a rollback needs them. Removal takes two calls, deregistration and deletion, and a
+//! revision in use is deleted later by ECS.
+
+mod container;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use aws_sdk_ecs::types::{
-    Compatibility as Requires, ContainerDefinition, HealthCheck as DescribedHealthCheck,
-    KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping, Secret as SecretOfTask,
-    SortOrder, Tag, TaskDefinition as Described, TaskDefinitionField,
-    TaskDefinitionStatus as Status, TransportProtocol,
+    Compatibility as Requires, ContainerDefinition, CpuArchitecture, NetworkMode, OsFamily,
+    RuntimePlatform, SortOrder, Tag, TaskDefinition as Described, TaskDefinitionField,
+    TaskDefinitionStatus as Status,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use self::container::Log;
+pub use self::container::{Container, HealthCheck, Variable};
 use super::id::TaskDefinitionArn;
+use super::release::TAG_RELEASED;
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Resource, Seen, Wanted, Whole, log_group, role,
     service,
@@ -40,6 +44,8 @@ pub enum Compatibility {
     Ec2,
     /// Fargate.
     Fargate,
+    /// Fargate on AWS Graviton.
+    FargateOnArm,
 }
 
 /// A revision as AWS returned it.
@@ -51,65 +57,25 @@ pub struct Output {
     pub hash: Option<String>,
     /// What people recognise in the content, to say what changes. `None` when not read.
     pub content: Option<Content>,
+    /// Whether the release command of the service has ended well with it. `None` when not read.
+    pub released: Option<bool>,
 }
 
 /// The parts of a revision's content that a change can be told by. The hash covers more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// Image.
-    pub image: String,
     /// CPU units.
     pub cpu: String,
     /// Memory in MiB.
     pub memory: String,
-    /// The container's port.
-    pub port: String,
-    /// Its environment.
-    pub environment: BTreeMap<String, Secret>,
-    /// How the container is started, checked and ended.
-    pub container: Container,
-    /// Its secrets: what each is read from.
-    pub secrets: BTreeMap<String, String>,
+    /// The container that is called like the service.
+    pub own: Container,
+    /// Those beside it.
+    pub sidecars: BTreeMap<String, Container>,
     /// ARN of the role of its tasks, if they have one.
     pub task_role: Option<String>,
-}
-
-/// How a container is started, checked and ended, where that is not the image's or ECS's affair.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Container {
-    /// Words before the command; empty for those of the image.
-    pub entrypoint: Vec<String>,
-    /// Words that it is started with; empty for those of the image.
-    pub command: Vec<String>,
-    /// Seconds that it may take to end before it is killed.
-    pub stop_timeout: Option<i32>,
-    /// What tells ECS that it is healthy.
-    pub health: Option<HealthCheck>,
-}
-
-/// A command that is run in a container and tells whether it is healthy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// `CMD` and its words, or `CMD-SHELL` and a line.
-    pub command: Vec<String>,
-    /// Seconds between two checks.
-    pub interval: i32,
-    /// Seconds until one has failed.
-    pub timeout: i32,
-    /// How many failures in a row make it unhealthy.
-    pub retries: i32,
-    /// Seconds after the start in which failures do not count.
-    pub start_period: i32,
-}
-
-/// A value that is compared and never shown: many keep passwords in the environment.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
+    /// The processor that its tasks ask for, in ECS's words, where they ask for one.
+    pub architecture: Option<String>,
 }
 
 /// What a task definition takes from others.
@@ -126,22 +92,16 @@ pub struct Needs {
 /// The task definition that is wanted.
 #[derive(Debug)]
 pub struct TaskDefinition {
-    /// The service, which is also the container's name.
+    /// The service.
     pub service: ServiceName,
-    /// Image.
-    pub image: String,
     /// CPU units.
     pub cpu: u32,
     /// Memory in MiB.
     pub memory: u32,
-    /// The container's port, if anybody reaches it.
-    pub port: Option<u16>,
-    /// Its environment.
-    pub environment: BTreeMap<String, String>,
-    /// How the container is started, checked and ended.
-    pub container: Container,
-    /// Its secrets: what each is read from.
-    pub secrets: BTreeMap<String, String>,
+    /// Its own container, which is called like it.
+    pub own: Container,
+    /// Those beside it, by their names.
+    pub sidecars: BTreeMap<String, Container>,
     /// ARN of a role of somebody else for its tasks, if they have one.
     pub task_role: Option<String>,
     /// What it runs on.
@@ -211,7 +171,15 @@ impl Wanted for TaskDefinition {
         const DOING: &str = "register the task definition";
         let Needs { role, log_group, .. } = needs;
         let hash = self.hash(needs);
-        let container = self.container(&log_group.name);
+        let containers: Result<Vec<_>, _> = self
+            .containers()
+            .map(|(name, it)| it.definition(name, self.log(&log_group.name)))
+            .collect();
+        let containers = containers.map_err(|why| Error::other(DOING, why))?;
+        let platform = self.architecture().map(|architecture| {
+            let platform = RuntimePlatform::builder().cpu_architecture(architecture);
+            platform.operating_system_family(OsFamily::Linux).build()
+        });
         let register = cx
             .aws
             .ecs_once
@@ -220,13 +188,11 @@ impl Wanted for TaskDefinition {
             .cpu(self.cpu.to_string())
             .memory(self.memory.to_string())
             .network_mode(NetworkMode::Awsvpc)
-            .requires_compatibilities(match self.compatibility {
-                Compatibility::Ec2 => Requires::Ec2,
-                Compatibility::Fargate => Requires::Fargate,
-            })
+            .requires_compatibilities(self.requires())
+            .set_runtime_platform(platform)
             .execution_role_arn(role.arn.as_str())
             .set_task_role_arn(self.task_role_of(needs))
-            .container_definitions(container.map_err(|why| Error::other(DOING, why))?)
+            .set_container_definitions(Some(containers))
             .set_tags(Some(cx.ecs_tags(node)))
             .tags(Tag::builder().key(TAG_CONTENT).value(&hash).build());
         let registered = register.send().await;
@@ -234,7 +200,8 @@ impl Wanted for TaskDefinition {
             registered.doing(DOING).wait_on(&["ClientException: Role is not valid"])?;
         let revision = registered.task_definition().and_then(Described::task_definition_arn);
         let arn = TaskDefinitionArn::from(revision.ok_or_else(|| missing(DOING, "ARN"))?);
-        Ok(Made::Ready(Output { arn, hash: Some(hash), content: Some(self.content(needs)) }))
+        let (hash, content) = (Some(hash), Some(self.content(needs)));
+        Ok(Made::Ready(Output { arn, hash, content, released: Some(false) }))
     }
 
     fn drift(&self, it: &Output, needs: &Self::Needs) -> Vec<Difference<Whole>> {
@@ -242,7 +209,7 @@ impl Wanted for TaskDefinition {
         let Some(hash) = it.hash.as_ref().filter(|hash| **hash != wanted) else {
             return Vec::new();
         };
-        let changes = it.content.as_ref().map(|is| changes(is, &self.content(needs)));
+        let changes = it.content.as_ref().map(|is| is.changes(&self.content(needs)));
         match changes {
             Some(changes) if !changes.is_empty() => changes,
             _ => vec![Difference::update(Whole, "content", hash, wanted)],
@@ -262,80 +229,44 @@ impl Wanted for TaskDefinition {
 }
 
 impl TaskDefinition {
-    /// Where the container's output goes. In blocking mode a slow log service would stop the tasks.
-    fn log_options<'a>(&'a self, log_group: &'a str) -> BTreeMap<&'static str, &'a str> {
-        BTreeMap::from([
-            ("awslogs-group", log_group),
-            ("awslogs-region", &self.region),
-            ("awslogs-stream-prefix", self.service.as_str()),
-            ("max-buffer-size", "25m"),
-            ("mode", "non-blocking"),
-        ])
+    /// All containers by name, its own first.
+    fn containers(&self) -> impl Iterator<Item = (&str, &Container)> {
+        let sidecars = self.sidecars.iter().map(|(name, it)| (name.as_str(), it));
+        std::iter::once((self.service.as_str(), &self.own)).chain(sidecars)
     }
 
-    fn container(&self, log_group: &str) -> Result<ContainerDefinition, String> {
-        // Each task has a network interface of its own, so the host's port is the container's.
-        let port = |port: u16| {
-            let port = i32::from(port);
-            let mapping = PortMapping::builder().container_port(port).host_port(port);
-            mapping.protocol(TransportProtocol::Tcp).build()
-        };
-        let variable = |(name, value)| KeyValuePair::builder().name(name).value(value).build();
-        let secret = |(name, from)| SecretOfTask::builder().name(name).value_from(from).build();
-        let secrets: Result<Vec<_>, _> = self.secrets.iter().map(secret).collect();
-        let secrets = secrets.map_err(|error| error.to_string())?;
-        let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs);
-        let options = self.log_options(log_group).into_iter();
-        let logs = options.fold(logs, |logs, (key, value)| logs.options(key, value)).build();
-        Ok(ContainerDefinition::builder()
-            .name(self.service.as_str())
-            .image(&self.image)
-            .cpu(i32::try_from(self.cpu).map_err(|error| error.to_string())?)
-            .memory(i32::try_from(self.memory).map_err(|error| error.to_string())?)
-            .essential(true)
-            .set_port_mappings(Some(self.port.map(port).into_iter().collect()))
-            .set_environment(Some(self.environment.iter().map(variable).collect()))
-            .set_entry_point(given(&self.container.entrypoint))
-            .set_command(given(&self.container.command))
-            .set_stop_timeout(self.container.stop_timeout)
-            .set_health_check(
-                self.container.health.as_ref().map(HealthCheck::described).transpose()?,
-            )
-            .set_secrets((!secrets.is_empty()).then_some(secrets))
-            .log_configuration(logs.map_err(|error| error.to_string())?)
-            .build())
+    /// All containers write into the log group of the service.
+    fn log<'a>(&'a self, group: &'a str) -> Log<'a> {
+        Log { group, region: &self.region, prefix: self.service.as_str() }
+    }
+
+    fn requires(&self) -> Requires {
+        match self.compatibility {
+            Compatibility::Ec2 => Requires::Ec2,
+            Compatibility::Fargate | Compatibility::FargateOnArm => Requires::Fargate,
+        }
+    }
+
+    /// The processor that has to be asked for: else Fargate takes `X86_64`, and instances are what they are.
+    fn architecture(&self) -> Option<CpuArchitecture> {
+        (self.compatibility == Compatibility::FargateOnArm).then_some(CpuArchitecture::Arm64)
     }
 
     /// What is registered, as the API writes it: whatever is added to the request is added here.
     fn request(&self, needs: &Needs) -> Value {
         let Needs { role, log_group, .. } = needs;
-        let port = |port| json!({ "containerPort": port, "hostPort": port, "protocol": "tcp" });
+        let containers = self.containers();
+        let containers = containers.map(|(name, it)| it.request(name, self.log(&log_group.name)));
         let mut request = json!({
             "cpu": self.cpu.to_string(),
             "memory": self.memory.to_string(),
             "networkMode": "awsvpc",
-            "requiresCompatibilities": [match self.compatibility {
-                Compatibility::Ec2 => "EC2",
-                Compatibility::Fargate => "FARGATE",
-            }],
+            "requiresCompatibilities": [self.requires().as_str()],
             "executionRoleArn": role.arn.as_str(),
-            "containerDefinitions": [{
-                "name": self.service.as_str(),
-                "image": self.image,
-                "cpu": self.cpu,
-                "memory": self.memory,
-                "essential": true,
-                "portMappings": self.port.into_iter().map(port).collect::<Vec<_>>(),
-                "environment": self.environment,
-                "logConfiguration": {
-                    "logDriver": "awslogs",
-                    "options": self.log_options(&log_group.name),
-                },
-            }],
+            "containerDefinitions": containers.collect::<Vec<_>>(),
         });
-        self.container.write(&mut request["containerDefinitions"][0]);
-        say_secrets(&mut request["containerDefinitions"][0], &self.secrets);
         say_task_role(&mut request, self.task_role_of(needs).as_deref());
+        say_architecture(&mut request, self.architecture().as_ref());
         request
     }
 
@@ -351,106 +282,14 @@ impl TaskDefinition {
     }
 
     fn content(&self, needs: &Needs) -> Content {
-        let variable = |(name, value): (&String, &String)| (name.clone(), Secret(value.clone()));
         Content {
-            image: self.image.clone(),
             cpu: self.cpu.to_string(),
             memory: self.memory.to_string(),
-            port: port(self.port),
-            environment: self.environment.iter().map(variable).collect(),
-            container: self.container.clone(),
-            secrets: self.secrets.clone(),
+            own: self.own.clone(),
+            sidecars: self.sidecars.clone(),
             task_role: self.task_role_of(needs),
+            architecture: self.architecture().map(|it| it.as_str().to_owned()),
         }
-    }
-}
-
-impl Container {
-    /// Writes what is said, as the API does; what is not said is not there.
-    fn write(&self, container: &mut Value) {
-        let Self { entrypoint, command, stop_timeout, health } = self;
-        if !entrypoint.is_empty() {
-            container["entryPoint"] = json!(entrypoint);
-        }
-        if !command.is_empty() {
-            container["command"] = json!(command);
-        }
-        if let Some(seconds) = stop_timeout {
-            container["stopTimeout"] = json!(seconds);
-        }
-        if let Some(HealthCheck { command, interval, timeout, retries, start_period }) = health {
-            container["healthCheck"] = json!({
-                "command": command,
-                "interval": interval,
-                "timeout": timeout,
-                "retries": retries,
-                "startPeriod": start_period,
-            });
-        }
-    }
-
-    /// Reads it of a container that was registered.
-    fn read(it: &ContainerDefinition) -> Self {
-        Self {
-            entrypoint: it.entry_point().to_vec(),
-            command: it.command().to_vec(),
-            stop_timeout: it.stop_timeout(),
-            health: it.health_check().map(|it| HealthCheck {
-                command: it.command().to_vec(),
-                interval: it.interval().unwrap_or(30),
-                timeout: it.timeout().unwrap_or(5),
-                retries: it.retries().unwrap_or(3),
-                start_period: it.start_period().unwrap_or(0),
-            }),
-        }
-    }
-
-    /// What of it can differ, by the names of the API and in words.
-    fn words(&self) -> [(&'static str, String); 4] {
-        let or_none = |words: &[String], none: &str| match words {
-            [] => none.to_owned(),
-            words => words.join(" "),
-        };
-        let health = self.health.as_ref().map(|it| {
-            let HealthCheck { command, interval, timeout, retries, start_period } = it;
-            format!(
-                "{} every {interval}s within {timeout}s, {retries} times, after {start_period}s",
-                command.join(" ")
-            )
-        });
-        let stop = self.stop_timeout.map(|seconds| format!("{seconds}s"));
-        [
-            ("entryPoint", or_none(&self.entrypoint, "the image's")),
-            ("command", or_none(&self.command, "the image's")),
-            ("stopTimeout", stop.unwrap_or_else(|| "ECS's own".to_owned())),
-            ("healthCheck", health.unwrap_or_else(|| "none".to_owned())),
-        ]
-    }
-}
-
-impl HealthCheck {
-    fn described(&self) -> Result<DescribedHealthCheck, String> {
-        DescribedHealthCheck::builder()
-            .set_command(Some(self.command.clone()))
-            .interval(self.interval)
-            .timeout(self.timeout)
-            .retries(self.retries)
-            .start_period(self.start_period)
-            .build()
-            .map_err(|error| error.to_string())
-    }
-}
-
-/// Words, if there are any.
-fn given(words: &[String]) -> Option<Vec<String>> {
-    (!words.is_empty()).then(|| words.to_vec())
-}
-
-/// Says a container's secrets, if there are some: who has none has the content that it had before there were
-/// secrets.
-fn say_secrets(container: &mut Value, secrets: &BTreeMap<String, String>) {
-    if !secrets.is_empty() {
-        container["secrets"] = json!(secrets);
     }
 }
 
@@ -466,15 +305,20 @@ fn say_task_role(request: &mut Value, role: Option<&str>) {
     }
 }
 
-/// The secrets of a container, by variable.
-fn secrets_of(container: &ContainerDefinition) -> BTreeMap<String, String> {
-    let secrets = container.secrets().iter();
-    secrets.map(|it| (it.name().to_owned(), it.value_from().to_owned())).collect()
+/// Says the processor that tasks ask for, likewise.
+fn say_architecture(request: &mut Value, architecture: Option<&CpuArchitecture>) {
+    if let Some(architecture) = architecture {
+        request["runtimePlatform"] = json!({
+            "cpuArchitecture": architecture.as_str(),
+            "operatingSystemFamily": OsFamily::Linux.as_str(),
+        });
+    }
 }
 
-/// A port in words.
-fn port(port: Option<impl fmt::Display>) -> String {
-    port.map_or_else(|| "none".to_owned(), |port| port.to_string())
+/// The processor that a revision asks for, unless it is the usual one.
+fn architecture_of(it: &Described) -> Option<&CpuArchitecture> {
+    let architecture = it.runtime_platform().and_then(RuntimePlatform::cpu_architecture);
+    architecture.filter(|it| **it != CpuArchitecture::X8664)
 }
 
 fn hash_of(request: &Value) -> String {
@@ -485,116 +329,77 @@ fn hash_of(request: &Value) -> String {
 /// What was registered, in the form of [`TaskDefinition::request`]. A definition that has another form
 /// than ours comes out otherwise, and so counts as another one.
 fn registered(it: &Described) -> Value {
-    let container = |it: &ContainerDefinition| {
-        let ports = it.port_mappings().iter().map(|port| {
-            let protocol = port.protocol().map(TransportProtocol::as_str);
-            json!({
-                "containerPort": port.container_port(),
-                "hostPort": port.host_port(),
-                "protocol": protocol,
-            })
-        });
-        let variables = it.environment().iter();
-        let variables: BTreeMap<_, _> =
-            variables.filter_map(|pair| Some((pair.name()?, pair.value()))).collect();
-        let logs = it.log_configuration().map(|logs| {
-            let options = logs.options().map(|options| options.iter().collect::<BTreeMap<_, _>>());
-            json!({ "logDriver": logs.log_driver().as_str(), "options": options })
-        });
-        let mut container = json!({
-            "name": it.name(),
-            "image": it.image(),
-            "cpu": it.cpu(),
-            "memory": it.memory(),
-            "essential": it.essential(),
-            "portMappings": ports.collect::<Vec<_>>(),
-            "environment": variables,
-            "logConfiguration": logs,
-        });
-        Container::read(it).write(&mut container);
-        say_secrets(&mut container, &secrets_of(it));
-        container
-    };
     let runs_on = it.requires_compatibilities().iter().map(Requires::as_str);
+    let containers = it.container_definitions().iter().map(Container::registered);
     let mut request = json!({
         "cpu": it.cpu(),
         "memory": it.memory(),
         "networkMode": it.network_mode().map(NetworkMode::as_str),
         "requiresCompatibilities": runs_on.collect::<Vec<_>>(),
         "executionRoleArn": it.execution_role_arn(),
-        "containerDefinitions": it.container_definitions().iter().map(container).collect::<Vec<_>>(),
+        "containerDefinitions": containers.collect::<Vec<_>>(),
     });
     say_task_role(&mut request, task_role_of(it));
+    say_architecture(&mut request, architecture_of(it));
     request
 }
 
-/// What changes from one content to another, field by field; values of the environment stay unsaid.
-fn changes(is: &Content, wanted: &Content) -> Vec<Difference<Whole>> {
-    let mut changes = Vec::new();
-    let fields = [
-        ("image", &is.image, &wanted.image),
-        ("cpu", &is.cpu, &wanted.cpu),
-        ("memory", &is.memory, &wanted.memory),
-        ("port", &is.port, &wanted.port),
-    ];
-    for (field, is, wanted) in fields {
-        if is != wanted {
-            changes.push(Difference::update(Whole, field, is, wanted));
-        }
-    }
-    let both = is.container.words().into_iter().zip(wanted.container.words());
-    let both = both.filter(|((_, is), (_, wanted))| is != wanted);
-    changes.extend(
-        both.map(|((field, is), (_, wanted))| Difference::update(Whole, field, is, wanted)),
-    );
-    let names: BTreeSet<_> = is.environment.keys().chain(wanted.environment.keys()).collect();
-    for name in names {
-        let (is, wanted) = (is.environment.get(name), wanted.environment.get(name));
-        let words = match (is, wanted) {
-            (Some(_), None) => ("set", "not set"),
-            (None, _) => ("not set", "set"),
-            (Some(is), Some(wanted)) if is != wanted => ("set", "set to another value"),
-            _ => continue,
-        };
-        changes.push(Difference::update(Whole, &format!("environment {name}"), words.0, words.1));
-    }
-    // Where a secret is, is none.
-    let names: BTreeSet<_> = is.secrets.keys().chain(wanted.secrets.keys()).collect();
-    for name in names {
-        let words = |of: &Content| of.secrets.get(name).map_or("none", String::as_str).to_owned();
-        let (is, wanted) = (words(is), words(wanted));
-        if is != wanted {
-            changes.push(Difference::update(Whole, &format!("secret {name}"), is, wanted));
-        }
-    }
-    if is.task_role != wanted.task_role {
-        let words = |of: &Content| of.task_role.clone().unwrap_or_else(|| "none".to_owned());
-        changes.push(Difference::update(Whole, "task role", words(is), words(wanted)));
-    }
-    changes
-}
-
 impl Content {
-    /// The container's variables. Their values may be secrets: they are for comparing, not for showing.
-    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.environment.iter().map(|(name, value)| (name.as_str(), value.0.as_str()))
+    /// What changes from this to another, field by field.
+    fn changes(&self, wanted: &Self) -> Vec<Difference<Whole>> {
+        let mut changes = self.own.changes(&wanted.own);
+        let or =
+            |word: &Option<String>, none: &str| word.clone().unwrap_or_else(|| none.to_owned());
+        let fields = [
+            ("cpu", self.cpu.clone(), wanted.cpu.clone()),
+            ("memory", self.memory.clone(), wanted.memory.clone()),
+            ("task role", or(&self.task_role, "none"), or(&wanted.task_role, "none")),
+            (
+                "cpuArchitecture",
+                or(&self.architecture, "X86_64"),
+                or(&wanted.architecture, "X86_64"),
+            ),
+        ];
+        for (field, is, wanted) in fields {
+            if is != wanted {
+                changes.push(Difference::update(Whole, field, is, wanted));
+            }
+        }
+        let names: BTreeSet<_> = self.sidecars.keys().chain(wanted.sidecars.keys()).collect();
+        for name in names {
+            let image = |it: Option<&Container>| it.map_or("none", |it| &it.image).to_owned();
+            match (self.sidecars.get(name), wanted.sidecars.get(name)) {
+                (Some(is), Some(wanted)) => {
+                    let of_it = is.changes_of_sidecar(wanted).into_iter();
+                    changes.extend(
+                        of_it.map(|it| Difference { field: format!("{name} {}", it.field), ..it }),
+                    );
+                }
+                (is, wanted) => {
+                    let field = format!("sidecar {name}");
+                    changes.push(Difference::update(Whole, &field, image(is), image(wanted)));
+                }
+            }
+        }
+        changes
     }
 
-    /// Reads the content of a revision, as far as it has the form that ours have.
+    /// Reads the content of a revision that has a container called like the service.
     fn read(revision: &Described) -> Option<Self> {
-        let [container] = revision.container_definitions() else { return None };
-        let variable = |pair: &KeyValuePair| {
-            Some((pair.name()?.to_owned(), Secret(pair.value().unwrap_or_default().to_owned())))
-        };
+        let (_, service) = parts(revision.family()?)?;
+        let containers = revision.container_definitions().iter();
+        let mut containers: BTreeMap<_, _> = containers
+            .filter_map(|it: &ContainerDefinition| {
+                Some((it.name()?.to_owned(), Container::read(it)))
+            })
+            .collect();
         Some(Self {
-            image: container.image()?.to_owned(),
             cpu: revision.cpu()?.to_owned(),
             memory: revision.memory()?.to_owned(),
-            port: port(container.port_mappings().first().and_then(PortMapping::container_port)),
-            environment: container.environment().iter().filter_map(variable).collect(),
-            container: Container::read(container),
-            secrets: secrets_of(container),
+            own: containers.remove(service)?,
+            sidecars: containers,
             task_role: task_role_of(revision).map(str::to_owned),
+            architecture: architecture_of(revision).map(|it| it.as_str().to_owned()),
         })
     }
 }
@@ -716,7 +521,8 @@ fn read(scope: &Scope, revision: &Described, tags: &[Tag]) -> Option<(Owned<Outp
     };
     let arn = TaskDefinitionArn::from(revision.task_definition_arn()?);
     let id = revision.family()?.to_owned();
-    let seen = Seen::Present(Output { arn, hash, content }, Phase::Ready);
+    let released = Some(tags.iter().any(|tag| Tagged::key(tag) == TAG_RELEASED));
+    let seen = Seen::Present(Output { arn, hash, content, released }, Phase::Ready);
     Some((Owned { owner, id, seen }, active))
 }
 
@@ -751,16 +557,32 @@ mod tests {
     fn wanted() -> TaskDefinition {
         TaskDefinition {
             service: "web".parse().unwrap(),
-            image: "nginx:2".into(),
             cpu: 256,
             memory: 512,
-            port: Some(80),
-            environment: [("PASSWORD".into(), "swordfish".into())].into(),
-            container: Container::default(),
-            secrets: [("DB".into(), "arn:aws:ssm:eu-west-1:1:parameter/demo/DB".into())].into(),
+            own: Container {
+                image: "nginx:2".into(),
+                cpu: 256,
+                memory: Some(512),
+                essential: true,
+                port: Some(80),
+                environment: [("PASSWORD".into(), "swordfish".into())].into(),
+                secrets: [("DB".into(), "arn:aws:ssm:eu-west-1:1:parameter/demo/DB".into())].into(),
+                ..Container::default()
+            },
+            sidecars: BTreeMap::new(),
             task_role: None,
             compatibility: Compatibility::Ec2,
             region: "eu-west-1".into(),
+        }
+    }
+
+    fn sidecar() -> Container {
+        Container {
+            image: "envoy:1".into(),
+            essential: true,
+            port: Some(9000),
+            depends_on: [("web".into(), "START".into())].into(),
+            ..Container::default()
         }
     }
 
@@ -782,17 +604,19 @@ mod tests {
             arn: "arn:aws:ecs:eu-west-1:1:task-definition/td-demo_web:3".into(),
             hash: Some(of.hash(&needs())),
             content: Some(of.content(&needs())),
+            released: None,
         }
     }
 
     #[test]
     fn the_hash_decides_and_the_fields_explain() {
-        let before = TaskDefinition {
+        let own = Container {
             image: "nginx:1".into(),
             secrets: [("OLD_KEY".into(), "arn:old".into())].into(),
             environment: [("PASSWORD".into(), "hunter2".into()), ("OLD".into(), "1".into())].into(),
-            ..wanted()
+            ..wanted().own
         };
+        let before = TaskDefinition { own, ..wanted() };
         assert_eq!(wanted().drift(&it(&wanted()), &needs()), []);
         let differences = wanted().drift(&it(&before), &needs());
         let fields: Vec<_> = differences.iter().map(|it| it.field.as_str()).collect();
@@ -814,18 +638,34 @@ mod tests {
 
     #[test]
     fn the_request_and_what_is_hashed_say_the_same() {
-        let container = wanted().container("/ecsup/demo/web").unwrap();
-        let hashed = &wanted().request(&needs())["containerDefinitions"][0];
-        assert_eq!(container.name(), hashed["name"].as_str());
-        let secrets = hashed["secrets"].as_object().unwrap();
-        let [secret] = container.secrets() else { panic!("one secret") };
-        assert!(secrets.len() == 1 && secrets[secret.name()] == secret.value_from());
-        assert_eq!(container.image(), hashed["image"].as_str());
-        assert_eq!(i64::from(container.cpu()), hashed["cpu"]);
-        assert_eq!(container.memory().map(i64::from), hashed["memory"].as_i64());
-        let logs = container.log_configuration().and_then(LogConfiguration::options).unwrap();
-        let options = hashed["logConfiguration"]["options"].as_object().unwrap();
-        assert!(logs.len() == options.len() && options.iter().all(|(k, v)| logs[k] == *v));
+        let wanted = TaskDefinition { sidecars: [("proxy".into(), sidecar())].into(), ..wanted() };
+        let definition = |(name, it): (&str, &Container)| {
+            it.definition(name, wanted.log("/ecsup/demo/web")).unwrap()
+        };
+        let containers: Vec<_> = wanted.containers().map(definition).collect();
+        let written: Vec<_> = containers.iter().map(Container::registered).collect();
+        assert_eq!(Value::from(written), wanted.request(&needs())["containerDefinitions"]);
+    }
+
+    #[test]
+    fn who_has_no_sidecars_has_the_hash_from_before_there_were_any() {
+        assert_eq!(wanted().hash(&needs()), "ae88592fae1b2eb8");
+        let arm = TaskDefinition { compatibility: Compatibility::FargateOnArm, ..wanted() };
+        let told = arm.drift(&it(&wanted()), &needs());
+        assert_eq!((told[0].field.as_str(), told.len()), ("cpuArchitecture", 1));
+    }
+
+    #[test]
+    fn a_sidecar_is_told_by_its_name() {
+        let with =
+            |it: Container| TaskDefinition { sidecars: [("proxy".into(), it)].into(), ..wanted() };
+        let (one, other) = (with(sidecar()), with(Container { cpu: 64, ..sidecar() }));
+        let fields = |is: &TaskDefinition, wanted: &TaskDefinition| -> Vec<_> {
+            wanted.drift(&it(is), &needs()).into_iter().map(|it| it.field).collect()
+        };
+        assert_eq!(fields(&wanted(), &one), ["sidecar proxy"]);
+        assert_eq!(fields(&one, &other), ["proxy cpu"]);
+        assert_eq!(fields(&other, &wanted()), ["sidecar proxy"]);
     }
 
     #[test]

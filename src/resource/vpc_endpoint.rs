@@ -1,17 +1,21 @@
-//! What all VPC endpoints have in common, ours ([`super::gateway_endpoint`]), GuardDuty's
-//! ([`super::guard_duty_endpoint`]) and those of strangers, which hold subnets, groups and VPCs.
+//! What all VPC endpoints have in common, ours ([`super::gateway_endpoint`], [`super::interface_endpoint`]),
+//! GuardDuty's ([`super::guard_duty_endpoint`]) and those of strangers, which hold subnets, groups and VPCs.
 //! Interface endpoints have network interfaces there; gateway endpoints have none and can be found
 //! only here.
 
 use aws_sdk_ec2::types::{Filter, VpcEndpoint};
 
 use super::id::{VpcEndpointId, VpcId};
+use super::vpc;
 use crate::aws::error::Cause;
 use crate::aws::{AllPages, Aws, Doing, Error, Meaning, Meanings, Result};
 use crate::names;
 
 /// What EC2 answers when it does not know an endpoint, in both spellings.
 pub const UNKNOWN: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"];
+
+/// What calls about endpoints alone answer as long as they do not know the VPC.
+pub const UNKNOWN_VPC: &[&str] = &[vpc::UNKNOWN, "InvalidVpcId.NotFound"];
 
 /// All endpoints that fit. None where nobody offers them.
 pub async fn read(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<VpcEndpoint>> {
@@ -70,6 +74,12 @@ pub async fn delete(aws: &Aws, id: &VpcEndpointId, doing: &str) -> Result<()> {
 /// How far an endpoint is, in lower case: EC2 writes it so, and its model does not.
 pub fn state(endpoint: &VpcEndpoint) -> String {
     endpoint.state().map(|state| state.as_str().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Whether an endpoint has interfaces, and is no gateway.
+pub fn is_interface(endpoint: &VpcEndpoint) -> bool {
+    let kind = endpoint.vpc_endpoint_type();
+    kind.is_some_and(|kind| kind.as_str().eq_ignore_ascii_case("interface"))
 }
 
 /// Whether an endpoint is only remembered.

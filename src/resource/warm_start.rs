@@ -5,8 +5,9 @@
 //! nothing that AWS knows.
 
 use super::auto_scaling_group::{AutoScalingGroup, BUSY};
-use super::{Action, Difference, Kind, auto_scaling_group, signed};
+use super::{Acted, Action, Difference, Kind, auto_scaling_group, signed};
 use crate::aws::{Cx, Doing, Meanings, Result};
+use crate::names::NodeName;
 
 /// What the group should want at first.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct WarmStart {
 
 impl Action for WarmStart {
     type Target = AutoScalingGroup;
+    type Needs = ();
     const KIND: Kind = Kind::WarmStart;
 
     fn due(&self, group: &auto_scaling_group::Output) -> Option<Difference> {
@@ -24,11 +26,18 @@ impl Action for WarmStart {
         is_due.then(|| Difference::update((), "DesiredCapacity", 0, self.instances))
     }
 
-    async fn act(&self, cx: &Cx, group: &auto_scaling_group::Output) -> Result<()> {
+    async fn act(
+        &self,
+        cx: &Cx,
+        _node: &NodeName,
+        group: &auto_scaling_group::Output,
+        (): &(),
+    ) -> Result<Acted> {
         let desired = signed(self.instances);
         let set = cx.aws.autoscaling.set_desired_capacity().auto_scaling_group_name(&group.name);
         let set = set.desired_capacity(desired).honor_cooldown(false).send().await;
-        set.doing("start the first instances").wait_on(BUSY).map(drop)
+        set.doing("start the first instances").wait_on(BUSY)?;
+        Ok(Acted::Done)
     }
 }
 

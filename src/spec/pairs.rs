@@ -76,11 +76,12 @@ pub(crate) fn check_env(env: &BTreeMap<String, EnvValue>) -> Result<(), String> 
 
 /// Checks that the words of commands have room in a task definition beside the variables.
 pub(crate) fn check_words(
-    env: &BTreeMap<String, EnvValue>,
+    env: &[&BTreeMap<String, EnvValue>],
     words: &[String],
 ) -> Result<(), String> {
     let length = serde_json::json!(words).to_string().len();
-    let most = (DEFINITION_LIMIT - DEFINITION_REST).saturating_sub(written(env));
+    let variables = env.iter().map(|env| written(env)).sum();
+    let most = (DEFINITION_LIMIT - DEFINITION_REST).saturating_sub(variables);
     if words.is_empty() || length <= most {
         return Ok(());
     }

@@ -2,7 +2,6 @@
 //! be.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 /// CPU units that Fargate sells, in the order of size (ECS developer guide, "Task CPU and memory").
 const FARGATE_CPU: [u32; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
@@ -11,6 +10,9 @@ const LISTED: usize = 8;
 
 /// CPU units of a task on EC2: 128 (0.125 vCPU) to 196608 (192 vCPUs) (`RegisterTaskDefinition`).
 pub(crate) const CPU: RangeInclusive<u32> = 128..=196_608;
+/// CPU units of a container beside others: at least 2 are shares of their own to Docker (ECS API Reference,
+/// `ContainerDefinition`).
+pub(crate) const SIDECAR_CPU: RangeInclusive<u32> = 2..=196_608;
 /// MiB of a task on EC2: Docker refuses containers below 6 MiB, and the largest instance type, of
 /// the family `u7inh-32tb`, has 32 TiB.
 pub(crate) const MEMORY: RangeInclusive<u32> = 6..=33_554_432;
@@ -21,7 +23,7 @@ pub(crate) const PERCENT: RangeInclusive<u32> = 1..=100;
 /// Requests to aim at, for each task in a minute (the same, as far as whole numbers go).
 pub(crate) const REQUESTS: RangeInclusive<u32> = 1..=100_000_000;
 /// Longest pause of a scaler: what is longer is most likely a mistake.
-pub(crate) const COOLDOWN: Duration = Duration::from_hours(24);
+pub(crate) const COOLDOWN: RangeInclusive<u32> = 0..=86_400;
 /// Instances of one cluster (default quota of ECS).
 pub(crate) const INSTANCES: RangeInclusive<u32> = 0..=5000;
 /// Seconds between two health checks of a load balancer (`CreateTargetGroup`).
@@ -48,6 +50,8 @@ pub(crate) const CONTAINER_START: RangeInclusive<u32> = 0..=300;
 pub(crate) const FARGATE_STOP: RangeInclusive<u32> = 2..=120;
 /// Seconds that one on instances may take to end, for which AWS names no limit: a day.
 pub(crate) const STOP: RangeInclusive<u32> = 2..=86_400;
+/// Seconds that a release command may take: a day.
+pub(crate) const RELEASE: RangeInclusive<u32> = 1..=86_400;
 /// Percent of a count that keep running while tasks are replaced (`DeploymentConfiguration`).
 pub(crate) const MIN_PERCENT: RangeInclusive<u32> = 0..=100;
 /// Percent of a count that may run meanwhile (the same).

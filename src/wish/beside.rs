@@ -1,15 +1,19 @@
 //! A wish beside what runs: images that were not said stay, and by flags alone nothing else goes back to a
 //! default unseen.
 
+mod containers;
+
 use std::collections::BTreeSet;
 
+use self::containers::{commands_of, health_of, say_container};
 use super::key::Key;
 use super::value::{Place, Table, Value};
 use super::{Wanted, Wish};
 use crate::facts::{Running, RunningBalancer, RunningService};
 use crate::names::default_zone;
 use crate::spec::{
-    DEFAULT_IMAGE, Image, Pattern, Permission, RunOn, Scaling, Scheme, SpecError, TaskRole, dns,
+    DEFAULT_IMAGE, ExistingNetwork, Image, Pattern, Permission, RunOn, Scaling, Scheme, SpecError,
+    TaskRole, dns,
 };
 
 /// Something that runs, was not said this time, and would go back to a default.
@@ -155,6 +159,11 @@ impl Wish {
                 Keep::Stack(path.to_owned(), text(was))
             })
         }));
+        let existing = running.existing_network.as_ref();
+        if let Some(existing) = existing.filter(|_| self.table.at(EXISTING_NETWORK).is_none()) {
+            let keep = |_: &str| Keep::Stack(EXISTING_NETWORK.to_owned(), network_table(existing));
+            found.extend(Fallback::new("network.existing", existing.vpc.clone(), "", keep));
+        }
         let endpoints = running.endpoints.iter().cloned().collect::<Vec<_>>();
         if self.table.at("network.endpoints").is_none() {
             let keep = |_: &str| Keep::Stack("network.endpoints".to_owned(), list(&endpoints));
@@ -166,7 +175,7 @@ impl Wish {
         if let Some(balancer) = balancer.filter(|_| self.table.at(&path).is_none()) {
             let vpc = self.table.text("network.vpc_cidr").or(running.vpc_cidr.as_deref());
             let usual = usual_range(scheme, vpc);
-            if balancer.allow.iter().any(|range| *range != usual) {
+            if balancer.allow.iter().any(|range| *range != usual) || is_open(running, scheme) {
                 let allow = balancer.allow.iter().cloned().collect::<Vec<_>>();
                 let keep = |_: &str| Keep::Stack(path, list(&allow));
                 found.extend(Fallback::new("--allow", allow.join(","), &usual, keep));
@@ -301,13 +310,17 @@ impl Wish {
         for (path, runs) in of_stack(running) {
             say(table, path, runs, Key::usual(path));
         }
+        if let Some(existing) = &running.existing_network {
+            table.set(EXISTING_NETWORK, network_table(existing), &place);
+        }
         say_list(table, "network.endpoints", &running.endpoints);
         for (key, value) in &running.tags {
             table.set_in("tags", key, text(value), &place);
         }
         for balancer in &running.balancers {
             let usual = usual_range(balancer.scheme, running.vpc_cidr.as_deref());
-            if balancer.allow.iter().any(|range| *range != usual) {
+            let is_open = is_open(running, balancer.scheme);
+            if balancer.allow.iter().any(|range| *range != usual) || is_open {
                 say_list(
                     table,
                     &format!("ingress.{}.allow", balancer.scheme.word()),
@@ -324,13 +337,11 @@ impl Wish {
         }
         for (name, service) in &running.services {
             let mut table = Table::default();
-            say(&mut table, "image", service.image.clone(), "");
+            say(&mut table, "image", Some(service.own.image.clone()), "");
             for (path, runs) in of_service(service) {
                 say(&mut table, path, runs, Key::usual(&format!("service.NAME.{path}")));
             }
-            for (path, words) in commands_of(service).into_iter().filter(|it| !it.1.is_empty()) {
-                table.set(path, list(words), &place);
-            }
+            say_container(&mut table, &service.own);
             let run_on = if service.is_on_fargate { RunOn::Fargate } else { RunOn::Instances };
             let usual = pattern.map_or("", |it| it.run_on().word());
             say(&mut table, "run_on", Some(run_on.word().to_owned()), usual);
@@ -346,13 +357,8 @@ impl Wish {
             if let Some(scaling) = &service.scaling {
                 table.overlay(&scaling_table(scaling));
             }
-            for (variable, value) in &service.env {
-                table.set_in("env", variable, text(value.as_str()), &place);
-            }
-            for (variable, source) in &service.secrets {
-                table.set_in("secrets", variable, text(source), &place);
-            }
-            for (path, _, value) in of_task_role(&service.task_role) {
+            let more = containers::of_service(service);
+            for (path, _, value) in of_task_role(&service.task_role).into_iter().chain(more) {
                 table.set(path, value, &place);
             }
             wish.services.push(Wanted { name: name.clone(), key: None, table });
@@ -420,11 +426,10 @@ fn of_service(runs: &RunningService) -> Vec<(&'static str, Option<String>)> {
     // Without a load balancer it means nothing.
     let grace = runs.grace.filter(|_| health.is_some());
     let (percents, breaker) = (runs.percents, runs.circuit_breaker);
-    let check = runs.container.health.as_ref();
-    vec![
+    let mut all = vec![
         ("cpu", runs.cpu.clone()),
         ("memory", runs.memory.clone()),
-        ("port", runs.port.clone()),
+        ("port", runs.own.port.map(|port| port.to_string())),
         // Where it follows the load, it is nobody's wish.
         ("count", runs.count.filter(|_| runs.scaling.is_none()).map(|it| it.to_string())),
         ("health.path", health.map(|it| it.path.clone())),
@@ -441,23 +446,10 @@ fn of_service(runs: &RunningService) -> Vec<(&'static str, Option<String>)> {
         // Without the breaker there is none, whatever is said.
         ("deploy.rollback", breaker.filter(|it| it[0]).map(|it| it[1].to_string())),
         ("deploy.drain", runs.drain.as_ref().map(|it| format!("{it}s"))),
-        ("stop_timeout", time(runs.container.stop_timeout)),
-        ("container_health.interval", time(check.map(|it| it.interval))),
-        ("container_health.timeout", time(check.map(|it| it.timeout))),
-        ("container_health.retries", number(check.map(|it| it.retries))),
-        ("container_health.start_period", time(check.map(|it| it.start_period))),
-    ]
-}
-
-/// What of a service is a command, by its key.
-fn commands_of(runs: &RunningService) -> [(&'static str, &[String]); 3] {
-    let container = &runs.container;
-    let health = container.health.as_ref();
-    [
-        ("entrypoint", container.entrypoint.as_slice()),
-        ("command", container.command.as_slice()),
-        ("container_health.command", health.map_or(&[], |it| it.command.as_slice())),
-    ]
+        ("stop_timeout", time(runs.own.stop_timeout)),
+    ];
+    all.extend(health_of(&runs.own));
+    all
 }
 
 /// What of a load balancer is a text, by its key, and what it usually is.
@@ -494,6 +486,24 @@ fn usual_range(scheme: Scheme, vpc: Option<&str>) -> String {
         Scheme::Internal => vpc.unwrap_or(Key::usual("network.vpc_cidr")).to_owned(),
         Scheme::InternetFacing => "0.0.0.0/0".to_owned(),
     }
+}
+
+/// Whether the ranges that may reach a load balancer are those of a VPC that is not the stack's own, for all
+/// that its listings tell.
+fn is_open(running: &Running, scheme: Scheme) -> bool {
+    running.existing_network.is_some() && scheme == Scheme::Internal
+}
+
+/// The key of a network that somebody else made.
+const EXISTING_NETWORK: &str = "network.existing";
+
+/// The same as a table.
+fn network_table(existing: &ExistingNetwork) -> Value {
+    let mut table = Table::default();
+    say(&mut table, "vpc", Some(existing.vpc.clone()), "");
+    say_list(&mut table, "public_subnets", &existing.public);
+    say_list(&mut table, "private_subnets", &existing.private);
+    Value::Table(table)
 }
 
 /// Says what runs, unless it is the usual.
@@ -546,7 +556,7 @@ fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fal
         let flag = Key::flag(&format!("service.*.{path}")).unwrap_or(path);
         Fallback::new(flag, was, usual, |was| Keep::Service(path.to_owned(), text(was)))
     }));
-    let commands = commands_of(runs).into_iter();
+    let commands = commands_of(&runs.own).into_iter();
     let commands = commands.filter(|(path, _)| wanted.table.at(path).is_none());
     found.extend(commands.filter_map(|(path, words)| {
         let keep = |_: &str| Keep::Service(path.to_owned(), list(words));
@@ -560,18 +570,19 @@ fn service_fallbacks(wanted: &Wanted, runs: &RunningService, found: &mut Vec<Fal
         found.push(Fallback { flag: "scaling", was, becomes: String::new(), keep });
     }
     let said = wanted.table.table("env");
-    for (name, value) in &runs.env {
+    for (name, value) in &runs.own.environment {
         if said.is_some_and(|said| said.get(name).is_some()) {
             continue;
         }
         let keep = Keep::Variable(name.clone(), value.as_str().to_owned());
         found.push(Fallback { flag: "--env", was: name.clone(), becomes: String::new(), keep });
     }
-    for (name, source) in &runs.secrets {
+    for (name, source) in &runs.own.secrets {
         let keep = Keep::Secret(name.clone(), source.clone());
         found.push(Fallback { flag: "secrets", was: name.clone(), becomes: String::new(), keep });
     }
-    for (flag, was, value) in of_task_role(&runs.task_role) {
+    let more = containers::of_service(runs);
+    for (flag, was, value) in of_task_role(&runs.task_role).into_iter().chain(more) {
         let keep = Keep::Service(flag.to_owned(), value);
         found.push(Fallback { flag, was, becomes: String::new(), keep });
     }

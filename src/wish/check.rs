@@ -1,24 +1,27 @@
 //! From a wish to a [`Spec`]: every rule that needs no look at AWS, and the defaults.
 
+mod existing_network;
 mod health;
 mod ingress;
 mod places;
 mod roles;
 mod scaling;
+mod sidecars;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use semver::{Version, VersionReq};
 
 use self::scaling::Tasks;
+use self::sidecars::Containers;
 use super::key::Key;
 use super::value::{Place, Table, Value};
 use super::{Wanted, Wish, file, flags};
 use crate::names::{NameError, ServiceName, StackName};
 use crate::spec::{
-    self, Ami, ContainerHealth, DEFAULT_IMAGE, Deployments, EnvValue, HealthCheck, Image,
-    Instances, Nat, Network, Pattern, Problems, Route, RunOn, Scheme, SecretSource, Service, Spec,
-    SpecError, TaskRole, network, pairs, size,
+    self, Ami, Arch, ContainerHealth, DEFAULT_IMAGE, Deployments, EnvValue, HealthCheck, Image,
+    Instances, Nat, Network, OwnNetwork, Pattern, Problems, Release, Route, RunOn, Scheme,
+    SecretSource, Service, Spec, SpecError, TaskRole, network, pairs, size,
 };
 
 pub use places::check_places;
@@ -63,6 +66,10 @@ struct Draft<'a> {
     secrets: BTreeMap<String, SecretSource>,
     task_role: TaskRole,
     run_on: RunOn,
+    arch: Arch,
+    security_groups: Vec<String>,
+    release: Option<Release>,
+    containers: Containers,
     schemes: Vec<Scheme>,
     routes: BTreeMap<Scheme, Route>,
 }
@@ -94,6 +101,12 @@ impl Draft<'_> {
             secrets: self.secrets,
             task_role: self.task_role,
             run_on: self.run_on,
+            arch: self.arch,
+            security_groups: self.security_groups,
+            release: self.release,
+            sidecars: self.containers.sidecars,
+            depends_on: self.containers.depends_on,
+            target: self.containers.target,
             internal: self.routes.remove(&Scheme::Internal),
             public: self.routes.remove(&Scheme::InternetFacing),
         })
@@ -150,7 +163,10 @@ impl<'a> Checker<'a> {
         }
         let on_instances = drafts.iter().any(|draft| draft.run_on == RunOn::Instances);
         let instances = self.instances(on_instances, usual);
-        let network = self.network(on_instances);
+        let network = match self.wish.table.at("network.existing") {
+            None => self.network(on_instances).map(Network::Own),
+            Some(_) => self.existing_network(&drafts).map(Network::Existing),
+        };
         let [internal, public] = Scheme::ALL
             .map(|scheme| self.ingress(scheme, &mut drafts, stack.as_ref(), network.as_ref()));
         let counts = |on: Option<RunOn>| -> Option<u32> {
@@ -166,7 +182,7 @@ impl<'a> Checker<'a> {
             let rule = format!("leaves no instance to run the tasks of {whose} on");
             self.problem(None, "capacity.max_size", "0", rule);
         }
-        if let (Some(network), Some(count)) = (&network, counts(None)) {
+        if let (Some(Network::Own(network)), Some(count)) = (&network, counts(None)) {
             self.addresses(network, count, &drafts);
         }
         let zones = [&internal, &public].map(|it| it.as_ref().and_then(|it| it.zone.as_ref()));
@@ -397,9 +413,16 @@ impl<'a> Checker<'a> {
         let port = self.whole(of, "port", size::PORT, "a port number");
         let port = port.and_then(|port| u16::try_from(port).ok());
         let tasks = self.tasks(wanted, &schemes);
-        let env = self.env(wanted);
-        self.check_words(wanted, &env);
-        let secrets = self.secrets(wanted, &env);
+        let env = self.env(wanted, "");
+        self.secrets_prefix(wanted);
+        let secrets = self.secrets(wanted, "", &env);
+        let container_health = self.container_health(wanted, "");
+        let containers =
+            self.containers(wanted, &schemes, (cpu, memory), container_health.is_some());
+        let sidecars = containers.sidecars.iter();
+        let mut all = vec![(String::new(), &env)];
+        all.extend(sidecars.map(|it| (sidecars::prefix(it.name.as_str()), &it.env)));
+        self.check_words(wanted, &all);
         let task_role = self.task_role(wanted);
         if schemes.is_empty() {
             for key in ["port", "health", "hosts", "paths"] {
@@ -432,11 +455,15 @@ impl<'a> Checker<'a> {
             stop_timeout: self.stop_timeout(wanted, run_on),
             health: self.health(wanted),
             grace: self.seconds(of, "health.grace", size::GRACE),
-            container_health: self.container_health(wanted),
+            container_health,
             deployments: self.deployments(wanted),
             secrets,
             task_role,
             run_on,
+            arch: self.arch(wanted, run_on),
+            security_groups: self.security_groups(wanted),
+            release: self.release(wanted),
+            containers,
             schemes,
             routes,
         }
@@ -489,9 +516,11 @@ impl<'a> Checker<'a> {
         (cpu, self.keep(of, "memory", memory, checked))
     }
 
-    fn env(&mut self, wanted: &Wanted) -> BTreeMap<String, EnvValue> {
+    /// The variables of a container, whose keys begin with `prefix`.
+    fn env(&mut self, wanted: &Wanted, prefix: &str) -> BTreeMap<String, EnvValue> {
         let mut env = BTreeMap::new();
-        for (name, entry) in wanted.table.table("env").map(|it| it.0.iter()).into_iter().flatten() {
+        let path = format!("{prefix}env");
+        for (name, entry) in wanted.table.table(&path).iter().flat_map(|it| &it.0) {
             let Value::Text(value) = &entry.said.value else { continue };
             match pairs::check_variable(name, value) {
                 Ok(()) => {
@@ -500,7 +529,7 @@ impl<'a> Checker<'a> {
                 Err(rule) => {
                     let place = entry.key.clone();
                     self.problem_at(
-                        format!("service.{}.env.{name}", wanted.name),
+                        format!("service.{}.{path}.{name}", wanted.name),
                         Some(&place),
                         "",
                         rule,
@@ -509,7 +538,7 @@ impl<'a> Checker<'a> {
             }
         }
         if let Err(rule) = pairs::check_env(&env) {
-            self.problem(Some(wanted), "env", &format!("{} variables", env.len()), rule);
+            self.problem(Some(wanted), &path, &format!("{} variables", env.len()), rule);
         }
         env
     }
@@ -579,7 +608,7 @@ impl<'a> Checker<'a> {
         self.keep(None, "capacity.ami", said, spec::check_ami(said)).map(Ami::Exactly)
     }
 
-    fn network(&mut self, on_instances: bool) -> Option<Network> {
+    fn network(&mut self, on_instances: bool) -> Option<OwnNetwork> {
         let text = self.or_usual(None, "network.vpc_cidr");
         let division = network::check_vpc(text, on_instances);
         let division = self.keep(None, "network.vpc_cidr", text, division);
@@ -588,29 +617,30 @@ impl<'a> Checker<'a> {
             self.keep(None, "network.zones", &said.join(","), network::check_zones(&said))
         });
         let endpoints = self.wish.table.texts("network.endpoints").unwrap_or_default();
+        let endpoints = endpoints.into_iter().filter_map(|(name, _)| {
+            self.keep(None, "network.endpoints", name, spec::check_endpoint(name))
+        });
+        let endpoints = endpoints.collect();
         let division = division?;
-        Some(Network {
+        Some(OwnNetwork {
             vpc_cidr: division.vpc,
             public: division.public,
             private: division.private,
             nat: self.text(None, "network.nat").and_then(Nat::named).unwrap_or(Nat::PerZone),
-            endpoints: endpoints
-                .into_iter()
-                .filter_map(|(name, _)| spec::Endpoint::named(name))
-                .collect(),
+            endpoints,
             zones,
         })
     }
 
     /// Checks that the tasks' own addresses fit into two subnets. What else takes some is counted when the
     /// instance type is known.
-    fn addresses(&mut self, network: &Network, count: u32, drafts: &[Draft<'_>]) {
+    fn addresses(&mut self, network: &OwnNetwork, count: u32, drafts: &[Draft<'_>]) {
         let addresses = network.addresses();
         if count <= addresses {
             return;
         }
         let vpc = self.called(None, "network.vpc_cidr");
-        let larger = Network::prefix_for(count);
+        let larger = OwnNetwork::prefix_for(count);
         let larger = larger.map(|prefix| format!(", or a {vpc} of /{prefix} for a new stack"));
         let larger = larger.unwrap_or_default();
         let each = format!(

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::key::{Key, OUT, PEERS, SERVICE, Shape, TOP, key};
 use super::value::{Entry, Place, Said, Source, Spot, Table, Value};
 use crate::spec::secret::SOURCE;
-use crate::spec::{SpecError, check_duration};
+use crate::spec::{SpecError, check_duration, nearest};
 
 /// What a file says.
 pub struct Manifest {
@@ -150,9 +150,6 @@ impl Reader<'_> {
                 let rule = format!("must be {}{near}", one_of(choices));
                 self.problem(span, path, text, &rule);
                 None
-            }
-            (Shape::Choices(choices), DeValue::Array(_)) => {
-                self.list(value, Shape::Choice(choices), path).and_then(said)
             }
             (Shape::Texts(what), DeValue::Array(_)) => {
                 self.list(value, Shape::Text(what), path).and_then(said)
@@ -437,7 +434,6 @@ fn wrong(shape: Shape, value: &DeValue<'_>, name: &str) -> (String, String) {
             format!("must be an array: write [\"{told}\"], each {what}")
         }
         (Shape::Texts(what), _) => format!("must be an array of texts, each {what}"),
-        (Shape::Choices(choices), _) => format!("must be an array of {}", one_of(choices)),
         (Shape::Words, DeValue::String(text)) => {
             let words: Vec<_> = text.split_whitespace().map(|word| format!("{word:?}")).collect();
             format!(
@@ -500,17 +496,6 @@ fn no_such_key(name: &str, path: &str, keys: &'static [Key], is_table: bool) -> 
         return format!("no such key here; [{name}] is a table of its own");
     }
     format!("no such {}{near}", if is_table { "table" } else { "key" })
-}
-
-/// `; did you mean …?`, if something is near.
-pub fn nearest<'a>(name: &str, of: impl Iterator<Item = &'a str>) -> String {
-    let distance =
-        |other: &str| strsim::osa_distance(&name.to_ascii_lowercase(), &other.to_ascii_lowercase());
-    let most = if name.len() <= 4 { 1 } else { 2 };
-    match of.map(|other| (distance(other), other)).min() {
-        Some((apart, other)) if apart <= most => format!("; did you mean `{other}`?"),
-        _ => String::new(),
-    }
 }
 
 /// `a, b or c`.

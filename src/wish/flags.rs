@@ -10,9 +10,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, Args, Command};
 
 use super::value::{Place, Said, Table, Value};
-use crate::spec::{
-    Endpoint, EnvValue, Nat, Pattern, Scheme, SpecError, check_variable, is_variable,
-};
+use crate::spec::{EnvValue, Nat, Pattern, Scheme, SpecError, check_variable, is_variable};
 
 const FILE: &str = "Manifest";
 const STACK: &str = "Stack";
@@ -269,18 +267,18 @@ pub struct ServiceFlags {
     #[arg(long, env = "ECSUP_NAT", help_heading = NETWORK, value_enum, hide_env_values = true)]
     pub nat: Option<Nat>,
 
-    /// Services that tasks reach without a NAT gateway, at no cost; may be repeated, or a list with
-    /// commas [default: none]
+    /// Services that are reached through endpoints, such as s3 and dynamodb, which cost nothing, or
+    /// sqs; `required` for what ECS needs of this stack; may be repeated, or a list with commas
+    /// [default: none]
     #[arg(
         long,
         env = "ECSUP_ENDPOINTS",
         help_heading = NETWORK,
         value_name = "SERVICE",
-        value_enum,
         value_delimiter = ',',
         hide_env_values = true
     )]
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<String>,
 
     /// Addresses that may reach the load balancer; may be repeated, or a list with commas [default:
     /// the VPC's range for internal-worker, otherwise 0.0.0.0/0]
@@ -324,6 +322,16 @@ pub struct ServiceFlags {
         hide_env_values = true
     )]
     pub keep_images: bool,
+
+    /// Run no release commands this time
+    #[arg(
+        long,
+        env = "ECSUP_SKIP_RELEASE",
+        help_heading = FILE,
+        value_parser = BoolishValueParser::new(),
+        hide_env_values = true
+    )]
+    pub skip_release: bool,
 
     /// Let go back to its default what runs and is not said this time; without a manifest it is asked
     /// about otherwise
@@ -394,8 +402,7 @@ impl ServiceFlags {
             }
         }
         self.say_list(table, "--zones", "network.zones", &self.zones);
-        let endpoints: Vec<_> = self.endpoints.iter().map(ToString::to_string).collect();
-        self.say_list(table, "--endpoints", "network.endpoints", &endpoints);
+        self.say_list(table, "--endpoints", "network.endpoints", &self.endpoints);
         let place = self.place("--tag");
         let mut given = BTreeSet::new();
         for pair in &self.tags {

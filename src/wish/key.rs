@@ -37,8 +37,6 @@ pub enum Shape {
     Choice(&'static [&'static str]),
     /// An array of texts: what each is.
     Texts(&'static str),
-    /// An array of some of these texts.
-    Choices(&'static [&'static str]),
     /// A command: an array of its words.
     Words,
     /// Names and texts.
@@ -99,8 +97,8 @@ const fn later(
 }
 
 use Shape::{
-    Choice, Choices, Condition, Duration, Named, Pairs, Secrets, Switch, Table, Tables, Text,
-    TextOrFalse, Texts, Unknown, Variables, Whole, Words,
+    Choice, Condition, Duration, Named, Pairs, Secrets, Switch, Table, Tables, Text, TextOrFalse,
+    Texts, Unknown, Variables, Whole, Words,
 };
 
 /// The keys at the top of the file.
@@ -189,10 +187,10 @@ static NETWORK: &[Key] = &[
     ),
     key(
         "endpoints",
-        Choices(&["s3", "dynamodb"]),
-        "services that tasks reach through gateway endpoints, without a NAT gateway and at no cost",
+        Texts("a service"),
+        "services that are reached through endpoints: \"required\" for what ECS needs of this stack, s3 and dynamodb, which cost nothing, and others by their names",
         "[]",
-        "[\"s3\"]",
+        "[\"required\", \"sqs\"]",
     ),
     key(
         "zones",
@@ -201,19 +199,31 @@ static NETWORK: &[Key] = &[
         "",
         "[\"eu-central-1a\", \"eu-central-1b\"]",
     ),
-    later(
+    key(
         "existing",
         Table(EXISTING),
-        "a VPC of yours, which is checked and never changed",
+        "a VPC that is there already, in place of one of the stack's own; it is checked and never changed",
         "",
         "",
     ),
 ];
 
 static EXISTING: &[Key] = &[
-    later("vpc", Text("a VPC's id"), "the VPC", "", "\"vpc-0a1b2c3d4e5f60718\""),
-    later("public_subnets", Texts("a subnet's id"), "its public subnets", "[]", "[]"),
-    later("private_subnets", Texts("a subnet's id"), "its private subnets", "[]", "[]"),
+    key("vpc", Text("a VPC's id"), "the VPC", "", "\"vpc-0a1b2c3d4e5f60718\""),
+    key(
+        "public_subnets",
+        Texts("a subnet's id"),
+        "its subnets for a load balancer on the internet; without private ones, also for tasks on Fargate",
+        "[]",
+        "[\"subnet-0cccccccccccccccc\", \"subnet-0dddddddddddddddd\"]",
+    ),
+    key(
+        "private_subnets",
+        Texts("a subnet's id"),
+        "its subnets for everything else, in two zones at least",
+        "[]",
+        "[\"subnet-0aaaaaaaaaaaaaaaa\", \"subnet-0bbbbbbbbbbbbbbbb\"]",
+    ),
 ];
 
 static CAPACITY: &[Key] = &[
@@ -348,7 +358,13 @@ pub static SERVICE: &[Key] = &[
         "",
         "\"fargate\"",
     ),
-    later("arch", Choice(&["x86_64", "arm64"]), "processor, on Fargate", "\"x86_64\"", "\"arm64\""),
+    key(
+        "arch",
+        Choice(&["x86_64", "arm64"]),
+        "processor of tasks on Fargate, where it is not x86_64",
+        "",
+        "\"arm64\"",
+    ),
     later("spot", Switch, "whether tasks run on Fargate Spot", "false", "true"),
     later("on_demand_base", Whole("a number of tasks"), "tasks that are not on Spot", "0", "1"),
     key(
@@ -372,13 +388,7 @@ pub static SERVICE: &[Key] = &[
         "[]",
         "[\"/api/*\"]",
     ),
-    later(
-        "target",
-        Text("a container"),
-        "container that the load balancer reaches",
-        "",
-        "\"proxy\"",
-    ),
+    key("target", Text("a container"), "container that the load balancer reaches", "", "\"proxy\""),
     later(
         "discovery",
         Choice(&["dns", "connect"]),
@@ -387,7 +397,7 @@ pub static SERVICE: &[Key] = &[
         "\"dns\"",
     ),
     later("callers", Texts("a service"), "services that may open its port", "", "[\"web\"]"),
-    later(
+    key(
         "security_groups",
         Texts("a group's id"),
         "further security groups, at most 4",
@@ -439,13 +449,13 @@ pub static SERVICE: &[Key] = &[
     ),
     key("deploy", Table(DEPLOY), "how tasks are replaced", "", ""),
     key("scaling", Table(SCALING), "how many tasks run, by load, instead of `count`", "", ""),
-    Key {
-        is_shared: false,
-        ..later("release", Table(RELEASE), "what runs once before a new revision", "", "")
-    },
-    later("depends_on", Pairs, "what has to be up before", "", ""),
-    later("sidecar", Named(SIDECAR), "further containers of each task", "", ""),
+    own("release", Table(RELEASE), "what runs once before a new revision", "", ""),
+    key("depends_on", Pairs, STARTS_AFTER, "", "{ proxy = \"healthy\" }"),
+    key("sidecar", Named(SIDECAR), "further containers of each task", "", ""),
 ];
+
+const STARTS_AFTER: &str =
+    "containers that it starts after, and what each has to be by then: started, healthy or success";
 
 static PERMISSION: &[Key] = &[
     key("actions", Texts("an action"), "what may be done", "", "[\"sqs:SendMessage\"]"),
@@ -545,29 +555,35 @@ static SCALING: &[Key] = &[
 ];
 
 static RELEASE: &[Key] = &[
-    later("command", Words, "what is run", "", "[\"bin/migrate\"]"),
-    later("timeout", Duration, "how long it may take", "\"10m\"", "\"30m\""),
+    key(
+        "command",
+        Words,
+        "words that the service's container is started with",
+        "",
+        "[\"bin/migrate\"]",
+    ),
+    key("timeout", Duration, "how long it may take", "\"10m\"", "\"30m\""),
 ];
 
 static SIDECAR: &[Key] = &[
-    later("image", Text("an image"), "container image", "", "\"envoy:1\""),
-    later("command", Words, "words that the container is started with", "", "[\"run\"]"),
-    later("entrypoint", Words, "words before the command", "", "[\"/entry.sh\"]"),
-    later(
+    key("image", Text("an image"), "container image", "", "\"envoy:1\""),
+    key("command", Words, "words that the container is started with", "", "[\"run\"]"),
+    key("entrypoint", Words, "words before the command", "", "[\"/entry.sh\"]"),
+    key(
         "cpu",
         Whole("a number of CPU units, 1024 to a vCPU"),
         "its part of the task's CPU",
         "",
         "128",
     ),
-    later("memory", Whole("a whole number of MiB"), "its part of the task's memory", "", "256"),
-    later("port", Whole("a port number"), "TCP port that it listens on", "", "8080"),
-    later("env", Variables, "environment variables", "", "{ LEVEL = \"info\" }"),
-    later("secrets", Secrets, "variables whose values are secrets", "", "[\"API_KEY\"]"),
-    later("container_health", Table(CONTAINER_HEALTH), "what tells ECS that it is healthy", "", ""),
-    later("depends_on", Pairs, "what has to be up before", "", ""),
-    later("essential", Switch, "whether the task ends with it", "true", "false"),
-    later("enabled", Switch, "whether it is there", "true", "false"),
+    key("memory", Whole("a whole number of MiB"), "its part of the task's memory", "", "256"),
+    key("port", Whole("a port number"), "TCP port that it listens on", "", "8080"),
+    key("env", Variables, "environment variables", "", "{ LEVEL = \"info\" }"),
+    key("secrets", Secrets, "variables whose values are secrets", "", "[\"API_KEY\"]"),
+    key("container_health", Table(CONTAINER_HEALTH), "what tells ECS that it is healthy", "", ""),
+    key("depends_on", Pairs, STARTS_AFTER, "", "{ init = \"success\" }"),
+    key("essential", Switch, "whether the task ends with it", "true", "false"),
+    key("enabled", Switch, "whether it is there", "true", "false"),
 ];
 
 static JOB: &[Key] = &[

@@ -57,7 +57,6 @@ fn shape(shape: Shape) -> Value {
         Shape::Switch => json!({ "type": "boolean" }),
         Shape::Choice(choices) => texts(choices),
         Shape::Texts(_) | Shape::Words => json!({ "type": "array", "items": { "type": "string" } }),
-        Shape::Choices(choices) => json!({ "type": "array", "items": texts(choices) }),
         Shape::Pairs => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::Variables => json!({
             "type": "object",

@@ -24,6 +24,11 @@ const USUAL: &[&str] = &["cpu", "memory", "port", "count", "health.path"];
 
 /// The table that stands where no `count` does.
 const SCALING: &str = "scaling";
+/// The table that stands where nothing else is said of the network.
+const EXISTING: &str = "existing";
+
+/// The tables that are in effect only when something of them is said.
+const ONLY_WHEN_SAID: &[&str] = &[SCALING, EXISTING, "release", "container_health"];
 
 /// Where comments begin, at least.
 const COMMENTS: usize = 36;
@@ -199,13 +204,22 @@ impl Writer<'_> {
                     Some(Said { value: Value::Table(table), .. }) => table,
                     _ => &empty,
                 };
-                // What is not built yet has no defaults to show, nor has scaling where nothing scales.
-                if key.is_built && (key.name != SCALING || said.is_some()) {
+                // What is not built yet has no defaults to show, nor has what is not in effect.
+                if key.is_built && (!ONLY_WHEN_SAID.contains(&key.name) || said.is_some()) {
                     self.keys(table, keys, name, is_service);
+                }
+            }
+            (Shape::Named(keys), Some(Said { value: Value::Table(named), .. })) => {
+                for (own, entry) in &named.0 {
+                    let Value::Table(table) = &entry.said.value else { continue };
+                    self.keys(table, keys, &format!("{name}.{}", written_key(own)), is_service);
                 }
             }
             (shape, Some(said)) => self.line(name, &written(said, &shape), Some(&said.place)),
             (_, None) if key.name == "count" && table.get(SCALING).is_some() => {}
+            // It is a sidecar that is reached.
+            (_, None) if key.name == "port" && table.get("target").is_some() => {}
+            (_, None) if table.get(EXISTING).is_some() => {}
             (_, None) if self.form == Form::Effective && key.is_built => {
                 if let Some((value, origin)) = self.wish.default_of(key, is_service) {
                     self.commented(name, &value, &origin);

@@ -9,6 +9,11 @@ use super::schema::capital;
 pub const TOPICS: &[(&str, &[&str], &str)] = &[
     ("manifest", &[], "what stands at the top of the file"),
     ("network", &["network"], "[network]: the VPC"),
+    (
+        "existing-network",
+        &["network", "existing"],
+        "[network.existing]: a VPC that is there already, in place of one of the stack's own",
+    ),
     ("capacity", &["capacity"], "[capacity]: the instances that services run on"),
     (
         "ingress",
@@ -34,6 +39,11 @@ pub const TOPICS: &[(&str, &[&str], &str)] = &[
         "scaling",
         &["service", "NAME", "scaling"],
         "scaling, in a service: how many tasks run, by load",
+    ),
+    (
+        "sidecar",
+        &["service", "NAME", "sidecar", "NAME"],
+        "[service.NAME.sidecar.NAME]: a further container of each task",
     ),
 ];
 
@@ -87,10 +97,6 @@ fn holds(key: &Key) -> String {
             choices.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(" or ")
         }
         Shape::Texts(_) | Shape::Words => "array of texts".to_owned(),
-        Shape::Choices(choices) => {
-            let choices: Vec<_> = choices.iter().map(|it| format!("\"{it}\"")).collect();
-            format!("array of {}", choices.join(", "))
-        }
         Shape::Pairs => "table of texts".to_owned(),
         Shape::Variables => "table of texts, whole numbers, true or false".to_owned(),
         Shape::Secrets => "table of texts, or array of names".to_owned(),

@@ -71,7 +71,8 @@ impl Spot {
 }
 
 impl Spot {
-    /// The same place, with a line that shows what stands before its first `=` and no value: it may be a secret.
+    /// The same place, with a line that shows what stands before its first `=` and no value: it may be a
+    /// secret.
     pub fn at_hidden(&self) -> At {
         let at = self.at();
         let text = self.source.text.get(..self.span.start).unwrap_or_default();
@@ -168,6 +169,14 @@ impl Said {
     /// The table that was said, if it is one.
     pub fn table(&self) -> Option<&Table> {
         match &self.value {
+            Value::Table(table) => Some(table),
+            Value::Text(_) | Value::List(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn table_mut(&mut self) -> Option<&mut Table> {
+        match &mut self.value {
             Value::Table(table) => Some(table),
             Value::Text(_) | Value::List(_) => None,
         }

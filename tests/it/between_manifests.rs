@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sim::cloud::Cloud;
+use aws_sim::ec2::{self, NetworkOfSomebody};
 use aws_sim::fields::Fields as _;
 use aws_sim::world::World;
 use aws_sim::{acm, ecs, route53};
@@ -16,9 +17,10 @@ use ecsup::wish::{FileFlags, ServiceFlags, Wish};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::goal::existing_network::misplaced;
 use crate::goal::requests::{services, unlike};
 use crate::goal::scaling::unscaled;
-use crate::goal::{INHERITING, settings};
+use crate::goal::{INHERITING, containers, settings};
 use crate::manifest::written;
 use crate::proofs::{expect, ids, no_defects, nothing_left, on_all_processors};
 use crate::stage::usual;
@@ -53,6 +55,7 @@ const SECTIONS: &[(&str, &str)] = &[
         image = 'nginx:1'
         [service.b]
         image = 'nginx:2'
+        release.command = ['migrate']
         hosts = ['other.in.example.com']
         [service.c]
         image = 'nginx:1'",
@@ -63,8 +66,21 @@ const SECTIONS: &[(&str, &str)] = &[
         [service.a]
         image = 'nginx:1'
         hosts = ['b.in.example.com']
+        target = 'proxy'
+        depends_on = { proxy = 'healthy', first = 'success' }
+        [service.a.sidecar.proxy]
+        image = 'envoy:1'
+        port = 9000
+        cpu = 64
+        memory = 128
+        container_health = { command = ['CMD', '/up'], interval = '5s' }
+        [service.a.sidecar.first]
+        image = 'nginx:1'
+        essential = false
+        env.FIRST = 'yes'
         [service.b]
         image = 'nginx:1'
+        arch = 'arm64'
         hosts = ['a.in.example.com']",
     ),
     (
@@ -97,7 +113,8 @@ const SECTIONS: &[(&str, &str)] = &[
         image = 'nginx:1'
         [service.b]
         image = 'nginx:1'
-        ingress = 'none'",
+        ingress = 'none'
+        sidecar.proxy = { image = 'envoy:1', depends_on = { b = 'started' } }",
     ),
     (
         "started, found healthy and replaced otherwise",
@@ -146,6 +163,40 @@ const SECTIONS: &[(&str, &str)] = &[
         [service.b]
         image = 'nginx:1'
         scaling = { min = 3, max = 4, memory_percent = 70 }",
+    ),
+    (
+        "nothing but endpoints",
+        "network = { nat = 'none', endpoints = ['required', 'sqs'] }
+        ingress.internal.unknown = 404
+        [service.a]
+        image = '123456789012.dkr.ecr.us-east-1.amazonaws.com/a:1'
+        [service.b]
+        image = '123456789012.dkr.ecr.us-east-1.amazonaws.com/b:1'",
+    ),
+    (
+        "in a VPC of somebody",
+        "network.existing = { vpc = 'vpc-0a1b2c3d4e5f60718', private_subnets = ['subnet-0aaaaaaaaaaaaaaaa', \
+            'subnet-0bbbbbbbbbbbbbbbb'] }
+        ingress.internal.unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'",
+    ),
+    (
+        "on instances in a VPC of somebody",
+        "network.existing = { vpc = 'vpc-0a1b2c3d4e5f60718', private_subnets = ['subnet-0aaaaaaaaaaaaaaaa', \
+            'subnet-0bbbbbbbbbbbbbbbb'], public_subnets = ['subnet-0cccccccccccccccc', \
+            'subnet-0dddddddddddddddd'] }
+        ingress.internal.unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'
+        ingress = 'public'
+        [service.c]
+        image = 'nginx:1'
+        run_on = 'instances'",
     ),
     (
         "one on instances",
@@ -199,11 +250,22 @@ impl Manifest {
         self.path != to.path && !self.moves(to)
     }
 
-    /// Whether a service of both would have to move between instances and Fargate, which none does.
+    /// The VPC of somebody else that it is to stand in, if it is.
+    fn vpc(&self) -> Option<&str> {
+        self.spec.network.existing().map(|it| it.vpc.as_str())
+    }
+
+    /// Whether a service of both would have to move between instances and Fargate, or the stack to another VPC,
+    /// which none does.
     fn moves(&self, to: &Self) -> bool {
+        if self.vpc() != to.vpc() {
+            return true;
+        }
         let other =
             |it: &Service| to.spec.service(&it.name).is_some_and(|to| to.run_on != it.run_on);
-        self.spec.services.iter().any(other)
+        // Nor is the way out of instances that run taken away.
+        let closes = self.spec.instances.is_some() && to.spec.network.is_closed();
+        closes || self.spec.services.iter().any(other)
     }
 
     /// Checks that the world is as asked for, some time after the deploy: a scaler may have asked for tasks.
@@ -216,7 +278,9 @@ impl Manifest {
     fn faults(&self, world: &mut World) -> Vec<String> {
         let mut faults = unlike(world, &self.spec);
         faults.extend(settings::unlike(world, &self.spec));
+        faults.extend(containers::unlike(world, &self.spec));
         faults.extend(unscaled(world, &self.spec));
+        faults.extend(misplaced(world, &self.spec));
         let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
             let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
             if is != wanted {
@@ -261,7 +325,7 @@ impl Manifest {
     }
 }
 
-/// The image that a service runs.
+/// The image of a service's own container.
 fn image(world: &mut World, service: &str) -> String {
     let mut ask =
         |operation: &str, input: Value| ecs::answer(world, operation, &input).unwrap_or_default();
@@ -269,13 +333,21 @@ fn image(world: &mut World, service: &str) -> String {
     let answer = ask("DescribeServices", input);
     let definition = answer.list("services").first().map(|it| it.text("taskDefinition").to_owned());
     let answer = ask("DescribeTaskDefinition", json!({ "taskDefinition": definition }));
-    let containers = answer.part("taskDefinition").list("containerDefinitions").iter();
-    containers.map(|it| it.text("image").to_owned()).collect::<Vec<_>>().join(", ")
+    let mut containers = answer.part("taskDefinition").list("containerDefinitions").iter();
+    let own = containers.find(|it| it.text("name") == service);
+    own.map(|it| it.text("image").to_owned()).unwrap_or_default()
 }
 
-/// Adds what some of them want and nobody makes: a zone and certificates.
+/// Adds what some of them want and nobody makes: a network, a zone and certificates.
 pub fn add_foreign(cloud: &Cloud) {
+    let ids = |all: &[&str]| all.iter().map(|id| format!("subnet-0{}", id.repeat(16))).collect();
     cloud.world(|world| {
+        let network = NetworkOfSomebody {
+            vpc: "vpc-0a1b2c3d4e5f60718".to_owned(),
+            public: ids(&["c", "d"]),
+            private: ids(&["a", "b"]),
+        };
+        ec2::add_network(world, &network);
         route53::add_zone(world, "example.org", None);
         for (at, name) in ["*.in.example.com", "in.example.com"].into_iter().enumerate() {
             let arn = format!("arn:aws:acm:us-east-1:123456789012:certificate/{at}");
@@ -313,7 +385,12 @@ async fn goes(stage: &Stage, from: &Manifest, to: &Manifest) -> Result<(), Strin
 fn from_every_manifest_of_several_services_to_every_other() {
     let manifests = Manifest::all();
     let pairs = manifests.iter().flat_map(|from| manifests.iter().map(move |to| (from, to)));
-    let pairs: Vec<_> = pairs.filter(|(from, to)| from.0 != to.0).collect();
+    // To another network none goes, whatever else it is.
+    let may_go = |from: &(&str, Manifest), to: &(&str, Manifest)| {
+        from.1.vpc() == to.1.vpc() || [from.0, to.0].contains(&"one alone")
+    };
+    let pairs = pairs.filter(|(from, to)| from.0 != to.0 && may_go(from, to));
+    let pairs: Vec<_> = pairs.collect();
     let play = |seed: u64| {
         let ((from_name, from), (to_name, to)) = pairs[usize::try_from(seed).expect("few pairs")];
         in_virtual_time(seed, async || goes(&usual(seed), from, to).await)

@@ -15,7 +15,7 @@ use fastrand::Rng;
 use crate::between_manifests::{self, Manifest};
 use crate::meddler::meddle;
 use crate::proofs::{
-    STACKS, deploy, expect, holds, ids, no_defects, on_all_processors, play_until_crash,
+    CLOSED, STACKS, deploy, expect, holds, ids, no_defects, on_all_processors, play_until_crash,
 };
 use crate::transitions::CHANGES;
 
@@ -98,9 +98,23 @@ impl<'a> Fate<'a> {
     fn of_flags(seed: u64) -> Self {
         let chance = &mut Rng::with_seed(seed);
         let flags = STACKS[chance.usize(..STACKS.len())];
-        let changes: Vec<_> = CHANGES.iter().filter(|it| it.can_be_made(flags)).collect();
+        let changes = CHANGES.iter().filter(|it| !it.is_about_interfaces());
+        let changes: Vec<_> = changes.filter(|it| it.can_be_made(flags)).collect();
         let change = changes[chance.usize(..changes.len())];
         let change = chance.bool().then(|| Wish::Flags(change.of(flags)));
+        Self::of(chance, Wish::Flags(flags.to_vec()), change)
+    }
+
+    /// One of a stack that endpoints lead out of, or are to.
+    fn of_interfaces(seed: u64) -> Self {
+        let chance = &mut Rng::with_seed(seed);
+        let stacks = [CLOSED[0], CLOSED[1], STACKS[2], STACKS[5], STACKS[6]];
+        let flags = stacks[chance.usize(..stacks.len())];
+        let is_closed = CLOSED.contains(&flags);
+        let changes = CHANGES.iter().filter(|it| is_closed || it.is_about_interfaces());
+        let changes: Vec<_> = changes.filter(|it| it.can_be_made(flags)).collect();
+        let change = changes[chance.usize(..changes.len())];
+        let change = (!is_closed || chance.bool()).then(|| Wish::Flags(change.of(flags)));
         Self::of(chance, Wish::Flags(flags.to_vec()), change)
     }
 
@@ -270,6 +284,11 @@ fn play(test: &str, runs: u64, life: impl Fn(u64) -> Result<(), String> + Sync) 
 #[test]
 fn chaos_never_leaves_a_duplicate_or_a_rest() {
     play("chaos_never", 2000, |seed| chaos(seed, &Fate::of_flags(seed)));
+}
+
+#[test]
+fn stacks_with_endpoints_come_through_chaos() {
+    play("stacks_with_endpoints", 300, |seed| chaos(seed, &Fate::of_interfaces(seed)));
 }
 
 #[test]

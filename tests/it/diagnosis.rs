@@ -1,8 +1,8 @@
 //! What is told of a deploy that does not come up, and how soon: each cause arises in a simulated world,
 //! and is read of it through the real SDK.
 //!
-//! `cargo nextest run --no-capture each_cause_is_told` prints when each is known, beside when ECS's circuit breaker
-//! knows it.
+//! `cargo nextest run --no-capture each_cause_is_told` prints when each is known, beside when ECS's circuit
+//! breaker knows it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::proofs::on_all_processors;
+use crate::proofs::{IN_ECR, on_all_processors};
 use crate::stage::{FARGATE, INTERNAL, end, stage};
 
 /// A world in which a service does not come up.
@@ -276,6 +276,13 @@ fn log_group_goes(world: &mut World) {
     }
 }
 
+/// Somebody takes away the endpoint that images come through.
+fn endpoint_goes(world: &mut World) {
+    let endpoints = ids(world, "vpc-endpoint", "endpoint/ecr.dkr");
+    let input = json!({ "VpcEndpointIds": endpoints });
+    ask(world, ec2::answer, "DeleteVpcEndpoints", input);
+}
+
 fn nothing_passes(world: &mut World) {
     world.scenario.block_public_access = Some("block-bidirectional".to_owned());
 }
@@ -306,6 +313,8 @@ fn cases() -> Vec<Case> {
         [&INTERNAL[..], &["--instance-type", "t3.small", "--timeout", "10m"], more].concat()
     };
     let private = [&FARGATE[..], &["--nat", "single"]].concat();
+    let closed = ["--nat", "none", "--endpoints", "required", "--image", IN_ECR];
+    let closed = [&FARGATE[..], &closed].concat();
     let mut cases = Vec::new();
     for (name, reason) in UNSTARTED {
         cases.push(case(name, &FARGATE, ends(Ending::unstarted(reason))));
@@ -335,6 +344,7 @@ fn cases() -> Vec<Case> {
         case("task-quota", &timed, full("You've reached the limit on the number of tasks you can run concurrently.")),
         by_hand("public-access-blocked", &FARGATE, nothing_passes),
         by_hand("no-way-out", &private, routes_go),
+        by_hand("no-endpoint", &closed, endpoint_goes),
         by_hand("route-dead", &private, gateways_go),
         by_hand("nothing-let-out", &private, nothing_out),
         by_hand("health-blocked", &FARGATE, nothing_in),

@@ -1,4 +1,4 @@
-//! Gateway endpoints: they come and go with their flag, and none is left behind or taken for ours.
+//! Endpoints: they come and go with their flag, and none is left behind or taken for ours.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use ecsup::cli::rehearse::{Stage, in_virtual_time};
 use serde_json::{Value, json};
 
 use crate::proofs::{
-    STACKS, WITH_ENDPOINT, deploy, destroy, expect, holds, ids, lifecycle_on, no_defects,
-    nothing_denied, nothing_left, obey_the_printed_policy,
+    CLOSED, IN_ECR, STACKS, WITH_ENDPOINT, deploy, destroy, expect, holds, ids, lifecycle_on,
+    no_defects, nothing_denied, nothing_left, obey_the_printed_policy,
 };
 use crate::stage::usual;
 
@@ -157,5 +157,157 @@ fn a_strangers_endpoint_in_our_tables_is_told_and_stays() {
         by_hand(&stage, "DeleteVpcEndpoints", &json!({ "VpcEndpointIds": [theirs] }));
         expect(&stage.play(&destroy(WITH_ENDPOINT)).await, Exit::Done, "destroy").unwrap();
         nothing_left(&stage.cloud, &before).unwrap();
+    });
+}
+
+/// A stack of which nothing leads out but endpoints, in subnets without a route.
+#[test]
+fn a_stack_without_a_way_out_but_endpoints_comes_and_goes() {
+    let cases = CLOSED.into_iter().flat_map(|flags| [false, true].map(|other| (flags, other)));
+    for (seed, (flags, other)) in (0..).zip(cases) {
+        in_virtual_time(seed, async || {
+            let scenario =
+                Scenario { guard_duty: other, pages_of_one: other, ..Scenario::default() };
+            let stage = Stage { cloud: Cloud::new(seed, scenario) };
+            obey_the_printed_policy(&stage, flags).await;
+            lifecycle_on(&stage, flags).await.unwrap();
+            nothing_denied(&stage.cloud).unwrap();
+            let operations = stage.cloud.calls().into_iter().map(|call| call.operation);
+            assert!(!operations.into_iter().any(|it| it == "CreateNatGateway"));
+        });
+    }
+}
+
+/// What AWS does not have, and what no endpoint leads to, is refused before anything is made.
+#[test]
+fn what_no_endpoint_can_lead_to_is_refused_at_once() {
+    let closed = |more: &[&'static str]| {
+        let flags = ["--pattern", "fargate-api", "--nat", "none", "--endpoints"];
+        [&flags, more].concat()
+    };
+    let without = [("use1-az1".to_owned(), vec!["logs".to_owned()])].into();
+    let lacking = Scenario { zones_without: without, ..Scenario::default() };
+    for (scenario, flags, told) in [
+        (Scenario::default(), closed(&["required"]), "is not in ECR of us-east-1"),
+        (
+            Scenario::default(),
+            closed(&["required", "--image", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop:1"]),
+            "is not in ECR of us-east-1",
+        ),
+        (
+            Scenario::default(),
+            closed(&["ecr.ap"]),
+            "`ecr.ap`: is no service of us-east-1 that has endpoints; did you mean `ecr.api`?",
+        ),
+        (
+            lacking,
+            closed(&["required", "--image", IN_ECR]),
+            "`logs`: has no endpoints in us-east-1a: take other zones with --zones",
+        ),
+    ] {
+        in_virtual_time(1, async || {
+            let stage = Stage { cloud: Cloud::new(1, scenario) };
+            let refused = stage.play(&deploy(&flags)).await;
+            expect(&refused, Exit::Refused, told).unwrap();
+            let said = refused.said().split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains(told), "{told}\n{}", refused.said());
+            assert!(refused.changes().is_empty(), "{:?}", refused.changes());
+        });
+    }
+}
+
+/// Whoever may not ask which services there are is told so, and AWS decides.
+#[test]
+fn a_look_at_services_that_is_denied_stops_nobody() {
+    in_virtual_time(1, async || {
+        let stage = usual(1);
+        let deny = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": "*", "Resource": "*" },
+            { "Effect": "Deny", "Action": "ec2:DescribeVpcEndpointServices", "Resource": "*" },
+        ] });
+        let policy = aws_sim::policy::Policy::parse(&deny.to_string()).unwrap();
+        stage.cloud.set_policy(policy);
+        let deployed = stage.play(&deploy(CLOSED[0])).await;
+        expect(&deployed, Exit::Done, "deploy").unwrap();
+        let warned = "could not look up the services that have endpoints";
+        assert!(deployed.said().contains(warned), "{}", deployed.said());
+        holds(&stage.cloud, CLOSED[0]).await.unwrap();
+    });
+}
+
+/// An endpoint answers for its service in the whole VPC: a second deploy makes no call for it but its listing.
+#[test]
+fn a_silent_deploy_asks_nothing_more_than_what_is_there() {
+    in_virtual_time(1, async || {
+        let stage = usual(1);
+        expect(&stage.play(&deploy(CLOSED[0])).await, Exit::Done, "deploy").unwrap();
+        tokio::time::sleep(SHOWN).await;
+        let again = stage.play(&deploy(CLOSED[0])).await;
+        expect(&again, Exit::Done, "the second deploy").unwrap();
+        let of =
+            |operation: &str| again.calls.iter().filter(|call| call.operation == operation).count();
+        // One for each kind of endpoint.
+        assert_eq!((of("DescribeVpcEndpointServices"), of("DescribeVpcEndpoints")), (0, 2));
+    });
+}
+
+/// A service has one endpoint with names in a VPC: where a stranger's is it, ours is not made, and theirs is
+/// neither taken over nor removed.
+#[test]
+fn a_strangers_interface_endpoint_for_the_same_service_is_told_and_stays() {
+    in_virtual_time(1, async || {
+        let stage = usual(1);
+        let before = ids(&stage.cloud);
+        expect(&stage.play(&deploy(STACKS[2])).await, Exit::Done, "deploy").unwrap();
+        let subnets = by_hand(&stage, "DescribeSubnets", &json!({}));
+        let mut subnets = subnets.list("Subnets").iter();
+        let is_private = |it: &&Value| {
+            it.tags("Tags").get("ecsup:node").is_some_and(|it| it == "subnet/private-1")
+        };
+        let subnet = subnets.find(is_private).expect("it was deployed");
+        let input = json!({
+            "VpcId": subnet.text("VpcId"),
+            "VpcEndpointType": "Interface",
+            "ServiceName": "com.amazonaws.us-east-1.sqs",
+            "SubnetIds": [subnet.text("SubnetId")],
+            "PrivateDnsEnabled": true,
+        });
+        let theirs = by_hand(&stage, "CreateVpcEndpoint", &input);
+        let theirs = theirs.part("VpcEndpoint").text("VpcEndpointId").to_owned();
+        let flags = [STACKS[2], &["--endpoints", "sqs"]].concat();
+        let refused = stage.play(&deploy(&flags)).await;
+        expect(&refused, Exit::DeployIncomplete, "a deploy with the same service").unwrap();
+        assert!(refused.said().contains("conflicting DNS domain"), "{}", refused.said());
+        let destroyed = stage.play(&destroy(&flags)).await;
+        expect(&destroyed, Exit::DestroyIncomplete, "destroy").unwrap();
+        assert!(destroyed.said().contains(&theirs), "{}", destroyed.said());
+        by_hand(&stage, "DeleteVpcEndpoints", &json!({ "VpcEndpointIds": [theirs] }));
+        expect(&stage.play(&destroy(&flags)).await, Exit::Done, "destroy").unwrap();
+        nothing_left(&stage.cloud, &before).unwrap();
+    });
+}
+
+/// What the refusal says can be done: without instances, endpoints take the place of the gateways.
+#[test]
+fn when_the_instances_are_gone_endpoints_take_the_place_of_the_gateways() {
+    in_virtual_time(1, async || {
+        let stage = usual(1);
+        let open = ["--pattern", "public-api", "--image", IN_ECR];
+        let play = async |flags: &[&str], exit: Exit| {
+            let words = [&deploy(flags)[..], &["--accept-defaults"]].concat();
+            let played = stage.play(&words).await;
+            expect(&played, exit, "deploy").unwrap();
+            played.said()
+        };
+        play(&open, Exit::Done).await;
+        let said = play(CLOSED[1], Exit::Refused).await;
+        assert!(said.contains("with a count of 0 for the services on them"), "{said}");
+        play(&[&open[..], &["--count", "0"]].concat(), Exit::Done).await;
+        // Their group lets them go when they have been idle for a quarter of an hour.
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        play(&[CLOSED[1], &["--count", "0"]].concat(), Exit::Done).await;
+        play(CLOSED[1], Exit::Done).await;
+        holds(&stage.cloud, CLOSED[1]).await.unwrap();
+        no_defects(&stage.cloud).unwrap();
     });
 }

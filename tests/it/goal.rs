@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 mod capacity;
+pub mod containers;
+pub mod existing_network;
 mod ingress;
 mod network;
 pub mod requests;
@@ -30,6 +32,11 @@ pub const INHERITING: [&str; 7] = [
     // A lock has two of them for a moment after it has changed hands.
     "parameter",
 ];
+
+/// The services that have gateway endpoints.
+const GATEWAYS: [&str; 2] = ["s3", "dynamodb"];
+/// What the agents on instances talk to.
+const AGENTS: [&str; 3] = ["ecs", "ecs-agent", "ecs-telemetry"];
 
 /// What the flags of a deploy ask for.
 #[derive(Debug, Clone)]
@@ -173,7 +180,10 @@ impl Goal {
         for number in 1..=self.gateways() {
             nodes.extend([format!("elastic-ip/{number}"), format!("nat/{number}")]);
         }
-        nodes.extend(self.endpoints.iter().map(|service| format!("endpoint/{service}")));
+        nodes.extend(self.endpoints().iter().map(|service| format!("endpoint/{service}")));
+        if self.endpoints().iter().any(|service| !GATEWAYS.contains(&service.as_str())) {
+            nodes.extend(["security-group/endpoints", "rule/endpoints-443"].map(str::to_owned));
+        }
         if self.on_instances {
             nodes.extend(
                 [
@@ -192,6 +202,26 @@ impl Goal {
         nodes.extend(self.allow.iter().map(|it| format!("rule/load-balancer-80-from-{it}")));
         nodes.extend(self.dns.iter().map(|_| "hosted-zone".to_owned()));
         nodes
+    }
+
+    /// All that is to be reached by endpoints: what was named, and what ECS takes.
+    fn endpoints(&self) -> BTreeSet<String> {
+        let mut all = self.endpoints.clone();
+        if all.remove("required") {
+            all.extend(self.required().map(str::to_owned));
+        }
+        all
+    }
+
+    /// What a stack without secrets has to reach.
+    fn required(&self) -> impl Iterator<Item = &'static str> {
+        let images = ["ecr.api", "ecr.dkr", "s3", "logs"].into_iter();
+        images.chain(self.on_instances.then_some(AGENTS).into_iter().flatten())
+    }
+
+    /// Whether what needs a way out has public addresses for it.
+    fn is_open(&self) -> bool {
+        self.nat == "none" && !self.endpoints.contains("required")
     }
 
     fn gateways(&self) -> usize {
@@ -280,6 +310,22 @@ impl Found<'_> {
             if is != wanted {
                 self.faults.push(format!("{node} is there {is} times, not {wanted}"));
             }
+        }
+    }
+
+    /// Checks that from a subnet, with a group, all is reached that starting a task takes.
+    fn gets_out(&mut self, what: &str, subnet: &str, group: &str) {
+        let public_address = self.goal.is_open();
+        let groups = [group.to_owned()];
+        let from = ec2::Standpoint { subnet, groups: &groups, public_address };
+        for service in self.goal.required() {
+            let reached = ec2::reaches(self.world, &from, service);
+            self.check(&format!("{what} in {subnet} reach {service}"), reached);
+        }
+        // Other registries.
+        if self.goal.gateways() > 0 || public_address {
+            let gets_out = ec2::way_out(self.world, subnet, public_address);
+            self.check(&format!("{what} in {subnet} get out"), gets_out);
         }
     }
 

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use aws_sim::policy::Policy;
 use ecsup::cli::Exit;
-use ecsup::cli::rehearse::in_virtual_time;
+use ecsup::cli::rehearse::{add_existing_network, in_virtual_time};
+use ecsup::spec::Spec;
 use ecsup::wish::{FileFlags, ServiceFlags, Wish, schema};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::goal::existing_network::misplaced;
 use crate::goal::scaling::unscaled;
 use crate::many::check_requests_in;
-use crate::proofs::{STACKS, ids, no_defects, nothing_denied, nothing_left};
+use crate::proofs::{CLOSED, IN_ECR, STACKS, ids, no_defects, nothing_denied, nothing_left};
 use crate::stage::{done, usual};
 
 /// The examples, and the flags that they need beside them.
@@ -24,7 +26,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("own-domain.toml", &[]),
     ("https.toml", &[]),
     ("secrets.toml", &[]),
+    ("closed.toml", &[]),
     ("scaling.toml", &[]),
+    ("sidecars.toml", &[]),
+    ("existing-network.toml", &[]),
     ("environments.toml", &["--environment", "staging", "--image", ":3f2a1c"]),
 ];
 
@@ -39,6 +44,13 @@ pub fn written(text: &str) -> (TempDir, String) {
     fs::write(&path, text).expect("a file");
     let path = path.display().to_string();
     (folder, path)
+}
+
+/// What a manifest asks for.
+pub fn spec(path: &str) -> Spec {
+    let manifest = FileFlags { file: Some(path.into()), ..FileFlags::default() };
+    let flags = ServiceFlags { manifest, ..ServiceFlags::default() };
+    Wish::read(&flags, Path::new(""), &|_| None).check().expect("a manifest without mistakes")
 }
 
 #[test]
@@ -70,6 +82,7 @@ fn every_example_is_deployed_serves_stays_and_goes() {
                 said.image.push((*image).to_owned());
             }
             let spec = Wish::read(&said, Path::new(""), &|_| None).check().unwrap();
+            add_existing_network(&stage.cloud, &spec, region);
             for zone in spec.ingresses().filter_map(|(_, it)| it.existing_zone.as_ref()?.name()) {
                 stage.cloud.world(|world| aws_sim::route53::add_zone(world, zone, None));
             }
@@ -95,6 +108,11 @@ fn every_example_is_deployed_serves_stays_and_goes() {
                 world.once_caught_up(|world| unscaled(world, &spec))
             });
             assert_eq!(unscaled, [""; 0], "{name}");
+            let misplaced = stage.cloud.world(|world| {
+                world.enter(region);
+                world.once_caught_up(|world| misplaced(world, &spec))
+            });
+            assert_eq!(misplaced, [""; 0], "{name}");
             let again = done(&stage, &deploy).await;
             assert_eq!(again.changes(), [""; 0], "{name}");
             let stack = spec.stack.to_string();
@@ -110,7 +128,15 @@ fn every_example_is_deployed_serves_stays_and_goes() {
 fn in_documents() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for path in ["README.md", "docs/manifest.md", "docs/secrets.md", "docs/scaling.md"] {
+    for path in [
+        "README.md",
+        "docs/manifest.md",
+        "docs/secrets.md",
+        "docs/scaling.md",
+        "docs/sidecars.md",
+        "docs/releases.md",
+        "docs/network.md",
+    ] {
         let text = fs::read_to_string(root.join(path)).expect("a document");
         for block in text.split("```toml\n").skip(1) {
             let (block, _) = block.split_once("```").expect("the block ends");
@@ -168,6 +194,7 @@ fn what_runs_is_written_as_a_manifest_that_changes_nothing() {
         &["--zone", "in.example.com", "--host", "api.in.example.com"],
     ];
     let cases = STACKS.iter().flat_map(|stack| MORE.iter().map(move |more| (*stack, *more)));
+    let cases = cases.chain(CLOSED.iter().map(|stack| (*stack, MORE[1])));
     for (seed, (flags, more)) in (0..).zip(cases) {
         if flags.contains(&"--host") && more.contains(&"--host") || flags.contains(&"--no-dns") {
             continue;
@@ -200,6 +227,11 @@ fn what_is_not_said_again_does_not_go_back_to_a_default() {
         (&["--cpu", "512"], "--cpu 512 → 256"),
         (&["--nat", "single"], "--nat single → per-zone"),
         (&["--endpoints", "s3"], "--endpoints s3 (removed)"),
+        (&["--endpoints", "sqs,ecr.api"], "--endpoints ecr.api,sqs (removed)"),
+        (
+            &["--nat", "none", "--endpoints", "required,sqs", "--image", IN_ECR],
+            "--nat none → per-zone",
+        ),
         (&["--instance-type", "c5.2xlarge"], "--instance-type c5.2xlarge → c5.xlarge"),
         (&["--max-size", "7"], "--max-size 7 → 100"),
         (&["--zone", "in.example.com"], "--zone in.example.com → internal-worker.internal"),

@@ -66,7 +66,7 @@ pub fn article() -> Spec {
 pub fn shop() -> Spec {
     let mut spec = preset(Pattern::FargateApi, "shop");
     spec.internal = Some(Ingress {
-        allow: vec![spec.network.vpc_cidr],
+        allow: spec.network.own().map(|it| it.vpc_cidr).into_iter().collect(),
         zone: Some("shop.internal".to_owned()),
         existing_zone: None,
         unknown: refuses(404, "not found"),

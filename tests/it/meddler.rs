@@ -117,6 +117,7 @@ fn deletion(world: &mut World, kind: &str, id: &str) -> Option<(Service, &'stati
             (ecs::answer, "DeregisterTaskDefinition", json!({ "taskDefinition": id }))
         }
         "vpc" => (ec2::answer, "DeleteVpc", json!({ "VpcId": id })),
+        "vpc-endpoint" => (ec2::answer, "DeleteVpcEndpoints", json!({ "VpcEndpointIds": [id] })),
         _ => return None,
     };
     Some(deletion)

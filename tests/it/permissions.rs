@@ -61,6 +61,7 @@ fn things(tags: &Tags) -> Vec<Thing> {
         ("ecs", "cluster-demo/web".to_owned()),
         ("ecs", "cp-demo".to_owned()),
         ("ecs", arn("ecs", "task-definition/td-demo_web:1")),
+        ("ecs", arn("ecs", "task/cluster-demo/1")),
         ("application-autoscaling", "service/cluster-demo/web".to_owned()),
         ("application-autoscaling", arn("application-autoscaling", "scalable-target/0ec5")),
         elb("loadbalancer/app/lb-demo/1"),
@@ -124,8 +125,15 @@ fn of_target(more: Value) -> Value {
 }
 
 /// All parts that allow changes.
-const CHANGING: [Part; 6] =
-    [Part::Read, Part::Foundation, Part::Service, Part::Secrets, Part::Https, Part::Scaling];
+const CHANGING: [Part; 7] = [
+    Part::Read,
+    Part::Foundation,
+    Part::Service,
+    Part::Secrets,
+    Part::Https,
+    Part::Scaling,
+    Part::Release,
+];
 
 /// Every call that changes something, as ecsup makes it for the stack `demo`, tagged as `stack`'s.
 #[expect(clippy::too_many_lines, reason = "a list")]
@@ -224,6 +232,29 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
                 "VpcEndpointId": "vpce-9",
                 "AddRouteTableIds": ["rtb-1"],
                 "RemoveRouteTableIds": ["rtb-1"],
+            }),
+        ),
+        (
+            "ec2",
+            "CreateVpcEndpoint",
+            json!({
+                "VpcId": "vpc-1",
+                "VpcEndpointType": "Interface",
+                "SubnetIds": ["subnet-1"],
+                "SecurityGroupIds": ["sg-1"],
+                "PrivateDnsEnabled": true,
+                "TagSpecifications": born("vpc-endpoint"),
+            }),
+        ),
+        (
+            "ec2",
+            "ModifyVpcEndpoint",
+            json!({
+                "VpcEndpointId": "vpce-9",
+                "AddSubnetIds": ["subnet-1"],
+                "RemoveSubnetIds": ["subnet-1"],
+                "AddSecurityGroupIds": ["sg-1"],
+                "RemoveSecurityGroupIds": ["sg-1"],
             }),
         ),
         ("ec2", "DeleteVpcEndpoints", json!({ "VpcEndpointIds": ["vpce-9"] })),
@@ -347,6 +378,12 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("ecs", "DeregisterTaskDefinition", json!({ "taskDefinition": revision })),
         ("ecs", "DeleteTaskDefinitions", json!({ "taskDefinitions": [revision] })),
+        (
+            "ecs",
+            "RunTask",
+            json!({ "cluster": "cluster-demo", "taskDefinition": revision, "tags": ecs_tags }),
+        ),
+        ("ecs", "StopTask", json!({ "cluster": "cluster-demo", "task": "1" })),
         (
             "ecs",
             "CreateService",
@@ -494,8 +531,15 @@ fn things_of_nobody_and_of_other_stacks_are_out_of_reach() {
 
 /// Whether a call that makes something makes it in something that is there, or launches from it.
 fn names_something_old(input: &Value) -> bool {
-    let names =
-        ["VpcId", "GroupId", "AllocationId", "LoadBalancerArn", "ListenerArn", "LaunchTemplate"];
+    let names = [
+        "VpcId",
+        "GroupId",
+        "AllocationId",
+        "LoadBalancerArn",
+        "ListenerArn",
+        "LaunchTemplate",
+        "taskDefinition",
+    ];
     names.iter().any(|name| input.get(name).is_some())
         || input.get("autoScalingGroupProvider").is_some()
         || input.get("ScalableDimension").is_some()
@@ -702,10 +746,10 @@ fn no_change_is_allowed_that_no_call_takes() {
         .flat_map(|call| required(&demo, call))
         .map(|required| required.action)
         .collect();
-    let parts = [Part::Foundation, Part::Service, Part::Secrets, Part::Https, Part::Scaling];
+    let parts = CHANGING.into_iter().filter(|part| *part != Part::Read).collect::<Vec<_>>();
     let allowed = permissions::permissions(Pattern::value_variants(), &parts);
     // These also look.
-    let looking = [Part::Secrets, Part::Https];
+    let looking = [Part::Secrets, Part::Https, Part::Endpoints, Part::Release];
     let looks = permissions::permissions(Pattern::value_variants(), &looking);
     let looks = looks.filter(|it| it.uses == [permissions::Use::Read]).map(|it| it.action);
     let looks: BTreeSet<_> = looks.collect();
@@ -767,7 +811,9 @@ const VERBS: &[&str] = &[
     "remove",
     "replace",
     "revoke",
+    "run",
     "set",
+    "stop",
     "tag",
     "terminate",
     "update",

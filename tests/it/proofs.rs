@@ -34,6 +34,14 @@ pub const STACKS: [&[&str]; 7] = [
     &["--pattern", "internal-worker", "--nat", "none"],
 ];
 
+/// Those from which nothing but endpoints leads out. Their images are in ECR.
+pub const CLOSED: [&[&str]; 2] = [
+    &["--pattern", "fargate-api", "--nat", "none", "--endpoints", "required", "--image", IN_ECR],
+    &["--pattern", "public-api", "--nat", "none", "--endpoints", "required", "--image", IN_ECR],
+];
+pub const IN_ECR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:1";
+pub const NEXT_IN_ECR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:2";
+
 /// One with what is made only when it is asked for.
 pub const WITH_ENDPOINT: &[&str] = &["--pattern", "fargate-api", "--endpoints", "s3"];
 
@@ -147,7 +155,11 @@ pub async fn lifecycle_on(stage: &Stage, flags: &[&str]) -> Result<(), String> {
     if !again.changes().is_empty() {
         return Err(format!("the second deploy is not silent: {:?}", again.changes()));
     }
-    let changed = [flags, &["--image", "public.ecr.aws/docker/library/nginx:1.29"]].concat();
+    let image = match flags.contains(&IN_ECR) {
+        true => NEXT_IN_ECR,
+        false => "public.ecr.aws/docker/library/nginx:1.29",
+    };
+    let changed = [flags, &["--image", image]].concat();
     expect(&stage.play(&deploy(&changed)).await, Exit::Done, "the change")?;
     holds(cloud, &changed).await?;
     let (words, mut witness) = (destroy(flags), Witness::new(flags[1]));
@@ -459,9 +471,19 @@ fn what_shows_late_is_removed_by_the_last_look() {
 /// The policy that `ecsup permissions` prints for these flags.
 pub async fn printed_policy(stage: &Stage, flags: &[&str]) -> String {
     let words = ["permissions", "--region", "us-east-1", flags[0], flags[1]];
-    let played = stage.play(&words).await;
-    assert_eq!(played.exit, Exit::Done, "{}", played.said());
-    played.recording.out.join("\n")
+    let print = async |words: &[&str]| -> Value {
+        let played = stage.play(words).await;
+        assert_eq!(played.exit, Exit::Done, "{}", played.said());
+        serde_json::from_str(&played.recording.out.join("\n")).expect("a policy is JSON")
+    };
+    let mut policy = print(&words).await;
+    // What flags say is not asked for, and this part is in no other.
+    if flags.iter().any(|it| it.contains("required") || it.contains("ecr.api")) {
+        let part = print(&[&words[..], &["--part", "endpoints"]].concat()).await;
+        let more = part["Statement"].as_array().expect("statements").clone();
+        policy["Statement"].as_array_mut().expect("statements").extend(more);
+    }
+    policy.to_string()
 }
 
 /// The actions that a policy allows.
@@ -581,6 +603,8 @@ fn the_printed_policy_is_enough_whatever_happens_and_no_more() {
             (STACKS[6], Fate::ChangedByHand),
             (STACKS[2], Fate::ChangedByHand),
             (WITH_ENDPOINT, Fate::ChangedByHand),
+            (CLOSED[0], Fate::ChangedByHand),
+            (CLOSED[1], Fate::Planted),
         ])
         .collect();
     let (printed, taken) = (Mutex::new(BTreeSet::new()), Mutex::new(BTreeSet::new()));

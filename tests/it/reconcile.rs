@@ -785,6 +785,28 @@ fn by_hand(stage: &Stage, service: Service, operation: &str, input: &Value) -> V
     answer.unwrap_or_else(|refusal| panic!("{operation} by hand: {refusal:?}"))
 }
 
+/// A gateway in the wrong tables; an endpoint with another group, which lets nobody in, and in one subnet only;
+/// and one without names.
+fn change_endpoints_by_hand(stage: &Stage, interfaces: bool) {
+    let id = |kind: &str, node: &str| of_node(stage, kind, node).0;
+    let change = |input: Value| by_hand(stage, aws_sim::ec2::answer, "ModifyVpcEndpoint", &input);
+    change(json!({
+        "VpcEndpointId": id("vpc-endpoint", "endpoint/s3"),
+        "RemoveRouteTableIds": [id("route-table", "route-table/private-2")],
+        "AddRouteTableIds": [id("route-table", "route-table/public")],
+    }));
+    if interfaces {
+        change(json!({
+            "VpcEndpointId": id("vpc-endpoint", "endpoint/ecr.api"),
+            "RemoveSubnetIds": [id("subnet", "subnet/private-2")],
+            "AddSecurityGroupIds": [id("security-group", "security-group/service")],
+            "RemoveSecurityGroupIds": [id("security-group", "security-group/endpoints")],
+        }));
+        let nameless = id("vpc-endpoint", "endpoint/logs");
+        change(json!({ "VpcEndpointId": nameless, "PrivateDnsEnabled": false }));
+    }
+}
+
 /// Changes by hand what AWS lets one change of a stack in place.
 async fn change_by_hand(stage: &Stage, flags: &[&str]) {
     use aws_sim::{autoscaling, ec2, ecs, elb, iam, route53};
@@ -824,12 +846,7 @@ async fn change_by_hand(stage: &Stage, flags: &[&str]) {
     });
     change(ec2::answer, if leads { "ReplaceRoute" } else { "CreateRoute" }, input);
     if flags.contains(&"--endpoints") {
-        let input = json!({
-            "VpcEndpointId": id("vpc-endpoint", "endpoint/s3"),
-            "RemoveRouteTableIds": [id("route-table", "route-table/private-2")],
-            "AddRouteTableIds": [id("route-table", "route-table/public")],
-        });
-        change(ec2::answer, "ModifyVpcEndpoint", input);
+        change_endpoints_by_hand(stage, flags.contains(&"required"));
     }
     let names = json!({ "VpcId": id("vpc", "vpc"), "EnableDnsHostnames": { "Value": false } });
     change(ec2::answer, "ModifyVpcAttribute", names);

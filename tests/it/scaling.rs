@@ -266,8 +266,8 @@ fn a_deploy_is_over_although_the_load_rises_beyond_what_there_is_room_for() {
     });
 }
 
-/// Wherever a command dies that makes, changes or ends scaling, before the effect of a call or after it, the next
-/// ones have it as asked for, and a destroy leaves nothing.
+/// Wherever a command dies that makes, changes or ends scaling, before the effect of a call or after it,
+/// the next ones have it as asked for, and a destroy leaves nothing.
 #[test]
 fn what_died_while_it_scaled_is_gone_on_with() {
     let [fixed, by_cpu, by_requests] =

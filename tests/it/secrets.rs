@@ -14,7 +14,7 @@ use aws_sim::world::World;
 use aws_sim::{ecs, iam, secretsmanager, ssm};
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
-use ecsup::spec::{SecretSource, Spec};
+use ecsup::spec::{SecretSource, Service, Spec};
 use ecsup::wish::{FileFlags, ServiceFlags, Wish};
 use serde_json::{Value, json};
 
@@ -66,7 +66,8 @@ async fn with_secrets(seed: u64) -> (Stage, String) {
 
 /// Makes the secrets that a spec takes for granted.
 pub async fn make_for(cloud: &Cloud, spec: &Spec) {
-    for source in spec.services.iter().flat_map(|service| service.secrets.values()) {
+    let of_containers = spec.services.iter().flat_map(Service::secrets_of_containers);
+    for source in of_containers.flat_map(|(_, secrets)| secrets.values()) {
         match source {
             SecretSource::Parameter(name) => put(cloud, name, None),
             SecretSource::Secret { id, .. } => drop(create(cloud, id, None)),

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::goal::Goal;
 use crate::proofs::{
-    STACKS, deploy, destroy, expect, holds, ids, no_defects, nothing_denied, nothing_left,
-    obey_the_printed_policy, on_all_processors,
+    CLOSED, IN_ECR, STACKS, deploy, destroy, expect, holds, ids, no_defects, nothing_denied,
+    nothing_left, obey_the_printed_policy, on_all_processors,
 };
 
 /// How a change goes.
@@ -59,8 +59,20 @@ fn has_gateways(flags: &[&str]) -> bool {
     !flags.contains(&"none")
 }
 
+/// Whether nothing but endpoints leads out of it.
+fn is_closed(flags: &[&str]) -> bool {
+    flags.contains(&"required")
+}
+
+fn is_not_closed(flags: &[&str]) -> bool {
+    !is_closed(flags)
+}
+
 pub const CHANGES: &[Change] = &[
-    change("image", &["--image", "public.ecr.aws/docker/library/nginx:1.29"]),
+    Change {
+        applies: is_not_closed,
+        ..change("image", &["--image", "public.ecr.aws/docker/library/nginx:1.29"])
+    },
     change("environment", &["--env", "COLOUR=green", "--env", "EMPTY="]),
     Change {
         applies: on_instances,
@@ -82,7 +94,7 @@ pub const CHANGES: &[Change] = &[
     change("who is allowed", &["--allow", "10.0.0.0/8", "--allow", "192.0.2.0/24"]),
     Change { applies: |flags| flags.len() == 2, ..change("one NAT gateway", &["--nat", "single"]) },
     Change {
-        applies: |flags| !flags.contains(&"per-zone") && flags.len() > 2,
+        applies: |flags| flags.contains(&"--nat"),
         ..change("NAT gateways in both zones", &["--nat", "per-zone"])
     },
     Change {
@@ -90,7 +102,11 @@ pub const CHANGES: &[Change] = &[
         applies: has_gateways,
         ..change("no NAT gateway", &["--nat", "none"])
     },
-    change("endpoints", &["--endpoints", "s3,dynamodb"]),
+    Change { applies: is_not_closed, ..change("endpoints", &["--endpoints", "s3,dynamodb"]) },
+    Change {
+        applies: is_not_closed,
+        ..change("endpoints of both kinds", &["--endpoints", "s3,ecr.api,ecr.dkr"])
+    },
     Change {
         applies: |flags| !has_zone(flags),
         ..change("a zone", &["--zone", "shop.internal", "--host", "api.shop.internal"])
@@ -105,7 +121,33 @@ pub const CHANGES: &[Change] = &[
         applies: has_zone,
         ..change("no names", &["--remove", "internal-worker.internal", "--no-dns"])
     },
-    Change { way: Way::Gap, ..change("service", ANOTHER_SERVICE) },
+    Change { way: Way::Gap, applies: is_not_closed, ..change("service", ANOTHER_SERVICE) },
+    Change {
+        applies: |flags| is_not_closed(flags) && (on_fargate(flags) || !has_gateways(flags)),
+        ..change("closed", &["--nat", "none", "--endpoints", "required", "--image", IN_ECR])
+    },
+    // Agents of instances that run would go on past the endpoints.
+    Change {
+        way: Way::Refused,
+        applies: |flags| is_not_closed(flags) && on_instances(flags) && has_gateways(flags),
+        ..change(
+            "closed around instances",
+            &["--nat", "none", "--endpoints", "required", "--image", IN_ECR],
+        )
+    },
+    Change {
+        applies: |flags| is_closed(flags) && on_fargate(flags),
+        ..change("open again", &["--endpoints", "s3"])
+    },
+    Change {
+        way: Way::Refused,
+        applies: |flags| is_closed(flags) && on_instances(flags),
+        ..change("open around instances", &["--endpoints", "s3"])
+    },
+    Change {
+        applies: is_closed,
+        ..change("one endpoint more", &["--endpoints", "required,sqs,dynamodb"])
+    },
 ];
 
 /// A new service needs its image said, and the old one goes by its name only.
@@ -124,6 +166,12 @@ impl Change {
     /// Whether it can be made to such a stack.
     pub fn can_be_made(&self, flags: &[&str]) -> bool {
         self.way != Way::Refused && (self.applies)(flags)
+    }
+
+    /// Whether it is about interface endpoints, whose chaos is a test of its own.
+    pub fn is_about_interfaces(&self) -> bool {
+        self.flags.iter().any(|it| it.contains("required") || it.contains("ecr.api"))
+            || self.name == "open again"
     }
 
     /// The flags with the change: what it says takes the place of what they say.
@@ -193,8 +241,8 @@ async fn ask_each_second(cloud: &Cloud, stack: &str, failed: &mut u32) {
 pub async fn transition(stage: &Stage, flags: &[&str], change: &Change) -> Result<(), String> {
     let cloud = &stage.cloud;
     let before = ids(cloud);
-    obey_the_printed_policy(stage, flags).await;
     let changed = change.of(flags);
+    obey_the_printed_policy(stage, &[flags, &changed[..]].concat()).await;
     expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy")?;
     holds(cloud, flags).await?;
     if cloud.world(|world| Goal::of(&changed).faults(world)).is_empty() {
@@ -237,7 +285,7 @@ fn every_change_leads_to_what_was_asked_for_and_is_served_meanwhile() {
         let changes = CHANGES.iter().filter(|change| (change.applies)(flags));
         changes.map(move |change| (flags, change))
     };
-    let cases: Vec<_> = STACKS.into_iter().flat_map(all).collect();
+    let cases: Vec<_> = STACKS.into_iter().chain(CLOSED).flat_map(all).collect();
     let play = |seed: u64| {
         let (flags, change) = cases[usize::try_from(seed).expect("few cases")];
         let stage = || Stage { cloud: Cloud::new(seed, Scenario::default()) };

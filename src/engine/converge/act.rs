@@ -8,7 +8,8 @@ use crate::engine::event::What;
 use crate::engine::walk::Place;
 use crate::engine::{Outcome, Run};
 use crate::names::NodeName;
-use crate::resource::{Action, Difference, Owned, Resource, TargetOf};
+use crate::resource::kind::Patience;
+use crate::resource::{Acted, Action, Difference, Owned, Resource, TargetOf};
 
 /// What is known of an action during a run.
 #[derive(Default)]
@@ -35,6 +36,7 @@ pub(in crate::engine) struct Deed<'a, A: Action> {
     pub(in crate::engine) node: &'a NodeName,
     pub(in crate::engine) action: &'a A,
     pub(in crate::engine) target: TargetOf<A>,
+    pub(in crate::engine) needs: A::Needs,
     pub(in crate::engine) done: &'a Done,
 }
 
@@ -42,6 +44,7 @@ impl<A: Action> Deed<'_, A> {
     /// Until nothing is due.
     pub(in crate::engine) async fn act(&self) -> Outcome {
         let mut calls = Wait::for_calls(self.run, self.place, self.node, A::KIND);
+        let mut goes = Wait::new(self.run, self.place, self.node, A::KIND, self.patience());
         let (mut look_after, mut told) = (None, false);
         loop {
             self.run.go_on()?;
@@ -55,17 +58,30 @@ impl<A: Action> Deed<'_, A> {
             if !std::mem::replace(&mut told, true) {
                 self.begin(due);
             }
-            let answer = self.action.act(&self.run.cx, it).await;
+            let answer = self.action.act(&self.run.cx, self.node, it, &self.needs).await;
             self.run.changed_something();
-            let Err(error) = answer else {
-                self.finish(told, own);
-                return Ok(());
+            let error = match answer {
+                Ok(Acted::Done) => {
+                    self.finish(told, own);
+                    return Ok(());
+                }
+                Ok(Acted::Going(why)) => {
+                    goes.until_next_look(&why, goes.patience.every).await?;
+                    continue;
+                }
+                Err(error) => error,
             };
             // It may have happened.
             let lost = (error.meaning == Meaning::Lost).then(|| self.run.looks.now());
             calls.after(error).await?;
             look_after = lost.or(look_after);
         }
+    }
+
+    /// How long it may go on.
+    fn patience(&self) -> Patience {
+        let usual = A::KIND.about().comes;
+        Patience { deadline: usual.deadline + self.action.takes(), ..usual }
     }
 
     /// Once more, when what it was done to was replaced since; then tells how it ended.

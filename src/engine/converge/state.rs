@@ -22,6 +22,8 @@ pub(in crate::engine) struct State<T> {
     tags: RefCell<Option<BTreeMap<String, String>>>,
     /// When AWS was last asked to make or change it; `None` when this run never did.
     changed: Cell<Option<(Moment, Instant)>>,
+    /// How it was seen before this run changed it. `None` when it was not there.
+    before: RefCell<Option<T>>,
     /// How often this run made it.
     times_made: Cell<u32>,
     /// Whether dependents have yet to take over another output.
@@ -40,6 +42,7 @@ impl<T> Default for State<T> {
             phase: RefCell::new(Phase::Ready),
             tags: RefCell::default(),
             changed: Cell::new(None),
+            before: RefCell::default(),
             times_made: Cell::new(0),
             remade: Cell::new(false),
             told: Cell::new(false),
@@ -66,7 +69,15 @@ impl<T: Clone> State<T> {
         if let Some(tags) = &own.owner.tags {
             *self.tags.borrow_mut() = Some(tags.clone());
         }
+        if self.changed.get().is_none() {
+            *self.before.borrow_mut() = Some(it.clone());
+        }
         self.now_is(it.clone(), phase.clone());
+    }
+
+    /// How it was before this run changed it, if it was there and this run has.
+    pub(in crate::engine) fn before(&self) -> Option<T> {
+        self.changed.get().and_then(|_| self.before.borrow().clone())
     }
 
     /// AWS's id, as far as it was seen.
@@ -127,7 +138,7 @@ impl<T: Clone> State<T> {
     }
 
     /// The thing as it was last seen or changed.
-    pub(super) fn it(&self) -> T {
+    pub(in crate::engine) fn it(&self) -> T {
         self.output.borrow().clone().expect("a node is settled after it was made")
     }
 
@@ -137,7 +148,7 @@ impl<T: Clone> State<T> {
     }
 
     /// Remembers that AWS was just asked to make or to change it.
-    pub(super) fn changed_now(&self, run: &Run) {
+    pub(in crate::engine) fn changed_now(&self, run: &Run) {
         self.changed.set(Some((run.looks.now(), Instant::now())));
         run.changed_something();
         self.told.set(false);

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use aws_sdk_ec2::types::{Filter, IpPermission, SecurityGroup};
+use aws_sdk_ec2::types::{Filter, IpPermission, SecurityGroup, VpcEndpoint};
 use aws_sdk_ecs::types::{
     ContainerDefinition, Deployment, DeploymentRolloutState, DesiredStatus, Service as Described,
     Task,
@@ -29,7 +29,7 @@ use crate::resource::role;
 use crate::resource::route_table::{self, RouteTable};
 use crate::resource::target_group::HealthCheck;
 use crate::resource::vpc::{BlockMode, Vpc};
-use crate::resource::{Owned, Phase, Resource, Seen, security_group};
+use crate::resource::{Owned, Phase, Resource, Seen, security_group, vpc_endpoint};
 
 /// How many logs are tried: what the newest task wrote cannot be read for some seconds.
 const LOGS: usize = 3;
@@ -44,7 +44,7 @@ pub(super) fn seen(service: &Described, it: &Output) -> Evidence {
             service: it.name.clone(),
             on_fargate: !rollout::runs_on_instances(service),
             count,
-            port: it.targets.iter().flatten().map(|(_, port)| *port).next(),
+            port: it.targets.iter().flatten().map(|it| it.port).next(),
             ..Wanted::default()
         },
         rollout: Rollout {
@@ -91,8 +91,8 @@ impl From<&Task> for StoppedTask {
 /// The targets of a service that are not healthy.
 pub(super) async fn targets(aws: &Aws, it: &Output) -> Result<Vec<Target>> {
     let mut sick = Vec::new();
-    for (group, _) in it.targets.iter().flatten() {
-        let all = target_group::targets(aws, group).await?;
+    for target in it.targets.iter().flatten() {
+        let all = target_group::targets(aws, &target.group).await?;
         let read = all.iter().map(|it| Target {
             state: it.state().map_or("", |it| it.as_str()).to_owned(),
             reason: it.reason().map_or("", |it| it.as_str()).to_owned(),
@@ -202,11 +202,11 @@ pub(super) async fn in_full(
         evidence.tasks = stopped;
     }
     evidence.launches = launches;
-    let has_run = |it: &&StoppedTask| it.containers.iter().any(|it| it.code.is_some());
-    let crashed = evidence.tasks.iter().filter(|it| !is_routine(&it.reason)).filter(has_run);
-    let crashed: Vec<_> = crashed.map(|it| it.id.clone()).take(LOGS).collect();
-    for task in crashed {
-        let lines = reader.of(last_lines(aws, &evidence.wanted, &task).await);
+    let crashed = evidence.tasks.iter().filter(|it| !is_routine(&it.reason));
+    let crashed = crashed.filter_map(|it| Some((it.id.clone(), it.culprit()?.name.clone())));
+    let crashed: Vec<_> = crashed.take(LOGS).collect();
+    for (task, container) in crashed {
+        let lines = reader.of(last_lines(aws, &evidence.wanted, &container, &task).await);
         if !lines.is_empty() {
             evidence.log = Some(Log { task, lines });
             break;
@@ -223,29 +223,33 @@ async fn definition(aws: &Aws, it: &Output, wanted: Wanted) -> Result<Wanted> {
     let described = aws.ecs.describe_task_definition().task_definition(arn).send().await;
     let described = described.doing("describe the task definition")?;
     let Some(revision) = described.task_definition() else { return Ok(wanted) };
-    let container = revision.container_definitions().first();
+    let mut containers = revision.container_definitions().iter();
+    let container = containers.find(|container| container.name() == Some(&*wanted.service));
     let logging = container.and_then(ContainerDefinition::log_configuration);
-    let option = |name: &str| logging?.options()?.get(name);
-    let name = container.and_then(ContainerDefinition::name);
+    let option = |name: &str| logging?.options()?.get(name).cloned();
     let number = |text: Option<&str>| text.and_then(|it| it.parse().ok());
     Ok(Wanted {
         image: container.and_then(|it| it.image().map(str::to_owned)),
         cpu: number(revision.cpu()),
         memory: number(revision.memory()),
         execution_role: revision.execution_role_arn().map(|it| last_part(it).to_owned()),
-        log_group: option("awslogs-group").cloned(),
-        log_stream: option("awslogs-stream-prefix")
-            .and_then(|prefix| Some(format!("{prefix}/{}", name?))),
+        log_group: option("awslogs-group"),
+        log_prefix: option("awslogs-stream-prefix"),
         ..wanted
     })
 }
 
-/// The last lines that the container of a task wrote.
-async fn last_lines(aws: &Aws, wanted: &Wanted, task: &str) -> Result<Vec<String>> {
-    let (Some(group), Some(stream)) = (&wanted.log_group, &wanted.log_stream) else {
+/// The last lines that a container of a task wrote.
+async fn last_lines(
+    aws: &Aws,
+    wanted: &Wanted,
+    container: &str,
+    task: &str,
+) -> Result<Vec<String>> {
+    let (Some(group), Some(prefix)) = (&wanted.log_group, &wanted.log_prefix) else {
         return Ok(Vec::new());
     };
-    let stream = format!("{stream}/{task}");
+    let stream = format!("{prefix}/{container}/{task}");
     let read = aws.logs.get_log_events().log_group_name(group).log_stream_name(stream);
     let read =
         read.limit(i32::try_from(LINES).unwrap_or(i32::MAX)).start_from_head(false).send().await;
@@ -256,8 +260,8 @@ async fn last_lines(aws: &Aws, wanted: &Wanted, task: &str) -> Result<Vec<String
 }
 
 async fn health_check(aws: &Aws, it: &Output) -> Result<Option<HealthCheck>> {
-    let Some((group, _)) = it.targets.iter().flatten().next() else { return Ok(None) };
-    let described = aws.elb.describe_target_groups().target_group_arns(group).send().await;
+    let Some(target) = it.targets.iter().flatten().next() else { return Ok(None) };
+    let described = aws.elb.describe_target_groups().target_group_arns(&target.group).send().await;
     let described = described.doing("read the target group");
     let described = described.gone_is_fine(&[target_group::UNKNOWN])?;
     let groups = described.and_then(|it| it.target_groups).unwrap_or_default();
@@ -325,6 +329,16 @@ async fn network(
     );
     let network = it.network.as_ref();
     let is_public = network.and_then(|it| it.public) == Some(true);
+    let is_closed = |it: &Owned<route_table::Output>| {
+        it.it().default_route == Some(route_table::Target::Nowhere)
+    };
+    let endpoints = match tables.iter().any(is_closed) {
+        true => {
+            let vpcs: Vec<_> = vpcs.iter().map(|it| &it.it().id).collect();
+            reader.of(vpc_endpoint::within(reader.aws, &vpcs).await)
+        }
+        false => Vec::new(),
+    };
     let subnets = subnets.iter().filter_map(|id| {
         let leads = |table: &&Owned<route_table::Output>| {
             table.it().associations.iter().any(|(subnet, _)| subnet.as_str() == id)
@@ -333,7 +347,12 @@ async fn network(
         Some(Subnet {
             id: id.clone(),
             table: table.id.to_string(),
-            way_out: way_out(table),
+            way_out: match way_out(table) {
+                WayOut::Nowhere if !endpoints.is_empty() => {
+                    WayOut::Endpoints(lacking(&endpoints, table, evidence.wanted.on_fargate))
+                }
+                way_out => way_out,
+            },
             // What an instance has, its template says; its tasks have none, and need none.
             has_public_addresses: is_public || !evidence.wanted.on_fargate,
             free_addresses: None,
@@ -368,6 +387,29 @@ async fn network(
         blocked.then(|| "block-bidirectional".to_owned()),
         [lets_out, lets_in].map(|it| it.filter(|_| known)),
     )
+}
+
+/// The endpoints that starting a task takes and that are not available, each with its state.
+fn lacking(
+    endpoints: &[VpcEndpoint],
+    table: &route_table::Output,
+    on_fargate: bool,
+) -> Vec<(String, Option<String>)> {
+    const AGENTS: &[&str] = &["ecs", "ecs-agent", "ecs-telemetry"];
+    // Secrets that cannot be reached tell it themselves.
+    let needed = ["ecr.api", "ecr.dkr", "logs", "s3"].into_iter();
+    let needed = needed.chain((!on_fargate).then_some(AGENTS).into_iter().flatten().copied());
+    let lacking = needed.filter_map(|service| {
+        let ending = format!(".{service}");
+        let leads_here = |it: &&VpcEndpoint| {
+            let id = it.vpc_endpoint_id().unwrap_or_default();
+            vpc_endpoint::is_interface(it) || table.endpoints.iter().any(|to| to.as_str() == id)
+        };
+        let named = |it: &&VpcEndpoint| it.service_name().is_some_and(|it| it.ends_with(&ending));
+        let state = endpoints.iter().filter(named).find(leads_here).map(vpc_endpoint::state);
+        (state.as_deref() != Some("available")).then(|| (service.to_owned(), state))
+    });
+    lacking.collect()
 }
 
 fn way_out(table: &route_table::Output) -> WayOut {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::super::Wanted;
 use super::Checker;
 use crate::spec::{
-    self, ContainerHealth, Deployments, EnvValue, HealthCheck, RunOn, check_command,
+    self, ContainerHealth, Deployments, EnvValue, HealthCheck, Release, RunOn, check_command,
     check_statuses, pairs, size,
 };
+
+/// Bytes that the command of one task may take in what is overridden for it, of 8192 in all.
+const OVERRIDE: usize = 7168;
 
 impl<'a> Checker<'a> {
     /// What tells load balancers that a task is healthy.
@@ -39,23 +42,28 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// What tells ECS that the container is healthy.
-    pub(super) fn container_health(&mut self, wanted: &'a Wanted) -> Option<ContainerHealth> {
+    /// What tells ECS that a container is healthy, whose keys begin with `prefix`.
+    pub(super) fn container_health(
+        &mut self,
+        wanted: &'a Wanted,
+        prefix: &str,
+    ) -> Option<ContainerHealth> {
         let of = Some(wanted);
-        let entry = wanted.table.entry("container_health")?;
-        let command = words(wanted, "container_health.command");
-        if wanted.table.at("container_health.command").is_none() {
+        let path = |key: &str| format!("{prefix}container_health{key}");
+        let entry = wanted.table.entry(&path(""))?;
+        let command = words(wanted, &path(".command"));
+        if wanted.table.at(&path(".command")).is_none() {
             let rule = "needs a `command`, which is run in the container";
-            let field = format!("service.{}.container_health", wanted.name);
+            let field = format!("service.{}.{}", wanted.name, path(""));
             self.problem_at(field, Some(&entry.key), "", rule.to_owned());
         } else if let Err(rule) = check_command(&command) {
-            self.problem(of, "container_health.command", "", rule);
+            self.problem(of, &path(".command"), "", rule);
         }
-        let interval = self.seconds(of, "container_health.interval", size::CONTAINER_INTERVAL);
-        let timeout = self.seconds(of, "container_health.timeout", size::CONTAINER_TIMEOUT);
+        let interval = self.seconds(of, &path(".interval"), size::CONTAINER_INTERVAL);
+        let timeout = self.seconds(of, &path(".timeout"), size::CONTAINER_TIMEOUT);
         let what = "a number of checks";
-        let retries = self.whole(of, "container_health.retries", size::CONTAINER_RETRIES, what);
-        let start = self.seconds(of, "container_health.start_period", size::CONTAINER_START);
+        let retries = self.whole(of, &path(".retries"), size::CONTAINER_RETRIES, what);
+        let start = self.seconds(of, &path(".start_period"), size::CONTAINER_START);
         Some(ContainerHealth {
             command,
             interval: interval?,
@@ -106,15 +114,42 @@ impl<'a> Checker<'a> {
         self.keep(Some(wanted), "stop_timeout", text, checked)
     }
 
-    /// Checks that commands have room in a task definition, after the variables.
-    pub(super) fn check_words(&mut self, wanted: &'a Wanted, env: &BTreeMap<String, EnvValue>) {
+    /// What runs once before a new revision. `--skip-release` leaves it out.
+    pub(super) fn release(&mut self, wanted: &'a Wanted) -> Option<Release> {
+        let entry = wanted.table.entry("release")?;
+        let command = words(wanted, "release.command");
+        if command.is_empty() {
+            let field = format!("service.{}.release", wanted.name);
+            let rule = "needs a `command`, an array of at least one word".to_owned();
+            self.problem_at(field, Some(&entry.key), "", rule);
+        }
+        // The override of a task has room for so much (ECS API Reference, `RunTask`).
+        let length = serde_json::json!(command).to_string().len();
+        if length > OVERRIDE {
+            let rule = format!("takes {length} bytes as JSON, and at most {OVERRIDE} fit");
+            self.problem(Some(wanted), "release.command", "", rule);
+        }
+        let timeout = self.seconds(Some(wanted), "release.timeout", size::RELEASE)?;
+        (!self.wish.skip_release && !command.is_empty()).then_some(Release { command, timeout })
+    }
+
+    /// Checks that the commands of containers have room in a task definition, after the variables. Of each
+    /// container it is given what its keys begin with, and its variables.
+    pub(super) fn check_words(
+        &mut self,
+        wanted: &'a Wanted,
+        containers: &[(String, &BTreeMap<String, EnvValue>)],
+    ) {
         let mut all = Vec::new();
-        for path in ["entrypoint", "command", "container_health.command"] {
-            let words = words(wanted, path);
-            all.extend(words);
-            if let Err(rule) = pairs::check_words(env, &all) {
-                self.problem(Some(wanted), path, "", rule);
-                return;
+        let variables: Vec<_> = containers.iter().map(|(_, env)| *env).collect();
+        for (prefix, _) in containers {
+            for key in ["entrypoint", "command", "container_health.command"] {
+                let path = format!("{prefix}{key}");
+                all.extend(words(wanted, &path));
+                if let Err(rule) = pairs::check_words(&variables, &all) {
+                    self.problem(Some(wanted), &path, "", rule);
+                    return;
+                }
             }
         }
     }

@@ -5,7 +5,6 @@ use ipnet::Ipv4Net;
 use super::super::Wanted;
 use super::super::value::{Place, Value};
 use super::{Checker, Draft};
-use crate::arn::Arn;
 use crate::names::{StackName, default_host, default_zone};
 use crate::spec::{
     self, ExistingZone, Http, Ingress, Network, Route, Scheme, Tls, Unknown, dns, network, size,
@@ -92,13 +91,8 @@ impl<'a> Checker<'a> {
         let said = self.wish.table.texts(&path("certificates")).unwrap_or_default();
         let region = self.text(None, "region");
         for (arn, place) in &said {
-            let elsewhere = |arn: &str| {
-                let is = Arn::parse(arn).map(|arn| arn.region.to_owned()).unwrap_or_default();
-                let region = region.filter(|region| *region != is)?;
-                Some(format!(
-                    "is of {is}: a load balancer of {region} takes those of {region} alone"
-                ))
-            };
+            let elsewhere =
+                |arn: &str| region.and_then(|region| spec::certificate_elsewhere(arn, region));
             let checked = spec::check_certificate(arn).and_then(|arn| match elsewhere(&arn) {
                 _ if certificates.contains(&arn) => Err("is there twice".to_owned()),
                 Some(rule) => Err(rule),
@@ -139,7 +133,8 @@ impl<'a> Checker<'a> {
         let path = format!("ingress.{name}.allow");
         let Some(said) = self.wish.table.texts(&path) else {
             return match scheme {
-                Scheme::Internal => network.map(|it| it.vpc_cidr),
+                // Those of a VPC that is there already are looked up.
+                Scheme::Internal => network.and_then(Network::own).map(|it| it.vpc_cidr),
                 Scheme::InternetFacing => Some(Ipv4Net::default()),
             }
             .into_iter()

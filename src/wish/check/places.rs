@@ -1,8 +1,7 @@
 //! What can only be seen where it was written, before anything is merged.
 
-use super::super::file;
 use super::super::value::{Place, Table, Value};
-use crate::spec::SpecError;
+use crate::spec::{SpecError, nearest};
 
 /// Checks what can only be seen where it was written, before anything is merged: `path` is where the
 /// table stands.
@@ -65,7 +64,7 @@ pub fn check_places(table: &Table, path: &str, problems: &mut Vec<SpecError>) {
                 continue;
             }
             let names = services.map(|it| it.0.keys()).into_iter().flatten();
-            let near = file::nearest(name, names.map(String::as_str));
+            let near = nearest(name, names.map(String::as_str));
             let about = "An environment changes services and adds none";
             let rule = match near.is_empty() {
                 true => format!("no such service. {about}"),

@@ -9,25 +9,32 @@ use crate::spec::task_role::{self, INLINE_LIMIT};
 use crate::spec::{self, EnvValue, Permission, SecretSource, SpecError, TaskRole, pairs, secret};
 
 impl<'a> Checker<'a> {
-    /// Where the secrets of a service are. What is wrong is told without the value: it may be a secret.
-    pub(super) fn secrets(
-        &mut self,
-        wanted: &'a Wanted,
-        env: &BTreeMap<String, EnvValue>,
-    ) -> BTreeMap<String, SecretSource> {
+    /// Checks what stands before the names of parameters.
+    pub(super) fn secrets_prefix(&mut self, wanted: &'a Wanted) {
         if let Some(prefix) = self.text(Some(wanted), "secrets_prefix") {
             self.keep(Some(wanted), "secrets_prefix", prefix, secret::check_prefix(prefix));
         }
+    }
+
+    /// Where the secrets of a container are, whose keys begin with `prefix`. What is wrong is told without the
+    /// value: it may be a secret.
+    pub(super) fn secrets(
+        &mut self,
+        wanted: &'a Wanted,
+        prefix: &str,
+        env: &BTreeMap<String, EnvValue>,
+    ) -> BTreeMap<String, SecretSource> {
         let mut secrets = BTreeMap::new();
-        let Some(table) = wanted.table.table("secrets") else { return secrets };
+        let path = |key: &str| format!("{prefix}{key}");
+        let Some(table) = wanted.table.table(&path("secrets")) else { return secrets };
         for (name, Entry { key, said }) in &table.0 {
-            let field = format!("service.{}.secrets.{name}", wanted.name);
+            let field = format!("service.{}.{}.{name}", wanted.name, path("secrets"));
             let Value::Text(text) = &said.value else { continue };
             if let Err(rule) = pairs::check_variable(name, "") {
                 self.problem_at(field.clone(), Some(key), "", rule);
             }
             if env.contains_key(name) && !self.is_told(&field) {
-                let there = wanted.table.table("env").and_then(|env| env.0.get(name));
+                let there = wanted.table.table(&path("env")).and_then(|env| env.0.get(name));
                 let aside = there.map(|there| there.key.aside()).unwrap_or_default();
                 self.problem_at(field.clone(), Some(key), "", format!("is also in env{aside}"));
             }

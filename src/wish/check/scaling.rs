@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Checker, Wanted};
-use crate::spec::{Scaling, Scheme, check_duration, size};
+use crate::spec::{Scaling, Scheme, size};
 
 /// What a number of tasks can be scaled by.
 const METRICS: [&str; 3] = ["cpu_percent", "memory_percent", "requests"];
@@ -98,12 +98,7 @@ impl<'a> Checker<'a> {
     }
 
     fn cooldown(&mut self, wanted: &'a Wanted, path: &str) -> Option<Duration> {
-        let text = self.or_usual(Some(wanted), path);
-        let fits = |time: &Duration| time.subsec_nanos() == 0 && *time <= size::COOLDOWN;
-        let rule =
-            || format!("must be whole seconds, and {} h at most", size::COOLDOWN.as_secs() / 3600);
-        let checked =
-            check_duration(text).and_then(|time| Some(time).filter(fits).ok_or_else(rule));
-        self.keep(Some(wanted), path, text, checked)
+        let seconds = self.seconds(Some(wanted), path, size::COOLDOWN)?;
+        Some(Duration::from_secs(seconds.into()))
     }
 }

@@ -176,6 +176,74 @@ fn how_tasks_are_checked_and_replaced_has_limits() {
 }
 
 #[test]
+fn the_containers_of_a_task_fit_together() {
+    let sidecar = |lines: &str| format!("[service.web.sidecar.proxy]\nimage = \"envoy\"\n{lines}");
+    let many: String =
+        (0..10).map(|n| format!("[defaults.sidecar.s{n}]\nimage = \"a\"\n")).collect();
+    let all = [
+        sidecar("cpu = 256\nmemory = 507"),
+        "sidecar.web.image = \"envoy\"\nsidecar.proxy = { port = 1 }".to_owned(),
+        sidecar("port = 80\n[service.web.sidecar.other]\nimage = \"a\"\nport = 80"),
+        "depends_on = { prxy = \"started\", web = \"started\" }\n".to_owned() + &sidecar(""),
+        "depends_on.proxy = \"healthy\"\n".to_owned() + &sidecar(""),
+        "depends_on.proxy = \"success\"\n".to_owned() + &sidecar(""),
+        "depends_on.proxy = \"soon\"\n".to_owned() + &sidecar(""),
+        "depends_on.proxy = \"started\"\n".to_owned() + &sidecar("depends_on.web = \"started\""),
+        "target = \"proxy\"\n".to_owned() + &sidecar(""),
+        "target = \"proxi\"\n".to_owned() + &sidecar("port = 9000"),
+        "target = \"proxy\"\nport = 80\n".to_owned() + &sidecar("port = 9000"),
+        "target = \"proxy\"\ningress = \"none\"\n".to_owned() + &sidecar("port = 9000"),
+        sidecar("env.A = \"1\"\nsecrets = [\"A\"]\ncontainer_health.retries = 11"),
+        "run_on = \"instances\"\narch = \"arm64\"".to_owned(),
+        "security_groups = [\"sg-1\", \"sg-00000001\", \"sg-00000001\"]".to_owned(),
+        "security_groups = [\"sg-00000001\", \"sg-00000002\", \"sg-00000003\", \"sg-00000004\", \"sg-00000005\"]".to_owned(),
+        many,
+    ];
+    let told = all.iter().flat_map(|lines| said(&with(lines), &ServiceFlags::default()));
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r#"
+    8:7: service.web.sidecar.proxy.cpu `256`: leaves too little to the service's own container: the sidecars take 256 of the task's 256 units; lower it, or raise cpu
+    9:10: service.web.sidecar.proxy.memory `507`: leaves too little to the service's own container: the sidecars take 507 of the task's 512 MiB; lower it, or raise memory
+    6:9: service.web.sidecar.web: is called like the service, whose own container has that name
+    7:9: service.web.sidecar.proxy: has no `image`
+    8:8: service.web.sidecar.proxy.port `80`: is also the port of `other`, and the containers of a task share one network interface
+    11:8: service.web.sidecar.other.port `80`: is also the port of `web`, and the containers of a task share one network interface
+    6:16: service.web.depends_on.prxy `started`: is no container of this service; did you mean `proxy`?
+    6:34: service.web.depends_on.web `started`: is the container itself
+    6:12: service.web.depends_on.proxy `healthy`: has no `container_health` that could find it healthy
+    6:12: service.web.depends_on.proxy `success`: is essential: the task ends with it, so say `essential = false` there
+    6:12: service.web.depends_on.proxy `soon`: must be one of started, healthy, success
+    9:1: service.web.sidecar.proxy.depends_on: is a circle, so that none of them starts: proxy → web → proxy
+    6:10: service.web.target `proxy`: needs a `port` that load balancers reach
+    6:10: service.web.target `proxi`: is no container of this service; did you mean `proxy`?
+    6:10: service.web.target `proxy`: is what load balancers reach, so port (line 7) means nothing: remove it
+    6:10: service.web.target `proxy`: means nothing where no load balancer leads to the service
+    9:12: service.web.sidecar.proxy.secrets.A: is also in env (line 8)
+    10:1: service.web.sidecar.proxy.container_health: needs a `command`, which is run in the container
+    10:28: service.web.sidecar.proxy.container_health.retries `11`: must be a number of checks, from 1 to 10
+    7:8: service.web.arch `arm64`: means nothing on instances, whose type has a processor: say it on Fargate
+    6:20: service.web.security_groups `sg-1`: must be `sg-` and 8 to 17 lower-case hexadecimal digits
+    6:43: service.web.security_groups `sg-00000001`: is there twice
+    6:19: service.web.security_groups `5 groups`: at most 4: a task has one of the stack's own, and a network interface takes 5
+    6:11: service.web.sidecar `11 containers`: ECS takes at most 10 in a task, the service's own among them
+    "#);
+}
+
+#[test]
+fn a_sidecar_is_shared_and_switched_off_and_its_secrets_have_the_prefix() {
+    let text = with(
+        "target = \"proxy\"\n[defaults.sidecar.proxy]\nimage = \"envoy\"\nport = 9000\nsecrets = [\"KEY\"]\n\
+         [service.api]\nimage = \"api\"\ningress = \"internal\"\nsidecar.proxy.enabled = false",
+    );
+    let spec = of(&text, &ServiceFlags::default()).check().unwrap();
+    let [web, api] = &spec.services[..] else { panic!("two services") };
+    assert_eq!((web.target().0.as_str(), web.target().1), ("proxy", 9000));
+    let [proxy] = &web.sidecars[..] else { panic!("one sidecar") };
+    assert_eq!(proxy.secrets["KEY"], crate::spec::SecretSource::Parameter("/shop/KEY".into()));
+    assert!(api.sidecars.is_empty());
+    assert_eq!((api.target().0.as_str(), api.target().1), ("api", 80));
+}
+
+#[test]
 fn what_is_shared_of_load_balancers_is_not_for_whom_none_leads_to() {
     let text = with(
         "[service.worker]\nimage = \"worker\"\ningress = \"none\"\n[defaults]\nport = 8080\nhealth.path = \"/up\"",
@@ -198,11 +266,11 @@ fn a_mistake_shows_its_line_and_points_at_it() {
 
 #[test]
 fn what_is_not_built_yet_is_said_when_everything_else_is_right() {
-    let text = with("discovery = \"dns\"\nexec = true\ntarget = \"proxy\"");
+    let text = with("discovery = \"dns\"\nexec = true\ncallers = [\"a\"]");
     insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
     6:1: service.web.discovery: is not built yet: this version of ecsup knows the key and does nothing with it
     7:1: service.web.exec: is not built yet: this version of ecsup knows the key and does nothing with it
-    8:1: service.web.target: is not built yet: this version of ecsup knows the key and does nothing with it
+    8:1: service.web.callers: is not built yet: this version of ecsup knows the key and does nothing with it
     ");
 }
 
@@ -539,8 +607,8 @@ fn what_scaling_says_wrong_is_told_where_it_was_said() {
     6:11: service.web.scaling: needs `max`, a number of tasks
     6:11: service.web.scaling: needs something to aim at: cpu_percent, memory_percent or requests
     7:42: service.web.scaling.requests `100`: means nothing where no load balancer leads to the service
-    6:63: service.web.scaling.cooldown_in `1500ms`: must be whole seconds, and 24 h at most
-    6:88: service.web.scaling.cooldown_out `25h`: must be whole seconds, and 24 h at most
+    6:63: service.web.scaling.cooldown_in `1500ms`: must be a whole number of seconds, from 0s to 86400s
+    6:88: service.web.scaling.cooldown_out `25h`: must be a whole number of seconds, from 0s to 86400s
     6:11: service.web.scaling: needs something to aim at: cpu_percent, memory_percent or requests
     6:31: service.web.scaling.cpu: no such key
     6:28: service.web.scaling.max `5000`: each task has an address of its own, and `10.0.0.0/24` leaves 118 for tasks: say max (line 6) 118 or less, or a vpc_cidr (line 8) of /18 for a new stack
@@ -584,4 +652,65 @@ fn the_more_specific_of_count_and_scaling_wins() {
     let requests = "scaling = { min = 1, max = 4, cpu_percent = 60, requests = 9 }";
     assert_eq!(read(text(requests, "ingress = \"none\"", "", ""), &[]), (1, Some(4)));
     assert_eq!(read(text(&four, "", "", ""), &["web=7"]), (7, None));
+}
+
+#[test]
+fn a_vpc_that_is_there_already_is_named_whole_and_alone() {
+    let read = |pattern: &str, network: &str, more: &str| {
+        let text = format!(
+            "stack = \"shop\"\npattern = \"{pattern}\"\n[network]\n{network}\n[service.web]\nimage = \"web:1\"\n{more}"
+        );
+        said(&text, &ServiceFlags::default()).join("\n")
+    };
+    let two = "[\"subnet-0aaaaaaaaaaaaaaaa\", \"subnet-0bbbbbbbbbbbbbbbb\"]";
+    let private = format!("existing = {{ vpc = \"vpc-0a1b2c3d\", private_subnets = {two} }}");
+    let public = format!("existing = {{ vpc = \"vpc-0a1b2c3d\", public_subnets = {two} }}");
+    assert_eq!(read("internal-worker", &private, ""), "");
+    assert_eq!(read("fargate-api", &public, ""), "");
+    assert_eq!(read("fargate-api", &private, "ingress = \"none\""), "");
+    let all = [
+        read("internal-worker", "existing = {}", ""),
+        read("internal-worker", &format!("nat = \"single\"\nendpoints = []\n{private}"), ""),
+        read("internal-worker", &public, ""),
+        read("fargate-api", &private, ""),
+        read("fargate-api", "existing.vpc = \"vpc-0a1b2c3d\"", "ingress = \"none\""),
+        read(
+            "fargate-api",
+            "existing = { vpc = \"main\", public_subnets = [\"subnet-0aaaaaaa\", \"subnet-0aaaaaaa\", \"a\"], \
+             private_subnets = [\"subnet-0aaaaaaa\"] }",
+            "",
+        ),
+        read(
+            "internal-worker",
+            &private
+                .replace(" }", ", public_subnets = [\"subnet-0ccccccc\", \"subnet-0ddddddd\"] }"),
+            "",
+        ),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+    4:12: network.existing: needs `vpc`, the id of the VPC
+    network.existing.private_subnets: must name two subnets at least, in two zones: they are for instances and their tasks, which get no public addresses
+
+    4:7: network.nat `single`: cannot stand beside existing (line 6): it is of a network that ecsup makes, and that one is only looked at
+    5:13: network.endpoints: cannot stand beside existing (line 6): it is of a network that ecsup makes, and that one is only looked at
+
+    network.existing.private_subnets: must name two subnets at least, in two zones: they are for instances and their tasks, which get no public addresses
+
+    network.existing.public_subnets: must name two subnets at least, in two zones: they are for the load balancer on the internet
+
+    network.existing.private_subnets: must name two subnets at least, in two zones: they are for tasks
+
+    4:20: network.existing.vpc `main`: must be `vpc-` and 8 to 17 lower-case hexadecimal digits
+    4:65: network.existing.public_subnets `subnet-0aaaaaaa`: is given twice
+    4:84: network.existing.public_subnets `a`: must be `subnet-` and 8 to 17 lower-case hexadecimal digits
+    4:109: network.existing.private_subnets `subnet-0aaaaaaa`: is also one of public_subnets
+
+    4:129: network.existing.public_subnets: nothing would stand in them: no load balancer is on the internet, and tasks are in the private subnets; leave them out
+    ");
+    // A flag cannot stand beside it either.
+    let flags = ServiceFlags { nat: Some(Nat::None), ..ServiceFlags::default() };
+    let text = format!(
+        "stack = \"s\"\npattern = \"internal-worker\"\n[network]\n{private}\n[service.web]\nimage = \"a\"\n"
+    );
+    insta::assert_snapshot!(said(&text, &flags).join("\n"), @"--nat `none`: cannot stand beside existing (line 4): it is of a network that ecsup makes, and that one is only looked at");
 }

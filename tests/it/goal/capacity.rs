@@ -45,8 +45,7 @@ impl Found<'_> {
             ["MinSize", "MaxSize"].map(|it| group.number(it)),
             goal.sizes,
         );
-        let is_public = goal.nat == "none";
-        let subnets = if is_public { &network.public } else { &network.private };
+        let subnets = if goal.is_open() { &network.public } else { &network.private };
         let stands: BTreeSet<_> = group.text("VPCZoneIdentifier").split(',').collect();
         self.same("subnets of the group", stands, subnets.iter().collect::<BTreeSet<_>>());
         let protects = group.flag("NewInstancesProtectedFromScaleIn");
@@ -55,9 +54,10 @@ impl Found<'_> {
         let managed = tags.find(|it| it.text("Key") == "AmazonECSManaged");
         let propagates = managed.and_then(|it| it.flag("PropagateAtLaunch"));
         self.same("AmazonECSManaged", propagates, true);
+        let own = self.of_stack("DescribeSecurityGroups", "SecurityGroups");
+        let own = own.get("security-group/instance").map(|it| it.text("GroupId").to_owned());
         for subnet in subnets {
-            let gets_out = ec2::way_out(self.world, subnet, is_public);
-            self.check(&format!("agents in {subnet} get out"), gets_out);
+            self.gets_out("agents", subnet, own.as_deref().unwrap_or_default());
         }
         group
     }

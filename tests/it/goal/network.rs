@@ -6,7 +6,7 @@ use aws_sim::ec2;
 use aws_sim::fields::Fields as _;
 use serde_json::{Value, json};
 
-use super::{Found, texts};
+use super::{Found, GATEWAYS, texts};
 
 /// The network that was found.
 pub(super) struct Network {
@@ -30,7 +30,7 @@ impl Found<'_> {
         self.route_table("route-table/public", &subnets[..2], Some(internet));
         self.route_table("route-table/private-1", &subnets[2..3], out(0));
         self.route_table("route-table/private-2", &subnets[3..], out(1));
-        self.endpoints(&vpc);
+        self.endpoints(&vpc, &subnets[2..]);
         Network { vpc, public: subnets[..2].to_vec(), private: subnets[2..].to_vec() }
     }
 
@@ -92,10 +92,10 @@ impl Found<'_> {
 
     /// Where the endpoints lead from and to, and that every table of the stack has the routes to them
     /// that it should have.
-    fn endpoints(&mut self, vpc: &str) {
+    fn endpoints(&mut self, vpc: &str, private: &[String]) {
         let goal = self.goal;
         let tables = self.of_stack("DescribeRouteTables", "RouteTables");
-        let uses = |node: &str| (node == "route-table/public") == (goal.gateways() == 0);
+        let uses = |node: &str| (node == "route-table/public") == goal.is_open();
         let used: BTreeSet<_> = tables
             .iter()
             .filter(|(node, _)| uses(node))
@@ -103,7 +103,31 @@ impl Found<'_> {
             .collect();
         let endpoints = self.of_stack("DescribeVpcEndpoints", "VpcEndpoints");
         let mut ids = BTreeSet::new();
-        for service in &goal.endpoints {
+        let (gateways, interfaces): (Vec<_>, Vec<_>) =
+            goal.endpoints().into_iter().partition(|it| GATEWAYS.contains(&it.as_str()));
+        let group = (!interfaces.is_empty()).then(|| {
+            let from_vpc = [format!("in tcp 443 to 443, {}", goal.network)];
+            self.group("security-group/endpoints", vpc, &from_vpc)
+        });
+        for service in &interfaces {
+            let node = format!("endpoint/{service}");
+            let endpoint = endpoints.get(&node).cloned().unwrap_or_default();
+            let name = format!("com.amazonaws.{}.{service}", goal.region);
+            self.same(&format!("service of {node}"), endpoint.text("ServiceName"), name);
+            self.same(&format!("type of {node}"), endpoint.text("VpcEndpointType"), "Interface");
+            self.same(&format!("VPC of {node}"), endpoint.text("VpcId"), vpc);
+            self.same(&format!("state of {node}"), endpoint.text("State"), "available");
+            self.same(&format!("names of {node}"), endpoint.flag("PrivateDnsEnabled"), true);
+            let stands: BTreeSet<_> = endpoint.texts("SubnetIds").into_iter().collect();
+            self.same(
+                &format!("subnets of {node}"),
+                stands,
+                private.iter().collect::<BTreeSet<_>>(),
+            );
+            let groups = texts(endpoint.list("Groups"), "GroupId");
+            self.same(&format!("groups of {node}"), groups, group.iter().collect::<Vec<_>>());
+        }
+        for service in &gateways {
             let node = format!("endpoint/{service}");
             let endpoint = endpoints.get(&node).cloned().unwrap_or_default();
             let name = format!("com.amazonaws.{}.{service}", goal.region);

@@ -16,8 +16,9 @@ fn ask(world: &mut World, service: Service, operation: &str, input: Value) -> Va
         .unwrap_or_else(|refusal| panic!("{operation} {input}: {refusal:?}"))
 }
 
-/// Who answers a request for a host and a path at a port of the load balancer of a scheme: the name of a service all
-/// of whose tasks are healthy and reached, or the status and the text of the load balancer's own answer.
+/// Who answers a request for a host and a path at a port of the load balancer of a scheme: the name of a
+/// service all of whose tasks are healthy and reached, or the status and the text of the load balancer's
+/// own answer.
 pub fn answer(
     world: &mut World,
     stack: &str,

@@ -64,7 +64,7 @@ impl Found<'_> {
         let goal = self.goal;
         let net = service.part("networkConfiguration").part("awsvpcConfiguration");
         self.same("groups of the tasks", net.texts("securityGroups"), [group]);
-        let is_public = !goal.on_instances && goal.nat == "none";
+        let is_public = !goal.on_instances && goal.is_open();
         let subnets = if is_public { &network.public } else { &network.private };
         let stands: BTreeSet<_> = net.texts("subnets").into_iter().collect();
         self.same("subnets of the tasks", stands, subnets.iter().collect::<BTreeSet<_>>());
@@ -85,8 +85,7 @@ impl Found<'_> {
         let public = if is_public { "ENABLED" } else { "DISABLED" };
         self.same("public addresses of the tasks", net.text("assignPublicIp"), public);
         for subnet in subnets {
-            let gets_out = ec2::way_out(self.world, subnet, is_public);
-            self.check(&format!("tasks in {subnet} get out"), gets_out);
+            self.gets_out("tasks", subnet, group);
         }
     }
 

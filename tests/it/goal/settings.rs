@@ -97,7 +97,7 @@ fn of_world(world: &mut World, spec: &Spec, service: &Service) -> Value {
         let timeout = attribute(&answer, "idle_timeout.timeout_seconds");
         idle.push((balancer.text("Scheme").to_owned(), timeout.map(str::to_owned)));
         let asked = group.text("HealthCheckPort");
-        let port = asked.parse().unwrap_or(service.port);
+        let port = asked.parse().unwrap_or(service.target().1);
         let rhythm = [
             "HealthCheckIntervalSeconds",
             "HealthCheckTimeoutSeconds",
