@@ -68,12 +68,17 @@ pub struct Extent<'a> {
 
 /// Looks at everything, draws the graph and plans it. All look-ups and listings go out at once. A
 /// `forced` deploy replaces the service's tasks although nothing else has changed.
-pub async fn prepare(spec: Spec, run: Run, extent: Extent<'_>) -> Result<Prepared, Problem> {
+pub async fn prepare(mut spec: Spec, run: Run, extent: Extent<'_>) -> Result<Prepared, Problem> {
     let things = inventory::of_graph(&run.looks).map_err(Problem::from);
     let gathered = future::try_join(facts::gather(&run.looks, &spec), things);
     let (mut facts, things) = gathered.await?;
     if extent.forced {
         facts.superseded = facts::deployments(&run.looks).await?;
+    }
+    if let Some(only) = extent.only {
+        // The others are left as they are, so that nothing waits for their commands.
+        let others = spec.services.iter_mut().filter(|it| it.name.as_str() != only);
+        others.for_each(|it| it.release = None);
     }
     let mut stack = pattern::stack(&spec, &run.cx.names, &facts);
     let only =

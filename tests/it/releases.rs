@@ -105,6 +105,18 @@ fn commands_run_once_for_a_revision_before_any_service_changes() {
 }
 
 #[test]
+fn of_one_service_alone_only_its_own_command_runs() {
+    in_virtual_time(4, async || {
+        let stage = usual(4);
+        stage.cloud.world(|world| world.enter("us-east-1"));
+        assert_eq!(deploy(&stage, &manifest("fargate", "app:1"), &[]).await.0.exit, Exit::Done);
+        let (played, order) = deploy(&stage, &manifest("fargate", "app:2"), &["--only", "b"]).await;
+        assert_eq!(played.exit, Exit::Done, "{}", played.said());
+        assert_eq!(order, [RUNS[1], "update b"]);
+    });
+}
+
+#[test]
 fn a_failed_command_rolls_nothing_out_and_is_told_with_its_last_lines() {
     let lines = &["applying 0042_add_index", "ERROR: relation \"orders\" does not exist"];
     let commands = Command { code: 1, lines, hangs: false };
