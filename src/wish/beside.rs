@@ -371,7 +371,11 @@ impl Wish {
     fn say_zones(&mut self, stack: &str, running: &Running) {
         let place = Place::Running;
         let usual = stack.parse().ok().map(|stack| default_zone(&stack)).unwrap_or_default();
-        for balancer in &running.balancers {
+        // A zone is of one load balancer: the internal one has one unless somebody says otherwise.
+        let mut balancers: Vec<_> = running.balancers.iter().collect();
+        balancers.sort_by_key(|balancer| balancer.scheme);
+        let mut taken = BTreeSet::new();
+        for balancer in balancers {
             let scheme = balancer.scheme;
             if let Some(zone) = &balancer.existing_zone {
                 let path = format!("ingress.{}.existing_zone", scheme.word());
@@ -382,10 +386,14 @@ impl Wish {
             let names: BTreeSet<_> =
                 running.services.values().filter(of_it).flat_map(|it| &it.names).collect();
             let is_of_it = |zone: &&String| {
-                names.is_empty() || names.iter().any(|host| dns::lies_in(host, zone))
+                let without_names = scheme == Scheme::Internal && names.is_empty();
+                without_names || names.iter().any(|host| dns::lies_in(host, zone))
             };
             let path = format!("ingress.{}.zone", scheme.word());
-            match (running.zones.iter().find(is_of_it), scheme) {
+            let free = running.zones.iter().filter(|zone| !taken.contains(zone));
+            let zone = free.into_iter().find(is_of_it);
+            taken.extend(zone);
+            match (zone, scheme) {
                 (Some(zone), Scheme::Internal) if *zone == usual => {}
                 (Some(zone), _) => self.table.set(&path, text(zone), &place),
                 (None, Scheme::Internal) => self.table.set(&path, text("false"), &place),

@@ -215,6 +215,22 @@ fn what_runs_is_written_as_a_manifest_that_changes_nothing() {
     }
 }
 
+/// Of two load balancers, each has its own zone or none.
+#[test]
+fn what_runs_behind_two_load_balancers_is_written_as_it_is() {
+    in_virtual_time(1, async || {
+        let stage = usual(1);
+        let path = example("public-and-internal.toml").display().to_string();
+        done(&stage, &["deploy", "--yes", "--file", &path]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let again = folder.path().join("ecsup.toml").display().to_string();
+        done(&stage, &["init", "--from", "shop", "--file", &again]).await;
+        let planned = stage.play(&["plan", "--exit-code", "--file", &again]).await;
+        let text = fs::read_to_string(&again).unwrap();
+        assert_eq!(planned.exit, Exit::Done, "{}\n{text}", planned.said());
+    });
+}
+
 const WORKER: &[&str] = &["--pattern", "internal-worker"];
 
 /// What somebody leaves out by mistake, with what it was: nothing of it goes back to a default by itself.
