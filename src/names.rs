@@ -195,6 +195,11 @@ impl NodeName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns what stands behind the last slash, such as `ecr.api` of `endpoint/ecr.api`.
+    pub fn last_part(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&*self.0, |(_, last)| last)
+    }
 }
 
 impl From<&str> for NodeName {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, ServiceDetail};
 
+use super::running::is_table_of_private;
 use super::{Problem, unknown};
 use crate::aws::{Aws, Doing, Result};
 use crate::engine::looks::Looks;
@@ -25,7 +26,7 @@ pub(super) async fn check(
     let mut refused = images(spec, region);
     let mut warnings = Vec::new();
     let there = looks.list::<InterfaceEndpoint>(None).await?;
-    let is_there = |name: &str| there.iter().any(|it| last_word(it) == name);
+    let is_there = |name: &str| there.iter().any(|it| it.owner.node.last_part() == name);
     let wanted: BTreeSet<_> = spec.endpoints().into_iter().filter(|it| !is_there(it)).collect();
     // What there is of gateways has no zones, and is there everywhere.
     if wanted.iter().any(|name| !GATEWAYS.contains(name)) {
@@ -148,10 +149,10 @@ async fn stranded(
     }
     let tables = looks.list::<RouteTable>(None).await?;
     let behind_gateway = tables.iter().any(|it| {
-        let is_private = it.owner.node.as_str().starts_with("route-table/private");
-        is_private && matches!(it.it().default_route, Some(Target::NatGateway(_)))
+        is_table_of_private(&it.owner.node)
+            && matches!(it.it().default_route, Some(Target::NatGateway(_)))
     });
-    let by_endpoints = endpoints.iter().any(|it| last_word(it) == "ecs-agent");
+    let by_endpoints = endpoints.iter().any(|it| it.owner.node.last_part() == "ecs-agent");
     let why = if wanted.is_closed() && behind_gateway {
         "talk to ECS through the NAT gateways until they are started anew"
     } else if wanted.is_open() && spec.instances.is_some() && by_endpoints && !behind_gateway {
@@ -172,8 +173,3 @@ async fn stranded(
 }
 
 type Endpoint = <InterfaceEndpoint as Resource>::Output;
-
-fn last_word<T>(it: &Owned<T>) -> &str {
-    let node = it.owner.node.as_str();
-    node.rsplit_once('/').map_or(node, |(_, last)| last)
-}

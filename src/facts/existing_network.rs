@@ -651,8 +651,7 @@ impl Judge<'_> {
                 (!endpoint.route_table_ids().iter().any(|it| it == table)).then_some(table)
             });
             let without: BTreeSet<_> = without.collect();
-            let is_gateway =
-                endpoint.vpc_endpoint_type().is_some_and(|it| it.as_str() == "Gateway");
+            let is_gateway = !vpc_endpoint::is_interface(endpoint);
             missing = match () {
                 () if state != "available" => Some(format!(" ({id} is `{state}`)")),
                 () if is_gateway && without.is_empty() => return None,

@@ -185,7 +185,7 @@ impl Running {
             endpoints: {
                 let interfaces = staying(&interfaces).map(|it| &it.owner.node);
                 let all = staying(&endpoints).map(|it| &it.owner.node).chain(interfaces);
-                all.filter_map(last_word).collect()
+                all.map(|node| node.last_part().to_owned()).collect()
             },
             zones: staying(&zones).map(|it| it.it().name.clone()).collect(),
             instances: staying(&groups).next().map(|group| instances(group.it(), &templates)),
@@ -227,7 +227,7 @@ impl Running {
         // A gateway that is missing shows nothing; its address is made first and goes last.
         let no_gateways = staying(&addresses).next().is_none() && running.nat.is_none();
         if no_gateways && staying(&interfaces).next().is_some() {
-            running.is_closed(&tables, &subnets, &placed(&groups, &services));
+            running.note_closed(&tables, &subnets, &placed(&groups, &services));
         }
         let mut all: BTreeSet<_> = staying(&records).map(|it| it.it().host.clone()).collect();
         // What another service has left behind is no name of the one that is there now.
@@ -241,7 +241,7 @@ impl Running {
     }
 
     /// Notes that endpoints alone lead out, where everything stands in private subnets without a route.
-    fn is_closed(
+    fn note_closed(
         &mut self,
         tables: &[Owned<route_table::Output>],
         subnets: &[Owned<subnet::Output>],
@@ -370,7 +370,7 @@ impl RunningService {
             let of = of.filter_map(|arn| balancers.iter().find(|it| it.it().arn == *arn));
             self.schemes.extend(of.filter_map(|it| scheme_of(it.it())));
         }
-        let of_it = |node: &NodeName| last_word(node).as_deref() == Some(name);
+        let of_it = |node: &NodeName| node.last_part() == name;
         for rule in staying(rules).filter(|rule| of_it(&rule.owner.node)) {
             let Some(matches) = &rule.it().matches else { continue };
             self.rules[0].extend(matches.hosts.iter().cloned());
@@ -558,11 +558,8 @@ fn placed<'a>(
     of_groups.chain(of_tasks).map(String::as_str).collect()
 }
 
-fn last_word(node: &NodeName) -> Option<String> {
-    node.as_str().rsplit('/').next().map(str::to_owned)
-}
-
-fn is_table_of_private(node: &NodeName) -> bool {
+/// Whether a node is the route table of private subnets.
+pub(super) fn is_table_of_private(node: &NodeName) -> bool {
     node.as_str().starts_with("route-table/private")
 }
 

@@ -10,7 +10,7 @@ use crate::facts::Facts;
 use crate::names::Names;
 use crate::resource::elastic_ip::ElasticIp;
 use crate::resource::gateway_endpoint::GatewayEndpoint;
-use crate::resource::id::{SubnetId, VpcId};
+use crate::resource::id::VpcId;
 use crate::resource::interface_endpoint::{self, InterfaceEndpoint};
 use crate::resource::internet_gateway::InternetGateway;
 use crate::resource::nat_gateway::NatGateway;
@@ -88,24 +88,9 @@ pub fn network(graph: &mut Graph, spec: &Spec, facts: &Facts, names: &Names) -> 
 /// What somebody else made.
 fn existing(wanted: &ExistingNetwork, ranges: Vec<Ipv4Net>) -> Network {
     let id = VpcId::from(wanted.vpc.as_str());
-    let vpc = vpc::Output {
-        id: id.clone(),
-        cidr: None,
-        dns_support: None,
-        dns_hostnames: None,
-        blocks: None,
-    };
+    let vpc = vpc::Output::known(id.clone());
     let subnets = |ids: &BTreeSet<String>| {
-        let subnet = |subnet: &String| subnet::Output {
-            id: SubnetId::from(subnet.as_str()),
-            vpc: id.clone(),
-            zone: None,
-            zone_id: None,
-            cidr: None,
-            public_addresses: None,
-            empty: None,
-            state: None,
-        };
+        let subnet = |subnet: &String| subnet::Output::known(subnet.as_str(), id.clone());
         ids.iter().map(subnet).map(Handle::known).collect()
     };
     Network {

@@ -415,21 +415,12 @@ impl From<&Group> for Output {
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::{LaunchTemplateId, SubnetId, VpcId};
+    use super::super::id::LaunchTemplateId;
     use super::*;
 
     fn needs(version: i64) -> Needs {
         let template = LaunchTemplateId::from("lt-1");
-        let subnet = |id: &str| subnet::Output {
-            id: SubnetId::from(id),
-            vpc: VpcId::from("vpc-1"),
-            zone: None,
-            zone_id: None,
-            cidr: None,
-            public_addresses: None,
-            empty: None,
-            state: None,
-        };
+        let subnet = |id: &str| subnet::Output::known(id, "vpc-1");
         let template = launch_template::Output { id: template, version, data: None };
         (template, vec![subnet("subnet-b"), subnet("subnet-a")])
     }

@@ -142,13 +142,12 @@ impl Wanted for GatewayEndpoint {
         _: &[Whole],
     ) -> Result<Made<Output>> {
         let tables = tables_of(tables);
-        let not_in = |of: &[RouteTableId], others: &[RouteTableId]| {
-            let missing: Vec<_> = of.iter().filter(|id| !others.contains(id)).cloned().collect();
-            (!missing.is_empty()).then(|| ids(&missing))
-        };
         let modify = cx.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(it.id.as_str());
-        let modify = modify.set_add_route_table_ids(not_in(&tables, &it.tables));
-        let modify = modify.set_remove_route_table_ids(not_in(&it.tables, &tables)).send().await;
+        let modify = modify.set_add_route_table_ids(vpc_endpoint::not_in(&tables, &it.tables));
+        let modify = modify
+            .set_remove_route_table_ids(vpc_endpoint::not_in(&it.tables, &tables))
+            .send()
+            .await;
         modify
             .doing("set the route tables of the gateway endpoint")
             .wait_on(vpc_endpoint::UNKNOWN)
@@ -222,13 +221,7 @@ mod tests {
 
     #[test]
     fn its_tables_are_compared_whatever_their_order() {
-        let vpc = vpc::Output {
-            id: "vpc-1".into(),
-            cidr: None,
-            dns_support: None,
-            dns_hostnames: None,
-            blocks: None,
-        };
+        let vpc = vpc::Output::known("vpc-1");
         let table = |id: &str| route_table::Output {
             id: id.into(),
             vpc: "vpc-1".into(),

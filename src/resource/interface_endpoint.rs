@@ -168,10 +168,10 @@ impl Wanted for InterfaceEndpoint {
         let (subnets, groups) = (subnets_of(subnets), vec![group.id.clone()]);
         let modify = cx.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(it.id.as_str());
         let modify = modify
-            .set_add_subnet_ids(not_in(&subnets, &it.subnets))
-            .set_remove_subnet_ids(not_in(&it.subnets, &subnets))
-            .set_add_security_group_ids(not_in(&groups, &it.groups))
-            .set_remove_security_group_ids(not_in(&it.groups, &groups));
+            .set_add_subnet_ids(vpc_endpoint::not_in(&subnets, &it.subnets))
+            .set_remove_subnet_ids(vpc_endpoint::not_in(&it.subnets, &subnets))
+            .set_add_security_group_ids(vpc_endpoint::not_in(&groups, &it.groups))
+            .set_remove_security_group_ids(vpc_endpoint::not_in(&it.groups, &groups));
         // A value that is there already may be refused.
         let names = (it.private_dns == Some(false)).then_some(true);
         let modify = modify.set_private_dns_enabled(names).send().await;
@@ -226,13 +226,6 @@ fn ids<T: ToString>(all: &[T]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// Those that are not among others, if there are some.
-fn not_in<T: ToString + PartialEq>(of: &[T], others: &[T]) -> Option<Vec<String>> {
-    let missing: Vec<_> =
-        of.iter().filter(|it| !others.contains(it)).map(ToString::to_string).collect();
-    (!missing.is_empty()).then_some(missing)
-}
-
 impl From<&VpcEndpoint> for Output {
     fn from(endpoint: &VpcEndpoint) -> Self {
         let mut subnets: Vec<_> =
@@ -279,23 +272,8 @@ mod tests {
 
     #[test]
     fn where_it_stands_and_whom_it_lets_in_is_compared() {
-        let vpc = vpc::Output {
-            id: "vpc-1".into(),
-            cidr: None,
-            dns_support: None,
-            dns_hostnames: None,
-            blocks: None,
-        };
-        let subnet = |id: &str| subnet::Output {
-            id: id.into(),
-            vpc: "vpc-1".into(),
-            zone: None,
-            zone_id: None,
-            cidr: None,
-            public_addresses: None,
-            empty: None,
-            state: None,
-        };
+        let vpc = vpc::Output::known("vpc-1");
+        let subnet = |id: &str| subnet::Output::known(id, "vpc-1");
         let needs = |subnets: &[&str], group: &str| Needs {
             vpc: vpc.clone(),
             subnets: subnets.iter().map(|id| subnet(id)).collect(),

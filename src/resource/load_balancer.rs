@@ -394,7 +394,7 @@ mod tests {
     use aws_sdk_elasticloadbalancingv2::types::{AvailabilityZone, LoadBalancerState};
 
     use super::super::Remedy;
-    use super::super::id::{SubnetId, VpcId};
+    use super::super::id::VpcId;
     use super::*;
 
     fn described(state: LoadBalancerStateEnum, reason: &str) -> Description {
@@ -424,16 +424,7 @@ mod tests {
 
     #[test]
     fn only_a_known_and_different_property_is_drift() {
-        let subnet = |id: &str| subnet::Output {
-            id: SubnetId::from(id),
-            vpc: VpcId::from("vpc-1"),
-            zone: None,
-            cidr: None,
-            public_addresses: None,
-            empty: None,
-            zone_id: None,
-            state: None,
-        };
+        let subnet = |id: &str| subnet::Output::known(id, "vpc-1");
         let group = security_group::Output::new("sg-1", &VpcId::from("vpc-1"));
         let needs = (vec![subnet("subnet-1"), subnet("subnet-2")], group);
         let it = Output::from(&described(LoadBalancerStateEnum::Active, ""));

@@ -413,23 +413,8 @@ mod tests {
     use super::*;
 
     fn needs(target: Target) -> Needs {
-        let vpc = vpc::Output {
-            id: "vpc-1".into(),
-            cidr: None,
-            dns_support: None,
-            dns_hostnames: None,
-            blocks: None,
-        };
-        let subnet = subnet::Output {
-            id: "subnet-1".into(),
-            vpc: "vpc-1".into(),
-            zone: None,
-            cidr: None,
-            public_addresses: None,
-            empty: None,
-            zone_id: None,
-            state: None,
-        };
+        let vpc = vpc::Output::known("vpc-1");
+        let subnet = subnet::Output::known("subnet-1", "vpc-1");
         Needs { vpc, target, subnets: vec![subnet] }
     }
 

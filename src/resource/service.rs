@@ -1038,16 +1038,7 @@ mod tests {
             health: None,
             deregistration_delay: None,
         };
-        let subnet = |id: &str| subnet::Output {
-            id: id.into(),
-            vpc: "vpc-1".into(),
-            zone: None,
-            cidr: None,
-            public_addresses: None,
-            empty: None,
-            zone_id: None,
-            state: None,
-        };
+        let subnet = |id: &str| subnet::Output::known(id, "vpc-1");
         let group = security_group::Output::new("sg-1", &"vpc-1".into());
         let provider = capacity_provider::Output {
             name: "cp-demo".into(),

@@ -32,6 +32,22 @@ pub struct Output {
     pub state: Option<SubnetState>,
 }
 
+impl Output {
+    /// A subnet of which nothing but its id and its VPC is known.
+    pub fn known(id: impl Into<SubnetId>, vpc: impl Into<VpcId>) -> Self {
+        Self {
+            id: id.into(),
+            vpc: vpc.into(),
+            zone: None,
+            zone_id: None,
+            cidr: None,
+            public_addresses: None,
+            empty: None,
+            state: None,
+        }
+    }
+}
+
 /// The subnet that is wanted.
 #[derive(Debug)]
 pub struct Subnet {
@@ -238,13 +254,7 @@ mod tests {
                 .cidr_block("10.0.0.0/18")
                 .map_public_ip_on_launch(true)
                 .set_available_ip_address_count(free);
-            let vpc = vpc::Output {
-                id: VpcId::from("vpc-1"),
-                cidr: None,
-                dns_support: None,
-                dns_hostnames: None,
-                blocks: None,
-            };
+            let vpc = vpc::Output::known("vpc-1");
             let differences = wanted.drift(&Output::from(&subnet.build()), &vpc);
             assert_eq!(differences.len(), 1, "{differences:?}");
             differences[0].remedy.clone()

@@ -425,13 +425,7 @@ mod tests {
             unhealthy: 10,
         };
         let wanted = TargetGroup { name: "tg-demo-web".into(), port: 80, health, drain: 0 };
-        let vpc = vpc::Output {
-            id: VpcId::from("vpc-1"),
-            cidr: None,
-            dns_support: None,
-            dns_hostnames: None,
-            blocks: None,
-        };
+        let vpc = vpc::Output::known("vpc-1");
         let described = Description::builder()
             .health_check_path("/")
             .health_check_interval_seconds(30)

@@ -30,6 +30,13 @@ pub struct Output {
     pub blocks: Option<BlockMode>,
 }
 
+impl Output {
+    /// A VPC of which nothing but its id is known.
+    pub fn known(id: impl Into<VpcId>) -> Self {
+        Self { id: id.into(), cidr: None, dns_support: None, dns_hostnames: None, blocks: None }
+    }
+}
+
 /// What VPC Block Public Access keeps from a VPC: an account's own setting for a region, which may
 /// leave out a VPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -82,6 +82,13 @@ pub fn is_interface(endpoint: &VpcEndpoint) -> bool {
     kind.is_some_and(|kind| kind.as_str().eq_ignore_ascii_case("interface"))
 }
 
+/// Those of some ids that are not among others, as calls take them: `None` where there are none.
+pub fn not_in<T: ToString + PartialEq>(of: &[T], others: &[T]) -> Option<Vec<String>> {
+    let missing: Vec<_> =
+        of.iter().filter(|id| !others.contains(id)).map(ToString::to_string).collect();
+    (!missing.is_empty()).then_some(missing)
+}
+
 /// Whether an endpoint is only remembered.
 pub fn is_gone(endpoint: &VpcEndpoint) -> bool {
     state(endpoint) == "deleted"

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::answer;
-use crate::ec2;
 use crate::fields::Fields;
 use crate::scenario::Scenario;
 use crate::world::World;
+use crate::{ec2, iam};
 
 pub(super) fn world() -> World {
     World::new(7, Scenario::default())
@@ -112,6 +112,49 @@ fn service_in(world: &mut World, image: &str, range: &str) -> Value {
     });
     ok(world, "CreateService", input.clone());
     input
+}
+
+/// A role that tasks are started with, without any policy.
+pub(super) fn execution_role(world: &mut World) {
+    let trust = json!({ "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    }] });
+    let role = json!({ "RoleName": "execution", "AssumeRolePolicyDocument": trust.to_string() });
+    iam::answer(world, "CreateRole", &role).unwrap();
+    wait(world, 20);
+}
+
+/// The same with the policy that AWS manages for it: images may be pulled, and logs written.
+pub(super) fn execution_role_with_policy(world: &mut World) {
+    execution_role(world);
+    let policy = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
+    let attach = json!({ "RoleName": "execution", "PolicyArn": policy });
+    iam::answer(world, "AttachRolePolicy", &attach).unwrap();
+    wait(world, 20);
+}
+
+/// Runs a task of this definition on Fargate: why it does not run after so many seconds; nothing when it does.
+pub(super) fn why_not_running(
+    world: &mut World,
+    network: &Value,
+    definition: Value,
+    seconds: u64,
+) -> String {
+    ok(world, "RegisterTaskDefinition", definition);
+    let run = json!({
+        "cluster": "c", "taskDefinition": "td", "launchType": "FARGATE",
+        "networkConfiguration": network,
+    });
+    let arn = ok(world, "RunTask", run)["tasks"][0].text("taskArn").to_owned();
+    wait(world, seconds);
+    let task = ok(world, "DescribeTasks", json!({ "cluster": "c", "tasks": [arn] }));
+    let task = &task["tasks"][0];
+    match task.text("lastStatus") {
+        "RUNNING" => String::new(),
+        _ => task.text("stoppedReason").to_owned(),
+    }
 }
 
 pub(super) fn look(world: &mut World) -> Value {
@@ -438,7 +481,7 @@ fn a_role_may_be_named_by_its_short_name() {
         "Principal": { "Service": "ecs-tasks.amazonaws.com" },
     }] });
     let role = json!({ "RoleName": "short", "AssumeRolePolicyDocument": trust.to_string() });
-    crate::iam::answer(&mut world, "CreateRole", &role).unwrap();
+    iam::answer(&mut world, "CreateRole", &role).unwrap();
     let mut wanted = definition("image", "256", "512");
     wanted["taskRoleArn"] = "short".into();
     assert!(no(&mut world, "RegisterTaskDefinition", wanted.clone()).contains("Role is not valid"));
@@ -526,17 +569,7 @@ fn deployments_of_a_service_are_remembered_with_what_became_of_them() {
 fn a_task_writes_into_a_stream_of_its_own_until_it_ends() {
     let mut world = world();
     cluster(&mut world);
-    let trust = json!({ "Statement": [{
-        "Effect": "Allow",
-        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
-        "Action": "sts:AssumeRole",
-    }] });
-    let role = json!({ "RoleName": "execution", "AssumeRolePolicyDocument": trust.to_string() });
-    crate::iam::answer(&mut world, "CreateRole", &role).unwrap();
-    wait(&mut world, 20);
-    let policy = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
-    let attach = json!({ "RoleName": "execution", "PolicyArn": policy });
-    crate::iam::answer(&mut world, "AttachRolePolicy", &attach).unwrap();
+    execution_role_with_policy(&mut world);
     let group = json!({ "logGroupName": "logs" });
     crate::logs::answer(&mut world, "CreateLogGroup", &group).unwrap();
     wait(&mut world, 20);

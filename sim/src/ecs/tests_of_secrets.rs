@@ -2,24 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::tests::{cluster, definition, network, no, ok, wait, world};
+use super::tests::{
+    cluster, definition, execution_role, network, no, wait, why_not_running, world,
+};
 use crate::fields::Fields;
 use crate::policy::condition::Context;
 use crate::world::World;
 use crate::{iam, secretsmanager, ssm};
 
 const PARAMETER: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/shop/db";
-
-fn execution_role(world: &mut World) {
-    let trust = json!({ "Statement": [{
-        "Effect": "Allow",
-        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
-        "Action": "sts:AssumeRole",
-    }] });
-    let role = json!({ "RoleName": "execution", "AssumeRolePolicyDocument": trust.to_string() });
-    iam::answer(world, "CreateRole", &role).unwrap();
-    wait(world, 20);
-}
 
 fn put(world: &mut World, name: &str, key: Option<&str>) {
     let mut parameter = json!({ "Name": name, "Value": "swordfish", "Type": "SecureString" });
@@ -44,19 +35,7 @@ fn outcome(world: &mut World, network: &Value, from: &str) -> String {
     let mut wanted = definition("nginx", "256", "512");
     wanted["executionRoleArn"] = json!("execution");
     wanted["containerDefinitions"][0]["secrets"] = json!([{ "name": "DB", "valueFrom": from }]);
-    ok(world, "RegisterTaskDefinition", wanted);
-    let run = json!({
-        "cluster": "c", "taskDefinition": "td", "launchType": "FARGATE",
-        "networkConfiguration": network,
-    });
-    let arn = ok(world, "RunTask", run)["tasks"][0].text("taskArn").to_owned();
-    wait(world, 120);
-    let task = ok(world, "DescribeTasks", json!({ "cluster": "c", "tasks": [arn] }));
-    let task = &task["tasks"][0];
-    match task.text("lastStatus") {
-        "RUNNING" => String::new(),
-        _ => task.text("stoppedReason").to_owned(),
-    }
+    why_not_running(world, network, wanted, 120)
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::tests::{cluster, definition, ok, wait, world};
+use super::tests::{cluster, definition, execution_role_with_policy, wait, why_not_running, world};
 use crate::fields::Fields;
 use crate::world::World;
-use crate::{ec2, iam, logs};
+use crate::{ec2, logs};
 
 const OWN: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:1";
 
@@ -61,21 +61,6 @@ fn endpoint(world: &mut World, (vpc, table, network): &(String, String, Value), 
     wait(world, 180);
 }
 
-fn execution_role(world: &mut World) {
-    let trust = json!({ "Statement": [{
-        "Effect": "Allow",
-        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
-        "Action": "sts:AssumeRole",
-    }] });
-    let role = json!({ "RoleName": "execution", "AssumeRolePolicyDocument": trust.to_string() });
-    iam::answer(world, "CreateRole", &role).unwrap();
-    wait(world, 20);
-    let policy = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
-    let attach = json!({ "RoleName": "execution", "PolicyArn": policy });
-    iam::answer(world, "AttachRolePolicy", &attach).unwrap();
-    wait(world, 20);
-}
-
 /// Why a task of this image does not run; nothing when it does.
 fn outcome(world: &mut World, network: &Value, image: &str) -> String {
     let mut wanted = definition(image, "256", "512");
@@ -84,26 +69,14 @@ fn outcome(world: &mut World, network: &Value, image: &str) -> String {
         "options": { "awslogs-group": "g", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p" },
     });
     wanted["executionRoleArn"] = json!("execution");
-    ok(world, "RegisterTaskDefinition", wanted);
-    let run = json!({
-        "cluster": "c", "taskDefinition": "td", "launchType": "FARGATE",
-        "networkConfiguration": network,
-    });
-    let arn = ok(world, "RunTask", run)["tasks"][0].text("taskArn").to_owned();
-    wait(world, 300);
-    let task = ok(world, "DescribeTasks", json!({ "cluster": "c", "tasks": [arn] }));
-    let task = &task["tasks"][0];
-    match task.text("lastStatus") {
-        "RUNNING" => String::new(),
-        _ => task.text("stoppedReason").to_owned(),
-    }
+    why_not_running(world, network, wanted, 300)
 }
 
 #[test]
 fn each_endpoint_that_is_missing_is_missed() {
     let mut world = world();
     cluster(&mut world);
-    execution_role(&mut world);
+    execution_role_with_policy(&mut world);
     logs::answer(&mut world, "CreateLogGroup", &json!({ "logGroupName": "g" })).unwrap();
     let place = closed(&mut world);
     for (missing, says) in [
