@@ -130,6 +130,42 @@ impl Source {
     }
 }
 
+/// The lines that climb by `super` to the root of the crate, from where everything can be named without
+/// `crate::`. `depth` is how deep the file's module is: 1 for one that the root names.
+fn climbs(text: &str, mut depth: usize) -> Vec<usize> {
+    let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    let supers = |code: &str| code.split(|it| !is_name(it)).filter(|it| *it == "super").count();
+    let (mut found, mut list) = (Vec::new(), None);
+    for (index, line) in text.lines().enumerate() {
+        let code = line.trim_start().replace("pub(super)", "pub");
+        if code.starts_with("//") {
+            continue;
+        }
+        if code.starts_with("use ") || code.starts_with("pub use ") {
+            list = Some(0);
+        }
+        // All that stands in braces counts together: `super::{super::…}` climbs twice.
+        let most = match &mut list {
+            Some(count) => {
+                *count += supers(&code);
+                *count
+            }
+            None => code.split(|it| !is_name(it) && it != ':').map(supers).max().unwrap_or(0),
+        };
+        if most >= depth {
+            found.push(index + 1);
+        }
+        if code.ends_with(';') {
+            list = None;
+        }
+        // Whatever follows stands one deeper: tests are the last in their file.
+        if line == "mod tests {" {
+            depth += 1;
+        }
+    }
+    found
+}
+
 /// The modules that a line names behind a prefix such as `crate::`.
 fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
     let word = |rest: &'a str| {
@@ -170,6 +206,34 @@ fn modules_know_only_what_is_on_their_right() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is named by `crate::` is checked above. Nothing else leads out of a module.
+#[test]
+fn nobody_climbs_to_the_root() {
+    for (text, depth, lines) in [
+        ("use super::cli;", 1, 1),
+        ("use super::super::cli;", 2, 1),
+        ("    let exit = super::super::cli::Exit::Done;", 2, 1),
+        ("use super::{\n    kind,\n    super::cli,\n};", 2, 2),
+        ("pub(super) use self::super::super::cli;", 2, 1),
+        ("mod tests {\n    use super::*;\n    use super::super::cli;", 1, 1),
+        ("use super::super::kind;", 3, 0),
+        ("use super::kind;\nuse super::id;\nmod tests {\n    use super::super::kind;", 2, 0),
+    ] {
+        assert_eq!(climbs(text, depth).len(), lines, "{text}");
+    }
+    let mut wrong = vec![];
+    for source in sources() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let depth = source.path.strip_prefix(root).expect("it was found there").iter().count();
+        let lines = climbs(&source.text, depth).into_iter();
+        wrong.extend(lines.map(|line| format!("{}:{line}", source.path.display())));
+        let renames = |line: &str| line.contains("crate as ") || line.contains("extern crate");
+        let lines = source.code().filter(|(_, line)| renames(line));
+        wrong.extend(lines.map(|(place, _)| place));
+    }
+    assert!(wrong.is_empty(), "name these by `crate::`:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_engine_has_no_circles() {
     let mut wrong = vec![];
@@ -200,6 +264,18 @@ fn the_engine_has_no_circles() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `docs/adding-a-resource.md` shows the entry of a kind: it is the one that there is.
+#[test]
+fn the_walk_through_a_resource_shows_its_entry_as_it_is() {
+    let walk = include_str!("../../docs/adding-a-resource.md");
+    let (_, entry) = walk.split_once("```rust\nSubnet = ").expect("the entry is shown");
+    let (entry, _) = entry.split_once("\n```").expect("it ends");
+    let table = include_str!("../../src/resource/kind.rs");
+    let lines = |text: &str| text.lines().map(|it| it.trim().to_owned()).collect::<Vec<_>>();
+    let (table, entry) = (lines(table), lines(&format!("Subnet = {entry}")));
+    assert!(table.windows(entry.len()).any(|it| it == entry), "it is not in the table");
 }
 
 #[test]
