@@ -267,6 +267,10 @@ pub trait Others {
     /// The listing of a kind, made once for all who ask.
     #[expect(async_fn_in_trait, reason = "everything runs on one thread")]
     async fn listing<R: Resource>(&self) -> Result<Rc<Vec<Owned<R::Output>>>>;
+    /// The families of task definitions, also those of which no revision can be read any more: services
+    /// are named by them. Listed once for all who ask.
+    #[expect(async_fn_in_trait, reason = "everything runs on one thread")]
+    async fn families(&self) -> Result<Vec<String>>;
 }
 
 /// One resource of ours, as last seen.

@@ -15,7 +15,7 @@ use futures::future::{FutureExt, LocalBoxFuture, Shared};
 use tokio::time::Instant;
 
 use crate::aws::{Aws, Result, Scope};
-use crate::resource::{Kind, Others, Owned, Resource};
+use crate::resource::{Kind, Others, Owned, Resource, task_definition};
 
 /// How old a listing may be to serve as a node's first look. It spares a deploy the listings that
 /// its plan has just made: the lock keeps other runs from changing anything since.
@@ -40,6 +40,7 @@ pub struct Looks {
     /// The kinds of which a listing still showed something that is gone.
     lagging: Rc<RefCell<BTreeSet<Kind>>>,
     kinds: Rc<RefCell<BTreeMap<Kind, Rc<dyn Any>>>>,
+    families: Rc<RefCell<Option<Flight<Vec<String>>>>>,
 }
 
 /// The listings of a look at everything, which nothing has changed yet: kinds take part in each
@@ -58,11 +59,23 @@ impl Others for Together {
     async fn listing<R: Resource>(&self) -> Result<Seen<R::Output>> {
         self.0.list::<R>(None).boxed_local().await
     }
+
+    async fn families(&self) -> Result<Vec<String>> {
+        let Self(looks) = self;
+        let running = looks.families.borrow().clone().filter(|flight| looks.is_fresh(flight));
+        let flight = running.unwrap_or_else(|| {
+            let (aws, scope) = (looks.aws.clone(), looks.scope.clone());
+            let flight = looks.fly(async move { task_definition::families(&aws, &scope).await });
+            *looks.families.borrow_mut() = Some(flight.clone());
+            flight
+        });
+        flight.answer.await
+    }
 }
 
 struct OfKind<T> {
-    listing: RefCell<Option<Flight<T>>>,
-    poll: RefCell<Option<Flight<T>>>,
+    listing: RefCell<Option<Flight<Seen<T>>>>,
+    poll: RefCell<Option<Flight<Seen<T>>>>,
     waiting: RefCell<BTreeMap<Moment, Owned<T>>>,
 }
 
@@ -78,19 +91,14 @@ impl<T> Drop for Waiting<T> {
     }
 }
 
+#[derive(Clone)]
 struct Flight<T> {
     started: Moment,
     at: Instant,
-    answer: Shared<LocalBoxFuture<'static, Result<Seen<T>>>>,
+    answer: Shared<LocalBoxFuture<'static, Result<T>>>,
 }
 
-impl<T> Clone for Flight<T> {
-    fn clone(&self) -> Self {
-        Self { started: self.started, at: self.at, answer: self.answer.clone() }
-    }
-}
-
-impl<T> Flight<T> {
+impl<T: Clone> Flight<T> {
     fn is_over(&self) -> bool {
         self.answer.peek().is_some()
     }
@@ -111,6 +119,7 @@ impl Looks {
             gone: Rc::default(),
             lagging: Rc::default(),
             kinds: Rc::default(),
+            families: Rc::default(),
         }
     }
 
@@ -173,13 +182,25 @@ impl Looks {
         Rc::clone(kind).downcast().expect("a kind has one output type")
     }
 
-    fn fly<T: 'static>(
+    /// Whether a look serves whoever never changed anything of what it is at.
+    fn is_fresh<T: Clone>(&self, flight: &Flight<T>) -> bool {
+        let is_fresh = flight.started > self.fresh_from.get() && flight.at.elapsed() < FRESH;
+        is_fresh && !flight.failed()
+    }
+
+    fn fly<T: Clone>(&self, answer: impl Future<Output = Result<T>> + 'static) -> Flight<T> {
+        let answer = answer.boxed_local().shared();
+        Flight { started: self.now(), at: Instant::now(), answer }
+    }
+
+    /// Sets out to look at a kind, without what is known to be gone.
+    fn fly_over<T: 'static>(
         &self,
         kind: Kind,
         answer: impl Future<Output = Result<Vec<Owned<T>>>> + 'static,
-    ) -> Flight<T> {
+    ) -> Flight<Seen<T>> {
         let (gone, lagging) = (Rc::clone(&self.gone), Rc::clone(&self.lagging));
-        let answer = async move {
+        self.fly(async move {
             let mut seen = answer.await?;
             let (all, gone) = (seen.len(), gone.borrow());
             seen.retain(|owned| !gone.contains(&(kind, owned.id.clone())));
@@ -187,28 +208,22 @@ impl Looks {
                 lagging.borrow_mut().insert(kind);
             }
             Ok(Rc::new(seen))
-        };
-        let answer = answer.boxed_local().shared();
-        Flight { started: self.now(), at: Instant::now(), answer }
+        })
     }
 
     /// Lists a kind. `after` is the moment when the caller last changed something of it, `None`
     /// when it never did: then a recent listing will do.
     pub async fn list<R: Resource>(&self, after: Option<Moment>) -> Result<Seen<R::Output>> {
         let of = self.of::<R>();
-        let usable = |flight: &Flight<R::Output>| match after {
-            None => {
-                let is_fresh =
-                    flight.started > self.fresh_from.get() && flight.at.elapsed() < FRESH;
-                is_fresh && !flight.failed()
-            }
+        let usable = |flight: &Flight<Seen<R::Output>>| match after {
+            None => self.is_fresh(flight),
             Some(after) => flight.started > after && !flight.is_over(),
         };
         let running = of.listing.borrow().as_ref().filter(|flight| usable(flight)).cloned();
         let flight = running.unwrap_or_else(|| {
             let looks = self.clone();
             tracing::debug!("list: {}", R::KIND.words());
-            let flight = self.fly(R::KIND, async move {
+            let flight = self.fly_over(R::KIND, async move {
                 match after {
                     None => R::list_with(&Together(looks)).await,
                     Some(_) => R::list(&looks.aws, &looks.scope).await,
@@ -232,14 +247,14 @@ impl Looks {
     pub async fn poll<R: Resource>(&self, waiting: &Waiting<R::Output>) -> Result<Seen<R::Output>> {
         let of = &waiting.of;
         let usable =
-            |flight: &Flight<R::Output>| flight.started > waiting.since && !flight.is_over();
+            |flight: &Flight<Seen<R::Output>>| flight.started > waiting.since && !flight.is_over();
         let running = of.poll.borrow().as_ref().filter(|flight| usable(flight)).cloned();
         let flight = running.unwrap_or_else(|| {
             let (aws, scope) = (self.aws.clone(), self.scope.clone());
             let these: Vec<_> = of.waiting.borrow().values().cloned().collect();
             tracing::debug!("look again at {} of: {}", these.len(), R::KIND.words());
             let poll = async move { R::poll(&aws, &scope, &these).await };
-            let flight = self.fly(R::KIND, poll);
+            let flight = self.fly_over(R::KIND, poll);
             *of.poll.borrow_mut() = Some(flight.clone());
             flight
         });

@@ -79,7 +79,8 @@ impl Resource for ScalableTarget {
     const KIND: Kind = Kind::ScalableTarget;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let names = service::names(aws, scope).await?;
+        let families = task_definition::families(aws, scope);
+        let names = service::names(aws, scope, families).await?;
         let ids = names
             .iter()
             .flat_map(|(cluster, names)| names.iter().map(move |service| id_of(cluster, service)));

@@ -4,8 +4,8 @@
 //! it is said at its birth, and never again.
 //!
 //! A service that is being deleted is `DRAINING`, and ECS leaves it out of `ListServices`: its name is
-//! then known from its task definition, which outlives it. `CreateService` has no safe repetition, so
-//! a lost answer is looked up.
+//! then known from the family of its task definition, which outlives it, also where every revision is gone.
+//! `CreateService` has no safe repetition, so a lost answer is looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,10 +20,10 @@ use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
 
 use super::instance::Instance;
-use super::task_definition::{self, TaskDefinition};
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Removal, Resource, Seen, Wanted,
     capacity_provider, cluster, compare, security_group, signed, subnet, target_group,
+    task_definition,
 };
 use crate::arn::last_part;
 use crate::aws::{
@@ -242,23 +242,11 @@ impl Resource for Service {
     const KIND: Kind = Kind::Service;
 
     async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Owned<Output>>> {
-        let names = names(aws, scope).await?.into_iter();
-        let services = names.map(async |(cluster, names)| describe(aws, &cluster, names).await);
-        let services = try_join_all(services).await?.into_iter().flatten();
-        Ok(services.filter_map(|service| read(scope, &service)).collect())
+        list_by(aws, scope, task_definition::families(aws, scope)).await
     }
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
-        let (aws, scope) = (others.aws(), others.scope());
-        let Some(names) = scope.names() else { return Self::list(aws, scope).await };
-        let cluster = names.cluster();
-        let task_definitions = others.listing::<TaskDefinition>();
-        let (mut services, task_definitions) =
-            futures::try_join!(listed(aws, &cluster), task_definitions)?;
-        let families: Vec<_> = task_definitions.iter().map(|family| family.id.clone()).collect();
-        services.extend(named_by(&families, names.stack().as_str()));
-        let services = describe(aws, &cluster, services).await?;
-        Ok(services.iter().filter_map(|service| read(scope, service)).collect())
+        list_by(others.aws(), others.scope(), others.families()).await
     }
 
     async fn poll(aws: &Aws, scope: &Scope, these: &[Owned<Output>]) -> Result<Vec<Owned<Output>>> {
@@ -793,31 +781,45 @@ pub(super) fn belonging<T>(to: &Owned<Output>, node: String, id: String, it: T) 
     Owned { owner: Owner { node, ..to.owner.clone() }, id, seen: Seen::Present(it, Phase::Ready) }
 }
 
-/// What the steady services run that families of a stack are named after, as far as their tags say it.
+/// What the steady services of many run, by family, as far as their tags say it.
 pub(super) async fn running(
-    aws: &Aws,
-    scope: &Scope,
-    families: &[String],
+    others: &impl Others,
 ) -> Result<BTreeMap<String, Owned<task_definition::Output>>> {
-    let Scope::Stack(names) = scope else { return Ok(BTreeMap::new()) };
-    let services = named_by(families, names.stack().as_str());
-    let services = describe(aws, &names.cluster(), services).await?;
-    let runs = services.iter().filter_map(|service| read(scope, service)).filter_map(|owned| {
-        let Seen::Present(it, Phase::Ready) = &owned.seen else { return None };
+    let Scope::Stack(names) = others.scope() else { return Ok(BTreeMap::new()) };
+    let steady = steady_of_many(others).await?;
+    let runs = steady.values().filter_map(|owned| {
+        let it = owned.it();
         let family = names.task_family(&it.name.parse().ok()?);
         let (arn, hash) = (it.task_definition.as_deref()?.into(), it.runs.clone()?);
         let it_runs =
             task_definition::Output { arn, hash: Some(hash), content: None, released: None };
         let node = format!("task-definition/{}", it.name);
-        Some((family.clone(), belonging(&owned, node, family, it_runs)))
+        Some((family.clone(), belonging(owned, node, family, it_runs)))
     });
     Ok(runs.collect())
 }
 
-/// The names of the services in each of our clusters, also of those that are on their way out.
-pub(super) async fn names(aws: &Aws, scope: &Scope) -> Result<Vec<(String, Vec<String>)>> {
-    let clusters = async {
-        Ok(match scope {
+/// All services of ours: those that their clusters list, and those that families are named after.
+async fn list_by(
+    aws: &Aws,
+    scope: &Scope,
+    families: impl Future<Output = Result<Vec<String>>>,
+) -> Result<Vec<Owned<Output>>> {
+    let names = names(aws, scope, families).await?.into_iter();
+    let services = names.map(async |(cluster, names)| describe(aws, &cluster, names).await);
+    let services = try_join_all(services).await?.into_iter().flatten();
+    Ok(services.filter_map(|service| read(scope, &service)).collect())
+}
+
+/// The names of the services in each of our clusters, also of those that are on their way out, which only
+/// the families of task definitions still say.
+pub(super) async fn names(
+    aws: &Aws,
+    scope: &Scope,
+    families: impl Future<Output = Result<Vec<String>>>,
+) -> Result<Vec<(String, Vec<String>)>> {
+    let listed = async {
+        let clusters: Vec<_> = match scope {
             Scope::Stack(names) | Scope::Like(names) => {
                 vec![(names.stack().to_string(), names.cluster())]
             }
@@ -825,16 +827,19 @@ pub(super) async fn names(aws: &Aws, scope: &Scope) -> Result<Vec<(String, Vec<S
                 let ours = cluster::ours(aws, scope).await?.into_iter();
                 ours.map(|(owner, it)| (owner.stack, it.cluster_name.unwrap_or_default())).collect()
             }
-        })
+        };
+        let listed = clusters.into_iter().map(async |(stack, cluster)| {
+            let names = listed(aws, &cluster).await?;
+            Ok((stack, cluster, names))
+        });
+        try_join_all(listed).await
     };
-    let families = task_definition::families(aws, scope);
-    let (clusters, families) = futures::try_join!(clusters, families)?;
-    let names = clusters.into_iter().map(async |(stack, cluster)| {
-        let mut names = listed(aws, &cluster).await?;
+    let (listed, families) = futures::try_join!(listed, families)?;
+    let all = listed.into_iter().map(|(stack, cluster, mut names)| {
         names.extend(named_by(&families, &stack));
-        Ok((cluster, names))
+        (cluster, names)
     });
-    try_join_all(names).await
+    Ok(all.collect())
 }
 
 /// The names of the services of a cluster that are not on their way out.

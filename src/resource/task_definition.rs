@@ -120,12 +120,11 @@ impl Resource for TaskDefinition {
 
     async fn list_with(others: &impl Others) -> Result<Vec<Owned<Output>>> {
         let (aws, scope) = (others.aws(), others.scope());
-        let mut families = families(aws, scope).await?;
+        let mut families = others.families().await?;
         if families.len() <= service::MANY {
             return newest_of_all(aws, scope, families).await;
         }
-        // Not by the listing of services, which is made of this one.
-        let known = service::running(aws, scope, &families).await?;
+        let known = service::running(others).await?;
         families.retain(|family| !known.contains_key(family));
         let mut all = newest_of_all(aws, scope, families).await?;
         all.extend(known.into_values());

@@ -168,30 +168,51 @@ async fn dies_after(stage: &Stage, operation: &str, words: &[&str]) {
 #[test]
 fn what_was_leaving_already_is_gone_when_a_deploy_is_done() {
     in_virtual_time(1, async || {
-        let stage = usual(1);
-        done(&stage, &WORKER).await;
-        let renamed = [&WORKER[..], RENAMED].concat();
-        done(&stage, &[&renamed[..], &["--no-wait"]].concat()).await;
-        tokio::time::sleep(Duration::from_mins(5)).await;
-        // Until a deploy leads them out again, no agent can tell that its tasks have stopped.
-        stage.cloud.world(lose_the_way_out);
-        tokio::time::sleep(Duration::from_mins(2)).await;
-        let mut worker = json!({ "cluster": "cluster-internal-worker", "service": "worker" });
-        worker["force"] = true.into();
-        by_hand(&stage, aws_sim::ecs::answer, "DeleteService", &worker);
-        let deployed = done(&stage, &renamed).await;
-        let worker = json!({ "cluster": "cluster-internal-worker", "services": ["worker"] });
-        let worker = by_hand(&stage, aws_sim::ecs::answer, "DescribeServices", &worker);
-        assert_eq!(worker["services"][0]["status"], "INACTIVE", "{}", deployed.said());
+        let deployed = deploy_beside_a_leaving_service(&[]).await;
         let removed = deployed.recording.events.iter().filter(|it| it.what == What::Removed);
         let removed: Vec<_> = removed.map(|it| it.node.to_string()).collect();
         let at = |node: &str| removed.iter().position(|it| it == node).expect("it is removed");
         assert!(at("service/worker") < at("task-definition/worker"), "{removed:?}");
-        let wanted = ["--service", "renamed"];
-        holds(&stage.cloud, &[&WORKER[2..], &wanted].concat()).await.unwrap();
-        let again = done(&stage, &renamed).await;
-        assert_eq!(again.changes(), [""; 0], "{}", again.said());
     });
+}
+
+/// ECS lists no service that is draining, and once its task definition is deleted there is none to read
+/// its name from either: only the family is left.
+#[test]
+fn a_leaving_service_is_seen_also_without_its_task_definition() {
+    let definition = "td-internal-worker_worker:1";
+    let deregister = json!({ "taskDefinition": definition });
+    let delete = json!({ "taskDefinitions": [definition] });
+    let gone = [("DeregisterTaskDefinition", deregister), ("DeleteTaskDefinitions", delete)];
+    in_virtual_time(1, async || drop(deploy_beside_a_leaving_service(&gone).await));
+}
+
+/// Deploys another service in the place of one whose removal somebody has asked for, and then done more
+/// to ECS by hand. Nothing of the old one is left.
+async fn deploy_beside_a_leaving_service(more_by_hand: &[(&str, Value)]) -> Played {
+    let stage = usual(1);
+    done(&stage, &WORKER).await;
+    let renamed = [&WORKER[..], RENAMED].concat();
+    done(&stage, &[&renamed[..], &["--no-wait"]].concat()).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    // Until a deploy leads them out again, no agent can tell that its tasks have stopped.
+    stage.cloud.world(lose_the_way_out);
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let mut worker = json!({ "cluster": "cluster-internal-worker", "service": "worker" });
+    worker["force"] = true.into();
+    by_hand(&stage, aws_sim::ecs::answer, "DeleteService", &worker);
+    for (operation, input) in more_by_hand {
+        by_hand(&stage, aws_sim::ecs::answer, operation, input);
+    }
+    let deployed = done(&stage, &renamed).await;
+    let worker = json!({ "cluster": "cluster-internal-worker", "services": ["worker"] });
+    let worker = by_hand(&stage, aws_sim::ecs::answer, "DescribeServices", &worker);
+    assert_eq!(worker["services"][0]["status"], "INACTIVE", "{}", deployed.said());
+    let wanted = ["--service", "renamed"];
+    holds(&stage.cloud, &[&WORKER[2..], &wanted].concat()).await.unwrap();
+    let again = done(&stage, &renamed).await;
+    assert_eq!(again.changes(), [""; 0], "{}", again.said());
+    deployed
 }
 
 /// The changes of EC2 that AWS accepted more than once.
