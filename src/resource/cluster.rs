@@ -314,17 +314,42 @@ pub async fn forget_lost(aws: &Aws, cluster: &str, why: Removal, waited: Duratio
     if waited < CONNECTS_ANEW {
         return Ok(());
     }
-    let mut lost = described_instances(aws, cluster).await?;
-    lost.retain(|it| !it.agent_connected());
-    if why == Removal::OnlyThis && !lost.is_empty() {
+    let lost = match why {
+        Removal::OnlyThis => lost(aws, cluster).await?,
+        Removal::Everything => arns(silent(aws, cluster).await?),
+    };
+    deregister_all(aws, cluster, &lost).await
+}
+
+/// The ARNs of the instances of a cluster that nobody will hear of any more: their agents are silent, and
+/// EC2 has terminated them.
+pub async fn lost(aws: &Aws, cluster: &str) -> Result<Vec<String>> {
+    let mut lost = silent(aws, cluster).await?;
+    if !lost.is_empty() {
         let ids = lost.iter().filter_map(|it| it.ec2_instance_id.clone()).collect();
         let gone = instance::gone(aws, ids).await?;
         lost.retain(|it| it.ec2_instance_id.as_ref().is_some_and(|id| gone.contains(id)));
     }
-    for instance in lost.into_iter().filter_map(|it| it.container_instance_arn) {
-        deregister(aws, cluster, &instance).await?;
+    Ok(arns(lost))
+}
+
+/// Takes instances out of a cluster, and with them the tasks that it takes for running there.
+pub async fn deregister_all(aws: &Aws, cluster: &str, instances: &[String]) -> Result<()> {
+    for instance in instances {
+        deregister(aws, cluster, instance).await?;
     }
     Ok(())
+}
+
+/// The instances of a cluster whose agents ECS does not hear.
+async fn silent(aws: &Aws, cluster: &str) -> Result<Vec<ContainerInstance>> {
+    let mut all = described_instances(aws, cluster).await?;
+    all.retain(|it| !it.agent_connected());
+    Ok(all)
+}
+
+fn arns(instances: Vec<ContainerInstance>) -> Vec<String> {
+    instances.into_iter().filter_map(|it| it.container_instance_arn).collect()
 }
 
 /// The EC2 ids of instances that serve a cluster, run nothing and belong to no capacity provider: they

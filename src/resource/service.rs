@@ -200,6 +200,8 @@ pub enum Change {
     NewDeployment,
     /// Other instances in the place of those that get no tasks.
     IdleInstances,
+    /// Instances that are gone are registered no more, nor are tasks on them.
+    LostInstances,
     /// What its tags say of what it runs.
     Runs,
 }
@@ -222,6 +224,7 @@ const PLACEMENT: [(PlacementStrategyType, &str); 2] = [
 const STARTING: &str = "ECS to start the tasks";
 const REPLACING: &str = "the group to replace instances that ECS gives no tasks, because they registered \
                          before their capacity provider was associated";
+const FORGOTTEN: &str = "ECS to count the tasks as stopped whose instances are gone";
 const UNSEEN: &str = "AWS to show the new deployment";
 
 /// What the creation and the update of a service wait for.
@@ -448,6 +451,10 @@ impl Wanted for Service {
                 &provider.name,
             ));
         }
+        if let lost @ [_, ..] = it.shortage.lost() {
+            let (field, is) = ("registrations of instances that are gone", lost.len().to_string());
+            differences.push(Difference::update(Change::LostInstances, field, is, "none"));
+        }
         let runs = task_definition.hash.as_ref().filter(|_| self.says_what_runs);
         let is_said = |wanted: &&String| {
             it.runs.as_ref() == Some(*wanted) && it.drains == Some(self.drain.to_string())
@@ -524,6 +531,7 @@ impl Wanted for Service {
                 Change::Runs => update,
                 // First of all, and the rest when they are gone: nothing was asked yet.
                 Change::IdleInstances => return end_idle_instances(cx, it).await,
+                Change::LostInstances => return forget_lost_instances(cx, it).await,
             };
         }
         if forced || it.failed.is_some() {
@@ -589,6 +597,7 @@ impl Change {
             | Change::Deployments
             | Change::Placement
             | Change::IdleInstances
+            | Change::LostInstances
             | Change::Runs => false,
         }
     }
@@ -601,6 +610,13 @@ async fn end_idle_instances(cx: &Cx, it: &Output) -> Result<Made<Output>> {
     }
     let it = Output { shortage: it.shortage.clone().with_idle_ended(), ..it.clone() };
     Ok(Made::Coming(it, REPLACING.into()))
+}
+
+/// Tells ECS of the instances that are gone: nobody else would.
+async fn forget_lost_instances(cx: &Cx, it: &Output) -> Result<Made<Output>> {
+    cluster::deregister_all(&cx.aws, &it.cluster, it.shortage.lost()).await?;
+    let it = Output { shortage: it.shortage.clone().without_lost(), ..it.clone() };
+    Ok(Made::Coming(it, FORGOTTEN.into()))
 }
 
 impl Service {

@@ -102,14 +102,19 @@ enum Silenced {
     WithTheService,
     /// Another service is wanted.
     BeforeARename,
+    /// The same service is to run something else: former tasks have to stop on them.
+    BeforeARollout,
 }
 
 /// ECS takes an instance that is terminated while its agent is silent for one that may come back, and
 /// its tasks for running. Nobody but ecsup can tell that it is gone, also where the cluster stays.
 #[test]
 fn instances_that_ended_in_silence_hold_nothing_up() {
-    use Silenced::{BeforeARename, WithTheGroup, WithTheGroupThenCrash, WithTheService};
-    for how in [WithTheGroup, WithTheGroupThenCrash, WithTheService, BeforeARename] {
+    use Silenced::{
+        BeforeARename, BeforeARollout, WithTheGroup, WithTheGroupThenCrash, WithTheService,
+    };
+    let all = [WithTheGroup, WithTheGroupThenCrash, WithTheService, BeforeARename, BeforeARollout];
+    for how in all {
         in_virtual_time(1, async || {
             let stage = usual(1);
             let before = ids(&stage.cloud);
@@ -123,7 +128,7 @@ fn instances_that_ended_in_silence_hold_nothing_up() {
                     let input = json!({ "AutoScalingGroupName": group, "ForceDelete": true });
                     (aws_sim::autoscaling::answer as Service, "DeleteAutoScalingGroup", input)
                 }
-                WithTheService | BeforeARename => {
+                WithTheService | BeforeARename | BeforeARollout => {
                     let input = json!({ "InstanceIds": instances });
                     (aws_sim::ec2::answer as Service, "TerminateInstances", input)
                 }
@@ -141,6 +146,7 @@ fn instances_that_ended_in_silence_hold_nothing_up() {
                     by_hand(&stage, aws_sim::ecs::answer, "DeleteService", &input);
                 }
                 BeforeARename => flags.extend(RENAMED),
+                BeforeARollout => flags.extend(["--env", "COLOUR=green"]),
             }
             let deployed = stage.play(&flags).await;
             assert_eq!(deployed.exit, Exit::Done, "{how:?}: {}", deployed.said());

@@ -56,6 +56,10 @@ pub struct Shortage {
     idle: Vec<instance::Output>,
     /// Those that were ended for it. ECS lists an instance for some minutes longer.
     ended: Vec<instance::Output>,
+    /// For how long nothing has lacked but the end of former tasks.
+    stopping: Duration,
+    /// ARNs of registered instances that are gone, which nobody tells ECS.
+    lost: Vec<String>,
 }
 
 /// When things were asked for last: each question is a call.
@@ -65,6 +69,7 @@ struct Asked {
     targets: Option<Instant>,
     group: Option<Instant>,
     idle: Option<Instant>,
+    lost: Option<Instant>,
     around: Option<Instant>,
 }
 
@@ -129,7 +134,8 @@ impl Shortage {
         let before = before.map(|it| &it.shortage);
         let fresh = evidence::seen(service, it);
         // What tasks and targets were like is remembered: most of it is seen for a moment only.
-        let mut now = Self { idle: Vec::new(), ..before.cloned().unwrap_or_default() };
+        let before_this = before.cloned().unwrap_or_default();
+        let mut now = Self { idle: Vec::new(), lost: Vec::new(), ..before_this };
         let at = Instant::now();
         let passed = now.at.replace(at).map_or(Duration::ZERO, |before| at - before);
         let longer = |lasts: bool, so_far: Duration| match lasts {
@@ -140,6 +146,7 @@ impl Shortage {
         now.running = if fresh.rollout.running > 0 { now.running + 1 } else { 0 };
         now.tasks = tasks;
         now.replaces = service.deployments().len() > 1;
+        now.stopping = longer(tasks <= 0 && now.replaces, now.stopping);
         now.evidence = now.evidence.updated(fresh);
         now.ask(aws, scope, service, it, asked).await;
         if let Some(found) = now.found.take().filter(|_| tasks > 0)
@@ -194,7 +201,13 @@ impl Shortage {
         if is_checked && let Ok(targets) = evidence::targets(aws, it).await {
             self.evidence.targets = targets;
         }
-        if self.tasks == 0 || !rollout::runs_on_instances(service) {
+        let on_instances = rollout::runs_on_instances(service);
+        // Where its agent was silent when an instance was terminated, ECS takes former tasks for running on it.
+        let is_held = self.replaces && self.stopping.max(self.lacking) >= LASTING;
+        if on_instances && is_held && is_due(&mut self.asked.lost, NOW_AND_THEN) {
+            self.lost = cluster::lost(aws, &it.cluster).await.unwrap_or_default();
+        }
+        if self.tasks == 0 || !on_instances {
             self.evidence.launches.clear();
             return;
         }
@@ -267,6 +280,16 @@ impl Shortage {
     pub fn with_idle_ended(mut self) -> Self {
         self.ended.append(&mut self.idle);
         self
+    }
+
+    /// Registered instances that are gone, and hold former tasks for ever.
+    pub fn lost(&self) -> &[String] {
+        &self.lost
+    }
+
+    /// The same, when these were taken out of the cluster.
+    pub fn without_lost(self) -> Self {
+        Self { lost: Vec::new(), ..self }
     }
 
     /// What was read, for who reads the rest.
