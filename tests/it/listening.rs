@@ -169,6 +169,38 @@ fn a_request_that_is_too_large_is_refused_as_its_service_would() {
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
 
+/// In a form, in a document, in a header, in a path, and where no request is at all.
+#[test]
+fn bytes_that_are_no_text_are_answered_and_the_next_client_as_ever() {
+    let json = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                content-type: application/x-amz-json-1.1\r\ncontent-length: 2\r\n";
+    let target = "x-amz-target: AmazonEC2ContainerServiceV20141113.";
+    let ecs = head(0).replace("/ec2/", "/ecs/");
+    let scope = ecs.lines().find(|line| line.starts_with("authorization")).expect("it is signed");
+    let ecs = format!("{json}{scope}\r\n{target}");
+    let requests: [(bool, Vec<u8>); 6] = [
+        (true, [head(12).as_bytes(), b"Action=\xff\xfe\xc3\x28\x80"].concat()),
+        (true, [head(22).as_bytes(), b"Action=DescribeVpcs&\xff="].concat()),
+        (true, [ecs.as_bytes(), b"ListClusters\r\n\r\n\xff\xfe"].concat()),
+        (true, [ecs.as_bytes(), b"\xff\r\n\r\n{}"].concat()),
+        (false, b"POST /\xff HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_vec()),
+        (false, [0xff; 64].to_vec()),
+    ];
+    served(move |address| {
+        for (is_http, request) in &requests {
+            let mut stream = connect(address);
+            stream.write_all(request).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let answer = rest(&mut stream);
+            let shown = String::from_utf8_lossy(request);
+            let is_refused = answer.starts_with("HTTP/1.1 4");
+            assert!(is_refused || (!is_http && answer.is_empty()), "{shown}: {answer}");
+            let answer = ask(address);
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "after {shown}: {answer}");
+        }
+    });
+}
+
 /// Idle connections go when others need their places.
 #[test]
 fn a_crowd_of_idle_clients_keeps_nobody_out() {

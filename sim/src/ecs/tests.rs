@@ -256,6 +256,32 @@ fn revisions_count_on_and_go_in_two_steps() {
     assert_eq!(made["taskDefinition"]["revision"], 3);
 }
 
+/// Whoever compares them as a list sees a change where there is none.
+#[test]
+fn variables_come_back_in_an_order_of_their_own_which_stays() {
+    let mut world = world();
+    let names = ["A", "B", "C", "D", "E", "F"];
+    let variables = names.map(|name| json!({ "name": name, "value": "x" }));
+    let mut wanted = definition("nginx", "256", "512");
+    wanted["containerDefinitions"][0]["environment"] = json!(variables);
+    let read = |answer: &Value| -> Vec<String> {
+        let container = &answer["taskDefinition"]["containerDefinitions"][0];
+        container.list("environment").iter().map(|it| it.text("name").to_owned()).collect()
+    };
+    let mut orders = std::collections::BTreeSet::new();
+    for revision in 1..=5 {
+        let registered = ok(&mut world, "RegisterTaskDefinition", wanted.clone());
+        let which = json!({ "taskDefinition": format!("td:{revision}") });
+        let described = ok(&mut world, "DescribeTaskDefinition", which);
+        assert_eq!(read(&registered), read(&described));
+        let mut sorted = read(&described);
+        orders.insert(sorted.clone());
+        sorted.sort();
+        assert_eq!(sorted, names);
+    }
+    assert!(orders.len() > 1, "{orders:?}");
+}
+
 #[test]
 fn a_definition_is_measured_as_it_is_written() {
     let mut world = world();
