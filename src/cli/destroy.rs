@@ -280,7 +280,12 @@ fn incomplete(
         Some(Err(error)) => return connection.failed_in(kind, error).hint(again),
         None => {
             let error = lost.into_iter().fold(CommandError::new(kind), CommandError::problem);
-            return error.hint(again);
+            let why = match reason {
+                Reason::Done => return error.hint(again),
+                Reason::Interrupted => "it was interrupted",
+                Reason::TimedOut => "its time was up",
+            };
+            return error.problem(format!("destroy of `{stack}` is incomplete: {why}")).hint(again);
         }
     };
     let why = match reason {

@@ -12,6 +12,8 @@ use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use ecsup::cli::{Cli, Exit};
 use serde_json::json;
 
+use crate::proofs::holds;
+
 const WORKER: &[&str] = &["--pattern", "internal-worker"];
 const API: &[&str] = &["--pattern", "public-api"];
 const FARGATE: &[&str] = &["--pattern", "fargate-api"];
@@ -29,10 +31,12 @@ async fn deploy(stage: &Stage, flags: &[&str], more: &[&str]) -> Played {
     stage.play(&[&["deploy", "--yes"], flags, more].concat()).await
 }
 
-/// Deploys, and fails the test unless that works.
+/// Deploys, and fails the test unless that works and the world then has what was asked for.
 async fn deploy_well(stage: &Stage, flags: &[&str], more: &[&str]) -> Played {
     let played = deploy(stage, flags, more).await;
     assert_eq!(played.exit, Exit::Done, "{flags:?} {more:?}: {}", played.said());
+    let holds = holds(&stage.cloud, &[flags, more].concat()).await;
+    holds.unwrap_or_else(|why| panic!("{flags:?} {more:?}: {why}"));
     assert_eq!(stage.cloud.defects(), [""; 0]);
     played
 }

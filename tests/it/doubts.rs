@@ -303,6 +303,7 @@ fn what_is_gone_may_be_denied() {
             let policy = printed_policy(&stage, flags).await;
             cloud.set_policy(Policy::parse(&policy).unwrap());
             expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy").unwrap();
+            holds(cloud, flags).await.unwrap();
             cloud.set_faults(Faults::rough());
             let destroyed = stage.play(&destroy(flags)).await;
             expect(&destroyed, Exit::Done, "destroy").unwrap();

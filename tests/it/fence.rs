@@ -10,6 +10,8 @@ use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use tokio::time::{Instant, sleep};
 
+use crate::proofs::holds;
+
 const DEPLOY: &[&str] = &["deploy", "--yes", "--pattern", "internal-worker"];
 const WAITING: &[&str] = &["deploy", "--yes", "--pattern", "internal-worker", "--wait-for-lock"];
 
@@ -79,6 +81,7 @@ fn who_is_not_heard_has_stopped_before_another_begins() {
                 assert_eq!(second.exit, Exit::Done, "{said}");
                 let began = began(&second).expect("it goes on");
                 assert_eq!(changed_meanwhile(&stage, began), [""; 0], "two at work: {said}");
+                holds(&stage.cloud, &DEPLOY[2..]).await.unwrap();
             });
         }
     }
@@ -96,6 +99,7 @@ fn who_cannot_tell_the_other_one_does_not_begin() {
             assert!(second.said().contains("failed to write to the lock"), "{}", second.said());
             assert_eq!(began(&second), None, "{}", second.said());
             assert_eq!(stage.play(WAITING).await.exit, Exit::Done);
+            holds(&stage.cloud, &DEPLOY[2..]).await.unwrap();
             let destroyed = stage.play(&["destroy", "--yes", "internal-worker"]).await;
             assert_eq!(destroyed.exit, Exit::Done, "{}", destroyed.said());
             let after = stage.cloud.world(World::ids);

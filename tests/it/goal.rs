@@ -224,6 +224,15 @@ impl Goal {
         self.nat == "none" && !self.endpoints.contains("required")
     }
 
+    /// What the ARNs of its region begin with, after `arn:`.
+    fn partition(&self) -> &'static str {
+        match self.region.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if self.region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
     fn gateways(&self) -> usize {
         match self.nat.as_str() {
             "per-zone" => 2,

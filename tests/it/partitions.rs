@@ -6,7 +6,7 @@ use aws_sim::scenario::Scenario;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Stage, in_virtual_time};
 
-use crate::proofs::{expect, ids};
+use crate::proofs::{expect, holds, ids};
 
 const PATTERNS: [&str; 3] = ["internal-worker", "public-api", "fargate-api"];
 
@@ -41,6 +41,8 @@ fn every_pattern_lives_in_every_partition() {
                 let deployed = play(&["deploy", "--yes", "--pattern", pattern]).await;
                 let again = play(&["deploy", "--yes", "--pattern", pattern]).await;
                 assert_eq!(again.changes(), [""; 0]);
+                let holds = holds(&cloud, &["--pattern", pattern, "--region", region]).await;
+                holds.unwrap_or_else(|why| panic!("{region}: {why}"));
                 for id in ids(&cloud).difference(&before) {
                     assert!(!id.contains("arn:") || id.contains(beginning), "{id}");
                 }

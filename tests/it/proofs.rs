@@ -331,10 +331,14 @@ fn neighbours_stay_as_they_are() {
             for neighbour in [&beside, &elsewhere] {
                 expect(&stage.play(neighbour).await, Exit::Done, "a neighbour's deploy").unwrap();
             }
+            for neighbour in [&beside, &elsewhere] {
+                holds(cloud, &neighbour[2..]).await.unwrap();
+            }
             made_by_hand(cloud, stack).await;
             let theirs = cloud.world(|world| (world.ids(), world.tagged()));
 
             expect(&stage.play(&deploy(flags)).await, Exit::Done, "deploy").unwrap();
+            holds(cloud, flags).await.unwrap();
             expect(&stage.play(&destroy(flags)).await, Exit::Done, "destroy").unwrap();
             let now = cloud.world(|world| (world.ids(), world.tagged()));
             let gone: Vec<_> = theirs.0.symmetric_difference(&now.0).collect();
@@ -431,6 +435,13 @@ fn those_who_wait_for_the_lock_of_the_dead_go_on_in_turn() {
             let (again, end) = tokio::join!(stage.play(&again), stage.play(&end));
             expect(&again, Exit::Done, "deploy").unwrap();
             expect(&end, Exit::Done, "destroy").unwrap();
+            // Whoever had the lock last has got what was asked for.
+            let ended = |played: &Played| played.calls.last().map(|call| call.at);
+            match ended(&again) > ended(&end) {
+                true => holds(&stage.cloud, flags).await,
+                false => nothing_left(&stage.cloud, &before),
+            }
+            .unwrap_or_else(|why| panic!("seed {seed}: {why}"));
             assert_eq!(duplicates(&stage.cloud), [""; 0], "seed {seed}");
             expect(&stage.play(&destroy(flags)).await, Exit::Done, "the last destroy").unwrap();
             let after = ids(&stage.cloud);

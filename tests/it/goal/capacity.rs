@@ -152,7 +152,8 @@ impl Found<'_> {
         self.check(&format!("role/{which} is for {service}"), trusts);
         if which == "execution" {
             // IAM writes a document down as a URL.
-            let source = format!("arn%3Aaws%3Aecs%3A{}%3A123456789012%3A", goal.region);
+            let (partition, region) = (goal.partition(), &goal.region);
+            let source = format!("arn%3A{partition}%3Aecs%3A{region}%3A123456789012%3A");
             let document = role.text("AssumeRolePolicyDocument");
             let only_here = document.contains("aws%3ASourceAccount") && document.contains(&source);
             self.check("role/execution is for this account and region only", only_here);
