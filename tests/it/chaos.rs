@@ -2,6 +2,7 @@
 //!
 //! `ECSUP_SEED=42` plays one seed again, `ECSUP_RUNS=100000` plays that many.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sim::cloud::Cloud;
@@ -15,7 +16,8 @@ use fastrand::Rng;
 use crate::between_manifests::{self, Manifest};
 use crate::meddler::meddle;
 use crate::proofs::{
-    CLOSED, STACKS, deploy, expect, holds, ids, no_defects, on_all_processors, play_until_crash,
+    CLOSED, STACKS, deploy, expect, holds, ids, no_defects, nothing_left, on_all_processors,
+    play_until_crash,
 };
 use crate::transitions::CHANGES;
 
@@ -62,9 +64,11 @@ struct Fate<'a> {
     /// Whether it is a destroy that meets the weather, and not a deploy.
     in_destroy: bool,
     weather: Weather,
-    /// At which call it dies, of all that this life makes from the weather on; when it makes fewer,
-    /// it does not.
-    dies: Crash,
+    /// At which call it dies, of all that it makes from the weather on, when it makes so many. Else it is
+    /// played once more, and dies at one that it does make.
+    dies_at: Option<usize>,
+    /// Whether that call still has its effect.
+    after: bool,
     /// How long until somebody goes on.
     pause: Duration,
     /// Whether the stack is deployed again before it is destroyed.
@@ -90,8 +94,8 @@ struct Weather {
 /// up a deployment that met it.
 const NOTICED: Duration = Duration::from_mins(15);
 
-/// The calls of a life, roughly: some make fewer, then they may live on.
-const CALLS: usize = 700;
+/// As many calls as most lives make from the weather on, and where that is one of a destroy.
+const CALLS: [usize; 2] = [750, 1000];
 
 impl<'a> Fate<'a> {
     /// One of flags and a change of them.
@@ -129,12 +133,16 @@ impl<'a> Fate<'a> {
     }
 
     fn of(chance: &mut Rng, wish: Wish<'a>, change: Option<Wish<'a>>) -> Self {
+        let in_destroy = chance.u8(..3) == 0;
+        // Some make more calls: now and then, one is played to its end before it is drawn where it dies.
+        let knows = chance.u8(..12) > 0;
         Self {
             wish,
             change,
-            in_destroy: chance.u8(..3) == 0,
+            in_destroy,
             weather: Weather::of(chance),
-            dies: Crash { at: chance.usize(..CALLS), after: chance.bool() },
+            dies_at: knows.then(|| chance.usize(..CALLS[usize::from(in_destroy)])),
+            after: chance.bool(),
             pause: Duration::from_secs([0, 0, 2, 30, 90, 900][chance.usize(..6)]),
             again: chance.u8(..3) > 0,
         }
@@ -191,6 +199,16 @@ struct Life {
     stage: Stage,
     /// The number of the call at which it dies, while it has not.
     dies: Option<Crash>,
+    /// How many commands were played to their ends since the weather began, until it died.
+    commands: usize,
+}
+
+/// How a life went.
+struct Lived {
+    /// How many calls it made from the weather on.
+    calls: usize,
+    /// In which of its commands it died, counted from the one that met the weather.
+    died_in: Option<usize>,
 }
 
 impl Life {
@@ -201,8 +219,10 @@ impl Life {
         cloud.set_faults(Faults { crash, ..faults });
         let played = play_until_crash(&self.stage, words).await;
         cloud.set_faults(Faults::default());
-        if played.is_none() {
-            self.dies = None;
+        match &played {
+            Some(_) if self.dies.is_some() => self.commands += 1,
+            Some(_) => {}
+            None => self.dies = None,
         }
         played
     }
@@ -217,12 +237,24 @@ impl Life {
     }
 }
 
-fn chaos(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
-    let played = in_virtual_time(seed, async || live(seed, fate).await);
-    played.map_err(|why| format!("{fate:?}: {why}"))
+/// Plays a life in which somebody dies, and says in which of its commands: one of its calls, each with the
+/// same chance. A life that made fewer calls than were drawn has come through the weather whole.
+fn chaos(seed: u64, fate: &Fate<'_>) -> Result<usize, String> {
+    let play = |at: Option<usize>| {
+        let dies = at.map(|at| Crash { at, after: fate.after });
+        let played = in_virtual_time(seed, async || live(seed, fate, dies).await);
+        played.map_err(|why| format!("dies at {at:?}, {fate:?}: {why}"))
+    };
+    let whole = play(fate.dies_at)?;
+    if let Some(command) = whole.died_in {
+        return Ok(command);
+    }
+    let at = Rng::with_seed(!seed).usize(..whole.calls);
+    let died_in = play(Some(at))?.died_in;
+    died_in.ok_or_else(|| format!("{fate:?}: it made call {at}, and then did not"))
 }
 
-async fn live(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
+async fn live(seed: u64, fate: &Fate<'_>, dies: Option<Crash>) -> Result<Lived, String> {
     let stage = Stage { cloud: Cloud::new(seed, fate.weather.scenario()) };
     let cloud = stage.cloud.clone();
     if let Wish::Manifest(_) = fate.wish {
@@ -232,8 +264,9 @@ async fn live(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
     if fate.in_destroy || fate.change.is_some() {
         expect(&stage.play(&fate.wish.deploy()).await, Exit::Done, "deploy")?;
     }
-    let dies = Crash { at: cloud.count() + fate.dies.at, ..fate.dies };
-    let mut life = Life { stage, dies: Some(dies) };
+    let quiet = cloud.count();
+    let from_here = dies.map(|dies| Crash { at: quiet + dies.at, ..dies });
+    let mut life = Life { stage, dies: from_here, commands: 0 };
     let (command, wish) = (fate.command(), fate.last());
     let first = tokio::select! {
         played = life.play(&command, fate.weather.faults()) => played,
@@ -241,15 +274,15 @@ async fn live(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
     };
     match first {
         Some(played) if played.exit == Exit::Done => {
-            if !fate.in_destroy && fate.weather.by_hand.is_empty() {
+            if fate.in_destroy {
+                nothing_left(&cloud, &before).map_err(|why| format!("it says done: {why}"))?;
+            } else if fate.weather.by_hand.is_empty() {
                 wish.holds(&cloud).await?;
             }
         }
-        // Whatever came of it says why, and the next ones meet a quiet cloud.
-        Some(played) if !played.said().contains("error: ") => {
-            return Err(format!("it does not say what failed:\n{}", played.said()));
-        }
-        Some(_) | None => {}
+        // The next ones meet a quiet cloud.
+        Some(played) => says_what_failed(&played, &fate.weather)?,
+        None => {}
     }
     let noticed = if fate.weather.by_hand.is_empty() { Duration::ZERO } else { NOTICED };
     tokio::time::sleep(fate.pause.max(noticed)).await;
@@ -259,10 +292,33 @@ async fn live(seed: u64, fate: &Fate<'_>) -> Result<(), String> {
     }
     life.succeed(&wish.destroy(), "destroy").await?;
     no_defects(&cloud)?;
-    let left: Vec<_> = ids(&cloud).difference(&before).cloned().collect();
-    match left.is_empty() {
+    nothing_left(&cloud, &before)?;
+    let died_in = (dies.is_some() && life.dies.is_none()).then_some(life.commands);
+    Ok(Lived { calls: cloud.count() - quiet, died_in })
+}
+
+/// How a run says that it has lost its lock.
+const LOST_LOCK: [&str; 2] = ["did not hear this run's signs of life", "so this run stopped"];
+
+/// How a run says that something did not come up, or did not go, with what it has seen of that.
+const SEEN: [&str; 3] = ["gave up after ", "cause: ", " held by "];
+
+/// Checks that a run that was not done says why: which call failed it, with AWS's answer to that; that it has
+/// lost its lock, where nobody may hear it; or what it has seen of a thing that somebody has meddled with.
+fn says_what_failed(played: &Played, weather: &Weather) -> Result<(), String> {
+    let said = played.said();
+    let lines = || said.lines().filter(|line| !line.starts_with("warning: "));
+    let is_any = |line: &str, of: &[&str]| of.iter().any(|words| line.contains(words));
+    let codes: Vec<_> = played.calls.iter().filter_map(|call| call.refused.as_deref()).collect();
+    let is_of_a_call = |line: &str| {
+        line.contains("failed to ") && (line.contains("no answer from AWS") || is_any(line, &codes))
+    };
+    let is_told = lines().any(is_of_a_call)
+        || (weather.silent || weather.rough) && lines().any(|line| is_any(line, &LOST_LOCK))
+        || !weather.by_hand.is_empty() && lines().any(|line| is_any(line, &SEEN));
+    match is_told {
         true => Ok(()),
-        false => Err(format!("left: {left:#?}")),
+        false => Err(format!("{:?}, and it does not say what failed:\n{said}", played.exit)),
     }
 }
 
@@ -271,14 +327,26 @@ fn from_environment(name: &str) -> Option<u64> {
 }
 
 /// Plays many lives, or the one that the environment names.
-fn play(test: &str, runs: u64, life: impl Fn(u64) -> Result<(), String> + Sync) {
+fn play(test: &str, runs: u64, life: impl Fn(u64) -> Result<usize, String> + Sync) {
     if let Some(seed) = from_environment("ECSUP_SEED") {
         life(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         return;
     }
-    let failed = on_all_processors(from_environment("ECSUP_RUNS").unwrap_or(runs), life);
+    // How many died in the command that met the weather, and in each one after it.
+    let died = [const { AtomicUsize::new(0) }; 3];
+    let lived = |seed| {
+        let command = life(seed)?;
+        died[command].fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    let runs = from_environment("ECSUP_RUNS").unwrap_or(runs);
+    let failed = on_all_processors(runs, lived);
     let again = format!("repeat one with `ECSUP_SEED=… cargo nextest run {test}`");
     assert!(failed.is_empty(), "{}\n{again}", failed.join("\n\n"));
+    // Each of them is a good part of the calls.
+    let died = died.map(|it| u64::try_from(it.into_inner()).expect("few lives"));
+    assert_eq!(died.iter().sum::<u64>(), runs, "each life ends with a death: {died:?}");
+    assert!(runs < 100 || died.iter().all(|it| it * 20 > runs), "seldom in some: {died:?}");
 }
 
 #[test]
