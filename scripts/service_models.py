@@ -84,6 +84,9 @@ OPERATIONS = {
         ListTagsForResource ListTagsForResources""",
     "secretsmanager": """CreateSecret DeleteSecret DescribeSecret GetSecretValue PutSecretValue
         RestoreSecret TagResource UntagResource""",
+    "servicediscovery": """CreatePrivateDnsNamespace CreateService DeleteNamespace DeleteService
+        DeregisterInstance GetNamespace GetOperation ListInstances ListNamespaces ListOperations
+        ListServices ListTagsForResource RegisterInstance TagResource UntagResource""",
     "ssm": """AddTagsToResource DeleteParameter DeleteParameters DescribeParameters GetParameter
         GetParameters GetParametersByPath ListTagsForResource PutParameter RemoveTagsFromResource""",
     "sts": "GetCallerIdentity",

@@ -57,6 +57,10 @@ doubts! {
     RegistrationNamesNoResource = "registration-names-no-resource",
     /// `CreateService` is refused while its load balancer is being provisioned.
     ServiceNeedsActiveBalancer = "service-needs-active-balancer",
+    /// ECS leaves the instances of a service that is deleted registered with Cloud Map.
+    ServiceLeavesInstances = "service-leaves-instances",
     /// A call about something that has just gone is denied for its missing tags.
     WhatIsGoneIsDenied = "what-is-gone-is-denied",
+    /// The zone of a namespace goes a while after it.
+    ZoneOutlivesNamespace = "zone-outlives-namespace",
 }

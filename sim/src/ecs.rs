@@ -84,6 +84,8 @@ mod tests;
 #[cfg(test)]
 mod tests_of_commands;
 #[cfg(test)]
+mod tests_of_registries;
+#[cfg(test)]
 mod tests_of_secrets;
 #[cfg(test)]
 mod tests_of_sidecars;

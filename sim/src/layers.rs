@@ -34,8 +34,22 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("secretsmanager", &[]),
     ("elb", &["acm", "ec2", "iam"]),
     ("route53", &["ec2", "elb"]),
+    ("servicediscovery", &["route53"]),
     ("autoscaling", &["ec2", "iam"]),
-    ("ecs", &["autoscaling", "ec2", "elb", "iam", "logs", "route53", "secretsmanager", "ssm"]),
+    (
+        "ecs",
+        &[
+            "autoscaling",
+            "ec2",
+            "elb",
+            "iam",
+            "logs",
+            "route53",
+            "secretsmanager",
+            "servicediscovery",
+            "ssm",
+        ],
+    ),
     ("application_autoscaling", &["cloudwatch", "ecs", "elb", "iam"]),
     // Who knows all services, and who knows that one.
     ("services", &["policy", "refusal", "scenario", "service", "world"]),

@@ -36,6 +36,7 @@ pub mod route53;
 pub mod scenario;
 pub mod secretsmanager;
 pub mod service;
+pub mod servicediscovery;
 pub mod services;
 pub mod ssm;
 pub mod sts;

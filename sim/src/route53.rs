@@ -137,6 +137,54 @@ pub fn link_zone(world: &mut World, id: &str, service: &str) {
     zone::link(world, id, service);
 }
 
+/// Makes a private zone for a service of AWS, which nobody else can change.
+pub fn make_linked_zone(
+    world: &mut World,
+    name: &str,
+    vpc: &str,
+    service: &str,
+) -> Result<String, Refusal> {
+    zone::make_linked(world, name, vpc, service)
+}
+
+/// Removes a zone that a service of AWS made for itself, with its records.
+pub fn remove_linked_zone(world: &mut World, id: &str) {
+    world.route53_mut().zones.remove(id);
+}
+
+/// Lets a zone answer with these addresses for a name; with none it does not know it.
+pub fn set_addresses(
+    world: &mut World,
+    zone: &str,
+    name: &str,
+    ttl: Duration,
+    addresses: &[String],
+) {
+    let Ok(name) = name::normal(name) else { return };
+    let Ok(zone) = zone::find_mut(world, zone) else { return };
+    let at = record::At::new(&name, "A", None);
+    let addresses: Vec<_> = addresses.iter().map(String::as_str).collect();
+    match addresses.is_empty() {
+        true => zone.records.remove(&at),
+        false => zone.records.insert(at, record::Record::values(ttl, &addresses)),
+    };
+}
+
+/// The addresses that a name stands for in a VPC of this region: of the private zones that answer there, the
+/// one with the longest name counts.
+pub fn resolve(world: &World, vpc: &str, name: &str) -> Vec<String> {
+    let Ok(name) = name::normal(name) else { return Vec::new() };
+    let answers = (world.region.clone(), vpc.to_owned());
+    let zones = world.route53().zones.values().filter(|zone| zone.vpcs.contains(&answers));
+    let zones = zones.filter(|zone| name::is_within(&name, &zone.name));
+    let zone = zones.max_by_key(|zone| zone.name.len());
+    let record = zone.and_then(|zone| zone.records.get(&record::At::new(&name, "A", None)));
+    match record.map(|record| &record.holds) {
+        Some(record::Holds::Values { values, .. }) => values.clone(),
+        Some(record::Holds::Alias { .. }) | None => Vec::new(),
+    }
+}
+
 /// Zones by their ids, and records as `ZONE/NAME/TYPE`, without those that zones are born with.
 pub fn ids(world: &World) -> Vec<String> {
     let mut all = Vec::new();

@@ -27,6 +27,7 @@ pub static ALL: &[&Service] = &[
     &crate::secretsmanager::SERVICE,
     &crate::elb::SERVICE,
     &crate::route53::SERVICE,
+    &crate::servicediscovery::SERVICE,
     &crate::autoscaling::SERVICE,
     &crate::ecs::SERVICE,
     &crate::application_autoscaling::SERVICE,

@@ -22,7 +22,7 @@ use crate::proofs::{
 };
 
 /// Doubts that take more than a few lifecycles to show: each has a test of its own, which sees it matter.
-const SHOWN_ELSEWHERE: [Doubt; 7] = [
+const SHOWN_ELSEWHERE: [Doubt; 9] = [
     // `a_cluster_that_appears_meanwhile_is_not_taken_over`
     Doubt::CreateClusterComparesTags,
     // `the_last_metrics_may_come_after_their_cluster`: a destroy is long enough to meet them.
@@ -35,8 +35,12 @@ const SHOWN_ELSEWHERE: [Doubt; 7] = [
     Doubt::RegisteredBeforeAssociation,
     // `a_registration_may_be_checked_for_no_resource`
     Doubt::RegistrationNamesNoResource,
+    // `discovery::what_outlives_a_service_or_a_namespace_is_waited_for`
+    Doubt::ServiceLeavesInstances,
     // `what_is_gone_may_be_denied`
     Doubt::WhatIsGoneIsDenied,
+    // `discovery::what_outlives_a_service_or_a_namespace_is_waited_for`
+    Doubt::ZoneOutlivesNamespace,
 ];
 
 fn world_of_doubt(doubts: Vec<Doubt>) -> Scenario {

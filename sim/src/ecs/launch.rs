@@ -121,6 +121,7 @@ fn start(
         memory,
         network: setup.network.clone(),
         targets: setup.targets.clone(),
+        registries: setup.registries.clone(),
         tags,
         attachment,
         created: world.now,

@@ -16,7 +16,7 @@ use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
 use crate::scenario::Ending;
 use crate::world::World;
-use crate::{ec2, elb, iam, logs};
+use crate::{ec2, elb, iam, logs, servicediscovery};
 
 /// How often ECS looks whether an agent is back.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -236,6 +236,11 @@ fn runs(world: &mut World, id: &str) {
             service_event::tell(world, &task.cluster, &task.service, &message);
         }
     }
+    if let Some(address) = &task.address {
+        for registry in &task.registries {
+            servicediscovery::register(world, registry, &task.id, address);
+        }
+    }
     if let Some(after) = world.scenario.ending.and_then(|it| it.after) {
         later(world, Duration::from_secs_f64(after), id, exits);
     }
@@ -337,6 +342,13 @@ pub(super) fn stop(world: &mut World, id: &str, code: &'static str, why: &str) {
 }
 
 fn deregister(world: &mut World, task: &Task) {
+    let key = (task.cluster.clone(), task.service.clone());
+    let is_deleted = world.ecs().services.get(&key).is_some_and(|it| it.status != "ACTIVE");
+    if !(is_deleted && world.scenario.doubts(Doubt::ServiceLeavesInstances)) {
+        for registry in &task.registries {
+            servicediscovery::deregister(world, registry, &task.id);
+        }
+    }
     let Some(address) = &task.address else { return };
     for target in &task.targets {
         elb::deregister(world, &target.group, address);

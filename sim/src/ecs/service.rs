@@ -251,6 +251,8 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
         })
     };
     let targets: Vec<_> = setup.targets.iter().map(target).collect();
+    let registry = |arn: &String| json!({ "registryArn": arn });
+    let registries: Vec<_> = setup.registries.iter().map(registry).collect();
     let mut answer = json!({
         "serviceArn": service.arn,
         "serviceName": service.name,
@@ -261,7 +263,7 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
         "pendingCount": count(pending, None),
         "taskDefinition": setup.definition_arn,
         "loadBalancers": targets,
-        "serviceRegistries": [],
+        "serviceRegistries": registries,
         "deploymentConfiguration": {
             "maximumPercent": service.most,
             "minimumHealthyPercent": service.least,
@@ -329,7 +331,6 @@ pub(super) fn check_simulated(input: &Value, operation: &str) -> Result<(), Refu
         input,
         operation,
         &[
-            "serviceRegistries",
             "serviceConnectConfiguration",
             "volumeConfigurations",
             "vpcLatticeConfigurations",

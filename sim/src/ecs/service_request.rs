@@ -127,7 +127,7 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
         it.grace = Some(grace);
     }
     // ECS starts a deployment also for a network or a target group that is merely said again.
-    let again = ["networkConfiguration", "loadBalancers", "platformVersion"];
+    let again = ["networkConfiguration", "loadBalancers", "platformVersion", "serviceRegistries"];
     let deploys = force || setup != it.setup || again.iter().any(|name| !input[*name].is_null());
     if let Some(desired) = desired {
         it.steady &= desired == it.desired;

@@ -11,7 +11,7 @@ use super::{association, client, cluster, invalid, short};
 use crate::fields::Fields;
 use crate::refusal::Refusal;
 use crate::world::World;
-use crate::{ec2, elb};
+use crate::{ec2, elb, servicediscovery};
 
 /// What the tasks of a deployment are like.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub(super) struct Setup {
     pub(super) network: Option<Network>,
     /// Target groups that they register with.
     pub(super) targets: Vec<Target>,
+    /// ARNs of the services of Cloud Map that they register with.
+    pub(super) registries: Vec<String>,
 }
 
 /// A target group that tasks register with.
@@ -81,6 +83,7 @@ pub(super) fn setup(
         strategy,
         network: None,
         targets: Vec::new(),
+        registries: Vec::new(),
     };
     let launch = if setup.is_fargate() { "FARGATE" } else { "EC2" };
     if !revision.runs_on(launch) {
@@ -95,7 +98,40 @@ pub(super) fn setup(
         Some(before) => before.targets.clone(),
         None => targets(world, input.list("loadBalancers"), revision)?,
     };
+    setup.registries = match before.filter(|_| input["serviceRegistries"].is_null()) {
+        Some(before) => before.registries.clone(),
+        None => registries(world, input.list("serviceRegistries"), revision)?,
+    };
     Ok(setup)
+}
+
+/// One at most, which has to be there. With addresses for records it takes neither a port nor a container.
+fn registries(world: &World, input: &[Value], revision: &Revision) -> Result<Vec<String>, Refusal> {
+    if input.len() > 1 {
+        return Err(invalid("Only one service registry is supported."));
+    }
+    let mut registries = Vec::new();
+    for item in input {
+        let arn = item.text("registryArn");
+        if !servicediscovery::is_there(world, arn) {
+            return Err(invalid(format!("The service registry {arn} does not exist.")));
+        }
+        let says = |member: &&str| item.get(*member).is_some_and(|it| !it.is_null());
+        let more = ["port", "containerName", "containerPort"].iter().any(says);
+        if more && !servicediscovery::has_dns(world, arn, "SRV") {
+            return Err(invalid(
+                "When specifying 'port', 'containerName' or 'containerPort', the service registry must \
+                 have SRV records.",
+            ));
+        }
+        if !revision.has_interfaces() {
+            return Err(invalid(
+                "A records are supported only for tasks with the awsvpc network mode.",
+            ));
+        }
+        registries.push(arn.to_owned());
+    }
+    Ok(registries)
 }
 
 fn no_definition() -> Refusal {

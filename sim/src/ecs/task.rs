@@ -101,6 +101,8 @@ pub(super) struct Task {
     pub(super) network: Option<Network>,
     /// Target groups that it registers with.
     pub(super) targets: Vec<Target>,
+    /// ARNs of the services of Cloud Map that it registers with.
+    pub(super) registries: Vec<String>,
     /// Its tags.
     pub(super) tags: Tags,
     /// What is overridden of its containers.

@@ -219,6 +219,26 @@ pub(super) fn add(world: &mut World, name: &str, id: Option<&str>) -> Option<Str
     Some(id)
 }
 
+/// A private zone that a service of AWS makes for itself, in a VPC of this region.
+pub(super) fn make_linked(
+    world: &mut World,
+    name: &str,
+    vpc: &str,
+    service: &str,
+) -> Result<String, Refusal> {
+    let region = world.region.clone();
+    let input = json!({
+        "Name": name,
+        "CallerReference": format!("{service} {}", world.digits_of(16, &format!("linked {name}"))),
+        "HostedZoneConfig": { "PrivateZone": true, "Comment": "Created by AWS Cloud Map namespace" },
+        "VPC": { "VPCRegion": region, "VPCId": vpc },
+    });
+    let made = create(world, &input)?;
+    let id = bare(made.part("HostedZone").text("Id")).to_owned();
+    link(world, &id, service);
+    Ok(id)
+}
+
 /// A zone becomes one that a service of AWS made for itself.
 pub(super) fn link(world: &mut World, id: &str, service: &str) {
     if let Ok(zone) = find_mut(world, id) {
