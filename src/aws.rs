@@ -61,6 +61,8 @@ pub struct Aws {
     pub route53: aws_sdk_route53::Client,
     /// Secrets Manager, for what is known of secrets. No value is ever asked for.
     pub secretsmanager: aws_sdk_secretsmanager::Client,
+    /// Cloud Map, for names of services. The SDK fills in the token of what is made.
+    pub servicediscovery: aws_sdk_servicediscovery::Client,
     /// Systems Manager, for public AMI parameters, the lock, and what is known of parameters.
     pub ssm: aws_sdk_ssm::Client,
     /// Systems Manager without retries, for what is written to a lock: each write is a version, and
@@ -102,6 +104,7 @@ impl Aws {
             logs: aws_sdk_cloudwatchlogs::Client::new(&retrying),
             route53: aws_sdk_route53::Client::new(&retrying),
             secretsmanager: aws_sdk_secretsmanager::Client::new(&retrying),
+            servicediscovery: aws_sdk_servicediscovery::Client::new(&retrying),
             ssm: aws_sdk_ssm::Client::new(&retrying),
             ssm_once: aws_sdk_ssm::Client::new(&once),
             sts: aws_sdk_sts::Client::from_conf(first.build()),

@@ -407,6 +407,12 @@ pub fn default_zone(stack: &StackName) -> String {
     format!("{}.internal", fit(&label, &format!("zone\0{label}"), LABEL_LIMIT, Hash::Needed))
 }
 
+/// Names the namespace of a stack, in which its services have names: `svc.<stack>.internal`. Its zone may stand
+/// beside one of `<stack>.internal`: the longest name that fits answers.
+pub fn namespace(stack: &StackName) -> String {
+    format!("svc.{}", default_zone(stack))
+}
+
 /// Names a service's host in a zone: `<service>.<zone>`, the label in lower case.
 pub fn default_host(service: &ServiceName, zone: &str) -> String {
     format!("{}.{zone}", service.as_str().to_ascii_lowercase())

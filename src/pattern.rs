@@ -15,6 +15,7 @@
 //! load-balancer ──┴─ record/… ── hosted-zone     └── task-definition/… ── role/execution, log-group/…
 //!
 //! service/… ── scalable-target/… ── scaling-policy/…
+//!     └── discovery/… ── namespace ── vpc, cluster
 //! ```
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ use crate::resource::{Kind, load_balancer, record};
 use crate::spec::{self, Scheme, Spec, Unknown};
 
 pub mod capacity;
+pub mod discovery;
 pub mod ingress;
 pub mod naming;
 pub mod network;
@@ -117,9 +119,11 @@ pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
             Some(WayIn { balancer, listeners, zone: zone.as_ref(), target_group })
         });
         let ways_in: Vec<_> = ways_in.collect();
-        let tasks = service::tasks(&mut graph, wanted, &ways_in, &blocks);
+        let tasks = service::tasks(&mut graph, wanted, &blocks);
         drafts.push((wanted, ways_in, tasks));
     }
+    let groups = drafts.iter().map(|(wanted, _, tasks)| (&wanted.name, &tasks.group)).collect();
+    let names = discovery::discovery(&mut graph, &groups, &blocks);
     // One after another, and all of them before any service.
     let mut releases = Vec::new();
     for (wanted, _, tasks) in &drafts {
@@ -127,7 +131,8 @@ pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
     }
     let mut rules = Vec::new();
     for (wanted, ways_in, tasks) in drafts {
-        let its = service::service(&mut graph, wanted, tasks, &ways_in, &releases, &blocks);
+        let order = (&names, releases.as_slice());
+        let its = service::service(&mut graph, wanted, tasks, &ways_in, order, &blocks);
         rules.extend(its);
     }
     for (balancer, serving) in balancers.iter().zip(&listeners) {

@@ -55,6 +55,9 @@ pub enum Part {
     /// Scaling services by their load: what all commands need besides where a service has `scaling`; in no
     /// policy but its own
     Scaling,
+    /// Names of services in the VPC: what all commands need besides where a service has `discovery`; in no
+    /// policy but its own
+    Discovery,
     /// Running `release` commands of a manifest, and reading what they write; in no policy but its own
     Release,
     /// Reading what containers write: what `logs` needs besides `read`; in no policy but its own

@@ -445,10 +445,19 @@ pub struct Service {
     pub depends_on: BTreeMap<ServiceName, Until>,
     /// The sidecar that load balancers reach, which has a port, if it is not its own container.
     pub target: Option<ServiceName>,
+    /// How other services find it without a load balancer, if they do.
+    pub discovery: Option<Discovery>,
     /// How it is reached through the internal load balancer, if it is.
     pub internal: Option<Route>,
     /// How it is reached through the public load balancer, if it is.
     pub public: Option<Route>,
+}
+
+/// How a service is found by a name of its own in the VPC, to which its tasks answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// The services whose tasks may open its port; all of the stack, itself too, where nobody said which.
+    pub callers: Option<BTreeSet<ServiceName>>,
 }
 
 /// A command that a new revision runs to its end before any service is updated.
@@ -582,6 +591,24 @@ impl Spec {
         self.services.iter().find(|service| service.name == *name)
     }
 
+    /// The services whose tasks may open the port of one that has a name.
+    pub fn callers_of<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> impl Iterator<Item = &'a ServiceName> + 'a {
+        let callers = service.discovery.as_ref().map(|it| it.callers.as_ref());
+        self.services.iter().map(|it| &it.name).filter(move |name| match callers {
+            None => false,
+            Some(None) => true,
+            Some(Some(some)) => some.contains(*name),
+        })
+    }
+
+    /// Whether some service is found by a name of its own.
+    pub fn has_names(&self) -> bool {
+        self.services.iter().any(|service| service.discovery.is_some())
+    }
+
     /// Whether the number of tasks of some service follows its load.
     pub fn scales(&self) -> bool {
         self.services.iter().any(|service| service.scaling.is_some())
@@ -649,6 +676,11 @@ impl Service {
         let taken = |of: fn(&Sidecar) -> u32| self.sidecars.iter().map(of).sum::<u32>();
         let memory = taken(|it| it.memory.unwrap_or_default());
         (self.cpu.saturating_sub(taken(|it| it.cpu)), self.memory.saturating_sub(memory))
+    }
+
+    /// Whether somebody has a way to its port.
+    pub fn is_reached(&self) -> bool {
+        self.discovery.is_some() || Scheme::ALL.into_iter().any(|it| self.route(it).is_some())
     }
 
     /// How many tasks it may have.

@@ -133,7 +133,7 @@ macro_rules! tagged {
 tagged! {
     optional: aws_sdk_ec2::types::Tag, aws_sdk_ecs::types::Tag, aws_sdk_autoscaling::types::TagDescription,
         aws_sdk_route53::types::Tag;
-    required: aws_sdk_iam::types::Tag
+    required: aws_sdk_iam::types::Tag, aws_sdk_servicediscovery::types::Tag
 }
 
 impl Tagged for aws_sdk_elasticloadbalancingv2::types::Tag {
@@ -200,6 +200,8 @@ pub enum Tagging {
     LogGroup(String),
     /// A hosted zone, by id.
     HostedZone(String),
+    /// Cloud Map, by ARN.
+    ServiceDiscovery(String),
 }
 
 /// As many tags as a hosted zone can have (API `ChangeTagsForResource`).
@@ -283,6 +285,14 @@ impl Tagging {
                 let put = put.resource_type(TagResourceType::Hostedzone).set_add_tags(Some(tags));
                 put.send().await.doing(doing()).map(drop)
             }
+            Self::ServiceDiscovery(arn) => {
+                use aws_sdk_servicediscovery::types::Tag;
+                let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+                let tags: Result<Vec<_>, _> = tags.iter().cloned().map(tag).collect();
+                let put = aws.servicediscovery.tag_resource().resource_arn(arn);
+                let put = put.set_tags(Some(tags.map_err(unsaid)?));
+                put.send().await.doing(doing()).map(drop)
+            }
         }
     }
 
@@ -297,7 +307,8 @@ impl Tagging {
             | Self::Role(id)
             | Self::InstanceProfile(id)
             | Self::LogGroup(id)
-            | Self::HostedZone(id) => id,
+            | Self::HostedZone(id)
+            | Self::ServiceDiscovery(id) => id,
         }
     }
 }

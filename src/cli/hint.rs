@@ -13,6 +13,11 @@ const DENIED_TO_SCALE: &str = "a service of the stack scales, which takes a part
                                `ecsup permissions --part scaling` prints it";
 /// What such a refusal says.
 const OF_SCALING: &[&str] = &["perform: application-autoscaling:", "perform: cloudwatch:"];
+/// The same, when it is one of those that only names of services take.
+const DENIED_TO_NAME: &str = "a service of the stack has a name by `discovery`, which takes a part of the policy \
+                              of its own: `ecsup permissions --part discovery` prints it";
+/// What such a refusal says.
+const OF_NAMES: &[&str] = &["perform: servicediscovery:"];
 /// What to do about credentials whose time is over.
 const EXPIRED: &str = "the credentials have expired: sign in again with `aws login` or `aws sso login`, \
                        or fetch new keys, and run the same command again";
@@ -40,7 +45,12 @@ pub(super) fn for_error(error: &Error, whom: &str) -> Option<String> {
     match &error.cause {
         Cause::Refused { message, .. } if error.is_denied() => {
             let is_of_scaling = OF_SCALING.iter().any(|it| message.contains(it));
-            Some(if is_of_scaling { DENIED_TO_SCALE } else { DENIED }.to_owned())
+            let is_of_names = OF_NAMES.iter().any(|it| message.contains(it));
+            Some(match (is_of_scaling, is_of_names) {
+                (true, _) => DENIED_TO_SCALE.to_owned(),
+                (_, true) => DENIED_TO_NAME.to_owned(),
+                _ => DENIED.to_owned(),
+            })
         }
         Cause::Refused { code, .. } if OLD_CREDENTIALS.contains(&code.as_str()) => {
             Some(EXPIRED.to_owned())

@@ -137,6 +137,7 @@ fn parts_of(wish: &Wish) -> Vec<Part> {
         (Part::Endpoints, endpoints.iter().any(|(name, _)| !GATEWAYS.contains(name))),
         (Part::Secrets, has_secrets),
         (Part::Scaling, says("scaling")),
+        (Part::Discovery, says("discovery")),
         (Part::Release, says("release")),
     ];
     let more = more.into_iter().filter(|(_, needed)| *needed).map(|(part, _)| part);

@@ -293,7 +293,9 @@ mod tests {
     /// What AWS does not let go while something of the other kinds is there.
     #[test]
     fn whatever_holds_others_goes_after_them() {
-        let holders: [(Kind, &[Kind]); 10] = [
+        let holders: [(Kind, &[Kind]); 12] = [
+            (Kind::Namespace, &[Kind::DiscoveryService, Kind::Service]),
+            (Kind::DiscoveryService, &[Kind::Service]),
             // It would move the number of its tasks until the end, and outlive it.
             (Kind::Service, &[Kind::ScalableTarget, Kind::ScalingPolicy]),
             (
@@ -313,6 +315,7 @@ mod tests {
                     Kind::LoadBalancer,
                     Kind::HostedZone,
                     Kind::Record,
+                    Kind::Namespace,
                     Kind::Service,
                     Kind::GuardDutyEndpoint,
                     Kind::GuardDutyGroup,

@@ -589,6 +589,13 @@ impl Judge<'_> {
                 );
                 it.findings.push(SpecError::new(VPC, &self.wanted.vpc, rule));
             }
+            (_, None, _) if self.spec.has_names() => {
+                let rule = format!(
+                    "{words}, and without both attributes the names of services, which `discovery` gives them, do \
+                     not answer in it: switch on what is off"
+                );
+                it.findings.push(SpecError::new(VPC, &self.wanted.vpc, rule));
+            }
             (_, None, true) => {
                 let rule = format!(
                     "{words}, and without both attributes the names of AWS do not lead to its endpoints, \

@@ -134,6 +134,8 @@ pub struct RunningService {
     pub is_on_arm: bool,
     /// The security groups of others that its tasks have.
     pub security_groups: BTreeSet<String>,
+    /// Whether others find it by a name of its own, and those that may open its port, where that is not all.
+    pub callers: Option<Option<BTreeSet<String>>>,
     /// Its names in private zones.
     pub names: BTreeSet<String>,
     /// The role of its tasks.
@@ -224,6 +226,7 @@ impl Running {
             found.scaling = scaling_of(&service.it().name, &scaled, &scaling_policies);
             running.services.insert(service.it().name.clone(), found);
         }
+        running.note_callers(&services, &own_groups, &rules);
         // A gateway that is missing shows nothing; its address is made first and goes last.
         let no_gateways = staying(&addresses).next().is_none() && running.nat.is_none();
         if no_gateways && staying(&interfaces).next().is_some() {
@@ -238,6 +241,40 @@ impl Running {
         running.name(&all);
         running.leave_out_what_is_born();
         Ok(running)
+    }
+
+    /// Notes which services are found by names, and whom the rules of their groups let in.
+    fn note_callers(
+        &mut self,
+        services: &[Owned<Of<Service>>],
+        own: &[Owned<Of<SecurityGroup>>],
+        rules: &[Owned<Of<SecurityGroupRule>>],
+    ) {
+        let group_of = |it: &Of<Service>| {
+            let groups = it.network.iter().flat_map(|it| &it.groups);
+            let is_own = |id: &&String| own.iter().any(|own| own.it().id.as_str() == **id);
+            groups.into_iter().find(is_own).cloned()
+        };
+        let groups: BTreeMap<_, _> = staying(services)
+            .filter_map(|it| Some((group_of(it.it())?, it.it().name.clone())))
+            .collect();
+        let all: BTreeSet<_> = self.services.keys().cloned().collect();
+        for it in staying(services).map(Owned::it) {
+            if it.registries.as_ref().is_none_or(Vec::is_empty) {
+                continue;
+            }
+            let group = group_of(it);
+            let of_it = staying(rules).map(Owned::it);
+            let of_it = of_it.filter(|rule| Some(rule.group.as_str()) == group.as_deref());
+            let callers = of_it.filter_map(|rule| match &rule.source {
+                Some(Source::Group(from)) => groups.get(from.as_str()).cloned(),
+                _ => None,
+            });
+            let callers: BTreeSet<_> = callers.collect();
+            if let Some(service) = self.services.get_mut(&it.name) {
+                service.callers = Some((callers != all).then_some(callers));
+            }
+        }
     }
 
     /// Notes that endpoints alone lead out, where everything stands in private subnets without a route.

@@ -168,6 +168,11 @@ impl<'a> Naming<'a> {
         }
     }
 
+    /// What lets the tasks of a service reach a port of another's tasks.
+    pub fn caller_rule(service: &ServiceName, port: u16, caller: &ServiceName) -> String {
+        format!("rule/service/{service}/{port}-from-service/{caller}")
+    }
+
     /// What lets a load balancer reach a port of a service's tasks.
     pub fn service_rule(&self, service: &ServiceName, port: u16, from: Scheme) -> String {
         match self.is_short(service) && self.balancer == Some(from) {

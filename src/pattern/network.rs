@@ -27,7 +27,7 @@ pub struct Network {
     /// The VPC.
     pub vpc: Handle<vpc::Output>,
     /// Its id, where it is somebody else's.
-    existing_vpc: Option<VpcId>,
+    pub existing_vpc: Option<VpcId>,
     /// The VPC's ranges.
     pub ranges: Vec<Ipv4Net>,
     /// The internet gateway, if it is the stack's own; ready when it is attached.

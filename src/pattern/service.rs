@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::capacity::Pool;
+use super::discovery::Discovered;
 use super::ingress::{Balancer, Serving, Zone};
 use super::naming::{Named, Naming};
 use super::network::Network;
@@ -226,26 +227,22 @@ fn roles(graph: &mut Graph, wanted: &spec::Service, blocks: &Blocks<'_>) -> Role
 
 /// What the tasks of a service are, before there are any.
 pub struct TaskSetup {
+    /// The security group that they have.
+    pub group: Handle<security_group::Output>,
     task_definition: Handle<task_definition::Output>,
     log_group: Handle<log_group::Output>,
-    group: Handle<security_group::Output>,
     /// What they may do has to be allowed before they start.
     policies: Vec<Handle<role_policy::Output>>,
 }
 
 /// Adds what the tasks of a service are.
-pub fn tasks(
-    graph: &mut Graph,
-    wanted: &spec::Service,
-    ways_in: &[WayIn<'_>],
-    blocks: &Blocks<'_>,
-) -> TaskSetup {
+pub fn tasks(graph: &mut Graph, wanted: &spec::Service, blocks: &Blocks<'_>) -> TaskSetup {
     let Blocks { facts, names, naming, network, .. } = blocks;
     let Roles { execution: role, tasks: task_role, policies } = roles(graph, wanted, blocks);
     let logs = LogGroup { name: names.log_group(&wanted.name), retention_days: RETENTION_DAYS };
     let logs = graph.add(format!("log-group/{}", wanted.name), logs, ());
-    // Nobody reaches it where the load balancers lead to a sidecar, or there are none.
-    let is_reached = !ways_in.is_empty() && wanted.target.is_none();
+    // Nobody reaches it where all lead to a sidecar, or nobody has a way to it.
+    let is_reached = wanted.is_reached() && wanted.target.is_none();
     let sidecars = wanted.sidecars.iter();
     let task_definition = TaskDefinition {
         service: wanted.name.clone(),
@@ -343,7 +340,7 @@ pub fn service(
     wanted: &spec::Service,
     tasks: TaskSetup,
     ways_in: &[WayIn<'_>],
-    releases: &[MadeHandle<()>],
+    (names, releases): (&Discovered, &[MadeHandle<()>]),
     blocks: &Blocks<'_>,
 ) -> Vec<(Scheme, Handle<listener_rule::Output>)> {
     let Blocks { spec, facts, naming, cluster, pool, .. } = blocks;
@@ -398,11 +395,21 @@ pub fn service(
     let provider = pool.map(|pool| pool.provider.clone());
     // Its tags say what delay they have, which has to be true by then.
     let target_groups: Vec<_> = ways_in.iter().map(|it| it.target_group.clone()).collect();
-    let needs = ((*cluster).clone(), task_definition, target_groups, place, provider);
-    let needs = needs.map(|(cluster, task_definition, target_groups, place, provider)| {
-        let (subnets, group) = place;
-        service::Needs { cluster, task_definition, target_groups, subnets, group, provider }
-    });
+    let registry = names.registry(wanted);
+    let needs = ((*cluster).clone(), task_definition, target_groups, place, (provider, registry));
+    let needs =
+        needs.map(|(cluster, task_definition, target_groups, place, (provider, registry))| {
+            let (subnets, group) = place;
+            service::Needs {
+                cluster,
+                task_definition,
+                target_groups,
+                subnets,
+                group,
+                provider,
+                registry,
+            }
+        });
     let name = format!("service/{}", wanted.name);
     // CreateService refuses a target group to which no listener leads, and a provider that the cluster
     // does not know.
@@ -411,6 +418,7 @@ pub fn service(
     let listeners: Vec<_> = listeners.map(|(_, listener)| listener.clone()).collect();
     let its_rules: Vec<_> = rules.iter().map(|(_, rule)| rule.clone()).collect();
     // What tasks take is allowed before they start.
+    let let_in = (let_in, names.rules(&wanted.name));
     let order = (listeners, let_in, (its_rules, policies, releases.to_vec()), association);
     let service = graph.add_after(name, service, needs, &(order, way_out(wanted, blocks)));
     scaling::scaling(graph, wanted, &service, ways_in);

@@ -45,6 +45,11 @@ pub(super) enum Sid {
     TargetRetag,
     Alarms,
     ScalingRole,
+    LookAtNames,
+    NamespaceCreate,
+    NameCreate,
+    NameChange,
+    NameRetag,
     RunReleases,
     ReadReleases,
     ReadLogs,
@@ -64,6 +69,11 @@ impl Sid {
         match self {
             Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
             Sid::RunReleases | Sid::ReadReleases => Part::Release,
+            Sid::LookAtNames
+            | Sid::NamespaceCreate
+            | Sid::NameCreate
+            | Sid::NameChange
+            | Sid::NameRetag => Part::Discovery,
             Sid::ReadLogs => Part::Logs,
             Sid::ExistingNetwork => Part::ExistingNetwork,
             Sid::LookAtCertificates | Sid::LookAtListeners | Sid::ListenerCertificates => {
@@ -121,7 +131,13 @@ impl Sid {
             | Sid::Retag
             | Sid::LookAtListeners
             | Sid::LookAtEndpoints
+            | Sid::LookAtNames
+            // It knows no resource: the tag binds it.
+            | Sid::NamespaceCreate
             | Sid::LookAtParameters => vec!["*".to_owned()],
+            // A name is made in a namespace, which has to be the stack's already.
+            Sid::NameCreate => vec![bounds.arn("servicediscovery", "service/*")],
+            Sid::NameChange | Sid::NameRetag => vec![bounds.arn("servicediscovery", "*")],
             // What each of its actions is about is of one type, so that they can stand together.
             Sid::LookInto => {
                 let mut all = [bounds.roles(), bounds.profiles()].concat();
@@ -206,6 +222,8 @@ impl Sid {
             | Sid::EcsCreate
             | Sid::EcsRegister
             | Sid::ElbCreate
+            | Sid::NamespaceCreate
+            | Sid::NameCreate
             | Sid::TargetCreate => bounds.tagged("aws:RequestTag"),
             // What GuardDuty plants into a VPC has no tags of ours.
             Sid::GuardDuty => {
@@ -216,6 +234,7 @@ impl Sid {
             | Sid::ScalingChange
             | Sid::Change
             | Sid::ListenerCertificates
+            | Sid::NameChange
             | Sid::RunReleases
             | Sid::TargetChange => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
@@ -223,7 +242,7 @@ impl Sid {
             Sid::ElbTag => bounds.tagged_by_create("elasticloadbalancing"),
             // Of a role that is there, it is the boundary that it has.
             Sid::RoleCreate | Sid::RolePolicies => bounds.bounded(),
-            Sid::Retag | Sid::TargetRetag => bounds.retagged(),
+            Sid::Retag | Sid::TargetRetag | Sid::NameRetag => bounds.retagged(),
             Sid::AttachPolicies => {
                 let mut policies = vec![role::execution_policy(bounds.partition)];
                 policies.extend(on_instances.then(|| role::instance_policy(bounds.partition)));
@@ -257,6 +276,7 @@ impl Sid {
             | Sid::LookInto
             | Sid::LookAtImages
             | Sid::LookAtScaling
+            | Sid::LookAtNames
             | Sid::Alarms
             | Sid::ReadLogs
             | Sid::ReadReleases

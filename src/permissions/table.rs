@@ -232,6 +232,50 @@ pub(super) const ROWS: &[Row] = &[
         &["cloudwatch:DeleteAlarms"],
     ),
     called(Sid::ScalingRole, DEPLOY, Needed::Always, &["iam:CreateServiceLinkedRole"]),
+    // In the part of its own name alone, and there all that names of services take.
+    called(
+        Sid::LookAtNames,
+        READ,
+        Needed::Always,
+        &[
+            "route53:ListHostedZonesByVPC",
+            "servicediscovery:GetNamespace",
+            "servicediscovery:GetOperation",
+            "servicediscovery:ListInstances",
+            "servicediscovery:ListNamespaces",
+            "servicediscovery:ListOperations",
+            "servicediscovery:ListServices",
+            "servicediscovery:ListTagsForResource",
+        ],
+    ),
+    // Cloud Map makes and removes the zone with the caller's rights, most of which private DNS takes anyway.
+    checked(
+        Sid::LookAtNames,
+        DEPLOY,
+        Needed::Always,
+        "CreatePrivateDnsNamespace",
+        &["ec2:DescribeRegions", "route53:ListHostedZonesByName"],
+    ),
+    called(
+        Sid::NamespaceCreate,
+        DEPLOY,
+        Needed::Always,
+        &["servicediscovery:CreatePrivateDnsNamespace"],
+    ),
+    // Checked for the name, and for the namespace, which is there already.
+    called(Sid::NameCreate, DEPLOY, Needed::Always, &["servicediscovery:CreateService"]),
+    called(Sid::NameChange, DEPLOY, Needed::Always, &["servicediscovery:CreateService"]),
+    called(
+        Sid::NameChange,
+        DESTROY,
+        Needed::Always,
+        &[
+            "servicediscovery:DeleteNamespace",
+            "servicediscovery:DeleteService",
+            "servicediscovery:DeregisterInstance",
+        ],
+    ),
+    called(Sid::NameRetag, DEPLOY, Needed::Always, &["servicediscovery:TagResource"]),
     // EC2: what is made carries the stack's tags from birth, what is changed has to have them. A call
     // that puts something new into something old is checked for both.
     called(

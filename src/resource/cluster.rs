@@ -35,6 +35,8 @@ pub struct Output {
     pub insights: Option<String>,
     /// Its capacity providers.
     pub attachments: Attachments,
+    /// Whether its tags say that the stack may have a namespace.
+    pub may_have_names: bool,
 }
 
 /// What a cluster says about its capacity providers.
@@ -231,6 +233,7 @@ impl From<&Described> for Output {
             arn: cluster.cluster_arn().unwrap_or_default().to_owned(),
             insights: insights.and_then(ClusterSetting::value).map(str::to_owned),
             attachments: Attachments::from(cluster),
+            may_have_names: may_have_names(cluster),
         }
     }
 }
@@ -245,6 +248,26 @@ impl From<&Described> for Attachments {
             failed: failed.then(|| failure(cluster)),
         }
     }
+}
+
+/// The tag that says that the stack may have a namespace in Cloud Map, and what it says then. It is one of
+/// everything that each look shows anyway, and is there before the namespace and until that is gone. Its key is
+/// not of those that make up an identity, which can be put on a thing only when that is made.
+const TAG_NAMES: (&str, &str) = ("ecsup-discovery", "on");
+
+/// Whether the tags of a cluster say that its stack may have a namespace.
+pub(super) fn may_have_names(cluster: &Described) -> bool {
+    let (key, on) = TAG_NAMES;
+    cluster.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(on))
+}
+
+/// Says of a cluster that its stack may have a namespace, unless its tags say so already.
+pub(super) async fn say_that_it_may_have_names(aws: &Aws, it: &Output) -> Result<()> {
+    if it.may_have_names {
+        return Ok(());
+    }
+    let (key, on) = TAG_NAMES;
+    Tagging::Ecs(it.arn.clone()).put(aws, &[(key.to_owned(), on.to_owned())]).await
 }
 
 /// Whose clusters of these names are, or were: ECS shows a deleted one with its tags for a while (API

@@ -60,6 +60,8 @@ ids! {
     ListenerRuleArn,
     /// Id of a hosted zone, without the leading `/hostedzone/`.
     HostedZoneId,
+    /// Id of a namespace of Cloud Map: `ns-…`.
+    NamespaceId,
     /// ARN of an IAM role.
     RoleArn,
     /// ARN of a revision of a task definition.

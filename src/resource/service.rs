@@ -14,7 +14,7 @@ use aws_sdk_ecs::types::{
     AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, CapacityProviderStrategyItem,
     DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType, LoadBalancer,
     NetworkConfiguration, PlacementStrategy, PlacementStrategyType, PropagateTags,
-    Service as Described, ServiceField, Tag,
+    Service as Described, ServiceField, ServiceRegistry, Tag,
 };
 use aws_smithy_types::DateTime;
 use futures::future::try_join_all;
@@ -22,8 +22,8 @@ use futures::future::try_join_all;
 use super::instance::Instance;
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Removal, Resource, Seen, Wanted,
-    capacity_provider, cluster, compare, security_group, signed, subnet, target_group,
-    task_definition,
+    capacity_provider, cluster, compare, discovery_service, security_group, signed, subnet,
+    target_group, task_definition,
 };
 use crate::arn::last_part;
 use crate::aws::{
@@ -57,6 +57,8 @@ pub struct Needs {
     pub group: security_group::Output,
     /// What starts its instances. Without one it runs on Fargate.
     pub provider: Option<capacity_provider::Output>,
+    /// The name that its tasks answer to, if it has one.
+    pub registry: Option<discovery_service::Output>,
 }
 
 /// A service as AWS returned it.
@@ -96,6 +98,8 @@ pub struct Output {
     pub network: Option<Network>,
     /// Where its tasks register.
     pub targets: Option<Vec<Target>>,
+    /// ARNs of the names in Cloud Map that its tasks answer to.
+    pub registries: Option<Vec<String>>,
     /// Seconds after a task's start in which health checks do not count.
     pub grace_period: Option<i32>,
     /// Least and most tasks during a deployment, in percent.
@@ -186,6 +190,8 @@ pub enum Change {
     StopScaling,
     /// Where its tasks register.
     LoadBalancers,
+    /// The name that its tasks answer to.
+    Registries,
     /// Where its tasks are in the network.
     Network,
     /// How long health checks do not count.
@@ -295,6 +301,7 @@ impl Resource for Service {
         let mut uses = it.providers.clone().unwrap_or_default();
         uses.push(it.cluster.clone());
         uses.extend(it.targets.iter().flatten().map(|it| it.group.clone()));
+        uses.extend(it.registries.iter().flatten().map(|arn| last_part(arn).to_owned()));
         uses.extend(
             it.network.iter().flat_map(|it| [it.subnets.clone(), it.groups.clone()].concat()),
         );
@@ -345,6 +352,10 @@ impl Wanted for Service {
     async fn create(&self, cx: &Cx, node: &NodeName, needs: &Needs) -> Result<Made<Output>> {
         const DOING: &str = "create the ECS service";
         let Needs { cluster, task_definition, target_groups, provider, .. } = needs;
+        if let Some(name) = &needs.registry {
+            // A former service may have left some of its tasks there.
+            discovery_service::clear(&cx.aws, name).await?;
+        }
         let said = self.runs(task_definition).into_iter();
         let said = said.chain(self.scales().then(scaled::on));
         let said = said.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
@@ -358,6 +369,7 @@ impl Wanted for Service {
             .desired_count(self.count())
             .network_configuration(self.network(needs).configuration(DOING)?)
             .set_load_balancers(Some(self.load_balancers(target_groups)))
+            .set_service_registries(needs.registry.as_ref().map(|it| registries(Some(it))))
             .set_health_check_grace_period_seconds(self.grace(target_groups))
             .deployment_configuration(self.deployment_configuration())
             .set_availability_zone_rebalancing(self.rebalancing(None))
@@ -415,6 +427,13 @@ impl Wanted for Service {
         let targets = targets.map(|targets| in_words(targets.iter().map(of_target)));
         let wanted = in_words(self.targets(target_groups).iter().map(of_target));
         differs(Change::LoadBalancers, "loadBalancers", targets, wanted);
+        let answers = |arns: Vec<&str>| match arns[..] {
+            [] => "no name".to_owned(),
+            _ => arns.iter().map(|arn| last_part(arn)).collect::<Vec<_>>().join(", "),
+        };
+        let is = it.registries.as_ref().map(|all| all.iter().map(String::as_str).collect());
+        let wanted = needs.registry.iter().map(|it| it.arn.as_str()).collect();
+        differs(Change::Registries, "serviceRegistries", is.map(answers), answers(wanted));
         let wanted = self.network(needs);
         // Where tasks cannot have public addresses, AWS may say so or say nothing.
         let network = it.network.clone().map(|it| match (it.public, wanted.public) {
@@ -469,6 +488,11 @@ impl Wanted for Service {
             let wanted = "a new one, by --force";
             differences.push(Difference::update(Change::NewDeployment, "deployment", id, wanted));
         }
+        // Tasks that run already do not register with a name that was made again.
+        if let Some(registry) = needs.registry.as_ref().filter(|name| it.is_older_than(name)) {
+            let (is, wanted) = (format!("older than the name {}", registry.name), "a new one");
+            differences.push(Difference::update(Change::NewDeployment, "deployment", is, wanted));
+        }
         // A deployment that failed stays as it is until somebody asks for another. Where something
         // else changes, that does.
         if let Some(why) = it.failed.as_ref().filter(|_| differences.is_empty()) {
@@ -507,6 +531,9 @@ impl Wanted for Service {
                     let of = Some(self.load_balancers(target_groups));
                     let grace = self.grace(target_groups);
                     update.set_load_balancers(of).set_health_check_grace_period_seconds(grace)
+                }
+                Change::Registries => {
+                    update.set_service_registries(Some(registries(needs.registry.as_ref())))
                 }
                 Change::Network => {
                     update.network_configuration(self.network(needs).configuration(DOING)?)
@@ -592,6 +619,7 @@ impl Change {
             | Change::DesiredCount
             | Change::StopScaling
             | Change::LoadBalancers
+            | Change::Registries
             | Change::Network
             | Change::GracePeriod
             | Change::Deployments
@@ -720,6 +748,24 @@ impl Network {
     }
 }
 
+impl Output {
+    /// Whether its tasks are to answer to a name that was made after they were asked for.
+    fn is_older_than(&self, name: &discovery_service::Output) -> bool {
+        let answers = self.registries.iter().flatten().any(|arn| *arn == name.arn);
+        let since = self.deployment.as_ref().and_then(|it| it.since);
+        answers && since.zip(name.created).is_some_and(|(since, made)| since < made)
+    }
+}
+
+/// The names that tasks answer to, as they are asked for.
+fn registries(name: Option<&discovery_service::Output>) -> Vec<ServiceRegistry> {
+    let registry = |it: &discovery_service::Output| {
+        // With addresses alone, neither a port nor a container is said.
+        ServiceRegistry::builder().registry_arn(&it.arn).build()
+    };
+    name.map(registry).into_iter().collect()
+}
+
 impl From<&Described> for Output {
     fn from(service: &Described) -> Self {
         let network = service.network_configuration();
@@ -740,6 +786,9 @@ impl From<&Described> for Output {
         };
         let targets = service.load_balancers.as_ref();
         let targets = targets.and_then(|targets| targets.iter().map(target).collect());
+        let registry = |it: &ServiceRegistry| it.registry_arn().map(str::to_owned);
+        let registries = service.service_registries.as_ref();
+        let registries = registries.map(|all| all.iter().filter_map(registry).collect());
         let providers = service.capacity_provider_strategy.as_ref();
         let deployments = service.deployment_configuration();
         let percents =
@@ -772,6 +821,7 @@ impl From<&Described> for Output {
             placement: service.placement_strategy.as_deref().map(order),
             network,
             targets,
+            registries,
             grace_period: service.health_check_grace_period_seconds(),
             percents,
             circuit_breaker: breaker.map(|it| [it.enable(), it.rollback()]),
@@ -1079,6 +1129,7 @@ mod tests {
             subnets: vec![subnet("subnet-b"), subnet("subnet-a")],
             group,
             provider: on_instances.then_some(provider),
+            registry: None,
         }
     }
 

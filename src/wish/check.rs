@@ -1,5 +1,6 @@
 //! From a wish to a [`Spec`]: every rule that needs no look at AWS, and the defaults.
 
+mod discovery;
 mod existing_network;
 mod health;
 mod ingress;
@@ -19,8 +20,8 @@ use super::value::{Place, Table, Value};
 use super::{Wanted, Wish, file, flags};
 use crate::names::{NameError, ServiceName, StackName};
 use crate::spec::{
-    self, Ami, Arch, ContainerHealth, DEFAULT_IMAGE, Deployments, EnvValue, HealthCheck, Image,
-    Instances, Nat, Network, OwnNetwork, Pattern, Problems, Release, Route, RunOn, Scheme,
+    self, Ami, Arch, ContainerHealth, DEFAULT_IMAGE, Deployments, Discovery, EnvValue, HealthCheck,
+    Image, Instances, Nat, Network, OwnNetwork, Pattern, Problems, Release, Route, RunOn, Scheme,
     SecretSource, Service, Spec, SpecError, TaskRole, network, pairs, size,
 };
 
@@ -70,6 +71,7 @@ struct Draft<'a> {
     security_groups: Vec<String>,
     release: Option<Release>,
     containers: Containers,
+    discovery: Option<Discovery>,
     schemes: Vec<Scheme>,
     routes: BTreeMap<Scheme, Route>,
 }
@@ -107,6 +109,7 @@ impl Draft<'_> {
             sidecars: self.containers.sidecars,
             depends_on: self.containers.depends_on,
             target: self.containers.target,
+            discovery: self.discovery,
             internal: self.routes.remove(&Scheme::Internal),
             public: self.routes.remove(&Scheme::InternetFacing),
         })
@@ -193,6 +196,7 @@ impl<'a> Checker<'a> {
                 "is also the zone of the internal load balancer: a VPC knows one zone of a name";
             self.problem(None, "ingress.public.zone", other, rule);
         }
+        self.zone_of_names(&zones, stack.as_ref(), &drafts);
         let services: Option<Vec<_>> = drafts.into_iter().map(Draft::finish).collect();
         let spec = Spec {
             pattern,
@@ -424,10 +428,13 @@ impl<'a> Checker<'a> {
         all.extend(sidecars.map(|it| (sidecars::prefix(it.name.as_str()), &it.env)));
         self.check_words(wanted, &all);
         let task_role = self.task_role(wanted);
+        let discovery = self.discovery(wanted);
         if schemes.is_empty() {
             for key in ["port", "health", "hosts", "paths"] {
+                // By its name others reach its port, and nothing else.
+                let counts = key == "port" && discovery.is_some();
                 if let Some(entry) =
-                    wanted.table.entry(key).filter(|_| self.wish.manifest.is_some())
+                    wanted.table.entry(key).filter(|_| self.wish.manifest.is_some() && !counts)
                 {
                     let rule = "means nothing where no load balancer leads to the service";
                     let place = entry.key.clone();
@@ -464,6 +471,7 @@ impl<'a> Checker<'a> {
             security_groups: self.security_groups(wanted),
             release: self.release(wanted),
             containers,
+            discovery,
             schemes,
             routes,
         }

@@ -389,14 +389,20 @@ pub static SERVICE: &[Key] = &[
         "[\"/api/*\"]",
     ),
     key("target", Text("a container"), "container that the load balancer reaches", "", "\"proxy\""),
-    later(
+    key(
         "discovery",
         Choice(&["dns", "connect"]),
-        "how other services find it without a load balancer",
+        "how other services find it without a load balancer: by NAME.svc.STACK.internal in the VPC",
         "",
         "\"dns\"",
     ),
-    later("callers", Texts("a service"), "services that may open its port", "", "[\"web\"]"),
+    key(
+        "callers",
+        Texts("a service"),
+        "services that may open its port by that name; else all of the stack",
+        "",
+        "[\"web\"]",
+    ),
     key(
         "security_groups",
         Texts("a group's id"),

@@ -111,6 +111,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             sidecars: Vec::new(),
             depends_on: BTreeMap::new(),
             target: None,
+            discovery: None,
             run_on: RunOn::Instances,
             internal: Some(Route {
                 hosts: Vec::new(),

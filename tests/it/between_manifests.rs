@@ -17,6 +17,7 @@ use ecsup::wish::{FileFlags, ServiceFlags, Wish};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::goal::discovery::unnamed;
 use crate::goal::existing_network::misplaced;
 use crate::goal::requests::{services, unlike};
 use crate::goal::scaling::unscaled;
@@ -199,6 +200,32 @@ const SECTIONS: &[(&str, &str)] = &[
         run_on = 'instances'",
     ),
     (
+        "found by names",
+        "ingress.internal.unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        discovery = 'dns'
+        [service.b]
+        image = 'nginx:1'
+        ingress = 'none'
+        port = 6379
+        discovery = 'dns'
+        callers = ['a']",
+    ),
+    (
+        "found by names, otherwise, in a VPC of somebody",
+        "network.existing = { vpc = 'vpc-0a1b2c3d4e5f60718', private_subnets = ['subnet-0aaaaaaaaaaaaaaaa', \
+            'subnet-0bbbbbbbbbbbbbbbb'] }
+        ingress.internal.unknown = 404
+        [service.a]
+        image = 'nginx:1'
+        [service.b]
+        image = 'nginx:1'
+        discovery = 'dns'
+        target = 'proxy'
+        sidecar.proxy = { image = 'envoy:1', port = 9000 }",
+    ),
+    (
         "one on instances",
         "ingress.internal.unknown = 404
         [service.a]
@@ -281,6 +308,7 @@ impl Manifest {
         faults.extend(containers::unlike(world, &self.spec));
         faults.extend(unscaled(world, &self.spec));
         faults.extend(misplaced(world, &self.spec));
+        faults.extend(unnamed(world, &self.spec));
         let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
             let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
             if is != wanted {
@@ -319,7 +347,9 @@ impl Manifest {
             same(kind, &of(kind), &count);
         }
         let records = routes().map(|route| route.names.len()).sum::<usize>();
-        let there = route53::ids(world).iter().filter(|id| id.ends_with("/A")).count();
+        // Those of tasks are looked at where names are.
+        let is_record = |id: &&String| id.ends_with("/A") && !id.contains(".svc.main.internal.");
+        let there = route53::ids(world).iter().filter(is_record).count();
         same("records", &there, &records);
         faults
     }

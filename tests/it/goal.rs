@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 mod capacity;
 pub mod containers;
+pub mod discovery;
 pub mod existing_network;
 mod ingress;
 mod network;

@@ -7,6 +7,7 @@ mod between_manifests;
 mod chaos;
 mod command_line;
 mod diagnosis;
+mod discovery;
 mod doubts;
 mod emulator;
 mod endpoints;

@@ -64,6 +64,8 @@ fn things(tags: &Tags) -> Vec<Thing> {
         ("ecs", arn("ecs", "task/cluster-demo/1")),
         ("application-autoscaling", "service/cluster-demo/web".to_owned()),
         ("application-autoscaling", arn("application-autoscaling", "scalable-target/0ec5")),
+        ("servicediscovery", arn("servicediscovery", "namespace/ns-1")),
+        ("servicediscovery", arn("servicediscovery", "service/srv-1")),
         elb("loadbalancer/app/lb-demo/1"),
         elb("listener/app/lb-demo/1/2"),
         elb("listener-rule/app/lb-demo/1/2/4"),
@@ -125,13 +127,14 @@ fn of_target(more: Value) -> Value {
 }
 
 /// All parts that allow changes.
-const CHANGING: [Part; 7] = [
+const CHANGING: [Part; 8] = [
     Part::Read,
     Part::Foundation,
     Part::Service,
     Part::Secrets,
     Part::Https,
     Part::Scaling,
+    Part::Discovery,
     Part::Release,
 ];
 
@@ -464,6 +467,31 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ("application-autoscaling", "DeregisterScalableTarget", of_target(json!({}))),
         ("application-autoscaling", "PutScalingPolicy", of_target(json!({}))),
         ("application-autoscaling", "DeleteScalingPolicy", of_target(json!({}))),
+        (
+            "servicediscovery",
+            "CreatePrivateDnsNamespace",
+            json!({ "Name": "svc.demo.internal", "Vpc": "vpc-1", "Tags": tags }),
+        ),
+        (
+            "servicediscovery",
+            "CreateService",
+            json!({ "Name": "web", "NamespaceId": "ns-1", "Tags": tags }),
+        ),
+        ("servicediscovery", "DeleteService", json!({ "Id": "srv-1" })),
+        (
+            "servicediscovery",
+            "DeregisterInstance",
+            json!({ "ServiceId": "srv-1", "InstanceId": "1" }),
+        ),
+        ("servicediscovery", "DeleteNamespace", json!({ "Id": "ns-1" })),
+        (
+            "servicediscovery",
+            "TagResource",
+            json!({
+                "ResourceARN": arn("servicediscovery", "service/srv-1"),
+                "Tags": [{ "Key": "team", "Value": "a" }],
+            }),
+        ),
         ("ssm", "PutParameter", json!({ "Name": lock, "Tags": tags })),
         ("ssm", "GetParameter", json!({ "Name": lock })),
         ("ssm", "DeleteParameters", json!({ "Names": [lock] })),
@@ -539,6 +567,8 @@ fn names_something_old(input: &Value) -> bool {
         "ListenerArn",
         "LaunchTemplate",
         "taskDefinition",
+        "NamespaceId",
+        "ResourceARN",
     ];
     names.iter().any(|name| input.get(name).is_some())
         || input.get("autoScalingGroupProvider").is_some()
@@ -749,7 +779,7 @@ fn no_change_is_allowed_that_no_call_takes() {
     let parts = CHANGING.into_iter().filter(|part| *part != Part::Read).collect::<Vec<_>>();
     let allowed = permissions::permissions(Pattern::value_variants(), &parts);
     // These also look.
-    let looking = [Part::Secrets, Part::Https, Part::Endpoints, Part::Release];
+    let looking = [Part::Secrets, Part::Https, Part::Endpoints, Part::Discovery, Part::Release];
     let looks = permissions::permissions(Pattern::value_variants(), &looking);
     let looks = looks.filter(|it| it.uses == [permissions::Use::Read]).map(|it| it.action);
     let looks: BTreeSet<_> = looks.collect();
@@ -758,8 +788,8 @@ fn no_change_is_allowed_that_no_call_takes() {
     // Route 53 and load balancing look in the caller's name, with what is allowed for reading.
     let looks = |action: &String| {
         let (service, name) = action.split_once(':').unwrap_or_default();
-        let verbs = ["Describe", "List"];
-        ["ec2", "ecs", "cloudwatch", "application-autoscaling"].contains(&service)
+        let verbs = ["Describe", "Get", "List"];
+        ["ec2", "ecs", "cloudwatch", "application-autoscaling", "route53"].contains(&service)
             && verbs.iter().any(|verb| name.starts_with(verb))
     };
     let changing = |all: &BTreeSet<String>| {
@@ -782,6 +812,7 @@ const CLIENTS: &[(&str, &str)] = &[
     ("logs", "logs"),
     ("route53", "route53"),
     ("secretsmanager", "secretsmanager"),
+    ("servicediscovery", "servicediscovery"),
     ("ssm", "ssm"),
     ("ssm_once", "ssm"),
 ];

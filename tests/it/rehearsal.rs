@@ -109,7 +109,7 @@ fn a_policy_is_what_the_caller_may_do() {
 /// What a manifest takes for granted is there in a rehearsal, too: zones, secrets and certificates.
 #[test]
 fn what_somebody_else_has_to_make_is_there() {
-    for example in ["own-domain", "secrets", "https"] {
+    for example in ["own-domain", "secrets", "https", "discovery"] {
         let path = format!("{}/examples/{example}.toml", env!("CARGO_MANIFEST_DIR"));
         run(&["rehearse", "--file", &path], |_| {}, AT_ONCE * 6).expect_code(exit::DONE);
     }

@@ -32,6 +32,13 @@ pub(super) fn of_service(runs: &RunningService) -> Vec<(&'static str, String, Va
         let groups: Vec<_> = runs.security_groups.iter().cloned().collect();
         all.push(("security_groups", groups.join(", "), list(&groups)));
     }
+    if let Some(callers) = &runs.callers {
+        all.push(("discovery", "dns".to_owned(), text("dns")));
+        if let Some(callers) = callers {
+            let callers: Vec<_> = callers.iter().cloned().collect();
+            all.push(("callers", callers.join(", "), list(&callers)));
+        }
+    }
     all
 }
 

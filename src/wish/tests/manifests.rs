@@ -266,11 +266,38 @@ fn a_mistake_shows_its_line_and_points_at_it() {
 
 #[test]
 fn what_is_not_built_yet_is_said_when_everything_else_is_right() {
-    let text = with("discovery = \"dns\"\nexec = true\ncallers = [\"a\"]");
+    let text = with("exec = true\n[logs]\nretention_days = 90");
     insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
-    6:1: service.web.discovery: is not built yet: this version of ecsup knows the key and does nothing with it
-    7:1: service.web.exec: is not built yet: this version of ecsup knows the key and does nothing with it
-    8:1: service.web.callers: is not built yet: this version of ecsup knows the key and does nothing with it
+    6:1: service.web.exec: is not built yet: this version of ecsup knows the key and does nothing with it
+    8:1: logs.retention_days: is not built yet: this version of ecsup knows the key and does nothing with it
+    ");
+}
+
+#[test]
+fn names_of_services_are_checked() {
+    let zone = "[ingress.public]\nzone = \"svc.shop.internal\"";
+    let texts = [
+        with("callers = []"),
+        with("discovery = \"connect\""),
+        with("discovery = \"dns\"\ncallers = [\"webb\", \"web\", \"web\"]"),
+        with("ingress = \"none\"\nport = 81\ndiscovery = \"dns\"\nhealth.path = \"/\""),
+        with(&format!("discovery = \"dns\"\n{zone}")),
+    ];
+    let all = texts.iter().flat_map(|text| said(text, &ServiceFlags::default()));
+    insta::assert_snapshot!(all.collect::<Vec<_>>().join("\n"), @r#"
+    6:1: service.web.callers: means nothing without `discovery`, by which others find the service
+    6:13: service.web.discovery `connect`: is not built yet: \"dns\" gives the service a name in the VPC
+    7:12: service.web.callers `webb`: no such service; did you mean `web`?
+    7:27: service.web.callers `web`: is there twice
+    9:1: service.web.health: means nothing where no load balancer leads to the service
+    8:8: ingress.public.zone `svc.shop.internal`: is where the services of the stack have their names, by `discovery`: a VPC knows one zone of a name
+    "#);
+    let many: String = (0..57)
+        .map(|number| format!("\n[service.s{number}]\nimage = \"a\"\ningress = \"none\""))
+        .collect();
+    let text = with(&format!("discovery = \"dns\"{many}"));
+    insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
+    6:1: service.web.discovery: 58 services may call it, and its security group has room for 56: say in `callers` which do
     ");
 }
 
