@@ -29,10 +29,12 @@ OPERATIONS = {
     "application-autoscaling": """DeleteScalingPolicy DeregisterScalableTarget
         DescribeScalableTargets DescribeScalingPolicies ListTagsForResource PutScalingPolicy
         RegisterScalableTarget TagResource UntagResource""",
-    "autoscaling": """CompleteLifecycleAction CreateAutoScalingGroup CreateOrUpdateTags
+    "autoscaling": """CancelInstanceRefresh CompleteLifecycleAction CreateAutoScalingGroup CreateOrUpdateTags
         DeleteAutoScalingGroup DeleteLifecycleHook DeleteTags DescribeAutoScalingGroups
-        DescribeAutoScalingInstances DescribeLifecycleHooks DescribeScalingActivities DescribeTags
+        DescribeAutoScalingInstances DescribeInstanceRefreshes DescribeLifecycleHooks
+        DescribeScalingActivities DescribeTags
         PutLifecycleHook RecordLifecycleActionHeartbeat SetDesiredCapacity SetInstanceProtection
+        StartInstanceRefresh
         TerminateInstanceInAutoScalingGroup UpdateAutoScalingGroup""",
     "cloudwatch": "DeleteAlarms DescribeAlarms",
     "ec2": """AllocateAddress AssociateRouteTable AttachInternetGateway

@@ -38,6 +38,25 @@ pub struct InstanceType {
     pub network_interfaces: Option<u32>,
 }
 
+impl InstanceType {
+    /// The least that instances of any of these types have, by the name of the smallest. ECS reckons with that
+    /// one, too, when it scales a group of several types (ECS developer guide, "Cluster auto scaling").
+    pub fn least_of(types: &[Self]) -> Option<Self> {
+        let least = |of: fn(&Self) -> Option<u32>| {
+            let all: Option<Vec<_>> = types.iter().map(of).collect();
+            all.and_then(|all| all.into_iter().min())
+        };
+        let smallest = types.iter().min_by_key(|it| (it.vcpus, it.memory_mib))?;
+        Some(Self {
+            vcpus: least(|it| it.vcpus),
+            memory_mib: least(|it| it.memory_mib),
+            network_interfaces: least(|it| it.network_interfaces),
+            nitro: types.iter().all(|it| it.nitro),
+            ..smallest.clone()
+        })
+    }
+}
+
 /// A processor architecture that ECS-optimized images exist for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Architecture {

@@ -10,6 +10,7 @@ use crate::aws::{Aws, Doing, Error, Result};
 use crate::capacity::{self, InstanceType};
 use crate::engine::looks::Looks;
 use crate::resource::Owned;
+use crate::resource::auto_scaling_group::AutoScalingGroup;
 use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::service::Service;
 use crate::spec::{Ami, Instances, OwnNetwork, RunOn, Scheme, Spec, SpecError};
@@ -22,6 +23,7 @@ mod existing_zone;
 mod image;
 mod instance_type;
 mod internet;
+mod outdated;
 mod parameters;
 mod roles;
 mod running;
@@ -34,6 +36,7 @@ mod zones;
 pub use crate::resource::task_definition::Container as RunningContainer;
 pub use existing_network::Found as FoundNetwork;
 pub use existing_zone::Found as FoundZone;
+pub use outdated::Outdated;
 pub use parameters::plain_parameters;
 pub use running::{Running, RunningBalancer, RunningInstances, RunningService};
 pub use secrets::{Secret, Secrets, policy as secrets_policy};
@@ -68,6 +71,8 @@ pub struct Facts {
     pub existing_network: Option<FoundNetwork>,
     /// The AMI for a new launch template; empty when the stack keeps the one it has.
     pub image: String,
+    /// The instances that began with something else than is wanted now.
+    pub outdated: Option<Outdated>,
     /// How many instances a new group starts with.
     pub first_instances: u32,
     /// What is known of the instance type, if there are to be instances.
@@ -154,7 +159,7 @@ fn check_boundary(spec: &Spec, caller: &Caller) -> Result<(), Problem> {
 async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     let aws = looks.aws();
     let instances = spec.instances.as_ref();
-    let (zones, network, kind, internet, existing_zones, certificates, groups, there) = futures::join!(
+    let (zones, network, kind, internet, existing_zones, certificates, groups, there, _) = futures::join!(
         zones::choose(looks, spec),
         existing_network::look_up(looks, spec),
         optional(instances, async |instances| instance_type::look_up(aws, instances).await),
@@ -163,6 +168,8 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         certificate::check(looks, spec),
         security_groups::check(looks, spec),
         There::look(looks),
+        // For `outdated`, so that it need not wait for it afterwards.
+        optional(instances, async |_| looks.list::<AutoScalingGroup>(None).await.map(drop)),
     );
     // A type that there is not has no zones either.
     if let Err(Problem::Refused(errors)) = kind {
@@ -187,13 +194,16 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
     warnings.extend(groups?);
 
     let (mut image, mut first_instances, mut instance_type) = (String::new(), 0, None);
-    let mut room = None;
+    let (mut room, mut outdated) = (None, None);
     if let Some(instances) = instances {
         let kind = match kind {
-            Ok(Some(Some(kind))) => Some(kind),
+            Ok(Some(Some((kind, warning)))) => {
+                warnings.extend(warning);
+                Some(kind)
+            }
             Ok(_) => {
-                let name = &instances.instance_type;
-                warnings.push(format!("AWS says nothing of the instance type `{name}`"));
+                let names = instances.instance_types.join(", ");
+                warnings.push(format!("AWS says nothing of the instance type `{names}`"));
                 None
             }
             Err(Problem::Aws(error)) if error.is_not_offered() => {
@@ -211,21 +221,14 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
             needed = capacity::instances_for(kind, services.iter().map(|it| (*it, it.count)));
             room = fits;
             warnings.extend(more);
-            let most = services.iter().map(|it| (*it, it.most()));
-            let most = capacity::instances_for(kind, most);
-            if spec.scales() && needed <= instances.max_size && most > instances.max_size {
-                warnings.push(format!(
-                    "with as many tasks as `scaling` lets the services have, they take {most} \
-                     instances, and there are {} at most: say --max-size {most}",
-                    instances.max_size
-                ));
-            }
+            warnings.extend(outgrown(spec, instances, kind, needed));
         }
         let zones = u32::try_from(zones.len()).unwrap_or_default();
         let (min, max) = (instances.min_size, instances.max_size);
         first_instances = capacity::warm_start(count, needed, zones, min, max);
         image = choose_image(looks, instances, kind.as_ref(), &mut warnings).await?;
         instance_type = kind;
+        outdated = outdated::look(looks, instances, &image).await?;
     }
     let mut refused = judgement.findings;
     match addresses::check(spec, room, network.as_ref()) {
@@ -243,6 +246,7 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         zones,
         existing_network: network,
         image,
+        outdated,
         first_instances,
         instance_type,
         superseded: BTreeMap::new(),
@@ -251,6 +255,25 @@ async fn look_up(looks: &Looks, spec: &Spec) -> Result<Facts, Problem> {
         revisions: revisions(looks).await?,
         there,
         warnings,
+    })
+}
+
+/// That the instances do not suffice for as many tasks as scaling lets the services have.
+fn outgrown(
+    spec: &Spec,
+    instances: &Instances,
+    kind: &InstanceType,
+    needed: u32,
+) -> Option<String> {
+    let services = spec.services_on(RunOn::Instances).map(|it| (it, it.most()));
+    let most = capacity::instances_for(kind, services);
+    let is_outgrown = spec.scales() && needed <= instances.max_size && most > instances.max_size;
+    is_outgrown.then(|| {
+        format!(
+            "with as many tasks as `scaling` lets the services have, they take {most} instances, and there \
+             are {} at most: say --max-size {most}",
+            instances.max_size
+        )
     })
 }
 
@@ -265,7 +288,7 @@ async fn choose_image(
     let template = looks.list::<LaunchTemplate>(None).await?;
     let now = template.first().and_then(|template| template.it().data.clone());
     let now = now.unwrap_or_default();
-    let same_type = now.instance_type.as_deref() == Some(&instances.instance_type);
+    let same_type = now.instance_type.as_deref() == Some(instances.first_type());
     let kept = image::Kept { instance_type: now.instance_type.as_deref() };
     let (chosen, kept) = match &instances.ami {
         Ami::Exactly(id) => (Some(id.clone()), None),
@@ -291,7 +314,7 @@ async fn choose_image(
             None => {
                 let why = warnings.join("; ");
                 let rule = format!("{why}: so no AMI can be chosen, name one with --ami");
-                Err(refused("--instance-type", &instances.instance_type, rule))
+                Err(refused("--instance-type", instances.first_type(), rule))
             }
         },
     }

@@ -26,6 +26,7 @@ pub mod hosted_zone;
 pub mod id;
 pub mod instance;
 pub mod instance_profile;
+pub mod instance_refresh;
 pub mod interface_endpoint;
 pub mod internet_gateway;
 pub mod kind;

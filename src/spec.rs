@@ -236,14 +236,30 @@ impl fmt::Display for Nat {
 /// The EC2 instances of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instances {
-    /// The instance type, such as `c5.xlarge`.
-    pub instance_type: String,
+    /// The instance types, such as `c5.xlarge`, the preferred one first: one at least, and none twice.
+    pub instance_types: Vec<String>,
+    /// The Spot instances, if there are to be some.
+    pub spot: Option<Spot>,
     /// The machine image.
     pub ami: Ami,
     /// Fewest instances in the group; never more than `max_size`.
     pub min_size: u32,
     /// Most instances in the group.
     pub max_size: u32,
+}
+
+impl Instances {
+    /// The type that is preferred, which the launch template names.
+    pub fn first_type(&self) -> &str {
+        self.instance_types.first().map_or("", String::as_str)
+    }
+}
+
+/// How instances or tasks are Spot ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// How many are on demand before there is a Spot one.
+    pub on_demand_base: u32,
 }
 
 /// Which machine image the instances boot.

@@ -27,15 +27,20 @@ mod describe;
 mod group;
 mod lifecycle;
 mod member;
+mod mixed;
 mod policy;
+mod refresh;
 mod scaling;
 mod tag;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_kinds;
 
 use lifecycle::Hook;
 use member::Member;
+use mixed::Mix;
 
 /// A label of the dice, and the seconds that it usually takes.
 type Delay = (&'static str, RangeInclusive<f64>);
@@ -124,12 +129,14 @@ pub struct GroupView {
     pub protects_new: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// The types that its instances may have, where it says them itself.
+    pub types: Vec<String>,
     /// Its instances, oldest first, those that leave included.
     pub instances: Vec<MemberView>,
 }
 
 /// An instance of a group.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberView {
     /// The instance.
     pub id: String,
@@ -149,6 +156,8 @@ struct Group {
     max: usize,
     desired: usize,
     template: Template,
+    /// How its instances differ from the template, where they may.
+    mix: Option<Mix>,
     subnets: Vec<String>,
     zones: Vec<String>,
     protects_new: bool,
@@ -166,6 +175,10 @@ struct Group {
     gone_at: Option<Duration>,
     /// What made it want what it wants, for the causes of activities.
     reason: String,
+    /// How many more than wanted it has for a while, since a refresh launches before it terminates.
+    surge: usize,
+    /// Its refreshes, oldest first.
+    refreshes: Vec<refresh::Refresh>,
     /// What it is about to do already.
     chores: BTreeSet<Chore>,
     /// No launch before, since one failed.
@@ -224,6 +237,7 @@ impl Group {
             max: self.max,
             protects_new: self.protects_new,
             deleting: self.is_deleting(),
+            types: self.mix.iter().flat_map(|mix| mix.types.clone()).collect(),
             instances: self.members.iter().map(instance).collect(),
         }
     }
@@ -244,6 +258,9 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("SetDesiredCapacity", Changes(group::set_desired_capacity)),
     ("DescribeAutoScalingGroups", Looks(describe::describe_auto_scaling_groups)),
     ("DescribeAutoScalingInstances", Looks(describe::describe_auto_scaling_instances)),
+    ("StartInstanceRefresh", Changes(refresh::start)),
+    ("CancelInstanceRefresh", Changes(refresh::cancel)),
+    ("DescribeInstanceRefreshes", Looks(refresh::describe)),
     ("DescribeScalingActivities", Looks(activity::describe_scaling_activities)),
     ("SetInstanceProtection", Changes(member::set_instance_protection)),
     ("TerminateInstanceInAutoScalingGroup", Changes(member::terminate_instance)),

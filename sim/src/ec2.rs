@@ -74,6 +74,7 @@ pub use existing::NetworkOfSomebody;
 pub use instance::InstanceView;
 pub use instance_type::Shape;
 pub use interface::NewInterface;
+pub use launch_template_data::Otherwise;
 use query::describe;
 pub use reach::Standpoint;
 pub use subnet::SubnetView;
@@ -373,21 +374,28 @@ pub fn check_template(
     template: &str,
     version: &str,
     subnets: &[String],
+    types: &[String],
 ) -> Result<(), Refusal> {
-    launch::check(world, template, version, subnets)
+    launch::check(world, template, version, subnets, types)
 }
 
 /// Starts an instance for a group: `pending`, then `running` after a while, when it boots and
-/// others are told. `template` is an id or a name. The refusal's message is what
-/// a scaling activity shows.
+/// others are told. `template` is an id or a name, from which it may differ. The refusal's message is
+/// what a scaling activity shows.
 pub fn run_instance(
     world: &mut World,
     template: &str,
     version: &str,
     subnet: &str,
     tags: Tags,
+    otherwise: &Otherwise,
 ) -> Result<String, Refusal> {
-    launch::run(world, template, version, subnet, tags)
+    launch::run(world, template, version, subnet, tags, otherwise)
+}
+
+/// Takes a Spot instance back, two minutes after it was told.
+pub fn interrupt(world: &mut World, id: &str) {
+    instance::interrupt(world, id);
 }
 
 /// Terminates an instance: `shutting-down`, then `terminated`, when its interfaces go.

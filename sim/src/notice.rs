@@ -8,6 +8,8 @@ pub enum Notice<'a> {
     InstanceRuns(&'a str),
     /// An instance of EC2 is being terminated.
     InstanceGoes(&'a str),
+    /// EC2 takes a Spot instance back in two minutes.
+    InstanceInterrupted(&'a str),
     /// A group of Auto Scaling has an instance wait for its draining before it goes.
     InstanceDrains {
         /// The group's name.

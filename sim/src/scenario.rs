@@ -31,6 +31,10 @@ pub struct Scenario {
     pub fargate_refusal: Option<&'static str>,
     /// EC2 has no instances of any type left.
     pub no_capacity: bool,
+    /// EC2 has no instances of these types left.
+    pub scarce_types: Vec<&'static str>,
+    /// EC2 has no Spot instances of any type left.
+    pub no_spot: bool,
     /// EC2 refuses every launch, with this code and message; `{type}` and `{zone}` are filled in.
     pub launch_refusal: Option<(&'static str, &'static str)>,
     /// The account has never used ECS, Auto Scaling or load balancing: no service-linked roles.
@@ -40,8 +44,8 @@ pub struct Scenario {
     /// The account has GuardDuty Runtime Monitoring, which plants things into VPCs.
     pub guard_duty: bool,
     /// Account quotas that differ from AWS's defaults, by name: `vpcs`, `addresses`, `gateways`,
-    /// `nat-gateways-per-zone`, `vcpus`, `fargate-vcpus`, `load-balancers`,
-    /// `tasks-per-service`.
+    /// `nat-gateways-per-zone`, `vcpus`, `spot-vcpus`, `fargate-vcpus`,
+    /// `load-balancers`, `tasks-per-service`.
     pub quotas: BTreeMap<String, usize>,
     /// How much smaller than AWS's the token buckets are; 1 when 0.
     pub throttle: u32,

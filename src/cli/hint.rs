@@ -145,6 +145,7 @@ mod tests {
             zones: vec!["eu-west-1a".into(), "eu-west-1b".into()],
             existing_network: None,
             image: String::new(),
+            outdated: None,
             first_instances: 2,
             instance_type: None,
             superseded: [].into(),

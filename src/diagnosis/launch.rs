@@ -35,7 +35,15 @@ pub(super) const CAUSES: &[Cause] = &[
         MayHelp,
         &[&["no spot capacity available"], &["minimum required spot request fulfillment price"]],
         "EC2 has no Spot instances of this type left, or none for this price",
-        "take another `--instance-type`, or instances on demand",
+        "take other types, or more of them in `instance_types`, or instances on demand",
+    ),
+    cause(
+        "spot-quota",
+        Hopeless,
+        &[&["max spot instance count exceeded"], &["maxspotinstancecountexceeded"]],
+        "a quota of Spot instances is used up",
+        "ask for more of `All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests` (L-34B43A08), or \
+         of the one of the types' family, in Service Quotas, or take instances on demand",
     ),
     cause(
         "type-unsupported",

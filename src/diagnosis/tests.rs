@@ -395,6 +395,7 @@ fn activities_tell_why_no_instance_starts() {
         ("The image id '[ami-1]' does not exist", "image-of-instances"),
         ("The security group 'sg-1' does not exist in VPC 'vpc-1'", "template-broken"),
         ("There is no Spot capacity available that matches your request.", "spot-none"),
+        ("Max spot instance count exceeded", "spot-quota"),
         ("PendingVerification: Your request is being validated", "verification"),
         ("InsufficientFreeAddressesInSubnet", "addresses-none"),
         ("Invalid IAM Instance Profile name", "profile-unseen"),

@@ -144,8 +144,10 @@ fn steps(kind: Kind, task: Task, on_instances: bool) -> Vec<Step> {
     let mut steps = match task {
         Task::Nothing => return Vec::new(),
         Task::Make => vec![make(kind)],
-        // A service rolls out; everything else is changed when AWS has answered.
-        Task::Change if kind != Kind::Service => return vec![takes(CALL)],
+        // A service rolls out, and instances do; everything else is changed when AWS has answered.
+        Task::Change if !matches!(kind, Kind::Service | Kind::InstanceRefresh) => {
+            return vec![takes(CALL)];
+        }
         Task::Change => vec![takes(CALL)],
         Task::Await => vec![takes(Duration::ZERO)],
         Task::Remake => vec![takes(kind.about().leaves + CALL)],

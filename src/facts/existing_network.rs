@@ -348,7 +348,7 @@ impl Judge<'_> {
         let instances = self.spec.instances.as_ref()?;
         let (subnets, kind) = &self.ours.launches;
         let are_old = self.wanted.private.is_subset(subnets)
-            && kind.as_ref() == Some(&instances.instance_type);
+            && kind.as_deref() == Some(instances.first_type());
         (!are_old).then_some(instances)
     }
 
@@ -422,7 +422,7 @@ impl Judge<'_> {
                 (&self.read.offered, &self.spec.instances, subnet.availability_zone(), which)
                 && !offered.contains(zone)
             {
-                let kind = &instances.instance_type;
+                let kind = instances.instance_types.join(" or ");
                 find(format!(
                     "is in {zone}, where {kind} is not offered: name a subnet of another zone, or another \
                      `instance_type`"

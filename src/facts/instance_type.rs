@@ -11,29 +11,76 @@ use crate::capacity::{self, Architecture, DoesNotFit, InstanceType, Room};
 use crate::resource::instance;
 use crate::spec::{Instances, Service};
 
-/// Looks an instance type up. `None` when AWS answers with none: that there is no such type it says
-/// with an error.
+/// Looks the instance types up: the least that instances of any of them have, and what speaks against having
+/// them in one group. `None` when AWS answers with none: that there is no such type it says with an error.
 pub(super) async fn look_up(
     aws: &Aws,
     instances: &Instances,
-) -> Result<Option<InstanceType>, Problem> {
-    let name = &instances.instance_type;
+) -> Result<Option<(InstanceType, Option<String>)>, Problem> {
+    let names = &instances.instance_types;
     let answer = aws
         .ec2
         .describe_instance_types()
-        .instance_types(name.as_str().into())
+        .set_instance_types(Some(names.iter().map(|name| name.as_str().into()).collect()))
         .send()
         .await
         .doing("look up the instance type");
     let answer = match answer {
         Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidInstanceType")) => {
-            return Err(refused("--instance-type", name, "is not an instance type of this region"));
+            // Of several, AWS names those that it does not know.
+            let why = error.cause.to_string();
+            let named = names.iter().filter(|it| names.len() == 1 || why.contains(it.as_str()));
+            let named: Vec<_> = named.map(String::as_str).collect();
+            let rule = "is not an instance type of this region";
+            return Err(refused("--instance-type", &named.join(", "), rule));
         }
         answer => answer?,
     };
-    let of_name =
-        |info: &&InstanceTypeInfo| info.instance_type().is_some_and(|kind| kind.as_str() == name);
-    answer.instance_types().iter().find(of_name).map(|info| read(name, info)).transpose()
+    let mut types = Vec::new();
+    for name in names {
+        let is_it = |info: &&InstanceTypeInfo| {
+            info.instance_type().is_some_and(|kind| kind.as_str() == name)
+        };
+        let Some(info) = answer.instance_types().iter().find(is_it) else { return Ok(None) };
+        types.push(read(name, info)?);
+    }
+    together(&types)
+}
+
+/// Types as those of one group, whose instances boot one machine image.
+fn together(types: &[InstanceType]) -> Result<Option<(InstanceType, Option<String>)>, Problem> {
+    let (Some(first), Some(least)) = (types.first(), InstanceType::least_of(types)) else {
+        return Ok(None);
+    };
+    for other in types {
+        let (is, wants) = match other {
+            it if it.architecture != first.architecture => {
+                (it.architecture.to_string(), format!("{} is {}", first.name, first.architecture))
+            }
+            it if it.gpu && !first.gpu => ("with a GPU".into(), format!("{} has none", first.name)),
+            it if !it.gpu && first.gpu => {
+                ("without a GPU".into(), format!("{} has one", first.name))
+            }
+            _ => continue,
+        };
+        let rule = format!("is {is}, and {wants}: all instances boot one machine image");
+        return Err(refused("--instance-type", &other.name, rule));
+    }
+    let size = |it: &InstanceType| (it.vcpus, it.memory_mib);
+    if types.iter().all(|it| size(it) == size(first)) {
+        return Ok(Some((least, None)));
+    }
+    let known = |number: Option<u32>| number.map_or_else(|| "?".to_owned(), |it| it.to_string());
+    let each = types.iter().map(|it| {
+        format!("{} has {} vCPUs and {} MiB", it.name, known(it.vcpus), known(it.memory_mib))
+    });
+    let each: Vec<_> = each.collect();
+    let warning = format!(
+        "the instance types differ in size ({}): ECS reckons with the smallest when it scales, so a larger \
+         one is paid for and may stay half empty",
+        each.join(", ")
+    );
+    Ok(Some((least, Some(warning))))
 }
 
 /// How many network interfaces an instance of a type may have, as far as AWS says it.

@@ -10,7 +10,7 @@ use crate::arn::Arn;
 use crate::aws::Result;
 use crate::engine::looks::{self, Looks};
 use crate::names::{NodeName, default_host};
-use crate::resource::auto_scaling_group::AutoScalingGroup;
+use crate::resource::auto_scaling_group::{AutoScalingGroup, Mix};
 use crate::resource::elastic_ip::ElasticIp;
 use crate::resource::gateway_endpoint::GatewayEndpoint;
 use crate::resource::hosted_zone::HostedZone;
@@ -72,8 +72,12 @@ pub struct Running {
 /// The instances of a stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunningInstances {
-    /// Their type.
+    /// Their type, where it is one.
     pub instance_type: Option<String>,
+    /// Their types, where these are several.
+    pub instance_types: Vec<String>,
+    /// How many of them are on demand, if the others are Spot instances.
+    pub on_demand_base: Option<i32>,
     /// Fewest and most of them.
     pub sizes: [Option<i32>; 2],
 }
@@ -492,8 +496,16 @@ fn instances(
     templates: &[Owned<Of<LaunchTemplate>>],
 ) -> RunningInstances {
     let data = templates.iter().find_map(|it| it.it().data.as_ref());
+    let types = group.mix.as_ref().map(|mix| mix.types.clone()).unwrap_or_default();
+    let (one, several) = match types.as_slice() {
+        [] => (data.and_then(|data| data.instance_type.clone()), Vec::new()),
+        [one] => (Some(one.clone()), Vec::new()),
+        _ => (None, types),
+    };
     RunningInstances {
-        instance_type: data.and_then(|data| data.instance_type.clone()),
+        instance_type: one,
+        instance_types: several,
+        on_demand_base: group.mix.as_ref().and_then(Mix::base_beside_spot),
         sizes: [group.min_size, group.max_size],
     }
 }

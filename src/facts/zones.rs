@@ -93,7 +93,7 @@ pub(super) async fn choose(
         None => None,
     };
     let is = template.and_then(|it| it.data).and_then(|data| data.instance_type);
-    let same_type = instances.is_none_or(|wanted| is.as_ref() == Some(&wanted.instance_type));
+    let same_type = instances.is_none_or(|wanted| is.as_deref() == Some(wanted.first_type()));
     let stays = |kept: &Kept| {
         let named = asked.is_none_or(|asked| asked.iter().any(|it| kept.zone.is_called(it)));
         named && !(kept.empty && kept.zone.is_unsuitable(instances.is_none()))
@@ -134,7 +134,7 @@ pub(super) async fn choose(
         kept,
         asked,
         offered,
-        instance_type: instances.map(|instances| instances.instance_type.as_str()),
+        instance_type: instances.map(Instances::first_type),
     };
     let zones = choice.zones()?;
     let unsuitable = |name: &&String| {
@@ -303,9 +303,10 @@ fn kept(subnets: &[Owned<subnet::Output>]) -> [Option<Kept>; 2] {
     })
 }
 
-/// The names of the zones that offer an instance type.
+/// The names of the zones that offer one of the instance types: Auto Scaling takes what a zone has.
 pub(super) async fn offered(aws: &Aws, instances: &Instances) -> Result<BTreeSet<String>> {
-    let filter = Filter::builder().name("instance-type").values(&instances.instance_type).build();
+    let types = &instances.instance_types;
+    let filter = Filter::builder().name("instance-type").set_values(Some(types.clone())).build();
     let offerings = aws
         .ec2
         .describe_instance_type_offerings()
@@ -318,7 +319,7 @@ pub(super) async fn offered(aws: &Aws, instances: &Instances) -> Result<BTreeSet
         .await
         .doing("list the zones that offer the instance type")?;
     let of_type = offerings.iter().filter(|offering| {
-        offering.instance_type().is_some_and(|kind| kind.as_str() == instances.instance_type)
+        offering.instance_type().is_some_and(|kind| types.iter().any(|it| it == kind.as_str()))
     });
     Ok(of_type.filter_map(|offering| offering.location().map(str::to_owned)).collect())
 }

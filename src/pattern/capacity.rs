@@ -2,14 +2,15 @@
 
 use super::network::Network;
 use crate::engine::graph::{Graph, Handle, Needs as _};
-use crate::facts::Facts;
+use crate::facts::{Facts, Outdated};
 use crate::names::Names;
-use crate::resource::auto_scaling_group::AutoScalingGroup;
+use crate::resource::auto_scaling_group::{AutoScalingGroup, Mix};
 use crate::resource::capacity_provider;
 use crate::resource::capacity_provider::CapacityProvider;
 use crate::resource::capacity_provider_association::{self, CapacityProviderAssociation};
 use crate::resource::cluster::{self, Cluster};
 use crate::resource::instance_profile::InstanceProfile;
+use crate::resource::instance_refresh::InstanceRefresh;
 use crate::resource::launch_template::{self, LaunchTemplate};
 use crate::resource::log_group::LogGroup;
 use crate::resource::role::{self, Role};
@@ -61,7 +62,8 @@ pub fn instances(
     let group = graph.add("security-group/instance", group, network.vpc.clone());
 
     let template = LaunchTemplate {
-        instance_type: wanted.instance_type.clone(),
+        instance_type: wanted.first_type().to_owned(),
+        spot: wanted.spot.is_some(),
         image: facts.image.clone(),
         replace_image: !matches!(wanted.ami, Ami::Latest { refresh: false }),
         public_address: spec.network.is_outside(),
@@ -72,7 +74,11 @@ pub fn instances(
         needs.map(|(profile, group, cluster)| launch_template::Needs { profile, group, cluster });
     let template = graph.add("launch-template", template, needs);
     let subnets = network.with_way_out().to_vec();
-    let group = AutoScalingGroup { min_size: wanted.min_size, max_size: wanted.max_size };
+    let group = AutoScalingGroup {
+        min_size: wanted.min_size,
+        max_size: wanted.max_size,
+        mix: Mix::of(&wanted.instance_types, wanted.spot),
+    };
     // An agent that starts before its cluster is there exits for good, and a group with a minimum
     // size starts instances at once.
     // Agents wait for a NAT gateway or endpoints. Else the way out is a route that is there in seconds.
@@ -88,6 +94,13 @@ pub fn instances(
     // The instances start when ECS has been told whose they are, not when it is done with it: the
     // association takes seconds and an instance a minute.
     let warm = WarmStart { instances: facts.first_instances };
-    graph.act("capacity/warm", warm, group.map(|group| (group, ())), &association.made());
+    let on_group = group.clone().map(|group| (group, ()));
+    graph.act("capacity/warm", warm, on_group, &association.made());
+    // By itself, beside the services: a new revision may need the new instances, and the new instances a new
+    // revision. The draining hook, which keeps the tasks that are there running, comes with the association.
+    if let Some(Outdated { instances, differs }) = facts.outdated.clone() {
+        let refresh = InstanceRefresh::new(instances, differs);
+        graph.act("capacity/refresh", refresh, group.map(|group| (group, ())), &association);
+    }
     Pool { provider, association }
 }

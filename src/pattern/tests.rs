@@ -22,6 +22,7 @@ fn facts() -> Facts {
         zones: vec!["eu-west-1a".into(), "eu-west-1b".into()],
         existing_network: None,
         image: "ami-0123456789abcdef0".into(),
+        outdated: None,
         first_instances: 2,
         instance_type: None,
         superseded: [].into(),

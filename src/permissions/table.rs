@@ -99,6 +99,7 @@ pub(super) const ROWS: &[Row] = &[
         READ,
         Needed::OnInstances,
         &[
+            "autoscaling:DescribeInstanceRefreshes",
             "autoscaling:DescribeLifecycleHooks",
             "autoscaling:DescribeScalingActivities",
             "ec2:DescribeImages",
@@ -396,6 +397,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             "autoscaling:CreateOrUpdateTags",
             "autoscaling:SetDesiredCapacity",
+            "autoscaling:StartInstanceRefresh",
             "autoscaling:UpdateAutoScalingGroup",
         ],
     ),

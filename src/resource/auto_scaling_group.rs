@@ -6,10 +6,12 @@
 //! instances; what ECS's draining hook holds is released first.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use aws_sdk_autoscaling::types::{
     Activity, AutoScalingGroup as Group, DeletionProtection, Filter, Instance,
-    LaunchTemplateSpecification, LifecycleState, ScalingActivityStatusCode, Tag,
+    InstancesDistribution, LaunchTemplate, LaunchTemplateOverrides, LaunchTemplateSpecification,
+    LifecycleState, MixedInstancesPolicy, ScalingActivityStatusCode, Tag,
 };
 use aws_smithy_types::DateTime;
 
@@ -20,6 +22,7 @@ use super::{
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
 use crate::diagnosis::Launch;
 use crate::names::{self, NodeName};
+use crate::spec::Spot;
 
 /// An Auto Scaling group as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,6 +39,8 @@ pub struct Output {
     pub template: Option<String>,
     /// The version of the launch template that it is pinned to.
     pub template_version: Option<String>,
+    /// How its instances are chosen, where the template does not say it all.
+    pub mix: Option<Mix>,
     /// Its subnets, in order.
     pub subnets: Option<Vec<String>>,
     /// Whether new instances are protected from scale-in.
@@ -44,8 +49,25 @@ pub struct Output {
     pub desired: Option<i32>,
     /// How many instances serve.
     pub in_service: i32,
+    /// Its instances.
+    pub members: Vec<Member>,
     /// Instances held by a hook while they terminate.
     pub held: Vec<String>,
+}
+
+/// An instance of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Member {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub instance_type: Option<String>,
+    /// The id of the launch template that it began with.
+    pub template: Option<String>,
+    /// The version of that.
+    pub version: Option<String>,
+    /// Whether it is on its way out.
+    pub is_leaving: bool,
 }
 
 /// The Auto Scaling group that is wanted.
@@ -55,6 +77,98 @@ pub struct AutoScalingGroup {
     pub min_size: u32,
     /// Most instances.
     pub max_size: u32,
+    /// How they are chosen, where they are of several types or Spot instances.
+    pub mix: Option<Mix>,
+}
+
+/// How the instances of a group are chosen among several types, and between Spot and on demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mix {
+    /// The types, the preferred one first.
+    pub types: Vec<String>,
+    /// How many are on demand before there is a Spot instance.
+    pub on_demand_base: i32,
+    /// How many of a hundred are on demand beyond that.
+    pub on_demand_percent: i32,
+    /// How types are chosen on demand.
+    pub on_demand: String,
+    /// How types are chosen for Spot.
+    pub spot: String,
+}
+
+/// The types are in the order in which they are preferred.
+const PRIORITIZED: &str = "prioritized";
+/// Where most of the cheap ones are left: what AWS recommends (API `InstancesDistribution`), since what is
+/// scarce is soon taken back.
+const PRICE_AND_CAPACITY: &str = "price-capacity-optimized";
+
+impl Mix {
+    /// How instances are chosen; `None` where the template's one type is all that is wanted, on demand.
+    pub fn of(types: &[String], spot: Option<Spot>) -> Option<Self> {
+        (types.len() > 1 || spot.is_some()).then(|| Self {
+            types: types.to_vec(),
+            on_demand_base: signed(spot.map_or(0, |spot| spot.on_demand_base)),
+            on_demand_percent: if spot.is_some() { 0 } else { 100 },
+            on_demand: PRIORITIZED.to_owned(),
+            spot: PRICE_AND_CAPACITY.to_owned(),
+        })
+    }
+
+    /// The base of instances on demand, if the others are Spot instances.
+    pub fn base_beside_spot(&self) -> Option<i32> {
+        (self.on_demand_percent < 100).then_some(self.on_demand_base)
+    }
+
+    /// The policy, with the template that it is about. It says everything, so that nothing is left of one from
+    /// before.
+    fn policy(&self, template: LaunchTemplateSpecification) -> MixedInstancesPolicy {
+        let distribution = InstancesDistribution::builder()
+            .on_demand_allocation_strategy(&self.on_demand)
+            .on_demand_base_capacity(self.on_demand_base)
+            .on_demand_percentage_above_base_capacity(self.on_demand_percent)
+            .spot_allocation_strategy(&self.spot)
+            .build();
+        let one = |kind: &String| LaunchTemplateOverrides::builder().instance_type(kind).build();
+        let template = LaunchTemplate::builder()
+            .launch_template_specification(template)
+            .set_overrides(Some(self.types.iter().map(one).collect()))
+            .build();
+        MixedInstancesPolicy::builder()
+            .launch_template(template)
+            .instances_distribution(distribution)
+            .build()
+    }
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { types, on_demand_base, on_demand_percent, on_demand, spot } = self;
+        write!(f, "{} ", types.join(", "))?;
+        match on_demand_percent {
+            100 => write!(f, "on demand ({on_demand})"),
+            percent => write!(
+                f,
+                "with {on_demand_base} and {percent} % of the others on demand ({on_demand}, {spot})"
+            ),
+        }
+    }
+}
+
+impl From<&MixedInstancesPolicy> for Mix {
+    fn from(policy: &MixedInstancesPolicy) -> Self {
+        let overrides = policy.launch_template().map(LaunchTemplate::overrides).unwrap_or_default();
+        let distribution = policy.instances_distribution();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        Self {
+            types: overrides.iter().filter_map(|it| it.instance_type.clone()).collect(),
+            on_demand_base: distribution.and_then(|it| it.on_demand_base_capacity).unwrap_or(0),
+            on_demand_percent: distribution
+                .and_then(|it| it.on_demand_percentage_above_base_capacity)
+                .unwrap_or(100),
+            on_demand: text(distribution.and_then(|it| it.on_demand_allocation_strategy())),
+            spot: text(distribution.and_then(|it| it.spot_allocation_strategy())),
+        }
+    }
 }
 
 /// What Auto Scaling answers while another change of the same group is under way.
@@ -178,7 +292,8 @@ impl Wanted for AutoScalingGroup {
             .max_size(signed(self.max_size))
             // No more than that: the first instances are another node's affair.
             .desired_capacity(signed(self.min_size))
-            .launch_template(pinned(template))
+            .set_launch_template(self.mix.is_none().then(|| pinned(template)))
+            .set_mixed_instances_policy(self.policy(template))
             .vpc_zone_identifier(zone_identifier(subnets).join(","))
             .new_instances_protected_from_scale_in(true)
             .set_tags(Some(tags(cx, node, &name)))
@@ -201,6 +316,11 @@ impl Wanted for AutoScalingGroup {
         compare(all, Whole, "MaxSize", it.max_size.as_ref(), &signed(self.max_size));
         compare(all, Whole, "LaunchTemplateId", it.template.as_ref(), &template.id.to_string());
         compare(all, Whole, "LaunchTemplate.Version", it.template_version.as_ref(), &version);
+        if it.template.is_some() && it.mix != self.mix {
+            let words = |mix: &Option<Mix>| mix.as_ref().map_or("none".into(), ToString::to_string);
+            let (is, wanted) = (words(&it.mix), words(&self.mix));
+            all.push(Difference::update(Whole, "MixedInstancesPolicy", is, wanted));
+        }
         compare(all, Whole, "VPCZoneIdentifier", it.subnets.as_ref(), &zone_identifier(subnets));
         compare(all, Whole, "NewInstancesProtectedFromScaleIn", it.protected.as_ref(), &true);
         differences
@@ -220,7 +340,8 @@ impl Wanted for AutoScalingGroup {
             .auto_scaling_group_name(&it.name)
             .min_size(signed(self.min_size))
             .max_size(signed(self.max_size))
-            .launch_template(pinned(template))
+            .set_launch_template(self.mix.is_none().then(|| pinned(template)))
+            .set_mixed_instances_policy(self.policy(template))
             .vpc_zone_identifier(subnets.join(","))
             .new_instances_protected_from_scale_in(true)
             .send()
@@ -234,10 +355,17 @@ impl Wanted for AutoScalingGroup {
             max_size: Some(signed(self.max_size)),
             template: Some(template.id.to_string()),
             template_version: Some(template.version.to_string()),
+            mix: self.mix.clone(),
             subnets: Some(subnets),
             protected: Some(true),
             ..it.clone()
         }))
+    }
+}
+
+impl AutoScalingGroup {
+    fn policy(&self, template: &launch_template::Output) -> Option<MixedInstancesPolicy> {
+        self.mix.as_ref().map(|mix| mix.policy(pinned(template)))
     }
 }
 
@@ -390,7 +518,9 @@ fn protection(group: &Group) -> Option<String> {
 
 impl From<&Group> for Output {
     fn from(group: &Group) -> Self {
-        let template = group.launch_template();
+        let policy = group.mixed_instances_policy();
+        let mixed = policy.and_then(|it| it.launch_template()?.launch_template_specification());
+        let template = group.launch_template().or(mixed);
         let subnets = group.vpc_zone_identifier().map(|ids| {
             let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
             let mut ids: Vec<_> = ids.map(str::to_owned).collect();
@@ -404,11 +534,27 @@ impl From<&Group> for Output {
             max_size: group.max_size(),
             template: template.and_then(|it| it.launch_template_id.clone()),
             template_version: template.and_then(|it| it.version.clone()),
+            mix: policy.map(Mix::from),
             subnets,
             protected: group.new_instances_protected_from_scale_in(),
             desired: group.desired_capacity(),
             in_service: in_service(group),
+            members: group.instances().iter().map(Member::from).collect(),
             held: held(group),
+        }
+    }
+}
+
+impl From<&Instance> for Member {
+    fn from(it: &Instance) -> Self {
+        let template = it.launch_template();
+        let state = it.lifecycle_state().map(LifecycleState::as_str);
+        Self {
+            id: it.instance_id().unwrap_or_default().to_owned(),
+            instance_type: it.instance_type.clone(),
+            template: template.and_then(|it| it.launch_template_id.clone()),
+            version: template.and_then(|it| it.version.clone()),
+            is_leaving: state.is_some_and(|state| state.starts_with("Terminat")),
         }
     }
 }
@@ -439,13 +585,33 @@ mod tests {
 
     #[test]
     fn desired_is_the_scalers_and_a_new_version_is_taken_over() {
-        let wanted = AutoScalingGroup { min_size: 0, max_size: 100 };
+        let wanted = AutoScalingGroup { min_size: 0, max_size: 100, mix: None };
         let it = Output::from(&group().build());
         assert_eq!(wanted.drift(&it, &needs(1)), []);
         let differences = wanted.drift(&it, &needs(2));
         assert_eq!(differences.len(), 1);
         assert_eq!(differences[0].field, "LaunchTemplate.Version");
         assert_eq!(wanted.drift(&Output::default(), &needs(1)), []);
+    }
+
+    #[test]
+    fn a_policy_comes_changes_and_goes() {
+        let types = ["c6i.xlarge".to_owned(), "c5.xlarge".to_owned()];
+        let mix = |spot| Mix::of(&types, spot);
+        assert_eq!(Mix::of(&types[..1], None), None);
+        let wanted = |mix| AutoScalingGroup { min_size: 0, max_size: 100, mix };
+        let spot = wanted(mix(Some(Spot { on_demand_base: 1 })));
+        let plain = Output::from(&group().build());
+        let fields = |differences: Vec<Difference<Whole>>| {
+            let words = |it: &Difference<Whole>| format!("{}: {} → {}", it.field, it.is, it.wanted);
+            differences.iter().map(words).collect::<Vec<_>>().join("; ")
+        };
+        insta::assert_snapshot!(fields(spot.drift(&plain, &needs(1))), @"MixedInstancesPolicy: none → c6i.xlarge, c5.xlarge with 1 and 0 % of the others on demand (prioritized, price-capacity-optimized)");
+        let policy = spot.policy(&needs(1).0).unwrap();
+        let mixed = Output { mix: Some(Mix::from(&policy)), ..plain };
+        assert_eq!(fields(spot.drift(&mixed, &needs(1))), "");
+        insta::assert_snapshot!(fields(wanted(mix(None)).drift(&mixed, &needs(1))), @"MixedInstancesPolicy: c6i.xlarge, c5.xlarge with 1 and 0 % of the others on demand (prioritized, price-capacity-optimized) → c6i.xlarge, c5.xlarge on demand (prioritized)");
+        insta::assert_snapshot!(fields(wanted(None).drift(&mixed, &needs(1))), @"MixedInstancesPolicy: c6i.xlarge, c5.xlarge with 1 and 0 % of the others on demand (prioritized, price-capacity-optimized) → none");
     }
 
     /// An instance that dies of a key that may not be used is terminated, which goes well.

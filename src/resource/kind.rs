@@ -565,6 +565,12 @@ kinds! {
         words: "first instances",
         ..ACTION
     }
+    InstanceRefresh {
+        words: "instance refresh",
+        comes: patience(10, 15, 10),
+        settles: Settles::Takes(Duration::from_mins(8)),
+        ..ACTION
+    }
     Release {
         words: "release command",
         comes: patience(5, 3, 20),

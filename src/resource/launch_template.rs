@@ -88,6 +88,8 @@ pub struct Output {
 pub struct LaunchTemplate {
     /// The instance type.
     pub instance_type: String,
+    /// Whether instances may be Spot ones, whose agents have to empty them when EC2 takes them back.
+    pub spot: bool,
     /// The AMI that a new template gets.
     pub image: String,
     /// Whether an existing template's AMI is replaced by it.
@@ -105,6 +107,8 @@ const UNKNOWN: &[&str] = &[
     "InvalidLaunchTemplateName.NotFoundException",
 ];
 
+/// How large the volume of an instance is.
+const VOLUME_GIB: i32 = 50;
 /// The root device of the AMIs in use.
 const ROOT_DEVICE: &str = "/dev/xvda";
 
@@ -268,32 +272,61 @@ impl LaunchTemplate {
     /// All but the image.
     fn wanted(&self, Needs { profile, group, cluster }: &Needs) -> Data {
         Data {
-            image: None,
             instance_type: Some(self.instance_type.clone()),
             profile: Some(profile.name.clone()),
             groups: Some(vec![group.id.to_string()]),
             public_address: Some(self.public_address),
-            user_data: Some(UserData(STANDARD.encode(script(&cluster.name)))),
-            volume_size: Some(50),
+            volume_size: Some(VOLUME_GIB),
             volume_type: Some(VolumeType::Gp3.as_str().to_owned()),
             encrypted: Some(true),
             delete_on_termination: Some(true),
             metadata: Some("enabled".to_owned()),
             http_tokens: Some("required".to_owned()),
             hop_limit: Some(1),
-            tags: None,
+            ..Self::beginning(&cluster.name, self.spot, None)
         }
+    }
+
+    /// What of an instance's beginning cannot be changed afterwards, but for its type.
+    pub fn beginning(cluster: &str, spot: bool, image: Option<String>) -> Data {
+        Data {
+            image,
+            user_data: Some(UserData(STANDARD.encode(script(cluster, spot)))),
+            volume_size: Some(VOLUME_GIB),
+            ..Data::default()
+        }
+    }
+}
+
+impl Data {
+    /// In what an instance with this begins otherwise than with `now`, as far as both say it.
+    pub fn begins_otherwise(&self, now: &Self) -> Vec<String> {
+        let mut all = Vec::new();
+        if let (Some(is), Some(wanted)) = (&self.image, &now.image)
+            && is != wanted
+        {
+            all.push(format!("AMI {is}"));
+        }
+        if self.user_data.is_some() && self.user_data != now.user_data {
+            all.push("another first script".to_owned());
+        }
+        if let (Some(is), Some(wanted)) = (self.volume_size, now.volume_size)
+            && is != wanted
+        {
+            all.push(format!("a volume of {is} GiB"));
+        }
+        all
     }
 }
 
 /// What makes the ECS agent join the cluster, and tasks unable to act as the instance. The agent
 /// starts after this script, which must therefore not wait for it.
-fn script(cluster: &str) -> String {
-    format!(
-        "#!/bin/bash\n\
-         echo ECS_CLUSTER={cluster} >> /etc/ecs/ecs.config\n\
-         echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config\n"
-    )
+fn script(cluster: &str, spot: bool) -> String {
+    let mut settings = vec![format!("ECS_CLUSTER={cluster}"), "ECS_AWSVPC_BLOCK_IMDS=true".into()];
+    // Without it nothing is moved in the two minutes between the notice and the end (agent, README).
+    settings.extend(spot.then(|| "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true".into()));
+    let lines = settings.iter().map(|it| format!("echo {it} >> /etc/ecs/ecs.config\n"));
+    format!("#!/bin/bash\n{}", lines.collect::<String>())
 }
 
 /// The data in the form that EC2 takes.
@@ -355,6 +388,33 @@ async fn newest(aws: &Aws, id: &LaunchTemplateId) -> Result<Option<(i64, Data)>>
     }))
 }
 
+/// What some versions of a template say, by their numbers, as far as they are there.
+pub async fn versions(
+    aws: &Aws,
+    id: &LaunchTemplateId,
+    numbers: &[&str],
+) -> Result<BTreeMap<String, Data>> {
+    const GONE: &[&str] = &[
+        "InvalidLaunchTemplateId.VersionNotFound",
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateId.NotFoundException",
+    ];
+    let mut found = BTreeMap::new();
+    // So many can be named in one call (API `DescribeLaunchTemplateVersions`).
+    for numbers in numbers.chunks(200) {
+        let numbers = numbers.iter().map(|it| (*it).to_owned()).collect();
+        let read = aws.ec2.describe_launch_template_versions().launch_template_id(id.as_str());
+        let read = read.set_versions(Some(numbers)).into_paginator().items().send().all().await;
+        let read = read.doing("read the launch template of the instances");
+        let read = read.gone_is_fine(GONE)?;
+        found.extend(read.into_iter().flatten().filter_map(|version| {
+            let data = Data::from(&version.launch_template_data?);
+            Some((version.version_number?.to_string(), data))
+        }));
+    }
+    Ok(found)
+}
+
 impl From<&ResponseLaunchTemplateData> for Data {
     fn from(data: &ResponseLaunchTemplateData) -> Self {
         let interface = data.network_interfaces().first();
@@ -413,6 +473,7 @@ mod tests {
     fn wanted() -> LaunchTemplate {
         LaunchTemplate {
             instance_type: "c5.xlarge".into(),
+            spot: false,
             image: "ami-2".into(),
             replace_image: false,
             public_address: false,
@@ -456,9 +517,11 @@ mod tests {
     #[test]
     fn the_script_ends_with_a_line_break() {
         assert_eq!(
-            script("cluster-demo"),
+            script("cluster-demo", false),
             "#!/bin/bash\necho ECS_CLUSTER=cluster-demo >> /etc/ecs/ecs.config\n\
              echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config\n"
         );
+        let of_spot = script("cluster-demo", true);
+        assert!(of_spot.ends_with("DRAINING=true >> /etc/ecs/ecs.config\n"), "{of_spot}");
     }
 }

@@ -26,6 +26,8 @@ pub(crate) const REQUESTS: RangeInclusive<u32> = 1..=100_000_000;
 pub(crate) const COOLDOWN: RangeInclusive<u32> = 0..=86_400;
 /// Instances of one cluster (default quota of ECS).
 pub(crate) const INSTANCES: RangeInclusive<u32> = 0..=5000;
+/// Types of one group (EC2 Auto Scaling guide, "Mixed instances groups overview").
+pub(crate) const INSTANCE_TYPES: RangeInclusive<usize> = 1..=40;
 /// Seconds between two health checks of a load balancer (`CreateTargetGroup`).
 pub(crate) const HEALTH_INTERVAL: RangeInclusive<u32> = 5..=300;
 /// Seconds until one has failed (the same).

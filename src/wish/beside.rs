@@ -155,10 +155,17 @@ impl Wish {
         let rows = rows.filter(|(path, _)| on_instances || !path.starts_with("capacity."));
         found.extend(rows.filter_map(|(path, was)| {
             let was = was.filter(|_| self.table.at(path).is_none())?;
-            Fallback::new(Key::flag(path)?, was, Key::usual(path), |was| {
+            let flag = Key::flag(path).or_else(|| path.rsplit('.').next()).unwrap_or(path);
+            Fallback::new(flag, was, Key::usual(path), |was| {
                 Keep::Stack(path.to_owned(), text(was))
             })
         }));
+        let types = running.instances.as_ref().map(|it| it.instance_types.clone());
+        let is_said = TYPES.iter().any(|path| self.table.at(path).is_some());
+        if let Some(types) = types.filter(|_| on_instances && !is_said) {
+            let keep = |_: &str| Keep::Stack("capacity.instance_types".to_owned(), list(&types));
+            found.extend(Fallback::new("instance_types", types.join(", "), "", keep));
+        }
         let existing = running.existing_network.as_ref();
         if let Some(existing) = existing.filter(|_| self.table.at(EXISTING_NETWORK).is_none()) {
             let keep = |_: &str| Keep::Stack(EXISTING_NETWORK.to_owned(), network_table(existing));
@@ -242,6 +249,10 @@ impl Wish {
         let Some(path) = Key::of_flag(&error.field).filter(|_| !self.is_by_flags()) else {
             return error;
         };
+        // Several types are said otherwise than one.
+        let [one, several] = TYPES;
+        let is_several = path == one && self.table.at(one).is_none();
+        let path = if is_several && self.table.at(several).is_some() { several } else { path };
         let mut rule = error.rule;
         for (path, flag) in Key::flags() {
             let name = path.rsplit('.').next().unwrap_or(path);
@@ -309,6 +320,10 @@ impl Wish {
         say(table, "permissions_boundary", running.boundary.clone(), "");
         for (path, runs) in of_stack(running) {
             say(table, path, runs, Key::usual(path));
+        }
+        let types = running.instances.as_ref().map(|it| it.instance_types.as_slice());
+        if let Some(types) = types.filter(|types| !types.is_empty()) {
+            table.set("capacity.instance_types", list(types), &place);
         }
         if let Some(existing) = &running.existing_network {
             table.set(EXISTING_NETWORK, network_table(existing), &place);
@@ -476,11 +491,14 @@ fn of_balancer(runs: &RunningBalancer) -> [(&'static str, Option<String>, &'stat
 }
 
 /// What of the rest of a stack is a text, by its key.
-fn of_stack(running: &Running) -> [(&'static str, Option<String>); 5] {
+fn of_stack(running: &Running) -> [(&'static str, Option<String>); 7] {
     let instances = running.instances.as_ref();
+    let base = instances.and_then(|it| it.on_demand_base);
     let size = |at: usize| instances.and_then(|it| it.sizes[at]).map(|size| size.to_string());
     [
         ("capacity.instance_type", instances.and_then(|it| it.instance_type.clone())),
+        ("capacity.spot", base.map(|_| "true".to_owned())),
+        ("capacity.on_demand_base", base.map(|base| base.to_string())),
         ("capacity.min_size", size(0)),
         ("capacity.max_size", size(1)),
         ("network.nat", running.nat.map(|nat| nat.to_string())),
@@ -501,6 +519,9 @@ fn usual_range(scheme: Scheme, vpc: Option<&str>) -> String {
 fn is_open(running: &Running, scheme: Scheme) -> bool {
     running.existing_network.is_some() && scheme == Scheme::Internal
 }
+
+/// The keys that say of which types instances are.
+const TYPES: [&str; 2] = ["capacity.instance_type", "capacity.instance_types"];
 
 /// The key of a network that somebody else made.
 const EXISTING_NETWORK: &str = "network.existing";

@@ -1,5 +1,6 @@
 //! From a wish to a [`Spec`]: every rule that needs no look at AWS, and the defaults.
 
+mod capacity;
 mod discovery;
 mod existing_network;
 mod health;
@@ -20,8 +21,8 @@ use super::value::{Place, Table, Value};
 use super::{Wanted, Wish, file, flags};
 use crate::names::{NameError, ServiceName, StackName};
 use crate::spec::{
-    self, Ami, Arch, ContainerHealth, DEFAULT_IMAGE, Deployments, Discovery, EnvValue, HealthCheck,
-    Image, Instances, Nat, Network, OwnNetwork, Pattern, Problems, Release, Route, RunOn, Scheme,
+    self, Arch, ContainerHealth, DEFAULT_IMAGE, Deployments, Discovery, EnvValue, HealthCheck,
+    Image, Nat, Network, OwnNetwork, Pattern, Problems, Release, Route, RunOn, Scheme,
     SecretSource, Service, Spec, SpecError, TaskRole, network, pairs, size,
 };
 
@@ -549,71 +550,6 @@ impl<'a> Checker<'a> {
             self.problem(Some(wanted), &path, &format!("{} variables", env.len()), rule);
         }
         env
-    }
-
-    fn instances(&mut self, on_instances: bool, usual: Pattern) -> Option<Instances> {
-        if !on_instances {
-            self.no_instances(usual);
-            return None;
-        }
-        let instance_type = self.or_usual(None, "capacity.instance_type");
-        let instance_type = self.keep(
-            None,
-            "capacity.instance_type",
-            instance_type,
-            spec::check_instance_type(instance_type),
-        );
-        let ami = self.ami();
-        let what = "a number of instances";
-        let min_size = self.whole(None, "capacity.min_size", size::INSTANCES, what);
-        let max_size = self.whole(None, "capacity.max_size", size::INSTANCES, what);
-        let (min_size, max_size) = (min_size?, max_size?);
-        if min_size > max_size {
-            let default =
-                if self.text(None, "capacity.max_size").is_none() { ", the default" } else { "" };
-            let max = self.called(None, "capacity.max_size");
-            let rule = format!("must not be larger than {max}, which is {max_size}{default}");
-            self.problem(None, "capacity.min_size", &min_size.to_string(), rule);
-        }
-        Some(Instances { instance_type: instance_type?, ami: ami?, min_size, max_size })
-    }
-
-    /// What is said of instances means nothing where there are none.
-    fn no_instances(&mut self, usual: Pattern) {
-        let nothing = format!("means nothing for {usual}, which has no instances");
-        if let Some(entry) = self.wish.table.0.get("capacity") {
-            if entry.key.spot().is_some() {
-                let rule =
-                    "no service runs on instances; say run_on = \"instances\", or remove the table";
-                self.problem_at("capacity".to_owned(), Some(&entry.key), "", rule.to_owned());
-            } else {
-                for key in ["instance_type", "ami", "min_size", "max_size"] {
-                    let path = format!("capacity.{key}");
-                    if let Some(text) = self.text(None, &path) {
-                        self.problem(None, &path, text, nothing.clone());
-                    }
-                }
-            }
-        }
-        if self.wish.refresh_ami {
-            self.problems.add("--refresh-ami", "", nothing);
-        }
-    }
-
-    fn ami(&mut self) -> Option<Ami> {
-        let refresh = self.wish.refresh_ami;
-        let Some(said) = self.text(None, "capacity.ami") else {
-            return Some(Ami::Latest { refresh });
-        };
-        if refresh {
-            let ami = self.called(None, "capacity.ami");
-            self.problems.add(
-                "--refresh-ami",
-                "",
-                format!("cannot be combined with {ami}, which says which image"),
-            );
-        }
-        self.keep(None, "capacity.ami", said, spec::check_ami(said)).map(Ami::Exactly)
     }
 
     fn network(&mut self, on_instances: bool) -> Option<OwnNetwork> {

@@ -234,11 +234,11 @@ static CAPACITY: &[Key] = &[
         "\"c5.xlarge\"",
         "\"m7g.large\"",
     ),
-    later(
+    key(
         "instance_types",
         Texts("an instance type"),
-        "several types of one architecture",
-        "[]",
+        "several types of one architecture and size instead of one, the preferred one first",
+        "",
         "[\"c6i.xlarge\", \"c5.xlarge\"]",
     ),
     key(
@@ -251,11 +251,11 @@ static CAPACITY: &[Key] = &[
     key("min_size", Whole("a number of instances"), "fewest instances in the group", "0", "2"),
     key("max_size", Whole("a number of instances"), "most instances in the group", "100", "10"),
     later("volume_gib", Whole("a number of GiB"), "size of each instance's volume", "50", "100"),
-    later("spot", Switch, "whether instances are Spot instances", "false", "true"),
-    later(
+    key("spot", Switch, "whether instances are Spot instances", "false", "true"),
+    key(
         "on_demand_base",
         Whole("a number of instances"),
-        "instances that are not Spot",
+        "instances that are on demand before there is a Spot one",
         "0",
         "1",
     ),

@@ -217,6 +217,8 @@ impl Writer<'_> {
             }
             (shape, Some(said)) => self.line(name, &written(said, &shape), Some(&said.place)),
             (_, None) if key.name == "count" && table.get(SCALING).is_some() => {}
+            (_, None) if key.name == "instance_type" && table.get("instance_types").is_some() => {}
+            (_, None) if key.name == "on_demand_base" && table.get("spot").is_none() => {}
             // It is a sidecar that is reached.
             (_, None) if key.name == "port" && table.get("target").is_some() => {}
             (_, None) if table.get(EXISTING).is_some() => {}

@@ -58,7 +58,8 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             zones: None,
         }),
         instances: Some(Instances {
-            instance_type: "c5.xlarge".into(),
+            instance_types: vec!["c5.xlarge".into()],
+            spot: None,
             ami: Ami::Latest { refresh: false },
             min_size: 0,
             max_size: 100,

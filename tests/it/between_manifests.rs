@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::goal::discovery::unnamed;
 use crate::goal::existing_network::misplaced;
+use crate::goal::instances::misfits;
 use crate::goal::requests::{services, unlike};
 use crate::goal::scaling::unscaled;
 use crate::goal::{INHERITING, containers, settings};
@@ -234,6 +235,19 @@ const SECTIONS: &[(&str, &str)] = &[
         image = 'nginx:1'
         run_on = 'instances'",
     ),
+    (
+        "one on Spot instances of two types",
+        "ingress.internal.unknown = 404
+        [capacity]
+        instance_types = ['c6i.xlarge', 'c5.xlarge']
+        spot = true
+        on_demand_base = 1
+        [service.a]
+        image = 'nginx:1'
+        [service.c]
+        image = 'nginx:1'
+        run_on = 'instances'",
+    ),
 ];
 
 /// A manifest in a folder, and what it asks for.
@@ -309,6 +323,7 @@ impl Manifest {
         faults.extend(unscaled(world, &self.spec));
         faults.extend(misplaced(world, &self.spec));
         faults.extend(unnamed(world, &self.spec));
+        faults.extend(misfits(world, &self.spec));
         let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
             let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
             if is != wanted {

@@ -151,6 +151,7 @@ const LAUNCHES: &[(&str, (&str, &str))] = &[
         "spot-none",
         ("SpotMaxPriceTooLow", "There is no Spot capacity available that matches your request."),
     ),
+    ("spot-quota", ("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")),
     (
         "addresses-none",
         (

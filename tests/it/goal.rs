@@ -15,6 +15,7 @@ pub mod containers;
 pub mod discovery;
 pub mod existing_network;
 mod ingress;
+pub mod instances;
 mod network;
 pub mod requests;
 pub mod roles;

@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod anybody;
 mod between_manifests;
+mod capacity;
 mod chaos;
 mod command_line;
 mod diagnosis;

@@ -237,6 +237,20 @@ async fn ask_each_second(cloud: &Cloud, stack: &str, failed: &mut u32) {
     }
 }
 
+/// What came of something, and for how many seconds of it the load balancer of a stack gave no answer.
+pub async fn unanswered_while<T>(
+    cloud: &Cloud,
+    stack: &str,
+    what: impl Future<Output = T>,
+) -> (T, u32) {
+    let mut unanswered = 0;
+    let done = tokio::select! {
+        done = what => done,
+        () = ask_each_second(cloud, stack, &mut unanswered) => unreachable!("asks for ever"),
+    };
+    (done, unanswered)
+}
+
 /// A deploy, a change under the printed policy, a second deploy, a destroy.
 pub async fn transition(stage: &Stage, flags: &[&str], change: &Change) -> Result<(), String> {
     let cloud = &stage.cloud;
@@ -249,11 +263,7 @@ pub async fn transition(stage: &Stage, flags: &[&str], change: &Change) -> Resul
         return Err("the goal does not tell the change".to_owned());
     }
     let words = deploy(&changed);
-    let mut unanswered = 0;
-    let played = tokio::select! {
-        played = stage.play(&words) => played,
-        () = ask_each_second(cloud, flags[1], &mut unanswered) => unreachable!("asks for ever"),
-    };
+    let (played, unanswered) = unanswered_while(cloud, flags[1], stage.play(&words)).await;
     let wish = match change.way {
         Way::Refused => {
             expect(&played, Exit::Refused, "the change")?;

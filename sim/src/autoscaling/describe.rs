@@ -44,7 +44,6 @@ fn view(world: &World, group: &Group, with_instances: bool) -> Value {
     let mut view = json!({
         "AutoScalingGroupName": group.name,
         "AutoScalingGroupARN": group.arn,
-        "LaunchTemplate": template(&group.template, &group.template.version),
         "MinSize": group.min,
         "MaxSize": group.max,
         "DesiredCapacity": group.desired,
@@ -67,6 +66,11 @@ fn view(world: &World, group: &Group, with_instances: bool) -> Value {
         "TrafficSources": [],
         "DeletionProtection": group.deletion_protection.as_deref().unwrap_or("none"),
     });
+    let launches = template(&group.template, &group.template.version);
+    match &group.mix {
+        Some(mix) => view["MixedInstancesPolicy"] = mix.view(launches),
+        None => view["LaunchTemplate"] = launches,
+    }
     if with_instances {
         view["Instances"] = group.members.iter().map(|it| member(it, "Healthy")).collect();
     }

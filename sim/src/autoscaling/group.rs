@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::lifecycle::{self, Hook};
 use super::member::{self, Lifecycle};
+use super::mixed::Mix;
 use super::{DELETE, Group, LINKED, Template, invalid, scaling, tag};
 use crate::doubt::Doubt;
 use crate::fields::Fields;
@@ -20,7 +21,6 @@ use crate::{ec2, iam};
 /// What this simulator would have to ignore.
 const LACKING: &[&str] = &[
     "LaunchConfigurationName",
-    "MixedInstancesPolicy",
     "InstanceId",
     "AvailabilityZoneIds",
     "AvailabilityZones",
@@ -86,9 +86,21 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The template that a request names, if it does.
-fn template(input: &Value) -> Result<Option<Template>, Refusal> {
-    let Some(given) = input.get("LaunchTemplate") else { return Ok(None) };
+/// The template that a request names, if it does, and how instances may differ from it.
+fn template(input: &Value) -> Result<Option<(Template, Option<Mix>)>, Refusal> {
+    let (given, mix) = match (input.get("LaunchTemplate"), input.get("MixedInstancesPolicy")) {
+        (None, None) => return Ok(None),
+        (Some(given), None) => (given, None),
+        (None, Some(policy)) => {
+            let (mix, given) = Mix::read(policy)?;
+            (given, Some(mix))
+        }
+        (Some(_), Some(_)) => {
+            return Err(invalid(
+                "Valid requests must contain either LaunchTemplate or MixedInstancesPolicy.",
+            ));
+        }
+    };
     let template = Template {
         id: given.some_text("LaunchTemplateId").map(str::to_owned),
         name: given.some_text("LaunchTemplateName").map(str::to_owned),
@@ -98,7 +110,7 @@ fn template(input: &Value) -> Result<Option<Template>, Refusal> {
         let message = "Valid requests must contain either launchTemplateId or LaunchTemplateName";
         return Err(invalid(message));
     }
-    Ok(Some(template))
+    Ok(Some((template, mix)))
 }
 
 /// The template with both its id and its name, as descriptions show it.
@@ -182,7 +194,7 @@ pub(super) fn create_auto_scaling_group(world: &mut World, input: &Value) -> Ans
     let max = size(input, "MaxSize")?.unwrap_or(0);
     let desired = size(input, "DesiredCapacity")?.unwrap_or(min);
     check_bounds(min, desired, max)?;
-    let Some(template) = template(input)? else {
+    let Some((template, mix)) = template(input)? else {
         return Err(invalid(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, \
              InstanceId or MixedInstancesPolicy parameter.",
@@ -207,7 +219,8 @@ pub(super) fn create_auto_scaling_group(world: &mut World, input: &Value) -> Ans
         return Err(Refusal::new("AlreadyExists", message));
     }
     check_service_role(world)?;
-    ec2::check_template(world, template.reference(), &template.version, &subnets)?;
+    let types = mix.as_ref().map(|mix| mix.types.as_slice()).unwrap_or_default();
+    ec2::check_template(world, template.reference(), &template.version, &subnets, types)?;
 
     let uuid = world.uuid_of(&format!("group {name}"));
     let resource = format!("autoScalingGroup:{uuid}:autoScalingGroupName/{name}");
@@ -220,6 +233,7 @@ pub(super) fn create_auto_scaling_group(world: &mut World, input: &Value) -> Ans
         zones: zones(world, &subnets)?,
         subnets,
         template: complete(world, template),
+        mix,
         protects_new: input.flag("NewInstancesProtectedFromScaleIn") == Some(true),
         cooldown: input.number("DefaultCooldown").unwrap_or(300),
         grace: input.number("HealthCheckGracePeriod").unwrap_or(0),
@@ -255,22 +269,24 @@ pub(super) fn update_auto_scaling_group(world: &mut World, input: &Value) -> Ans
     };
     check_bounds(min, desired, max)?;
     let (former, old_template, old_subnets) =
-        (group.desired, group.template.clone(), group.subnets.clone());
+        (group.desired, (group.template.clone(), group.mix.clone()), group.subnets.clone());
     check_service_role(world)?;
     let (template, subnets) = (template(input)?, subnets(input)?);
     if template.is_some() || subnets.is_some() {
-        let template = template.as_ref().unwrap_or(&old_template);
+        let (template, mix) = template.as_ref().unwrap_or(&old_template);
         let subnets = subnets.as_ref().unwrap_or(&old_subnets);
-        ec2::check_template(world, template.reference(), &template.version, subnets)?;
+        let types = mix.as_ref().map(|mix| mix.types.as_slice()).unwrap_or_default();
+        ec2::check_template(world, template.reference(), &template.version, subnets, types)?;
     }
-    let template = template.map(|template| complete(world, template));
+    let template = template.map(|(template, mix)| (complete(world, template), mix));
     let zones = subnets.as_ref().map(|subnets| zones(world, subnets)).transpose()?;
 
     let group = super::named_mut(world, name)?;
     group.min = min;
     group.max = max;
-    if let Some(template) = template {
+    if let Some((template, mix)) = template {
         group.template = template;
+        group.mix = mix;
     }
     if let (Some(subnets), Some(zones)) = (subnets, zones) {
         group.subnets = subnets;
@@ -364,6 +380,7 @@ pub(super) fn delete_auto_scaling_group(world: &mut World, input: &Value) -> Ans
     let Some(group) = super::find_mut(world, name) else { return Ok(json!({})) };
     group.gone_at = Some(gone_at);
     group.desired = 0;
+    group.surge = 0;
     group.hooks.clear();
     let members: Vec<_> = group.members.iter().map(|it| (it.id.clone(), it.lifecycle)).collect();
     for (instance, lifecycle) in members {

@@ -1,6 +1,7 @@
 //! The instances of groups: where each is in its life, and what is asked about one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -21,11 +22,14 @@ pub(super) struct Member {
     pub(super) subnet: String,
     pub(super) zone: String,
     pub(super) instance_type: String,
+    pub(super) is_spot: bool,
     /// With the number of its version.
     pub(super) template: Template,
     pub(super) lifecycle: Lifecycle,
     pub(super) is_healthy: bool,
     pub(super) is_protected: bool,
+    /// When it came into service.
+    pub(super) in_service: Duration,
     /// What its delays are drawn by.
     pub(super) key: String,
     /// The activity that launches or terminates it.
@@ -92,9 +96,14 @@ pub(super) fn counted(group: &Group) -> usize {
     group.members.iter().filter(|it| !it.lifecycle.is_leaving()).count()
 }
 
+/// How many it shall have now.
+pub(super) fn target(group: &Group) -> usize {
+    group.desired + group.surge
+}
+
 /// Whether anything of the group starts or ends, or is about to.
 pub(super) fn is_under_way(group: &Group) -> bool {
-    counted(group) < group.desired
+    counted(group) < target(group)
         || group.members.iter().any(|it| it.lifecycle != Lifecycle::InService)
 }
 

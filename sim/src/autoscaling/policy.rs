@@ -59,7 +59,11 @@ fn group(call: &Call<'_>, name: &str) -> Target {
 /// Auto Scaling tries the template in the caller's name, as a call of `RunInstances` would. What the
 /// template says is not checked when it is not known.
 fn launch(call: &Call<'_>) -> Vec<Required> {
-    let template = call.input.part("LaunchTemplate");
+    let mixed = call.input.part("MixedInstancesPolicy").part("LaunchTemplate");
+    let template = match call.input.part("LaunchTemplate") {
+        template if template.is_null() => mixed.part("LaunchTemplateSpecification"),
+        template => template,
+    };
     let id = template.some_text("LaunchTemplateId");
     let Some(known) = id.or_else(|| template.some_text("LaunchTemplateName")) else {
         return Vec::new();

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use super::activity::{self, Place};
 use super::lifecycle::{self, Transition};
-use super::member::{self, Lifecycle, Member, State, counted, state};
+use super::member::{self, Lifecycle, Member, State, counted, state, target};
+use super::mixed;
 use super::{Chore, DRAINING_HOOK, HEALTH_CHECK, IN_SERVICE, REACTS, RETRY, Template, group, tag};
-use crate::ec2;
+use crate::ec2::{self, Otherwise};
+use crate::fields::Tags;
 use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::world::World;
@@ -25,14 +27,18 @@ const LOOK: Duration = Duration::from_secs(1);
 const PROTECTED: &str = "Could not scale to desired capacity because all remaining instances are \
                          protected from scale-in.";
 
-/// Refusals for which another zone may do better.
-const OF_A_ZONE: &[&str] =
-    &["InsufficientInstanceCapacity", "Unsupported", "InsufficientFreeAddressesInSubnet"];
+/// Refusals for which another zone or type may do better.
+const OF_A_ZONE: &[&str] = &[
+    "InsufficientInstanceCapacity",
+    "Unsupported",
+    "InsufficientFreeAddressesInSubnet",
+    "UnfulfillableCapacity",
+];
 
 /// Something has changed: in some seconds, the group does what it takes.
 pub(super) fn react(world: &mut World, name: &str) {
     let Some(group) = world.autoscaling().groups.get(name) else { return };
-    if counted(group) != group.desired {
+    if counted(group) != target(group) {
         let delay = super::takes(world, REACTS, name);
         later(world, name, Chore::React, delay, settle);
     }
@@ -60,7 +66,7 @@ fn settle(world: &mut World, name: &str) {
     if group.is_deleting() {
         return;
     }
-    let (counted, desired) = (counted(group), group.desired);
+    let (counted, desired) = (counted(group), target(group));
     let pause_left = group.paused_until.saturating_sub(now);
     if counted < desired && !pause_left.is_zero() {
         later(world, name, Chore::Retry, pause_left, settle);
@@ -101,6 +107,8 @@ fn launch(world: &mut World, name: &str, before: usize) -> bool {
     let (template, tags, reason) =
         (group.template.clone(), tag::at_launch(group), group.reason.clone());
     let places = places(world, name);
+    let Some(group) = world.autoscaling().groups.get(name) else { return false };
+    let ways = mixed::ways(world, group, &key);
     let number = group::version_number(world, &template);
     let cause = format!(
         "At {now} {reason}.  At {now} an instance was started in response to a difference between \
@@ -112,7 +120,7 @@ fn launch(world: &mut World, name: &str, before: usize) -> bool {
         let description = "Launching a new EC2 instance".to_owned();
         let place = Some(Place { subnet: &subnet, zone: &zone });
         let template = Template { version: number.clone(), ..template.clone() };
-        let made = ec2::run_instance(world, template.reference(), &number, &subnet, tags.clone());
+        let made = first_way(world, &template, &subnet, &tags, &ways);
         let id = match made {
             Ok(id) => id,
             Err(Refusal { code, message, .. }) => {
@@ -125,16 +133,18 @@ fn launch(world: &mut World, name: &str, before: usize) -> bool {
             }
         };
         let activity = activity::begin(world, name, format!("{description}: {id}"), cause, place);
-        let instance_type = ec2::instance(world, &id).map(|it| it.instance_type);
+        let instance = ec2::instance(world, &id).unwrap_or_default();
         let member = Member {
             id: id.clone(),
             subnet,
             zone,
-            instance_type: instance_type.unwrap_or_default(),
+            instance_type: instance.instance_type,
+            is_spot: instance.spot,
             template,
             lifecycle: Lifecycle::Pending,
             is_healthy: true,
             is_protected: false,
+            in_service: Duration::ZERO,
             key,
             activity,
             actions: BTreeMap::new(),
@@ -146,6 +156,26 @@ fn launch(world: &mut World, name: &str, before: usize) -> bool {
         return true;
     }
     false
+}
+
+/// Launches an instance in a subnet, in the first way in which there is one.
+fn first_way(
+    world: &mut World,
+    template: &Template,
+    subnet: &str,
+    tags: &Tags,
+    ways: &[Otherwise],
+) -> Result<String, Refusal> {
+    let (reference, version) = (template.reference(), &template.version);
+    let mut made = Err(Refusal::new("SimulatorLacks", "an instance in no way"));
+    for way in ways {
+        made = ec2::run_instance(world, reference, version, subnet, tags.clone(), way);
+        let goes_on = made.as_ref().is_err_and(|it| OF_A_ZONE.contains(&it.code.as_str()));
+        if !goes_on {
+            break;
+        }
+    }
+    made
 }
 
 /// The group's subnets and their zones: the emptiest zone first, and the emptiest subnet in it.
@@ -208,6 +238,7 @@ pub(super) fn proceed_to_service(world: &mut World, name: &str, id: &str) {
         let Some(member) = member.filter(|it| it.lifecycle.is_coming()) else { return };
         member.lifecycle = Lifecycle::InService;
         member.is_protected = protects;
+        member.in_service = now;
         let activity = member.activity.clone();
         group.scaled_at = Some(now);
         activity::end(world, &activity, "Successful", None);

@@ -8,9 +8,9 @@ use crate::doubt::Doubt;
 use crate::scenario::Scenario;
 use crate::world::World;
 
-const GROUP: &str = "asg-demo";
+pub(super) const GROUP: &str = "asg-demo";
 
-fn scenario(doubts: &[Doubt]) -> Scenario {
+pub(super) fn scenario(doubts: &[Doubt]) -> Scenario {
     let delays = [
         ("auto-scaling-group.reacts", 3.0),
         // Nobody knows the instances of these tests but the group.
@@ -29,10 +29,12 @@ fn world(instances: &[&str], doubts: &[Doubt]) -> World {
         subnet: "subnet-1".to_owned(),
         zone: "us-east-1a".to_owned(),
         instance_type: "c5.xlarge".to_owned(),
+        is_spot: false,
         template: Template::default(),
         lifecycle: Lifecycle::InService,
         is_healthy: true,
         is_protected: true,
+        in_service: Duration::ZERO,
         key: (*id).to_owned(),
         activity: String::new(),
         actions: BTreeMap::new(),
@@ -66,12 +68,12 @@ fn at(world: &mut World, seconds: u64) {
 }
 
 #[track_caller]
-fn done(world: &mut World, operation: &str, more: Value) -> Value {
+pub(super) fn done(world: &mut World, operation: &str, more: Value) -> Value {
     answer(world, operation, &input(more)).unwrap()
 }
 
 #[track_caller]
-fn refused(world: &mut World, operation: &str, more: Value) -> (String, String) {
+pub(super) fn refused(world: &mut World, operation: &str, more: Value) -> (String, String) {
     let refusal = answer(world, operation, &input(more)).unwrap_err();
     (refusal.code, refusal.message)
 }
@@ -304,7 +306,7 @@ fn tags_are_filters_and_go_to_instances_only_when_they_shall() {
 }
 
 /// A template in two subnets of two zones, and the group that is asked for.
-fn real_group(world: &mut World, desired: usize) -> Value {
+pub(super) fn real_group(world: &mut World, desired: usize) -> Value {
     let make = |world: &mut World, operation: &str, input: Value| {
         let made = crate::ec2::answer(world, operation, &input).unwrap();
         let now = world.now;
@@ -335,12 +337,12 @@ fn real_group(world: &mut World, desired: usize) -> Value {
     })
 }
 
-fn pass(world: &mut World, seconds: u64) {
+pub(super) fn pass(world: &mut World, seconds: u64) {
     let now = world.now;
     world.advance(now + Duration::from_secs(seconds));
 }
 
-fn instances(world: &World) -> Vec<MemberView> {
+pub(super) fn instances(world: &World) -> Vec<MemberView> {
     group(world, GROUP).map(|it| it.instances).unwrap_or_default()
 }
 

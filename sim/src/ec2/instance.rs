@@ -1,6 +1,8 @@
 //! Instances: seconds to start, a minute or so to go, and an hour in which the
 //! listing remembers them (`docs/aws-facts.md`, "States and durations").
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::instance_type::InstanceType;
@@ -35,6 +37,8 @@ pub struct Instance {
     pub user_data: String,
     /// The name of its instance profile.
     pub profile: Option<String>,
+    /// Whether it is a Spot instance.
+    pub spot: bool,
     /// Its security groups.
     pub groups: Vec<String>,
     /// Id of its reservation.
@@ -182,6 +186,9 @@ impl Kind for Instance {
             "PublicDnsName": "",
             "Tags": tag_list(&entry.tags),
         });
+        if it.spot {
+            value["InstanceLifecycle"] = json!("spot");
+        }
         if it.state == State::Terminated {
             // What is only remembered is nowhere.
             value["StateReason"] = json!({
@@ -388,6 +395,22 @@ pub fn shut_down_for(world: &mut World, id: &str, reason: &str) {
     world.after(later, move |world| end(world, id));
 }
 
+/// EC2 takes a Spot instance back: it is told two minutes before, and then terminated (EC2 user guide, "Spot
+/// Instance interruption notices").
+pub fn interrupt(world: &mut World, id: &str) {
+    const NOTICE: Duration = Duration::from_mins(2);
+    let instance = world.ec2().instances.get(id);
+    if instance.is_none_or(|it| !it.it.spot || it.it.state != State::Running) {
+        return;
+    }
+    world.tell(Notice::InstanceInterrupted(id));
+    let id = id.to_owned();
+    world.after(NOTICE, move |world| {
+        let reason = "Server.SpotInstanceTermination: Spot instance termination";
+        shut_down_for(world, &id, reason);
+    });
+}
+
 fn end(world: &mut World, id: String) {
     let Some(entry) = world.ec2_mut().instances.get_mut(&id) else { return };
     entry.it.state = State::Terminated;
@@ -432,6 +455,8 @@ pub struct InstanceView {
     pub profile: Option<String>,
     /// Why it goes.
     pub reason: String,
+    /// Whether it is a Spot instance.
+    pub spot: bool,
     /// Its tags.
     pub tags: Tags,
 }
@@ -449,6 +474,7 @@ pub fn view(entry: &Entry<Instance>) -> InstanceView {
         user_data: it.user_data.clone(),
         profile: it.profile.clone(),
         reason: it.reason.clone(),
+        spot: it.spot,
         tags: entry.tags.clone(),
     }
 }

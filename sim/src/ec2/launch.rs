@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::instance::{self, Instance, State};
 use super::instance_type::InstanceType;
-use super::launch_template_data::{Launch, resolve};
+use super::launch_template_data::{Launch, Otherwise, resolve};
 use super::subnet::Subnet;
 use super::table::{Entry, find, make_named, visible};
 use super::volume::Volume;
@@ -19,12 +19,14 @@ use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::world::World;
 
-/// Asks what `CreateAutoScalingGroup` asks, and refuses as Auto Scaling does.
+/// Asks what `CreateAutoScalingGroup` asks, and refuses as Auto Scaling does. Of several `types`, one that
+/// a zone has is enough for it; without any, the template's own counts.
 pub fn check(
     world: &World,
     template: &str,
     version: &str,
     subnets: &[String],
+    types: &[String],
 ) -> Result<(), Refusal> {
     const BEFORE: &str = "You must use a valid fully-formed launch template.";
     let own = |refusal: Refusal| match refusal.code.as_str() {
@@ -33,13 +35,30 @@ pub fn check(
     };
     let template = launch_template::named(world, template).map_err(own)?;
     let data = data(world, template, version).map_err(own)?;
-    if subnets.is_empty() {
+    let of_type =
+        |kind: &String| Otherwise { instance_type: Some(kind.clone()), spot: false }.applied(data);
+    let mut ways: Vec<_> = types.iter().map(of_type).collect();
+    if ways.is_empty() {
+        ways.push(data.clone());
+    }
+    for data in ways.iter().filter(|_| subnets.is_empty() || !types.is_empty()) {
         resolve(world, data, None).map_err(own)?;
     }
     for id in subnets {
         let subnet = find::<Subnet>(world, id)
             .map_err(|refusal| Refusal::new("ValidationError", refusal.message))?;
-        resolve(world, data, Some(subnet)).map_err(own)?;
+        let mut refusals = Vec::new();
+        for data in &ways {
+            refusals.extend(resolve(world, data, Some(subnet)).err());
+        }
+        let unsupported = |it: &Refusal| ways.len() > 1 && it.code == "Unsupported";
+        let refused = refusals
+            .iter()
+            .find(|it| !unsupported(it))
+            .or_else(|| refusals.first().filter(|_| refusals.len() == ways.len()));
+        if let Some(refusal) = refused {
+            return Err(own(refusal.clone()));
+        }
     }
     Ok(())
 }
@@ -62,8 +81,9 @@ pub fn run(
     version: &str,
     subnet: &str,
     tags: Tags,
+    otherwise: &Otherwise,
 ) -> Result<String, Refusal> {
-    try_run(world, template, version, subnet, tags).map_err(|refusal| Refusal {
+    try_run(world, template, version, subnet, tags, otherwise).map_err(|refusal| Refusal {
         message: format!("{} Launching EC2 instance failed.", full_stop(&refusal.message)),
         ..refusal
     })
@@ -80,17 +100,19 @@ fn try_run(
     version: &str,
     subnet: &str,
     given: Tags,
+    otherwise: &Otherwise,
 ) -> Result<String, Refusal> {
     let template = launch_template::named(world, template)?;
-    let data = data(world, template, version)?.clone();
+    let data = otherwise.applied(data(world, template, version)?);
     let subnet = find::<Subnet>(world, subnet)?.clone();
     let launch = resolve(world, &data, Some(&subnet))?;
-    within_limits(world, launch.kind, &subnet)?;
+    within_limits(world, launch.kind, &subnet, otherwise.spot)?;
     let version = template.it.version(world.now, version).map_or(1, |version| version.number);
     let mut tags = born(&data, "instance");
     tags.extend(given);
     tags.insert("aws:ec2launchtemplate:id".to_owned(), template.id.clone());
     tags.insert("aws:ec2launchtemplate:version".to_owned(), version.to_string());
+    let launch = Launch { spot: otherwise.spot, ..launch };
     Ok(start(world, &data, &subnet, launch, tags))
 }
 
@@ -106,6 +128,7 @@ fn within_limits(
     world: &World,
     kind: &InstanceType,
     subnet: &Entry<Subnet>,
+    spot: bool,
 ) -> Result<(), Refusal> {
     let (name, zone) = (kind.name, &subnet.it.zone);
     if let Some((code, message)) = world.scenario.launch_refusal {
@@ -129,7 +152,12 @@ fn within_limits(
                        'free-tier-eligible=true'.";
         return Err(Refusal::new("InvalidParameterCombination", message));
     }
-    if world.scenario.no_capacity {
+    if spot && world.scenario.no_spot {
+        let message = "Could not launch Spot Instances. UnfulfillableCapacity - There is no Spot \
+                       capacity available that matches your request.";
+        return Err(Refusal::new("UnfulfillableCapacity", message));
+    }
+    if world.scenario.no_capacity || world.scenario.scarce_types.contains(&name) {
         let mut others = kind.zones(world);
         others.retain(|other| other != zone);
         let message = format!(
@@ -143,11 +171,18 @@ fn within_limits(
     }
     let instances = world.ec2().instances.all().map(|instance| &instance.it);
     let counted = instances.filter(|it| {
-        matches!(it.state, State::Pending | State::Running) && it.kind.bucket() == kind.bucket()
+        let counts = matches!(it.state, State::Pending | State::Running);
+        counts && it.kind.bucket() == kind.bucket() && it.spot == spot
     });
     let used: u32 = counted.map(|it| it.kind.vcpus).sum();
-    let most = world.scenario.quota("vcpus", 32);
-    if usize::try_from(used + kind.vcpus).unwrap_or(usize::MAX) > most {
+    // Spot instances have quotas of their own (EC2 user guide, "Spot Instance quotas").
+    let most = world.scenario.quota(if spot { "spot-vcpus" } else { "vcpus" }, 32);
+    let is_over = usize::try_from(used + kind.vcpus).unwrap_or(usize::MAX) > most;
+    if spot && is_over {
+        let message = "Max spot instance count exceeded";
+        return Err(Refusal::new("MaxSpotInstanceCountExceeded", message));
+    }
+    if is_over {
         let message = format!(
             "You have requested more vCPU capacity than your current vCPU limit of {most} allows \
              for the instance bucket that the specified instance type belongs to. Please visit \
@@ -182,6 +217,7 @@ fn start(
         state: State::Pending,
         user_data: launch.user_data,
         profile: launch.profile,
+        spot: launch.spot,
         groups: launch.groups.clone(),
         reservation,
         key: key.clone(),

@@ -35,6 +35,28 @@ pub struct Launch {
     pub user_data: String,
     /// The devices of its volumes, and whether each goes with it.
     pub volumes: Vec<(String, bool)>,
+    /// Whether it is a Spot instance.
+    pub spot: bool,
+}
+
+/// In what another way than its template says an instance is launched.
+#[derive(Debug, Clone, Default)]
+pub struct Otherwise {
+    /// Of this type.
+    pub instance_type: Option<String>,
+    /// As a Spot instance.
+    pub spot: bool,
+}
+
+impl Otherwise {
+    /// The template's data, with the type in it.
+    pub fn applied(&self, data: &Value) -> Value {
+        let mut data = data.clone();
+        if let Some(kind) = &self.instance_type {
+            data["InstanceType"] = Value::String(kind.clone());
+        }
+        data
+    }
 }
 
 /// What would change what is launched and is not simulated.
@@ -124,6 +146,7 @@ pub fn resolve(
         interface_goes,
         user_data: user_data(data)?,
         volumes: volumes(data)?,
+        spot: false,
     })
 }
 

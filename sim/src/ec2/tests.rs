@@ -389,7 +389,7 @@ fn what_a_template_names_is_looked_at_when_something_is_launched() {
     let network = rig.network();
     let subnets = [network.public.clone()];
     let message = |rig: &Rig, template: &str| {
-        let refusal = check_template(&rig.world, template, "1", &subnets).unwrap_err();
+        let refusal = check_template(&rig.world, template, "1", &subnets, &[]).unwrap_err();
         assert_eq!(refusal.code, "ValidationError");
         refusal.message
     };
@@ -410,7 +410,7 @@ fn what_a_template_names_is_looked_at_when_something_is_launched() {
     rig.call("CreateLaunchTemplateVersion", second);
     rig.pass(6);
     let version = |rig: &Rig, version: &str, subnet: &str| {
-        check_template(&rig.world, &template, version, &[subnet.to_owned()])
+        check_template(&rig.world, &template, version, &[subnet.to_owned()], &[])
     };
     let refusal = version(&rig, "2", &network.public).unwrap_err();
     assert!(refusal.message.contains("The security group 'sg-1' does not exist"), "{refusal}");
@@ -448,7 +448,9 @@ fn an_instance_holds_its_subnet_and_group_until_it_is_terminated() {
         ],
     }));
     let given = Tags::from([("group".to_owned(), "yes".to_owned())]);
-    let id = run_instance(&mut rig.world, &template, "1", &network.public, given).unwrap();
+    let id =
+        run_instance(&mut rig.world, &template, "1", &network.public, given, &Otherwise::default())
+            .unwrap();
     rig.pass(6);
     let shown = rig.call("DescribeInstances", json!({ "InstanceIds": [id] }));
     let shown = &shown["Reservations"][0]["Instances"][0];
@@ -498,7 +500,14 @@ fn a_launch_is_refused_without_room_quota_or_machines() {
     rig.template(data.clone());
     let mut run = || {
         let subnet = &network.public;
-        run_instance(&mut rig.world, "lt-demo", "$Default", subnet, Tags::new())
+        run_instance(
+            &mut rig.world,
+            "lt-demo",
+            "$Default",
+            subnet,
+            Tags::new(),
+            &Otherwise::default(),
+        )
     };
     run().unwrap();
     let refusal = run().unwrap_err();
@@ -508,7 +517,14 @@ fn a_launch_is_refused_without_room_quota_or_machines() {
     let mut rig = Rig::with(Scenario { no_capacity: true, ..Scenario::default() });
     let network = rig.network();
     rig.template(data);
-    let refusal = run_instance(&mut rig.world, "lt-demo", "1", &network.public, Tags::new());
+    let refusal = run_instance(
+        &mut rig.world,
+        "lt-demo",
+        "1",
+        &network.public,
+        Tags::new(),
+        &Otherwise::default(),
+    );
     assert_eq!(refusal.unwrap_err().code, "InsufficientInstanceCapacity");
 }
 
@@ -530,7 +546,9 @@ fn addresses_of_a_subnet_run_out() {
     assert_eq!((taken.len(), free(&mut rig)), (11, Some(0)));
     assert_eq!(attach_interface(&mut rig.world, new()), None);
     rig.template(json!({ "ImageId": IMAGE_X86, "InstanceType": "c5.xlarge" }));
-    let refusal = run_instance(&mut rig.world, "lt-demo", "1", &subnet, Tags::new()).unwrap_err();
+    let refusal =
+        run_instance(&mut rig.world, "lt-demo", "1", &subnet, Tags::new(), &Otherwise::default())
+            .unwrap_err();
     assert_eq!(refusal.code, "InsufficientFreeAddressesInSubnet");
     let gateway = json!({ "SubnetId": subnet, "AllocationId": network.address });
     let gateway = rig.call("CreateNatGateway", gateway);
@@ -540,7 +558,8 @@ fn addresses_of_a_subnet_run_out() {
     assert_eq!(shown["NatGateways"][0]["FailureCode"], "InsufficientFreeAddressesInSubnet");
     remove_interface(&mut rig.world, &taken[3]);
     assert_eq!(free(&mut rig), Some(1));
-    run_instance(&mut rig.world, "lt-demo", "1", &subnet, Tags::new()).unwrap();
+    run_instance(&mut rig.world, "lt-demo", "1", &subnet, Tags::new(), &Otherwise::default())
+        .unwrap();
     assert_eq!(free(&mut rig), Some(0));
 }
 
@@ -619,8 +638,16 @@ fn an_account_that_is_not_verified_launches_nothing_yet() {
     let mut rig = Rig::with(Scenario { pending_verification: true, ..Scenario::default() });
     let network = rig.network();
     rig.template(json!({ "ImageId": IMAGE_X86, "InstanceType": "c5.xlarge" }));
-    let run =
-        |rig: &mut Rig| run_instance(&mut rig.world, "lt-demo", "1", &network.public, Tags::new());
+    let run = |rig: &mut Rig| {
+        run_instance(
+            &mut rig.world,
+            "lt-demo",
+            "1",
+            &network.public,
+            Tags::new(),
+            &Otherwise::default(),
+        )
+    };
     assert_eq!(run(&mut rig).unwrap_err().code, "PendingVerification");
     rig.pass(600);
     run(&mut rig).unwrap();
@@ -698,7 +725,9 @@ fn people_look_around() {
 
     let template = rig.template(json!({ "ImageId": IMAGE_X86, "InstanceType": "c5.large" }));
     let (_, public) = (&network.private, network.public);
-    let id = run_instance(&mut rig.world, &template, "1", &public, Tags::new()).unwrap();
+    let id =
+        run_instance(&mut rig.world, &template, "1", &public, Tags::new(), &Otherwise::default())
+            .unwrap();
     rig.pass(3);
     assert_eq!(rig.call("DescribeInstanceStatus", json!({}))["InstanceStatuses"], json!([]));
     rig.pass(60);

@@ -27,6 +27,7 @@ pub(super) fn hear(world: &mut World, notice: Notice<'_>) {
     match notice {
         Notice::InstanceRuns(instance) => boots(world, instance),
         Notice::InstanceGoes(instance) => dies(world, instance),
+        Notice::InstanceInterrupted(instance) => is_interrupted(world, instance),
         Notice::InstanceDrains { group, instance } => drains(world, group, instance),
     }
 }
@@ -207,6 +208,30 @@ fn dies(world: &mut World, instance: &str) {
     });
 }
 
+/// EC2 is about to take a Spot instance back: an agent that was told to drains it, as the ECS guide says
+/// ("Container instance draining" and the agent's `ECS_ENABLE_SPOT_INSTANCE_DRAINING`).
+fn is_interrupted(world: &mut World, instance: &str) {
+    let Some(it) = of(world, instance) else { return };
+    let view = ec2::instance(world, instance).unwrap_or_default();
+    let told =
+        view.user_data.lines().any(|it| it.contains("ECS_ENABLE_SPOT_INSTANCE_DRAINING=true"));
+    if !told || !is_connected(world, &it) {
+        return;
+    }
+    // It looks at the instance's metadata every few seconds.
+    let after = world.dice.delay("agent.sees-interruption", &it.key, 1.0..=10.0);
+    let id = it.id;
+    world.after(after, move |world| {
+        let Some(it) = world.ecs_mut().instances.get_mut(&id).filter(|it| it.status == "ACTIVE")
+        else {
+            return;
+        };
+        it.status = "DRAINING";
+        let cluster = it.cluster.clone();
+        scheduler::wake_cluster(world, &cluster);
+    });
+}
+
 /// A group wants to terminate an instance and its draining hook holds it: tasks are drained, and the
 /// action is completed when none is left.
 fn drains(world: &mut World, group: &str, instance: &str) {
@@ -215,7 +240,7 @@ fn drains(world: &mut World, group: &str, instance: &str) {
     let after = world.dice.delay("instance.drain", &it.key, 1.0..=5.0);
     let (group, id) = (group.to_owned(), it.id);
     world.after(after, move |world| {
-        let Some(it) = world.ecs_mut().instances.get_mut(&id).filter(|it| it.status == "ACTIVE")
+        let Some(it) = world.ecs_mut().instances.get_mut(&id).filter(|it| it.status != "INACTIVE")
         else {
             return;
         };

@@ -146,7 +146,10 @@ fn needed(world: &World, cluster: &str, name: &str, group: &autoscaling::GroupVi
     let members: Vec<_> = group.instances.iter().filter(|it| is_staying(it)).collect();
     let kind =
         members.iter().find_map(|it| ec2::instance(world, &it.id)).map(|it| it.instance_type);
-    let Some(shape) = kind.and_then(|kind| ec2::shape(&kind)) else {
+    // Of several types it reckons with the smallest (ECS guide, "Cluster auto scaling").
+    let types = if kind.is_some() { group.types.iter() } else { [].iter() };
+    let smallest = types.filter_map(|it| ec2::shape(it)).min_by_key(|it| (it.vcpus, it.registers));
+    let Some(shape) = smallest.or_else(|| ec2::shape(&kind?)) else {
         return if waiting.is_empty() { 0 } else { FROM_ZERO };
     };
     let (cpu, memory, interfaces) = container_instance::resources(&shape);
