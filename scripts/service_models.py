@@ -53,6 +53,7 @@ OPERATIONS = {
         DetachInternetGateway DisassociateRouteTable ModifyLaunchTemplate ModifySubnetAttribute
         ModifyVpcAttribute ModifyVpcEndpoint ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation
         RevokeSecurityGroupEgress RevokeSecurityGroupIngress TerminateInstances""",
+    "ecr": "DescribeImages DescribePullThroughCacheRules GetAuthorizationToken",
     "ecs": """CreateCapacityProvider CreateCluster CreateService DeleteCapacityProvider
         DeleteCluster DeleteService DeleteTaskDefinitions DeregisterContainerInstance
         DeregisterTaskDefinition DescribeCapacityProviders DescribeClusters
@@ -75,7 +76,8 @@ OPERATIONS = {
         GetInstanceProfile GetPolicy GetRole GetRolePolicy ListAccountAliases ListAttachedRolePolicies
         ListInstanceProfileTags
         ListInstanceProfiles ListInstanceProfilesForRole ListRolePolicies ListRoleTags ListRoles
-        PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile TagInstanceProfile
+        PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile SimulatePrincipalPolicy
+        TagInstanceProfile
         TagRole UntagInstanceProfile UntagRole UpdateAssumeRolePolicy UpdateRoleDescription""",
     "logs": """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups
         DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource PutRetentionPolicy
@@ -86,6 +88,7 @@ OPERATIONS = {
         ListTagsForResource ListTagsForResources""",
     "secretsmanager": """CreateSecret DeleteSecret DescribeSecret GetSecretValue PutSecretValue
         RestoreSecret TagResource UntagResource""",
+    "service-quotas": "GetAWSDefaultServiceQuota GetServiceQuota",
     "servicediscovery": """CreatePrivateDnsNamespace CreateService DeleteNamespace DeleteService
         DeregisterInstance GetNamespace GetOperation ListInstances ListNamespaces ListOperations
         ListServices ListTagsForResource RegisterInstance TagResource UntagResource""",
@@ -94,7 +97,8 @@ OPERATIONS = {
     "sts": "GetCallerIdentity",
 }
 # Services whose folder has another name than their model.
-FOLDERS = {"application-autoscaling": "application_autoscaling", "elbv2": "elb"}
+FOLDERS = {"application-autoscaling": "application_autoscaling", "elbv2": "elb",
+           "service-quotas": "service_quotas"}
 # Of the protocols that a service speaks, the SDK for Rust takes the first of these.
 PROTOCOLS = ("rest-xml", "json", "query", "ec2")
 # Values that EC2 answers with although its model does not list them.

@@ -33,6 +33,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Attempts for calls that are safe to repeat. Throttling is part of a normal deployment.
 const ATTEMPTS: u32 = 8;
 
+/// Attempts for what a command can do without: it is told as unknown then.
+const ATTEMPTS_FOR_ADVICE: u32 = 3;
+
 /// One client per service.
 #[derive(Debug, Clone)]
 pub struct Aws {
@@ -47,6 +50,8 @@ pub struct Aws {
     /// EC2 without retries, for creates that have no client token: a retried `CreateVpc` whose
     /// first answer was lost makes a second VPC.
     pub ec2_once: aws_sdk_ec2::Client,
+    /// ECR, for whether images are there.
+    pub ecr: aws_sdk_ecr::Client,
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
     /// ECS without retries, for `RegisterTaskDefinition`, which makes a revision each time.
@@ -55,12 +60,16 @@ pub struct Aws {
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
+    /// IAM with few retries, for simulating what the caller may do.
+    pub iam_advice: aws_sdk_iam::Client,
     /// `CloudWatch` Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Route 53.
     pub route53: aws_sdk_route53::Client,
     /// Secrets Manager, for what is known of secrets. No value is ever asked for.
     pub secretsmanager: aws_sdk_secretsmanager::Client,
+    /// Service Quotas: how much of each thing the account may have.
+    pub service_quotas: aws_sdk_servicequotas::Client,
     /// Cloud Map, for names of services. The SDK fills in the token of what is made.
     pub servicediscovery: aws_sdk_servicediscovery::Client,
     /// Systems Manager, for public AMI parameters, the lock, and what is known of parameters.
@@ -86,6 +95,7 @@ impl Aws {
         };
         let retrying = with(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         let once = with(RetryConfig::disabled());
+        let advice = with(RetryConfig::standard().with_max_attempts(ATTEMPTS_FOR_ADVICE));
         // The first call of every run: an endpoint that is not there is reported at once.
         let first = aws_sdk_sts::config::Builder::from(&retrying).retry_classifier(Unreachable);
         let clock = Clock::default();
@@ -97,13 +107,16 @@ impl Aws {
             autoscaling: aws_sdk_autoscaling::Client::new(&retrying),
             ec2: aws_sdk_ec2::Client::new(&retrying),
             ec2_once: aws_sdk_ec2::Client::new(&once),
+            ecr: aws_sdk_ecr::Client::new(&advice),
             ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
             ecs_once: aws_sdk_ecs::Client::new(&once),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&retrying),
             iam: aws_sdk_iam::Client::new(&retrying),
+            iam_advice: aws_sdk_iam::Client::new(&advice),
             logs: aws_sdk_cloudwatchlogs::Client::new(&retrying),
             route53: aws_sdk_route53::Client::new(&retrying),
             secretsmanager: aws_sdk_secretsmanager::Client::new(&retrying),
+            service_quotas: aws_sdk_servicequotas::Client::new(&advice),
             servicediscovery: aws_sdk_servicediscovery::Client::new(&retrying),
             ssm: aws_sdk_ssm::Client::new(&retrying),
             ssm_once: aws_sdk_ssm::Client::new(&once),

@@ -16,6 +16,7 @@ use crate::aws::Cx;
 use crate::engine::event::Event;
 use crate::engine::{Run, Stop};
 use crate::names::NodeName;
+use crate::registry::Registry;
 use crate::resource::Kind;
 use crate::ui::{Color, Screen};
 use crate::wish::ServiceFlags;
@@ -28,6 +29,7 @@ mod connection;
 pub mod deploy;
 pub mod destroy;
 pub mod docs;
+pub mod doctor;
 mod drive;
 pub mod error;
 mod existing;
@@ -43,9 +45,14 @@ pub mod permissions;
 pub mod plan;
 #[cfg(feature = "rehearse")]
 pub mod rehearse;
+pub mod restart;
+pub mod rollback;
+pub mod scale;
 pub mod schema;
+pub mod standing;
 pub mod status;
 pub mod unlock;
+pub mod wait;
 mod wish;
 
 const EXIT_CODES: &str = "\
@@ -53,7 +60,7 @@ Exit codes:
   0    done
   1    unexpected failure, such as no credentials or no answer
   2    usage, or refused before anything was changed
-  3    `plan --exit-code`: something would change; `explain`: something is wrong
+  3    `plan --exit-code`: something would change; `explain`, `doctor`: something is wrong
   4    deploy incomplete: run it again to continue, or destroy
   5    destroy incomplete: something is left, and listed
   130  interrupted: run the same command again to continue";
@@ -82,6 +89,9 @@ pub enum Command {
     /// Say what deploy would do, without doing it
     #[command(after_help = EXIT_CODES)]
     Plan(plan::PlanArgs),
+    /// Say whether a deploy would go through: permissions, quotas, images; changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Doctor(Box<doctor::DoctorArgs>),
     /// Remove everything of a stack, and prove it
     #[command(after_help = EXIT_CODES)]
     Destroy(destroy::DestroyArgs),
@@ -113,6 +123,18 @@ pub enum Command {
     /// Say why the services of a stack are not as they should be, and what to do; changes nothing
     #[command(after_help = EXIT_CODES)]
     Explain(explain::ExplainArgs),
+    /// Give a service another number of tasks
+    #[command(after_help = EXIT_CODES)]
+    Scale(scale::ScaleArgs),
+    /// Replace the tasks of a service by others of the same revision
+    #[command(after_help = EXIT_CODES)]
+    Restart(restart::RestartArgs),
+    /// Let a service run a former revision
+    #[command(after_help = EXIT_CODES)]
+    Rollback(rollback::RollbackArgs),
+    /// Wait until the services of a stack are steady; changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Wait(wait::WaitArgs),
     /// Print the IAM policy that the other commands need; asks nobody
     ///
     /// Without --region it is for every region, whatever the environment says.
@@ -212,6 +234,7 @@ impl Command {
         match self {
             Self::Deploy(_) => "deploy",
             Self::Plan(_) => "plan",
+            Self::Doctor(_) => "doctor",
             Self::Destroy(_) => "destroy",
             #[cfg(feature = "rehearse")]
             Self::Rehearse(_) => "rehearse",
@@ -224,6 +247,10 @@ impl Command {
             Self::Logs(_) => "logs",
             Self::Permissions(_) => "permissions",
             Self::Explain(_) => "explain",
+            Self::Scale(_) => "scale",
+            Self::Restart(_) => "restart",
+            Self::Rollback(_) => "rollback",
+            Self::Wait(_) => "wait",
             Self::Unlock(_) => "unlock",
             Self::Completions(_) => "completions",
             Self::ManPages(_) => "man-pages",
@@ -235,6 +262,7 @@ impl Command {
         match self {
             Self::Deploy(args) => Some(&mut args.flags),
             Self::Plan(args) => Some(&mut args.flags),
+            Self::Doctor(args) => Some(&mut args.flags),
             #[cfg(feature = "rehearse")]
             Self::Rehearse(args) => Some(&mut args.flags),
             Self::Init(args) => Some(&mut args.flags),
@@ -245,7 +273,30 @@ impl Command {
 
     /// Whether it changes something in AWS.
     fn changes(&self) -> bool {
-        matches!(self, Self::Deploy(_) | Self::Destroy(_) | Self::Unlock(_))
+        match self {
+            Self::Deploy(_)
+            | Self::Destroy(_)
+            | Self::Restart(_)
+            | Self::Rollback(_)
+            | Self::Scale(_)
+            | Self::Unlock(_) => true,
+            #[cfg(feature = "rehearse")]
+            Self::Rehearse(_) => false,
+            Self::Completions(_)
+            | Self::Config(_)
+            | Self::Docs(_)
+            | Self::Doctor(_)
+            | Self::Explain(_)
+            | Self::Init(_)
+            | Self::List
+            | Self::Logs(_)
+            | Self::ManPages(_)
+            | Self::Permissions(_)
+            | Self::Plan(_)
+            | Self::Schema
+            | Self::Status(_)
+            | Self::Wait(_) => false,
+        }
     }
 }
 
@@ -306,6 +357,10 @@ pub struct Global {
     /// What leads to that which takes AWS's place: a rehearsal sets it.
     #[arg(skip)]
     pub instead_of_aws: Option<SdkConfig>,
+
+    /// Who knows images in the place of their registries: a test sets it.
+    #[arg(skip)]
+    pub instead_of_registries: Option<Rc<dyn Registry>>,
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -391,6 +446,7 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
     let outcome = match command {
         Command::Deploy(args) => Box::pin(deploy::deploy(args, global, screen)).await,
         Command::Plan(args) => Box::pin(plan::plan(args, global, screen)).await,
+        Command::Doctor(args) => Box::pin(doctor::doctor(args, global, screen)).await,
         Command::Destroy(args) => Box::pin(destroy::destroy(args, global, screen)).await,
         #[cfg(feature = "rehearse")]
         Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, global, screen)).await,
@@ -403,6 +459,10 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Logs(args) => Box::pin(logs::logs(args, global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, global, screen),
         Command::Explain(args) => Box::pin(explain::explain(args, global, screen)).await,
+        Command::Scale(args) => Box::pin(scale::scale(args, global, screen)).await,
+        Command::Restart(args) => Box::pin(restart::restart(args, global, screen)).await,
+        Command::Rollback(args) => Box::pin(rollback::rollback(args, global, screen)).await,
+        Command::Wait(args) => Box::pin(wait::wait(args, global, screen)).await,
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
         Command::Completions(args) => Ok(completions::completions(args, screen)),
         Command::ManPages(args) => man_pages::man_pages(args, screen),

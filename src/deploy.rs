@@ -15,6 +15,7 @@ use crate::engine::{Failure, Removal, Run, forecast, teardown};
 use crate::facts::{self, Facts, Problem};
 use crate::names::{Names, NodeName};
 use crate::pattern::{self, Stack};
+use crate::resource::Kind;
 use crate::service_roles;
 use crate::spec::{Service, Spec};
 
@@ -119,6 +120,23 @@ impl Prepared {
     /// Whether there is nothing to do.
     pub fn is_settled(&self) -> bool {
         self.plan.is_settled()
+    }
+
+    /// The nodes of a kind that are going to be made, anew where they are there already.
+    pub fn creates(&self, kind: Kind) -> impl Iterator<Item = &NodeName> {
+        let is_made = move |it: &&Planned| {
+            it.kind == kind && matches!(it.verdict, Verdict::Create | Verdict::Remake(_))
+        };
+        self.plan.nodes.iter().filter(is_made).map(|planned| &planned.name)
+    }
+
+    /// Whether a service gets other tasks: its revision is none that there is.
+    pub fn renews_tasks(&self, service: &Service) -> bool {
+        let is_its_own = |it: &&Planned| {
+            it.kind == Kind::TaskDefinition && it.name.last_part() == service.name.as_str()
+        };
+        let stays = |it: &Planned| matches!(it.verdict, Verdict::Keep | Verdict::Aside);
+        self.plan.nodes.iter().find(is_its_own).is_some_and(|planned| !stays(planned))
     }
 
     /// How long it should take, unless there is nothing to make, to change or to wait for.

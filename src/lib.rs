@@ -15,6 +15,8 @@
 //! * [`engine`]: decides what runs when, and waits. [`resource`]: one file per kind of AWS resource.
 //! * [`permissions`]: what the caller has to be allowed. [`service_roles`]: what AWS's own services
 //!   have to be.
+//! * [`preflight`]: what can be known before a deploy of whether it will go through. [`registry`]: what
+//!   registries say of images.
 //! * [`lock`]: keeps two runs from working on one stack at once.
 //! * [`logs`]: what containers write, of several services as one.
 //! * [`aws`]: clients, what an error means, and what is ours. [`ui`]: what a person sees.
@@ -35,6 +37,8 @@ pub mod logs;
 pub mod names;
 pub mod pattern;
 pub mod permissions;
+pub mod preflight;
+pub mod registry;
 pub mod resource;
 pub mod service_roles;
 pub mod spec;

@@ -12,6 +12,8 @@
 //!
 //! The whole is longer than IAM lets a managed policy be, so it comes in [`Part`]s as well.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -60,6 +62,9 @@ pub enum Part {
     Discovery,
     /// Running `release` commands of a manifest, and reading what they write; in no policy but its own
     Release,
+    /// Reading for which platforms images in ECR are made, which takes the right to pull them: what `doctor`,
+    /// `plan` and `deploy` say more with; in no policy but its own
+    Images,
     /// Reading what containers write: what `logs` needs besides `read`; in no policy but its own
     Logs,
     /// What `certificates` in a manifest need besides; in no policy but its own
@@ -133,7 +138,8 @@ pub struct Document {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Statement {
-    sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
     effect: &'static str,
     #[serde(serialize_with = "one_or_many")]
     action: Vec<&'static str>,
@@ -141,6 +147,17 @@ struct Statement {
     resource: Vec<String>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     condition: Map<String, Value>,
+}
+
+/// What IAM can be asked about at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// The actions.
+    pub actions: BTreeSet<&'static str>,
+    /// The resources. Each action is about one of them.
+    pub resources: Vec<String>,
+    /// What the calls say besides, by condition key.
+    pub context: BTreeMap<String, String>,
 }
 
 /// One text stands alone, as IAM's own documents have it.
@@ -186,20 +203,52 @@ pub fn policy(patterns: &[Pattern], parts: &[Part], bounds: &Bounds) -> Document
         action.sort_unstable();
         action.dedup();
         Statement {
-            sid: format!("{sid:?}"),
+            sid: Some(format!("{sid:?}")),
             effect: "Allow",
             action,
             resource: sid.resources(bounds, on_instances),
             condition: sid.condition(bounds, on_instances),
         }
     });
-    Document { version: "2012-10-17", statement: statement.collect() }
+    let mut document = Document { version: "2012-10-17", statement: statement.collect() };
+    // The names of statements are for people. A role has no room for them where ARNs are long.
+    if document.characters() > ROLE_POLICIES_LIMIT {
+        document.statement.iter_mut().for_each(|statement| statement.sid = None);
+    }
+    document
 }
 
 impl Document {
     /// The document as people read it.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// What to ask IAM to learn whether somebody has what the document allows: what it says of the same
+    /// resources, together. Actions of one question are about one of its resources each.
+    pub fn questions(&self) -> Vec<Question> {
+        let mut questions: BTreeMap<&[String], Question> = BTreeMap::new();
+        for statement in &self.statement {
+            let question = questions.entry(&statement.resource).or_default();
+            question.resources.clone_from(&statement.resource);
+            question.actions.extend(statement.action.iter().copied());
+            for (operator, keys) in &statement.condition {
+                // A condition for all values holds where nothing is said.
+                if operator.starts_with("ForAllValues:") {
+                    continue;
+                }
+                for (key, wanted) in keys.as_object().into_iter().flatten() {
+                    let first = wanted.as_array().and_then(|all| all.first()).unwrap_or(wanted);
+                    let value = match operator.as_str() {
+                        // It has to be there, whatever it is.
+                        "Null" => "any",
+                        _ => first.as_str().unwrap_or_default(),
+                    };
+                    question.context.entry(key.clone()).or_insert_with(|| value.to_owned());
+                }
+            }
+        }
+        questions.into_values().collect()
     }
 
     /// How many characters IAM counts.

@@ -32,7 +32,7 @@ pub use self::endpoints::{GATEWAYS, REQUIRED, Uses, required as required_endpoin
 pub use self::error::{At, SpecError};
 pub use self::existing_network::{ExistingNetwork, Subnets};
 pub use self::health::{ContainerHealth, Deployments, HealthCheck};
-pub use self::image::Image;
+pub use self::image::{Image, PrivateRegistry};
 pub use self::pairs::EnvValue;
 pub use self::secret::SecretSource;
 pub use self::sidecar::{Arch, Sidecar, Until};
@@ -363,6 +363,9 @@ impl fmt::Display for ExistingZone {
         }
     }
 }
+
+/// What a load balancer answers to what no rule matches, unless a manifest says otherwise.
+pub const NOT_FOUND: u16 = 404;
 
 /// What a listener answers to what no rule matches.
 #[derive(Debug, Clone, PartialEq, Eq)]

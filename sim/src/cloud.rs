@@ -41,8 +41,6 @@ struct Inner {
     /// The number of the first call that the faults apply to.
     faults_from: usize,
     buckets: Buckets,
-    /// What the caller may do; everything when there is none.
-    policy: Option<Policy>,
     actions: BTreeSet<String>,
     /// How many calls there were.
     count: usize,
@@ -143,7 +141,6 @@ impl Cloud {
             buckets: Buckets::new(scenario.throttle),
             world: World::new(seed, scenario),
             faults: Faults::default(),
-            policy: None,
             actions: BTreeSet::new(),
             faults_from: 0,
             count: 0,
@@ -185,7 +182,7 @@ impl Cloud {
 
     /// Lets the caller do only what a policy allows, from now on.
     pub fn set_policy(&self, policy: Policy) {
-        self.lock().policy = Some(policy);
+        self.lock().world.policy = Some(policy);
     }
 
     /// The IAM actions that calls took, their dependent ones included, since there is a policy.
@@ -363,7 +360,7 @@ impl Cloud {
         }
         inner.world.advance(now);
         inner.world.enter(&to.region);
-        if let Some(policy) = &inner.policy {
+        if let Some(policy) = &inner.world.policy {
             let view = View::of(&inner.world);
             let required = services::required(&view, service.name, operation, input);
             inner.actions.extend(required.iter().map(|required| required.action.clone()));

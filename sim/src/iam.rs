@@ -32,6 +32,7 @@ mod named;
 pub(crate) mod policy;
 mod profile;
 mod role;
+mod simulate;
 mod tag;
 
 #[cfg(test)]
@@ -156,6 +157,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("DetachRolePolicy", Changes(attached::detach_role_policy)),
     ("GetPolicy", Looks(attached::get_policy)),
     ("ListAttachedRolePolicies", Looks(attached::list_attached_role_policies)),
+    ("SimulatePrincipalPolicy", Looks(simulate::simulate_principal_policy)),
     ("CreateInstanceProfile", Changes(profile::create_instance_profile)),
     ("GetInstanceProfile", Looks(profile::get_instance_profile)),
     ("ListInstanceProfiles", Looks(profile::list_instance_profiles)),

@@ -6,6 +6,8 @@
 //! its dependent actions go together is in the Service Authorization Reference; who else is asked for a
 //! launch template is in the Auto Scaling guide ("Control Amazon EC2 launch template usage").
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::wildcard::is_like;
@@ -74,6 +76,18 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// The condition keys that it asks about for an action on a resource, and that nobody said.
+    pub fn lacking(&self, action: &str, arn: &str, context: &Context) -> BTreeSet<String> {
+        let of_it = self.statements.iter().filter(|it| it.names(action, arn));
+        let conditions = of_it.flat_map(|statement| &statement.conditions);
+        conditions
+            .filter(|it| context.get(it.key()).is_none())
+            .map(|it| it.key().to_owned())
+            .collect()
+    }
+}
+
 impl Statement {
     fn parse(statement: &Value) -> Result<Self, String> {
         const KNOWN: [&str; 5] = ["Sid", "Effect", "Action", "Resource", "Condition"];
@@ -101,10 +115,14 @@ impl Statement {
     }
 
     fn concerns(&self, action: &str, arn: &str, context: &Context) -> bool {
+        self.names(action, arn) && self.conditions.iter().all(|condition| condition.holds(context))
+    }
+
+    /// Whether it is about an action on a resource, under whichever conditions.
+    fn names(&self, action: &str, arn: &str) -> bool {
         let action = action.to_ascii_lowercase();
         self.actions.iter().any(|pattern| is_like(&pattern.to_ascii_lowercase(), &action))
             && self.resources.iter().any(|pattern| is_arn_like(pattern, arn))
-            && self.conditions.iter().all(|condition| condition.holds(context))
     }
 }
 

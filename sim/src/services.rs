@@ -22,6 +22,8 @@ pub static ALL: &[&Service] = &[
     &crate::logs::SERVICE,
     &crate::cloudwatch::SERVICE,
     &crate::acm::SERVICE,
+    &crate::ecr::SERVICE,
+    &crate::service_quotas::SERVICE,
     &crate::ec2::SERVICE,
     &crate::ssm::SERVICE,
     &crate::secretsmanager::SERVICE,

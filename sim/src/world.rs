@@ -14,6 +14,7 @@ use crate::dice::Dice;
 use crate::fields::Tags;
 use crate::notice::Notice;
 use crate::partition;
+use crate::policy::Policy;
 use crate::scenario::Scenario;
 
 /// Seconds since 1970 at which every world begins: 2026-01-01T00:00:00Z.
@@ -60,6 +61,8 @@ pub struct World {
     pub dice: Dice,
     /// How this world differs from the usual one.
     pub scenario: Scenario,
+    /// What the caller may do; everything when there is none.
+    pub policy: Option<Policy>,
     /// Whether listings come in pages of one item: to clients, when the scenario says so, and never to
     /// who asks the world itself.
     pub small_pages: bool,
@@ -99,6 +102,7 @@ impl World {
             region: String::new(),
             dice: Dice::new(seed, scenario.delays.clone()),
             scenario,
+            policy: None,
             small_pages: false,
             beginnings,
             hearings,

@@ -80,6 +80,11 @@ impl Connection {
         here.saturating_add(self.aws.clock.ahead())
     }
 
+    /// Whether something else stands for AWS.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
     /// Whom the calls go to.
     pub(super) fn whom(&self) -> String {
         match &self.endpoint {

@@ -7,6 +7,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::connection::{Connection, connect, in_time};
+use super::doctor::{self, PreflightArgs};
 use super::drive::{Ended, Reason, drive};
 use super::error::{CommandError, ErrorKind, once_each};
 use super::folded::Folded;
@@ -61,6 +62,10 @@ pub struct DeployArgs {
     /// they are
     #[arg(long, value_name = "SERVICE", conflicts_with = "remove")]
     pub only: Option<String>,
+
+    /// What is looked at before.
+    #[command(flatten)]
+    pub preflight: PreflightArgs,
 
     /// What to do when another run works on the stack.
     #[command(flatten)]
@@ -122,6 +127,11 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
                 seen.as_ref().is_some_and(Seen::is_held)
             }
         };
+        // What another run is about to change is looked at again.
+        if !is_held {
+            doctor::check(&args.preflight, (&prepared, &wish), &connection, global, screen, false)
+                .await?;
+        }
         Ok((connection, prepared, lock, is_held))
     };
     let (connection, mut prepared, lock, is_held) = in_time(deadline, look).await?;
@@ -185,9 +195,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     } else {
         screen.note(&format!("ready in {took}"));
     }
-    if changes(&prepared, Kind::LaunchTemplate) {
-        screen.note("instances that run already stay as they are; new ones start from the new launch template");
-    }
+    note_about_instances(&prepared, screen);
     summary(&prepared, &connection, screen);
     Ok(Done::Done)
 }
@@ -312,6 +320,13 @@ impl Asked<'_> {
             return Err(CommandError::refused(why).hint("run the same `ecsup deploy` again"));
         }
         Ok(())
+    }
+}
+
+/// Says of a changed launch template whom it is for, where no instance was replaced.
+fn note_about_instances(prepared: &Prepared, screen: &Screen) {
+    if changes(prepared, Kind::LaunchTemplate) && !changes(prepared, Kind::InstanceRefresh) {
+        screen.note("instances that run already stay as they are; new ones start from the new launch template");
     }
 }
 

@@ -136,6 +136,11 @@ impl CommandError {
         Self { source: Some(Box::new(source)), ..self }
     }
 
+    /// What went wrong.
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
     /// What kind of end it was.
     pub fn kind(&self) -> ErrorKind {
         self.kind

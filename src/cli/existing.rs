@@ -19,7 +19,7 @@ pub(super) struct Existing {
     pub(super) cx: Rc<Cx>,
     pub(super) stack: StackName,
     pub(super) lock: Lock,
-    verb: &'static str,
+    pub(super) verb: &'static str,
     caller: Caller,
 }
 

@@ -1,7 +1,7 @@
 //! `ecsup explain`: why the services of a stack are not as they should be. It only looks.
 
 use clap::{Args, ValueEnum};
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use super::cause::told;
@@ -100,6 +100,9 @@ impl From<&Finding> for Told {
     }
 }
 
+/// How many services are looked into at once: each takes some thirty calls.
+const AT_ONCE: usize = 4;
+
 /// What was looked at, when nothing was found.
 const LOOKED_AT: &str = "looked at deployments, events, stopped tasks, targets, instances and their \
                          launches, ways out, security groups and roles";
@@ -129,12 +132,13 @@ async fn look(existing: &Existing, output: Output, screen: &Screen) -> Outcome {
     if services.is_empty() {
         let all = patiently(screen, &whom, list::stacks(connection)).await;
         if !all.is_ok_and(|all| all.contains_key(existing.stack.as_str())) {
-            return existing.nothing_there(screen).await;
+            return Err(existing.missing().await);
         }
         screen.note("the stack has no services yet: `ecsup status` shows what there is");
     }
     let diagnoses = services.iter().map(|owned| Service::diagnosis(&cx.aws, &scope, owned.it()));
-    let diagnoses = patiently(screen, &whom, join_all(diagnoses)).await;
+    let diagnoses = stream::iter(diagnoses).buffered(AT_ONCE).collect::<Vec<_>>();
+    let diagnoses = patiently(screen, &whom, diagnoses).await;
     let explained = services.iter().zip(diagnoses).map(|(owned, diagnosis)| {
         let state = match &owned.seen {
             Seen::Leaving(_, how) => how.clone(),

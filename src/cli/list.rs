@@ -29,10 +29,12 @@ pub(super) struct Found {
     things: Vec<(NodeName, Kind)>,
     /// What is on its way or broken.
     unready: BTreeSet<NodeName>,
-    /// The image that its newest task definition names.
+    /// How many services there are.
+    services: usize,
+    /// The image that its newest task definition names; of several services, of one of them.
     image: Option<String>,
-    /// The DNS name of its load balancer.
-    address: Option<String>,
+    /// Where its load balancers answer.
+    addresses: Vec<String>,
     /// When its newest deployment began, in seconds since 1970.
     deployed: Option<i64>,
     /// Its lock, when somebody has it.
@@ -50,9 +52,12 @@ impl Found {
             "{name:<24} {pattern:<15} {:<10} {:<13} {age:<18} {}",
             found.state(now),
             resources(found.things.iter().map(|(name, kind)| (name, *kind))),
-            found.image.as_deref().unwrap_or("no image"),
+            match found.services {
+                0 | 1 => found.image.clone().unwrap_or_else(|| "no image".to_owned()),
+                several => format!("{several} services"),
+            },
         );
-        if let Some(address) = &found.address {
+        for address in &found.addresses {
             line = format!("{line} {address}");
         }
         match &found.held {
@@ -130,7 +135,8 @@ pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
     for service in services.iter() {
         let since = service.it().deployment.as_ref().and_then(|it| it.since);
         let found = stacks.entry(service.owner.stack.clone()).or_default();
-        found.deployed = since.map(|since| since.secs());
+        found.deployed = since.map(|since| since.secs()).max(found.deployed);
+        found.services += 1;
     }
     for definition in definitions.iter() {
         let content = definition.it().content.as_ref();
@@ -140,7 +146,7 @@ pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
     for balancer in balancers.iter() {
         let found = stacks.entry(balancer.owner.stack.clone()).or_default();
         let url = listener::url_scheme(&listeners, &balancer.it().arn);
-        found.address = Some(format!("{url}://{}", balancer.it().dns_name));
+        found.addresses.push(format!("{url}://{}", balancer.it().dns_name));
     }
     Ok(stacks)
 }

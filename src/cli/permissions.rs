@@ -119,7 +119,7 @@ fn manifest(args: &PermissionsArgs) -> Result<Option<Wish>, CommandError> {
 }
 
 /// The parts of the policy that a manifest takes.
-fn parts_of(wish: &Wish) -> Vec<Part> {
+pub(super) fn parts_of(wish: &Wish) -> Vec<Part> {
     let says = |key: &str| wish.services.iter().any(|service| service.table.at(key).is_some());
     let is_secured = Scheme::ALL.iter().any(|scheme| {
         let path = format!("ingress.{}.certificates", scheme.word());

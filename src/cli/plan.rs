@@ -1,11 +1,13 @@
 //! `ecsup plan`: what deploy would do. Also how a plan reads, for deploy.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use clap::Args;
 use futures::future;
 
 use super::connection::{Connection, connect, in_time, patiently};
+use super::doctor::{self, PreflightArgs};
 use super::error::{CommandError, ErrorKind};
 use super::{Done, Global, Outcome, run_on, wish};
 use crate::deploy::{self, Extent, Prepared};
@@ -21,6 +23,11 @@ use crate::spec::{OwnNetwork, Service, Spec};
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
 
+/// As many of a kind are named at most where all are alike.
+const NAMED: usize = 3;
+/// As many services are shown at most above a question.
+const SHOWN: usize = 8;
+
 /// What `ecsup plan` takes.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -31,6 +38,10 @@ pub struct PlanArgs {
     /// Plan only this service, and what it needs, as `deploy --only` brings it up to date
     #[arg(long, value_name = "SERVICE")]
     pub only: Option<String>,
+
+    /// What is looked at besides.
+    #[command(flatten)]
+    pub preflight: PreflightArgs,
 
     /// Exit with 3 when something would change
     #[arg(long, env = "ECSUP_EXIT_CODE", hide_env_values = true,
@@ -78,9 +89,13 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
         let prepared = Box::pin(prepare(&mut wish, &connection, screen, &stop, how)).await?;
         let arn = &prepared.facts.caller.arn;
         let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;
-        Ok((connection, prepared, seen))
+        // The plan is told first, and then whether it would go through.
+        let passed =
+            doctor::check(&args.preflight, (&prepared, &wish), &connection, global, screen, true)
+                .await;
+        Ok((connection, prepared, seen, passed))
     };
-    let (connection, prepared, seen) = in_time(global.deadline(), look).await?;
+    let (connection, prepared, seen, passed) = in_time(global.deadline(), look).await?;
     screen.note(&title(&prepared, &connection));
     match seen {
         Ok(seen) => {
@@ -107,6 +122,7 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
     } else if prepared.is_settled() {
         note_about_tag(&prepared, screen);
     }
+    passed?;
     Ok(match prepared.is_settled() {
         false if args.exit_code => Done::ChangesPending,
         _ => Done::Done,
@@ -171,12 +187,26 @@ pub(super) async fn prepare(
 /// Says of a stack that is as it should be what cannot be seen: where the tag of its image points now.
 pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
     let images = prepared.spec.services.iter().flat_map(Service::images);
-    for (_, image) in images.filter(|(_, image)| image.can_move()) {
-        screen.note(&format!(
-            "whether `{image}` means another image by now is not looked up: to deploy it again, use \
-             `ecsup deploy --force`"
-        ));
+    let moving: BTreeSet<_> =
+        images.filter(|(_, image)| image.can_move()).map(|(_, image)| image.as_str()).collect();
+    if moving.is_empty() {
+        return;
     }
+    let named: Vec<_> = moving.iter().take(NAMED).map(|image| format!("`{image}`")).collect();
+    let (means, more) = match moving.len() {
+        1 => ("means another image", String::new()),
+        many => (
+            "mean other images",
+            match many.saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} others"),
+            },
+        ),
+    };
+    let named = named.join(", ");
+    screen.note(&format!(
+        "whether {named}{more} {means} by now is not looked up: to deploy again, use `ecsup deploy --force`"
+    ));
 }
 
 fn warning_about_nat(spec: &Spec) -> Option<String> {
@@ -203,13 +233,12 @@ pub(super) fn title(prepared: &Prepared, connection: &Connection) -> String {
 /// any terminal: where, how much, and what each service will be.
 pub(super) fn about(prepared: &Prepared, connection: &Connection) -> Vec<String> {
     let Prepared { spec, facts, plan, images, .. } = prepared;
-    let mut lines =
-        vec![format!("stack {}: {}", spec.stack, counts(plan)), connection.header(&facts.caller)];
-    let is_aside = |service: &&Service| {
-        let node = NodeName::from(format!("service/{}", service.name));
-        plan.nodes.iter().any(|it| it.name == node && it.verdict == Verdict::Aside)
+    let stays = |service: &Service| {
+        let mut changes = plan.changes().map(|planned| planned.name.as_str().split('/').skip(1));
+        !changes.any(|mut parts| parts.any(|part| part == service.name.as_str()))
     };
-    lines.extend(spec.services.iter().filter(|it| !is_aside(it)).map(|service| {
+    let (same, changed): (Vec<_>, Vec<_>) = spec.services.iter().partition(|it| stays(it));
+    let mut lines: Vec<_> = changed.iter().take(SHOWN).map(|service| {
         let Service { name, image, count, cpu, memory, .. } = service;
         let before = images.get(name.as_str()).filter(|before| *before != image.as_str());
         let before = before.map(|before| format!("{before} → ")).unwrap_or_default();
@@ -222,7 +251,20 @@ pub(super) fn about(prepared: &Prepared, connection: &Connection) -> Vec<String>
         format!(
             "service {name}: image {before}{image}, {count} {tasks} of {cpu} CPU units and {memory} MiB{names}"
         )
-    }));
+    })
+    .collect();
+    match changed.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => lines.push(format!("and {more} more services")),
+    }
+    match same.len() {
+        0 => {}
+        1 => lines.push("1 service stays as it is".to_owned()),
+        some => lines.push(format!("{some} services stay as they are")),
+    }
+    // Last, so that it stands above the question on a terminal of any height.
+    lines.push(format!("stack {}: {}", spec.stack, counts(plan)));
+    lines.push(connection.header(&facts.caller));
     lines
 }
 

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use super::deploy::DeployArgs;
 use super::destroy::DestroyArgs;
+use super::doctor::PreflightArgs;
 use super::drive::Interrupts;
 use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
@@ -359,6 +360,7 @@ fn deploy(args: &RehearseArgs, global: &Global, change: impl FnOnce(&mut Service
         force: false,
         remove: Vec::new(),
         only: None,
+        preflight: PreflightArgs::default(),
         lock,
     };
     Cli { global: global.clone(), command: Command::Deploy(deploy) }

@@ -1,6 +1,7 @@
 //! How commands come to what was asked for: the manifest of the folder, the environment and the flags, and
 //! what runs beside them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Global;
@@ -226,7 +227,9 @@ pub(super) fn check_unknown(
 pub(super) fn lost(running: &Running, spec: &Spec) -> Vec<Lost> {
     let is_asked =
         |name: &String| spec.services.iter().any(|service| service.name.as_str() == name);
-    let services = running.services.keys().filter(|name| !is_asked(name));
+    // Logs of a service that somebody has deleted are data as well.
+    let there: BTreeSet<_> = running.services.keys().chain(&running.logs).collect();
+    let services = there.into_iter().filter(|name| !is_asked(name));
     let has_zone = |zone: &String| spec.ingresses().any(|(_, it)| it.zone.as_ref() == Some(zone));
     let zones = running.zones.iter().filter(|zone| !has_zone(zone));
     let services = services.map(|name| Lost { what: "service", name: name.clone() });

@@ -130,7 +130,9 @@ pub const SCARCE: &[&str] = &["capacity-none", "spot-none", "addresses-none"];
 /// repairs by itself hides what failed before.
 pub(super) fn found(evidence: &Evidence) -> Vec<Finding> {
     let (mut found, mut is_unbroken) = (Vec::new(), true);
-    for Launch { message, .. } in evidence.launches.iter().take(NEWEST) {
+    // What somebody has ended on purpose says nothing of why instances do not start.
+    let by_hand = |it: &&Launch| it.message.to_lowercase().contains("user initiated");
+    for Launch { message, .. } in evidence.launches.iter().filter(|it| !by_hand(it)).take(NEWEST) {
         let text = if message.is_empty() { "AWS does not say why" } else { message.as_str() };
         let finding = table::among(&[(Family::Launch, CAUSES)], text, evidence)
             .unwrap_or_else(|| Finding { family: Family::Launch, ..unexplained(text) });

@@ -20,6 +20,7 @@ use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::listener::{Does, Listener};
 use crate::resource::listener_rule::ListenerRule;
 use crate::resource::load_balancer::LoadBalancer;
+use crate::resource::log_group::LogGroup;
 use crate::resource::record::Record;
 use crate::resource::role::Role;
 use crate::resource::role_policy::{RolePolicy, Which};
@@ -63,6 +64,8 @@ pub struct Running {
     pub balancers: Vec<RunningBalancer>,
     /// The private zones.
     pub zones: BTreeSet<String>,
+    /// The services whose logs are there, also of those that are gone.
+    pub logs: BTreeSet<String>,
     /// The services, by name.
     pub services: BTreeMap<String, RunningService>,
     /// The images of the newest revisions, by service, also where the service is not made yet.
@@ -101,6 +104,8 @@ pub struct RunningBalancer {
     pub http: Option<&'static str>,
     /// The service that its listener forwards to what no rule matches, if it does.
     pub unknown: Option<String>,
+    /// What the load balancer itself answers to that, if it does: a status and a text.
+    pub answer: Option<(u16, String)>,
 }
 
 /// A service of a stack.
@@ -177,11 +182,12 @@ impl Running {
             listed::<Listener>(looks),
             policies,
         )?;
-        let (scaled, scaling_policies, interfaces, addresses) = futures::try_join!(
+        let (scaled, scaling_policies, interfaces, addresses, logs) = futures::try_join!(
             listed::<ScalableTarget>(looks),
             listed::<ScalingPolicy>(looks),
             listed::<InterfaceEndpoint>(looks),
             listed::<ElasticIp>(looks),
+            listed::<LogGroup>(looks),
         )?;
         let mut running = Self {
             boundary: roles.iter().find_map(|it| it.it().boundary.clone()),
@@ -194,6 +200,10 @@ impl Running {
                 all.map(|node| node.last_part().to_owned()).collect()
             },
             zones: staying(&zones).map(|it| it.it().name.clone()).collect(),
+            logs: staying(&logs)
+                .filter_map(|it| it.owner.node.as_str().strip_prefix("log-group/"))
+                .map(str::to_owned)
+                .collect(),
             instances: staying(&groups).next().map(|group| instances(group.it(), &templates)),
             balancers: balancers_of(&balancers, &rules, &listeners, &targets, |target| {
                 let is_own = |id: &HostedZoneId| zones.iter().any(|zone| zone.it().id == *id);
@@ -549,6 +559,10 @@ fn balancers_of(
         };
         let unknown = unknown.and_then(|it| it.owner.node.as_str().split('/').nth(1));
         let unknown = unknown.map(str::to_owned);
+        let answer = match serving.first().and_then(|it| it.does.as_ref()) {
+            Some(Does::Answer(answer)) => Some((answer.status, answer.text.clone())),
+            _ => None,
+        };
         let existing_zone = existing_zone(&balancer.it().dns_name);
         let (scheme, idle_timeout) =
             (scheme_of(balancer.it())?, balancer.it().idle_timeout.clone());
@@ -561,6 +575,7 @@ fn balancers_of(
             tls_policy,
             http,
             unknown,
+            answer,
         })
     };
     staying(balancers).filter_map(one).collect()

@@ -77,7 +77,7 @@ pub fn instances(
     let group = AutoScalingGroup {
         min_size: wanted.min_size,
         max_size: wanted.max_size,
-        mix: Mix::of(&wanted.instance_types, wanted.spot),
+        mix: Mix::of(&wanted.instance_types, wanted.spot.map(|it| it.on_demand_base)),
     };
     // An agent that starts before its cluster is there exits for good, and a group with a minimum
     // size starts instances at once.

@@ -52,6 +52,8 @@ pub(super) enum Sid {
     NameRetag,
     RunReleases,
     ReadReleases,
+    SignInToImages,
+    ReadImages,
     ReadLogs,
     LookAtCertificates,
     LookAtListeners,
@@ -69,6 +71,7 @@ impl Sid {
         match self {
             Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
             Sid::RunReleases | Sid::ReadReleases => Part::Release,
+            Sid::SignInToImages | Sid::ReadImages => Part::Images,
             Sid::LookAtNames
             | Sid::NamespaceCreate
             | Sid::NameCreate
@@ -131,10 +134,12 @@ impl Sid {
             | Sid::Retag
             | Sid::LookAtListeners
             | Sid::LookAtEndpoints
+            | Sid::SignInToImages
             | Sid::LookAtNames
             // It knows no resource: the tag binds it.
             | Sid::NamespaceCreate
             | Sid::LookAtParameters => vec!["*".to_owned()],
+            Sid::ReadImages => vec![bounds.arn("ecr", "repository/*")],
             // A name is made in a namespace, which has to be the stack's already.
             Sid::NameCreate => vec![bounds.arn("servicediscovery", "service/*")],
             Sid::NameChange | Sid::NameRetag => vec![bounds.arn("servicediscovery", "*")],
@@ -278,6 +283,8 @@ impl Sid {
             | Sid::LookAtScaling
             | Sid::LookAtNames
             | Sid::Alarms
+            | Sid::SignInToImages
+            | Sid::ReadImages
             | Sid::ReadLogs
             | Sid::ReadReleases
             | Sid::LookAtCertificates

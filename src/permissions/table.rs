@@ -59,6 +59,7 @@ pub(super) const ROWS: &[Row] = &[
             "ec2:DescribeVpcBlockPublicAccessOptions",
             "ec2:DescribeVpcEndpoints",
             "ec2:DescribeVpcs",
+            "ecr:DescribeImages",
             "ecs:DescribeCapacityProviders",
             "ecs:DescribeClusters",
             "ecs:DescribeServices",
@@ -81,9 +82,12 @@ pub(super) const ROWS: &[Row] = &[
             "iam:ListAccountAliases",
             "iam:ListInstanceProfiles",
             "iam:ListRoles",
+            "iam:SimulatePrincipalPolicy",
             "logs:DescribeLogGroups",
             "logs:ListTagsForResource",
             "route53:ListHostedZones",
+            "servicequotas:GetAWSDefaultServiceQuota",
+            "servicequotas:GetServiceQuota",
         ],
     ),
     // Load balancing looks in the caller's name. The rest of what it looks at is above.
@@ -134,6 +138,20 @@ pub(super) const ROWS: &[Row] = &[
         Needed::OnInstances,
         "CreateLaunchTemplate, CreateLaunchTemplateVersion",
         &["ssm:GetParameters"],
+    ),
+    called(
+        Sid::SignInToImages,
+        READ,
+        Needed::Always,
+        &["ecr:DescribePullThroughCacheRules", "ecr:GetAuthorizationToken"],
+    ),
+    // The registry itself is asked, by the protocol of all registries.
+    checked(
+        Sid::ReadImages,
+        READ,
+        Needed::Always,
+        "the pull of a manifest",
+        &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
     ),
     // In the part of its own name alone.
     called(

@@ -153,7 +153,9 @@ fn only_what_aws_cannot_narrow_is_for_everything() {
         if statement.resource == ["*"] && !of_stack {
             for action in statement.action {
                 let (_, name) = action.split_once(':').unwrap();
-                let looks = ["Describe", "List"].iter().any(|verb| name.starts_with(verb));
+                let looks = ["Describe", "Get", "List", "Simulate"]
+                    .iter()
+                    .any(|verb| name.starts_with(verb));
                 let known = [
                     "ecs:DeregisterTaskDefinition",
                     "ecs:RegisterTaskDefinition",
@@ -172,7 +174,7 @@ fn looking_changes_nothing() {
         let uses_it = permission.with.is_some() || permission.uses == [Use::Read];
         assert!(uses_it, "{}", permission.action);
         let (_, name) = permission.action.split_once(':').unwrap();
-        let verbs = ["Describe", "List", "Get", "Filter"];
+        let verbs = ["Describe", "List", "Get", "Filter", "Simulate"];
         let looks = verbs.iter().any(|verb| name.starts_with(verb));
         assert!(looks, "{}", permission.action);
     }

@@ -22,7 +22,6 @@ use super::{
 use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, Scope, Tagging};
 use crate::diagnosis::Launch;
 use crate::names::{self, NodeName};
-use crate::spec::Spot;
 
 /// An Auto Scaling group as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -103,11 +102,12 @@ const PRIORITIZED: &str = "prioritized";
 const PRICE_AND_CAPACITY: &str = "price-capacity-optimized";
 
 impl Mix {
-    /// How instances are chosen; `None` where the template's one type is all that is wanted, on demand.
-    pub fn of(types: &[String], spot: Option<Spot>) -> Option<Self> {
+    /// How instances are chosen; `None` where the template's one type is all that is wanted, on demand. Where
+    /// there are Spot instances, `spot` is how many are on demand before them.
+    pub fn of(types: &[String], spot: Option<u32>) -> Option<Self> {
         (types.len() > 1 || spot.is_some()).then(|| Self {
             types: types.to_vec(),
-            on_demand_base: signed(spot.map_or(0, |spot| spot.on_demand_base)),
+            on_demand_base: signed(spot.unwrap_or_default()),
             on_demand_percent: if spot.is_some() { 0 } else { 100 },
             on_demand: PRIORITIZED.to_owned(),
             spot: PRICE_AND_CAPACITY.to_owned(),
@@ -600,7 +600,7 @@ mod tests {
         let mix = |spot| Mix::of(&types, spot);
         assert_eq!(Mix::of(&types[..1], None), None);
         let wanted = |mix| AutoScalingGroup { min_size: 0, max_size: 100, mix };
-        let spot = wanted(mix(Some(Spot { on_demand_base: 1 })));
+        let spot = wanted(mix(Some(1)));
         let plain = Output::from(&group().build());
         let fields = |differences: Vec<Difference<Whole>>| {
             let words = |it: &Difference<Whole>| format!("{}: {} → {}", it.field, it.is, it.wanted);

@@ -36,8 +36,10 @@ mod evidence;
 mod rollout;
 mod scaled;
 mod shortage;
+mod standing;
 
 pub(super) use scaled::{say_that_it_scales, scales};
+pub use standing::{Asked, StandingService};
 
 use rollout::{Rollout, judge};
 use shortage::Shortage;

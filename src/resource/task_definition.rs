@@ -344,8 +344,17 @@ fn registered(it: &Described) -> Value {
 }
 
 impl Content {
+    /// Its containers by their names, its own as that of the service.
+    pub fn containers<'a>(
+        &'a self,
+        service: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Container)> {
+        let sidecars = self.sidecars.iter().map(|(name, it)| (name.as_str(), it));
+        std::iter::once((service, &self.own)).chain(sidecars)
+    }
+
     /// What changes from this to another, field by field.
-    fn changes(&self, wanted: &Self) -> Vec<Difference<Whole>> {
+    pub fn changes(&self, wanted: &Self) -> Vec<Difference<Whole>> {
         let mut changes = self.own.changes(&wanted.own);
         let or =
             |word: &Option<String>, none: &str| word.clone().unwrap_or_else(|| none.to_owned());
@@ -472,6 +481,12 @@ async fn revisions(
         .buffered(AT_ONCE)
         .try_collect::<Vec<_>>();
     Ok(described.await?.into_iter().flatten().collect())
+}
+
+/// The active revisions of a family that are ours, newest first.
+pub async fn active(aws: &Aws, scope: &Scope, family: &str) -> Result<Vec<Output>> {
+    let all = revisions(aws, scope, family, Status::Active).await?;
+    Ok(all.into_iter().map(|(owned, _)| owned.it().clone()).collect())
 }
 
 /// One revision, or the newest active one of a family, if it is ours, and whether it is active.

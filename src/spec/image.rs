@@ -58,6 +58,42 @@ impl Image {
     }
 }
 
+/// An image in a private registry of ECR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrivateRegistry<'a> {
+    /// The account whose registry it is.
+    pub account: &'a str,
+    /// The region.
+    pub region: &'a str,
+    /// The repository.
+    pub repository: &'a str,
+    /// The tag; `latest` where none is said.
+    pub tag: &'a str,
+    /// The digest, which goes before the tag.
+    pub digest: Option<&'a str>,
+}
+
+impl Image {
+    /// Reads an image whose registry is one of ECR's, `ACCOUNT.dkr.ecr.REGION.amazonaws.com` (ECR guide,
+    /// "Private registry concepts").
+    pub fn private_registry(&self) -> Option<PrivateRegistry<'_>> {
+        let (name, digest) = match self.0.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (self.0.as_str(), None),
+        };
+        let (host, path) = split_registry(name);
+        let (account, rest) = host?.split_once(".dkr.ecr.")?;
+        let region = rest.strip_suffix(".amazonaws.com.cn");
+        let region = region.or_else(|| rest.strip_suffix(".amazonaws.com"))?;
+        let is_account = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
+        if !is_account || region.is_empty() || region.contains('.') {
+            return None;
+        }
+        let (repository, tag) = path.split_once(':').unwrap_or((path, "latest"));
+        Some(PrivateRegistry { account, region, repository, tag, digest })
+    }
+}
+
 impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -255,6 +291,24 @@ mod tests {
         assert_eq!(host("Registry.Example.com:5000/app").as_deref(), Some("registry.example.com"));
         for name in ["localhost:5000/app", "10.0.0.1/app", "[fd00::1]:5000/app"] {
             assert_eq!(host(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_image_in_ecr_says_where_it_is() {
+        let read = |name: &str| Image::parse(name).unwrap();
+        let image = read("123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/app:v1");
+        let it = image.private_registry().unwrap();
+        assert_eq!((it.account, it.region), ("123456789012", "eu-central-1"));
+        assert_eq!((it.repository, it.tag, it.digest), ("team/app", "v1", None));
+        let image = read("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app");
+        let it = image.private_registry().unwrap();
+        assert_eq!((it.region, it.repository, it.tag), ("cn-north-1", "app", "latest"));
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let image = read(&format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:v1@{digest}"));
+        assert_eq!(image.private_registry().unwrap().digest, Some(digest.as_str()));
+        for name in ["nginx", "public.ecr.aws/nginx", "1.dkr.ecr.eu-west-1.amazonaws.com/app"] {
+            assert_eq!(read(name).private_registry(), None, "{name}");
         }
     }
 

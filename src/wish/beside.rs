@@ -12,8 +12,8 @@ use super::{Wanted, Wish};
 use crate::facts::{Running, RunningBalancer, RunningService};
 use crate::names::default_zone;
 use crate::spec::{
-    DEFAULT_IMAGE, ExistingNetwork, Image, Pattern, Permission, RunOn, Scaling, Scheme, SpecError,
-    TaskRole, dns,
+    DEFAULT_IMAGE, ExistingNetwork, Image, NOT_FOUND, Pattern, Permission, RunOn, Scaling, Scheme,
+    SpecError, TaskRole, dns,
 };
 
 /// Something that runs, was not said this time, and would go back to a default.
@@ -348,6 +348,11 @@ impl Wish {
             }
             for (key, runs, usual) in of_balancer(balancer) {
                 say(table, &path(key), runs, usual);
+            }
+            let usual = (NOT_FOUND, String::new());
+            if let Some((status, said)) = balancer.answer.as_ref().filter(|it| **it != usual) {
+                table.set(&path("unknown.status"), text(&status.to_string()), &place);
+                table.set(&path("unknown.text"), text(said), &place);
             }
         }
         for (name, service) in &running.services {

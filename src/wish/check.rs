@@ -210,7 +210,14 @@ impl<'a> Checker<'a> {
             tags,
             permissions_boundary,
         };
-        self.problems.0.extend(spec.check_limits().err());
+        // What is too much is what came last.
+        let last = self.wish.services.last().and_then(|it| it.key.as_ref());
+        let limits = spec.check_limits().err();
+        let limits = limits.map(|error| match last {
+            Some(place) => place.tell(error),
+            None => error,
+        });
+        self.problems.0.extend(limits);
         Some(spec)
     }
 

@@ -133,8 +133,14 @@ fn the_free_plan_is_explained_and_what_it_offers_works() {
 #[test]
 fn a_quota_that_is_too_small_is_explained_with_what_the_stack_needs() {
     in_virtual_time(1, async || {
-        insta::assert_snapshot!(incomplete(&stage("vcpu-quota"), API).await, @"hint: this stack needs 8 vCPUs for 2 instances of `c5.xlarge`, and a quota of the account leaves less: ask for more of `Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances` (L-1216C47A) in Service Quotas, or for less with `--instance-type` or `--count`");
-        insta::assert_snapshot!(incomplete(&stage("vcpu-quota"), FARGATE).await, @"hint: this stack needs 0.5 vCPUs for 2 tasks, and a quota of the account leaves less: ask for more of `Fargate On-Demand vCPU resource count` (L-3032A538) in Service Quotas, or for less with `--cpu` or `--count`");
+        insta::assert_snapshot!(incomplete(&stage("vcpu-quota"), API).await, @r"
+        warning: vCPUs of On-Demand instances of the standard families: this takes 8, and 2 of 2 are free here (Service Quotas ec2/L-1216C47A: 2; in use: 0); ask AWS for more (aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-1216C47A --desired-value 8), or take a smaller --instance-type
+        hint: this stack needs 8 vCPUs for 2 instances of `c5.xlarge`, and a quota of the account leaves less: ask for more of `Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances` (L-1216C47A) in Service Quotas, or for less with `--instance-type` or `--count`
+        ");
+        insta::assert_snapshot!(incomplete(&stage("vcpu-quota"), FARGATE).await, @r"
+        warning: vCPUs of Fargate On-Demand: this takes 1, and 0 of 0 are free here (Service Quotas fargate/L-3032A538: 0; in use: 0); ask AWS for more (aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-3032A538 --desired-value 1)
+        hint: this stack needs 0.5 vCPUs for 2 tasks, and a quota of the account leaves less: ask for more of `Fargate On-Demand vCPU resource count` (L-3032A538) in Service Quotas, or for less with `--cpu` or `--count`
+        ");
     });
 }
 
@@ -359,7 +365,8 @@ fn four_stacks_fit_beside_the_default_vpc_which_nobody_touches() {
         for name in ["a", "b", "c", "d"] {
             deploy_well(&stage, FARGATE, &flags(name)).await;
         }
-        let fifth = deploy(&stage, FARGATE, &flags("e")).await;
+        let fifth = [&flags("e")[..], &["--skip-preflight"]].concat();
+        let fifth = deploy(&stage, FARGATE, &fifth).await;
         assert_eq!(fifth.exit, Exit::DeployIncomplete, "{}", fifth.said());
         assert!(fifth.said().contains("VpcLimitExceeded"), "{}", fifth.said());
         for name in ["a", "b", "c", "d", "e"] {
@@ -389,6 +396,9 @@ fn a_fresh_account_has_few_vcpus_and_takes_a_stack_that_needs_fewer() {
         let large = ["--count", "7", "--cpu", "1024", "--memory", "2048"];
         let played = deploy(&stage("fresh-account"), FARGATE, &large).await;
         assert_eq!(played.exit, Exit::DeployIncomplete);
-        insta::assert_snapshot!(told(&played), @"hint: this stack needs 7 vCPUs for 7 tasks, and a quota of the account leaves less: ask for more of `Fargate On-Demand vCPU resource count` (L-3032A538) in Service Quotas, or for less with `--cpu` or `--count`");
+        insta::assert_snapshot!(told(&played), @r"
+        warning: vCPUs of Fargate On-Demand: this takes 7, and 6 of 6 are free here (Service Quotas fargate/L-3032A538: 6; in use: 0); ask AWS for more (aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-3032A538 --desired-value 7)
+        hint: this stack needs 7 vCPUs for 7 tasks, and a quota of the account leaves less: ask for more of `Fargate On-Demand vCPU resource count` (L-3032A538) in Service Quotas, or for less with `--cpu` or `--count`
+        ");
     });
 }

@@ -42,8 +42,8 @@ fn a_command_does_not_end_because_its_first_call_goes_wrong() {
             let stage = Stage { cloud: Cloud::new(seed, Scenario::default()) };
             stage.cloud.set_faults(Faults {
                 throttle: 0.1,
-                server_error: 0.2,
-                reset: 0.1,
+                server_error: 0.15,
+                reset: 0.05,
                 ..Faults::default()
             });
             stage.play(&["list"]).await

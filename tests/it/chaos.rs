@@ -301,7 +301,8 @@ async fn live(seed: u64, fate: &Fate<'_>, dies: Option<Crash>) -> Result<Lived, 
 const LOST_LOCK: [&str; 2] = ["did not hear this run's signs of life", "so this run stopped"];
 
 /// How a run says that something did not come up, or did not go, with what it has seen of that.
-const SEEN: [&str; 3] = ["gave up after ", "cause: ", " held by "];
+const SEEN: [&str; 4] =
+    ["gave up after ", "cause: ", " held by ", "ECS deployment circuit breaker: "];
 
 /// Checks that a run that was not done says why: which call failed it, with AWS's answer to that; that it has
 /// lost its lock, where nobody may hear it; or what it has seen of a thing that somebody has meddled with.

@@ -522,6 +522,26 @@ fn what_may_not_be_read_is_left_out_and_said() {
     });
 }
 
+/// Of a healthy service nothing is made up where its revision may not be read: it runs on Fargate, and misses
+/// no role of instances.
+#[test]
+fn what_is_not_known_is_not_guessed() {
+    stage(Scenario::default(), async |stage| {
+        let deployed = stage.play(&FARGATE).await;
+        assert_eq!(deployed.exit, Exit::Done, "{}", deployed.said());
+        // A name that is nobody's is a slip, and no stack at rest.
+        let slip = stage.play(&["explain", "fargate-app"]).await;
+        assert_eq!(slip.exit, Exit::Refused, "{}", slip.said());
+        assert!(slip.said().contains("there is `fargate-api`"), "{}", slip.said());
+        let printed = stage.play(&["permissions"]).await.recording.out.join("\n");
+        stage.cloud.set_policy(without(&printed, &["ecs:DescribeTaskDefinition"]));
+        let explained = stage.play(&["explain", "fargate-api"]).await;
+        assert_eq!(explained.exit, Exit::Done, "{}", explained.said());
+        let said = format!("{}{}", explained.recording.out.join("\n"), explained.said());
+        assert!(!said.contains("is gone"), "{said}");
+    });
+}
+
 /// The last lines of a log are the user's own, and stand in no log of ours.
 #[test]
 fn a_stack_at_rest_is_explained_by_looking_only() {

@@ -20,7 +20,26 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("logs", &["aws"]),
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
     ("service_roles", &["aws"]),
-    ("deploy", &["aws", "engine", "facts", "names", "pattern", "service_roles", "spec"]),
+    (
+        "deploy",
+        &["aws", "engine", "facts", "names", "pattern", "resource", "service_roles", "spec"],
+    ),
+    ("registry", &[]),
+    (
+        "preflight",
+        &[
+            "arn",
+            "aws",
+            "capacity",
+            "deploy",
+            "engine",
+            "facts",
+            "permissions",
+            "registry",
+            "resource",
+            "spec",
+        ],
+    ),
     ("text", &[]),
     ("timeline", &["aws", "engine", "names", "text"]),
     ("permissions", &["names", "resource", "service_roles", "spec"]),
@@ -28,6 +47,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "arn",
             "aws",
             "deploy",
             "diagnosis",
@@ -37,6 +57,8 @@ const KNOWS: &[(&str, &[&str])] = &[
             "logs",
             "names",
             "permissions",
+            "preflight",
+            "registry",
             "resource",
             "spec",
             "text",
@@ -76,7 +98,8 @@ const ENGINE: &[(&str, &[&str])] = &[
 ];
 
 /// Who calls AWS, and therefore knows its SDK.
-const CALL_AWS: &[&str] = &["aws", "facts", "lock", "logs", "resource", "service_roles"];
+const CALL_AWS: &[&str] =
+    &["aws", "facts", "lock", "logs", "preflight", "resource", "service_roles"];
 
 /// No code may behave differently for one of these.
 const EMULATORS: &[&str] = &["moto", "ministack", "localstack"];

@@ -209,3 +209,46 @@ fn destroy_of_what_was_not_named(kind: Kind) {
     world.destroy("first");
     assert_eq!(world.ids(), before);
 }
+
+#[test]
+fn moto_one_thing_of_a_service_is_changed() {
+    one_thing_of_a_service_is_changed(Kind::Moto);
+}
+
+#[test]
+fn ministack_one_thing_of_a_service_is_changed() {
+    one_thing_of_a_service_is_changed(Kind::Ministack);
+}
+
+/// What runs of a stack's service `web`: its revision, and how many tasks it wants.
+fn runs(world: &World, stack: &str) -> (String, i32) {
+    let cluster = crate::world::names::cluster(stack);
+    let clients = world.clients(REGION);
+    let described = clients.ecs.describe_services().cluster(cluster).services("web").send();
+    let described = world.block_on(described).expect("services");
+    let [service] = described.services() else { panic!("{described:?}") };
+    let revision = service.task_definition().and_then(|arn| arn.rsplit('/').next());
+    (revision.expect("a revision").to_owned(), service.desired_count())
+}
+
+fn one_thing_of_a_service_is_changed(kind: Kind) {
+    let world = World::start(kind);
+    let before = world.ids();
+    world.deploy(Pattern::FargateApi, "demo", &["--image", "nginx:1"]);
+    world.deploy(Pattern::FargateApi, "demo", &["--image", "nginx:2"]);
+    let (second, _) = runs(&world, "demo");
+    for words in [
+        &["scale", "web", "3"][..],
+        &["restart", "web"],
+        &["rollback", "web", "--yes"],
+        &["wait"],
+        &["doctor", "--pattern", "fargate-api", "--stack", "demo", "--image", "nginx:1"],
+    ] {
+        world.run(words).expect_code(exit::DONE);
+    }
+    let (first, count) = runs(&world, "demo");
+    assert_eq!(count, 3);
+    assert_ne!(first, second);
+    world.destroy("demo");
+    assert_eq!(world.ids(), before);
+}

@@ -31,6 +31,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("spot.toml", &[]),
     ("sidecars.toml", &[]),
     ("existing-network.toml", &[]),
+    ("discovery.toml", &[]),
     ("environments.toml", &["--environment", "staging", "--image", ":3f2a1c"]),
 ];
 
@@ -217,20 +218,22 @@ fn what_runs_is_written_as_a_manifest_that_changes_nothing() {
     }
 }
 
-/// Of two load balancers, each has its own zone or none.
+/// Of two load balancers, each has its own zone or none; and what answers to unknown hosts is kept.
 #[test]
-fn what_runs_behind_two_load_balancers_is_written_as_it_is() {
-    in_virtual_time(1, async || {
-        let stage = usual(1);
-        let path = example("public-and-internal.toml").display().to_string();
-        done(&stage, &["deploy", "--yes", "--file", &path]).await;
-        let folder = tempfile::tempdir().unwrap();
-        let again = folder.path().join("ecsup.toml").display().to_string();
-        done(&stage, &["init", "--from", "shop", "--file", &again]).await;
-        let planned = stage.play(&["plan", "--exit-code", "--file", &again]).await;
-        let text = fs::read_to_string(&again).unwrap();
-        assert_eq!(planned.exit, Exit::Done, "{}\n{text}", planned.said());
-    });
+fn what_several_services_share_is_written_as_it_is() {
+    for (file, stack) in [("public-and-internal.toml", "shop"), ("hosts.toml", "main")] {
+        in_virtual_time(1, async || {
+            let stage = usual(1);
+            let path = example(file).display().to_string();
+            done(&stage, &["deploy", "--yes", "--file", &path]).await;
+            let folder = tempfile::tempdir().unwrap();
+            let again = folder.path().join("ecsup.toml").display().to_string();
+            done(&stage, &["init", "--from", stack, "--file", &again]).await;
+            let planned = stage.play(&["plan", "--exit-code", "--file", &again]).await;
+            let text = fs::read_to_string(&again).unwrap();
+            assert_eq!(planned.exit, Exit::Done, "{}\n{text}", planned.said());
+        });
+    }
 }
 
 const WORKER: &[&str] = &["--pattern", "internal-worker"];

@@ -475,3 +475,36 @@ fn a_deploy_that_died_is_gone_on_with() {
         });
     }
 }
+
+/// Logs are data also when the service that wrote them was deleted by hand: they go by its name alone.
+#[test]
+fn logs_of_a_service_that_somebody_has_deleted_go_only_by_its_name() {
+    in_virtual_time(1, async || {
+        let stage = usual(1);
+        let manifest = |services: &[&str]| {
+            let services = services.iter().map(|name| {
+                format!(
+                    "[service.{name}]\nimage = 'acme/{name}:1'\nhosts = ['{name}.example.com']\n"
+                )
+            });
+            format!("stack = 'main'\npattern = 'fargate-api'\n{}", services.collect::<String>())
+        };
+        let (_folder, both) = written(&manifest(&["a", "b"]));
+        done(&stage, &["deploy", "--yes", "--file", &both]).await;
+        stage.cloud.world(|world| {
+            world.enter(REGION);
+            let delete = json!({ "cluster": "cluster-main", "service": "b", "force": true });
+            aws_sim::ecs::answer(world, "DeleteService", &delete).expect("it goes");
+        });
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        let (_folder, one) = written(&manifest(&["a"]));
+        let refused = stage.play(&["deploy", "--yes", "--file", &one]).await;
+        assert_eq!(refused.exit, Exit::Refused, "{}", refused.said());
+        assert!(
+            refused.said().contains("the service `b` is not asked for any more"),
+            "{}",
+            refused.said()
+        );
+        done(&stage, &["deploy", "--yes", "--remove", "b", "--file", &one]).await;
+    });
+}

@@ -215,7 +215,7 @@ async fn deploy_beside_a_leaving_service(more_by_hand: &[(&str, Value)]) -> Play
     let worker = by_hand(&stage, aws_sim::ecs::answer, "DescribeServices", &worker);
     assert_eq!(worker["services"][0]["status"], "INACTIVE", "{}", deployed.said());
     let wanted = ["--service", "renamed"];
-    holds(&stage.cloud, &[&WORKER[2..], &wanted].concat()).await.unwrap();
+    holds(&stage.cloud, &[&WORKER[2..], &wanted].concat()).await.expect("it is as it should be");
     let again = done(&stage, &renamed).await;
     assert_eq!(again.changes(), [""; 0], "{}", again.said());
     deployed

@@ -28,7 +28,7 @@ pub struct Call {
 impl Call {
     /// Whether it could change anything. By name and method, so an unknown operation counts as a change.
     pub fn is_mutating(&self) -> bool {
-        let reading = ["Describe", "Filter", "List", "Get", "GET "];
+        let reading = ["Describe", "Filter", "List", "Get", "GET ", "Simulate"];
         !reading.iter().any(|prefix| self.operation.starts_with(prefix))
     }
 }

@@ -296,3 +296,42 @@ fn a_change_and_an_end_are_seen_a_moment_later() {
     at(&mut world, 22);
     assert_eq!(refused(&mut world, "GetRole", name).0, "NoSuchEntity");
 }
+
+#[test]
+fn what_an_identity_may_do_can_be_simulated() {
+    let mut world = World::new(1, Scenario::default());
+    let caller = world.caller();
+    let mut ask = |policy: Option<&str>, entries: Value| {
+        world.policy = policy.map(|it| Policy::parse(it).unwrap());
+        let input = json!({
+            "PolicySourceArn": caller,
+            "ActionNames": ["ec2:CreateVpc"],
+            "ResourceArns": ["arn:aws:ec2:us-east-1:123456789012:vpc/*"],
+            "ContextEntries": entries,
+        });
+        let answer = answer(&mut world, "SimulatePrincipalPolicy", &input).unwrap();
+        let it = answer["EvaluationResults"][0]["ResourceSpecificResults"][0].clone();
+        (it["EvalResourceDecision"].clone(), it["MissingContextValues"].clone())
+    };
+    assert_eq!(ask(None, json!([])), (json!("allowed"), json!([])));
+    let policy = r#"{ "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "ec2:Create*",
+        "Resource": "arn:aws:ec2:*:*:vpc/*",
+        "Condition": { "StringEquals": { "aws:RequestTag/team": "a" } } } }"#;
+    let lacking = json!(["aws:requesttag/team"]);
+    assert_eq!(ask(Some(policy), json!([])), (json!("implicitDeny"), lacking));
+    let entry = |value: &str| {
+        json!([{ "ContextKeyName": "aws:RequestTag/team", "ContextKeyValues": [value],
+            "ContextKeyType": "string" }])
+    };
+    assert_eq!(ask(Some(policy), entry("a")), (json!("allowed"), json!([])));
+    assert_eq!(ask(Some(policy), entry("b")), (json!("implicitDeny"), json!([])));
+    let deny = policy.replace("Allow", "Deny");
+    assert_eq!(ask(Some(&deny), entry("a")).0, "explicitDeny");
+
+    let session = json!({
+        "PolicySourceArn": "arn:aws:sts::123456789012:assumed-role/dev/ann",
+        "ActionNames": ["ec2:CreateVpc"],
+    });
+    let refused = answer(&mut world, "SimulatePrincipalPolicy", &session).unwrap_err();
+    assert_eq!(refused.code, "InvalidInput");
+}

@@ -123,6 +123,11 @@ impl Condition {
         Ok(Self { quantifier, operator, if_exists, key: key.to_ascii_lowercase(), values })
     }
 
+    /// The key that it asks about, in lower case.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether a request fulfils it.
     pub fn holds(&self, context: &Context) -> bool {
         if context.gone && self.key.contains("resourcetag/") {

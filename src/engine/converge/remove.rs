@@ -191,13 +191,20 @@ pub(in crate::engine) async fn until_gone<R: Resource>(
         match run.looks.poll::<R>(&waiting).await {
             Ok(seen) => {
                 calls = Wait::for_calls(run, place, &node, R::KIND);
-                let Some(own) = seen.iter().find(|other| other.id == it.id) else {
-                    return removed();
-                };
+                let mut own = seen.iter().find(|other| other.id == it.id).cloned();
+                // A listing may miss one while others go: of pages, what was on the next one may have moved
+                // to the one before.
+                if own.is_none() && !seen.is_empty() {
+                    let again = run.looks.list::<R>(Some(run.looks.now())).await;
+                    own = again
+                        .ok()
+                        .and_then(|all| all.iter().find(|it| it.id == latest.id).cloned());
+                }
+                let Some(own) = own else { return removed() };
                 if let Seen::Leaving(_, reason) = &own.seen {
                     why.clone_from(reason);
                 }
-                latest = own.clone();
+                latest = own;
             }
             Err(error) => calls.after(error).await?,
         }

@@ -182,7 +182,11 @@ pub(super) async fn in_full(
             false => reader.of(auto_scaling_group::failed_launches(aws, &group).await),
         }
     };
-    let wanted = async { reader.of(definition(aws, it, evidence.wanted.clone()).await) };
+    // What is not read is as it was known before: a guess would name things that the stack never had.
+    let wanted = async {
+        let read = definition(aws, it, evidence.wanted.clone()).await.map(Some);
+        reader.of(read).unwrap_or_else(|| evidence.wanted.clone())
+    };
     let (wanted, health, stopped, sick, launches) =
         futures::join!(wanted, health, stopped, sick, launches);
     evidence.wanted = match health {

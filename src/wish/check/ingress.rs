@@ -7,11 +7,10 @@ use super::super::value::{Place, Value};
 use super::{Checker, Draft};
 use crate::names::{StackName, default_host, default_zone};
 use crate::spec::{
-    self, ExistingZone, Http, Ingress, Network, Route, Scheme, Tls, Unknown, dns, network, size,
+    self, ExistingZone, Http, Ingress, NOT_FOUND, Network, Route, Scheme, Tls, Unknown, dns,
+    network, size,
 };
 
-/// What an ALB answers to what no rule matches, unless the file says otherwise.
-const NOT_FOUND: u16 = 404;
 /// Longest body of a fixed response, in bytes (Elastic Load Balancing `FixedResponseActionConfig`).
 const ANSWER_LIMIT: usize = 1024;
 /// Values of one rule, and wildcards in them (Application Load Balancer quotas, both fixed).

@@ -286,7 +286,7 @@ fn names_of_services_are_checked() {
     let all = texts.iter().flat_map(|text| said(text, &ServiceFlags::default()));
     insta::assert_snapshot!(all.collect::<Vec<_>>().join("\n"), @r#"
     6:1: service.web.callers: means nothing without `discovery`, by which others find the service
-    6:13: service.web.discovery `connect`: is not built yet: \"dns\" gives the service a name in the VPC
+    6:13: service.web.discovery `connect`: is not built yet: "dns" gives the service a name in the VPC
     7:12: service.web.callers `webb`: no such service; did you mean `web`?
     7:27: service.web.callers `web`: is there twice
     9:1: service.web.health: means nothing where no load balancer leads to the service
@@ -296,9 +296,7 @@ fn names_of_services_are_checked() {
         .map(|number| format!("\n[service.s{number}]\nimage = \"a\"\ningress = \"none\""))
         .collect();
     let text = with(&format!("discovery = \"dns\"{many}"));
-    insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
-    6:1: service.web.discovery: 58 services may call it, and its security group has room for 56: say in `callers` which do
-    ");
+    insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @"6:13: service.web.discovery: 58 services may call it, and its security group has room for 56: say in `callers` which do");
 }
 
 /// What is wrong with a secret is told without what was said: that may be the secret itself.

@@ -43,7 +43,9 @@ fn of_spec(service: &Service) -> Value {
             (name, service.sidecars.iter().find(|it| it.name == *name).and_then(|it| it.port))
         }
     };
-    let own_port = (is_reached && service.target.is_none()).then_some(service.port);
+    // By a name others reach it as well.
+    let is_called = is_reached || service.discovery.is_some();
+    let own_port = (is_called && service.target.is_none()).then_some(service.port);
     let own = json!({
         "image": service.image.as_str(),
         "cpu": service.cpu - cpu,
