@@ -273,30 +273,15 @@ impl Command {
 
     /// Whether it changes something in AWS.
     fn changes(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Deploy(_)
-            | Self::Destroy(_)
-            | Self::Restart(_)
-            | Self::Rollback(_)
-            | Self::Scale(_)
-            | Self::Unlock(_) => true,
-            #[cfg(feature = "rehearse")]
-            Self::Rehearse(_) => false,
-            Self::Completions(_)
-            | Self::Config(_)
-            | Self::Docs(_)
-            | Self::Doctor(_)
-            | Self::Explain(_)
-            | Self::Init(_)
-            | Self::List
-            | Self::Logs(_)
-            | Self::ManPages(_)
-            | Self::Permissions(_)
-            | Self::Plan(_)
-            | Self::Schema
-            | Self::Status(_)
-            | Self::Wait(_) => false,
-        }
+                | Self::Destroy(_)
+                | Self::Restart(_)
+                | Self::Rollback(_)
+                | Self::Scale(_)
+                | Self::Unlock(_)
+        )
     }
 }
 

@@ -92,6 +92,14 @@ impl Failure {
         }
     }
 
+    /// The same, where this was waited for.
+    fn while_waiting_for(self, last: String) -> Self {
+        match self {
+            Self::Stopped => Self::StoppedWaiting { last },
+            other => other,
+        }
+    }
+
     /// How it ended, whatever was found out of why.
     pub fn end(&self) -> &Self {
         match self {

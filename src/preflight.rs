@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::join3;
+use serde::{Serialize, Serializer};
 
 use crate::aws::Error;
 use crate::deploy::Prepared;
@@ -44,8 +45,14 @@ impl State {
     }
 }
 
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
 /// What was found of one thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What was looked at, in a word, such as `quotas`.
     pub about: &'static str,
@@ -96,7 +103,7 @@ impl Finding {
 
 /// How much is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum Depth {
     /// What the plan adds.
     Added,
     /// Everything that the stack takes, whether it is there or not.
@@ -109,12 +116,12 @@ pub async fn look(
     prepared: &Prepared,
     parts: &[Part],
     registry: Option<&dyn Registry>,
-    extent: Extent,
+    depth: Depth,
 ) -> Vec<Finding> {
     let (quotas, permissions, images) = join3(
         quota::look(prepared),
-        permission::look(prepared, parts, extent),
-        image::look(prepared, registry, extent),
+        permission::look(prepared, parts, depth),
+        image::look(prepared, registry, depth),
     )
     .await;
     let mut all: Vec<_> = quotas.into_iter().chain(permissions).chain(images).collect();

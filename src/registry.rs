@@ -1,6 +1,7 @@
 //! What registries say of container images, by the protocol that all of them speak (OCI distribution
 //! specification): whether an image is there, and for which platforms.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::time::Duration;
 
@@ -77,7 +78,9 @@ pub enum Unread {
 
 /// Registries that are asked over the network.
 pub struct Distribution {
-    client: Client,
+    protocol: ClientProtocol,
+    /// Made when the first image is looked up: mostly there is none.
+    client: OnceCell<Client>,
 }
 
 impl fmt::Debug for Distribution {
@@ -99,14 +102,18 @@ impl Distribution {
     }
 
     fn with(protocol: ClientProtocol) -> Self {
-        let config = ClientConfig {
-            protocol,
+        Self { protocol, client: OnceCell::new() }
+    }
+
+    fn client(&self) -> &Client {
+        let config = || ClientConfig {
+            protocol: self.protocol.clone(),
             connect_timeout: Some(CONNECT_TIMEOUT),
             read_timeout: Some(PATIENCE),
             user_agent: concat!("ecsup/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
-        Self { client: Client::new(config) }
+        self.client.get_or_init(|| Client::new(config()))
     }
 
     async fn ask(&self, image: &str, login: Option<Login>) -> Result<Vec<Platform>, Unread> {
@@ -115,7 +122,7 @@ impl Distribution {
             Some(Login { user, password }) => RegistryAuth::Basic(user, password),
             None => RegistryAuth::Anonymous,
         };
-        let (manifest, _) = self.client.pull_manifest(&reference, &auth).await.map_err(unread)?;
+        let (manifest, _) = self.client().pull_manifest(&reference, &auth).await.map_err(unread)?;
         match manifest {
             OciManifest::Image(image) => self.of_image(&reference, &image).await,
             OciManifest::ImageIndex(index) => {
@@ -141,7 +148,7 @@ impl Distribution {
             return Err(Unread::NoAnswer(format!("its configuration has {size} bytes")));
         }
         let mut configuration = Vec::new();
-        let pulled = self.client.pull_blob(reference, &image.config, &mut configuration).await;
+        let pulled = self.client().pull_blob(reference, &image.config, &mut configuration).await;
         pulled.map_err(unread)?;
         serde_json::from_slice(&configuration).map(|platform| vec![platform]).map_err(no_answer)
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::aws::{Aws, Cx, Owner, Result, Scope, Tagging};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::names::NodeName;
 
 pub mod auto_scaling_group;
@@ -208,6 +208,11 @@ pub trait Wanted: Resource {
     /// to ask in each look.
     async fn diagnosis(_aws: &Aws, _scope: &Scope, _it: &Self::Output) -> Diagnosis {
         Diagnosis::default()
+    }
+
+    /// What the looks at it have found of that already, where no answer comes to more questions.
+    fn known(_it: &Self::Output) -> &[Finding] {
+        &[]
     }
 }
 

@@ -17,6 +17,15 @@ pub fn cut(text: &str, width: usize) -> String {
     }
 }
 
+/// The first of some names, and how many there are more.
+pub fn few(names: &[&str], most: usize) -> String {
+    let named = names.iter().take(most).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(most) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 /// A text that is cut in its middle: nodes of a kind differ at their ends.
 pub fn middle(text: &str, width: usize) -> String {
     let length = text.chars().count();

@@ -14,7 +14,7 @@ use super::{Done, Global, Outcome, wish};
 use crate::deploy::{self, Prepared};
 use crate::engine::Stop;
 use crate::facts::Caller;
-use crate::preflight::{self, Extent, Finding, State};
+use crate::preflight::{self, Depth, Finding, State};
 use crate::registry::{Distribution, Registry};
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
@@ -61,8 +61,8 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, screen: &Screen) -> Outc
     let how = How { unsaid: Unsaid::Told, keeps_images, waits_for_ready: true, extent };
     let look = async {
         let connection = connect(global, screen).await?;
-        let caller = connection.caller(screen).await?;
-        let found = found(args, &mut wish, &connection, global, screen, &stop, how).await?;
+        let (caller, found) =
+            found(args, &mut wish, &connection, global, screen, &stop, how).await?;
         Ok((connection, caller, found))
     };
     let (connection, caller, found) = in_time(global.deadline(), look).await?;
@@ -91,7 +91,7 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, screen: &Screen) -> Outc
     Ok(if is_wrong { Done::Wrong } else { Done::Done })
 }
 
-/// All that is found of a stack. What refuses a deploy before there is a plan is all that can be told then.
+/// Who asks, and all that is found of a stack. What refuses a deploy before there is a plan is all that can be told then.
 async fn found(
     args: &DoctorArgs,
     wish: &mut Wish,
@@ -100,7 +100,7 @@ async fn found(
     screen: &Screen,
     stop: &Rc<Stop>,
     how: How<'_>,
-) -> Result<Vec<Finding>, CommandError> {
+) -> Result<(Caller, Vec<Finding>), CommandError> {
     let prepared = async {
         wish::fill_in(wish, &args.flags, None, connection, screen).await?;
         Box::pin(prepare(wish, connection, screen, stop, how)).await
@@ -108,17 +108,18 @@ async fn found(
     let prepared = match prepared.await {
         Ok(prepared) => prepared,
         Err(error) if matches!(error.kind(), ErrorKind::Usage | ErrorKind::Refused) => {
-            return Ok(error.problems().iter().map(|it| Finding::refused(it)).collect());
+            let found = error.problems().iter().map(|it| Finding::refused(it)).collect();
+            return Ok((connection.caller(screen).await?, found));
         }
         Err(error) => return Err(error),
     };
-    let mut found = look(&prepared, wish, connection, global, screen, Extent::Whole).await;
+    let mut found = look(&prepared, wish, connection, global, screen, Depth::Whole).await;
     found.extend(
         prepared.refusals.iter().map(|(node, why)| Finding::refused(&format!("{node}: {why}"))),
     );
     found.extend(preflight::known(&prepared));
     found.sort_by_key(|finding| finding.state);
-    Ok(found)
+    Ok((prepared.facts.caller, found))
 }
 
 /// Looks at what a deploy would meet, and says what is waited for.
@@ -128,7 +129,7 @@ async fn look(
     connection: &Connection,
     global: &Global,
     screen: &Screen,
-    extent: Extent,
+    depth: Depth,
 ) -> Vec<Finding> {
     // Where something else stands for AWS, nothing is pulled from the registries that there are.
     let asked = (!connection.is_elsewhere()).then(Distribution::default);
@@ -136,7 +137,7 @@ async fn look(
     let registry = global.instead_of_registries.as_deref().or(asked);
     let parts = parts_of(wish);
     let whom = format!("{} to answer (quotas, permissions, images)", connection.whom());
-    let look = preflight::look(prepared, &parts, registry, extent);
+    let look = preflight::look(prepared, &parts, registry, depth);
     patiently(screen, &whom, Box::pin(look)).await
 }
 
@@ -153,7 +154,7 @@ pub(super) async fn check(
     if args.skip_preflight || prepared.is_settled() || !prepared.refusals.is_empty() {
         return Ok(());
     }
-    let found = look(prepared, wish, connection, global, screen, Extent::Added).await;
+    let found = look(prepared, wish, connection, global, screen, Depth::Added).await;
     let of = |state| found.iter().filter(move |it| it.state == state);
     for finding in of(State::Doubtful) {
         let said = format!("{} ({}); {}", finding.what, finding.evidence, finding.advice);
@@ -204,28 +205,11 @@ struct Report<'a> {
     account: &'a str,
     region: &'a str,
     caller: &'a str,
-    findings: Vec<Told<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Told<'a> {
-    about: &'a str,
-    state: &'a str,
-    what: &'a str,
-    evidence: &'a str,
-    advice: &'a str,
+    findings: &'a [Finding],
 }
 
 impl<'a> Report<'a> {
-    fn new(connection: &'a Connection, caller: &'a Caller, found: &'a [Finding]) -> Self {
-        let findings = found.iter().map(|it| Told {
-            about: it.about,
-            state: it.state.word(),
-            what: &it.what,
-            evidence: &it.evidence,
-            advice: &it.advice,
-        });
-        let findings = findings.collect();
+    fn new(connection: &'a Connection, caller: &'a Caller, findings: &'a [Finding]) -> Self {
         let (account, region) = (caller.account.as_str(), connection.region.as_str());
         Self { account, region, caller: &caller.arn, findings }
     }

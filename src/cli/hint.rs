@@ -8,16 +8,19 @@ use crate::facts::Facts;
 /// What to do when the caller may not do something.
 const DENIED: &str = "the caller lacks this permission: `ecsup permissions` prints the policy that it \
                       needs; or use another profile";
-/// The same, when it is one of those that only scaling takes.
-const DENIED_TO_SCALE: &str = "a service of the stack scales, which takes a part of the policy of its own: \
-                               `ecsup permissions --part scaling` prints it";
-/// What such a refusal says.
-const OF_SCALING: &[&str] = &["perform: application-autoscaling:", "perform: cloudwatch:"];
-/// The same, when it is one of those that only names of services take.
-const DENIED_TO_NAME: &str = "a service of the stack has a name by `discovery`, which takes a part of the policy \
-                              of its own: `ecsup permissions --part discovery` prints it";
-/// What such a refusal says.
-const OF_NAMES: &[&str] = &["perform: servicediscovery:"];
+/// What refusals say of permissions that are in a part of the policy of its own, and what to do about them.
+const DENIED_A_PART: &[(&[&str], &str)] = &[
+    (
+        &["perform: application-autoscaling:", "perform: cloudwatch:"],
+        "a service of the stack scales, which takes a part of the policy of its own: \
+         `ecsup permissions --part scaling` prints it",
+    ),
+    (
+        &["perform: servicediscovery:"],
+        "a service of the stack has a name by `discovery`, which takes a part of the policy \
+         of its own: `ecsup permissions --part discovery` prints it",
+    ),
+];
 /// What to do about credentials whose time is over.
 const EXPIRED: &str = "the credentials have expired: sign in again with `aws login` or `aws sso login`, \
                        or fetch new keys, and run the same command again";
@@ -44,13 +47,7 @@ pub(super) fn for_error(error: &Error, whom: &str) -> Option<String> {
     let again = "then run the same command again";
     match &error.cause {
         Cause::Refused { message, .. } if error.is_denied() => {
-            let is_of_scaling = OF_SCALING.iter().any(|it| message.contains(it));
-            let is_of_names = OF_NAMES.iter().any(|it| message.contains(it));
-            Some(match (is_of_scaling, is_of_names) {
-                (true, _) => DENIED_TO_SCALE.to_owned(),
-                (_, true) => DENIED_TO_NAME.to_owned(),
-                _ => DENIED.to_owned(),
-            })
+            Some(known(DENIED_A_PART, message).unwrap_or(DENIED).to_owned())
         }
         Cause::Refused { code, .. } if OLD_CREDENTIALS.contains(&code.as_str()) => {
             Some(EXPIRED.to_owned())
@@ -89,7 +86,6 @@ const HINTS: &[(&[&str], &str)] = &[
          it with `--permissions-boundary`; else `ecsup permissions` prints the policy that the caller \
          needs",
     ),
-    (OF_SCALING, DENIED_TO_SCALE),
     (&["AccessDenied", "UnauthorizedOperation", "is not authorized to perform"], DENIED),
     (OLD_CREDENTIALS, EXPIRED),
     (
@@ -129,8 +125,13 @@ pub(super) fn for_failure(why: &str, facts: &Facts) -> Option<String> {
 
 /// What to do about a failure of which nothing is known but its reason.
 pub(super) fn for_removal(why: &str) -> Option<&'static str> {
-    let known = HINTS.iter().find(|(words, _)| words.iter().any(|it| why.contains(it)));
-    known.map(|(_, hint)| *hint)
+    known(DENIED_A_PART, why).or_else(|| known(HINTS, why))
+}
+
+/// The hint of the first row whose words AWS says.
+fn known(hints: &[(&[&str], &'static str)], said: &str) -> Option<&'static str> {
+    let row = hints.iter().find(|(words, _)| words.iter().any(|it| said.contains(it)));
+    row.map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::resource::difference::shown;
 use crate::spec::{OwnNetwork, Service, Spec};
+use crate::text::few;
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
 
@@ -88,11 +89,11 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
         wish::fill_in(&mut wish, &args.flags, only, &connection, screen).await?;
         let prepared = Box::pin(prepare(&mut wish, &connection, screen, &stop, how)).await?;
         let arn = &prepared.facts.caller.arn;
-        let seen = Lock::new(&prepared.run.cx, arn, "plan").peek().await;
+        let lock = Lock::new(&prepared.run.cx, arn, "plan");
+        let wanted = (&prepared, &wish);
         // The plan is told first, and then whether it would go through.
-        let passed =
-            doctor::check(&args.preflight, (&prepared, &wish), &connection, global, screen, true)
-                .await;
+        let check = doctor::check(&args.preflight, wanted, &connection, global, screen, true);
+        let (seen, passed) = future::join(lock.peek(), check).await;
         Ok((connection, prepared, seen, passed))
     };
     let (connection, prepared, seen, passed) = in_time(global.deadline(), look).await?;
@@ -187,25 +188,16 @@ pub(super) async fn prepare(
 /// Says of a stack that is as it should be what cannot be seen: where the tag of its image points now.
 pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
     let images = prepared.spec.services.iter().flat_map(Service::images);
-    let moving: BTreeSet<_> =
-        images.filter(|(_, image)| image.can_move()).map(|(_, image)| image.as_str()).collect();
-    if moving.is_empty() {
-        return;
-    }
-    let named: Vec<_> = moving.iter().take(NAMED).map(|image| format!("`{image}`")).collect();
-    let (means, more) = match moving.len() {
-        1 => ("means another image", String::new()),
-        many => (
-            "mean other images",
-            match many.saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} others"),
-            },
-        ),
+    let moving = images.filter(|(_, image)| image.can_move());
+    let moving: BTreeSet<_> = moving.map(|(_, image)| format!("`{image}`")).collect();
+    let means = match moving.len() {
+        0 => return,
+        1 => "means another image",
+        _ => "mean other images",
     };
-    let named = named.join(", ");
+    let named = few(&moving.iter().map(String::as_str).collect::<Vec<_>>(), NAMED);
     screen.note(&format!(
-        "whether {named}{more} {means} by now is not looked up: to deploy again, use `ecsup deploy --force`"
+        "whether {named} {means} by now is not looked up: to deploy again, use `ecsup deploy --force`"
     ));
 }
 

@@ -26,7 +26,7 @@ pub struct RestartArgs {
 /// Runs the command.
 pub async fn restart(args: &RestartArgs, global: &Global, screen: &Screen) -> Outcome {
     let standing = standing::find(&args.stack, "restart", global, screen).await?;
-    let owned = standing.service(Some(&args.service))?;
+    let owned = standing.service(&args.service)?;
     let it = owned.it();
     let Some(deployment) = &it.deployment else {
         let why = format!("AWS says nothing of a deployment of service `{}`", it.name);
@@ -38,5 +38,5 @@ pub async fn restart(args: &RestartArgs, global: &Global, screen: &Screen) -> Ou
     ));
     let asked = Asked::Restart(deployment.id.clone());
     let node = owned.owner.node.clone();
-    standing.change(vec![(node, asked)], &args.change, screen).await
+    standing.change(node, asked, &args.change, screen).await
 }

@@ -48,7 +48,7 @@ pub async fn rollback(args: &RollbackArgs, global: &Global, screen: &Screen) -> 
         return Err(CommandError::refused(why).hint("say --yes to go ahead without being asked"));
     }
     let standing = standing::find(&args.stack, "rollback", global, screen).await?;
-    let owned = standing.service(Some(&args.service))?;
+    let owned = standing.service(&args.service)?;
     let (it, node) = (owned.it(), owned.owner.node.clone());
     let Existing { connection, cx, .. } = &standing.existing;
     let Some(runs) = it.task_definition.as_deref() else {
@@ -72,7 +72,7 @@ pub async fn rollback(args: &RollbackArgs, global: &Global, screen: &Screen) -> 
     if chosen.arn.as_str() == runs {
         // Another run has begun it, or this one before.
         screen.note(&format!("service {} runs {name} already", it.name));
-        return standing.change(vec![(node, asked)], &args.change, screen).await;
+        return standing.change(node, asked, &args.change, screen).await;
     }
     screen.note(&format!("service {}: revision {} → {name}", it.name, last_part(runs)));
     for difference in now.changes(then) {
@@ -82,7 +82,7 @@ pub async fn rollback(args: &RollbackArgs, global: &Global, screen: &Screen) -> 
     if !args.yes && !screen.ask("Go ahead? [y/N] ", |it| matches!(it, "y" | "Y" | "yes")) {
         return Err(CommandError::declined());
     }
-    standing.change(vec![(node, asked)], &args.change, screen).await
+    standing.change(node, asked, &args.change, screen).await
 }
 
 /// The family and the number of a revision.
@@ -128,12 +128,8 @@ fn choose<'a>(
 fn check(it: &Running, now: &Content, then: &Content) -> Result<(), CommandError> {
     let again = "deploy what it held instead: a deploy changes what surrounds the tasks as well";
     for target in it.targets.iter().flatten() {
-        let mut containers = then.containers(&it.name);
-        let has_it = |(name, it): (&str, &_)| {
-            let it: &task_definition::Container = it;
-            name == target.container && it.port == Some(target.port)
-        };
-        if !containers.any(has_it) {
+        let mut ports = then.containers(&it.name).map(|(name, it)| (name, it.port));
+        if !ports.any(|it| it == (target.container.as_str(), Some(target.port))) {
             let why = format!(
                 "load balancers lead to port {} of container `{}`, which that revision does not have",
                 target.port, target.container

@@ -33,7 +33,7 @@ pub struct ScaleArgs {
 pub async fn scale(args: &ScaleArgs, global: &Global, screen: &Screen) -> Outcome {
     let ScaleArgs { count, .. } = *args;
     let standing = standing::find(&args.stack, "scale", global, screen).await?;
-    let owned = standing.service(Some(&args.service))?;
+    let owned = standing.service(&args.service)?;
     let it = owned.it();
     if it.scales {
         let why = format!(
@@ -47,5 +47,5 @@ pub async fn scale(args: &ScaleArgs, global: &Global, screen: &Screen) -> Outcom
     screen.note(&format!("service {}: count {is} → {count}", it.name));
     screen.note("the next deploy brings back what the manifest or its flags say");
     let node = owned.owner.node.clone();
-    standing.change(vec![(node, Asked::Count(count))], &args.change, screen).await
+    standing.change(node, Asked::Count(count), &args.change, screen).await
 }

@@ -87,28 +87,21 @@ pub(super) async fn find(
 }
 
 impl Standing {
-    /// A service by its name; of several, it has to be said.
-    pub(super) fn service(&self, name: Option<&str>) -> Result<&Owned<Output>, CommandError> {
-        let names = || self.services.iter().map(|owned| owned.it().name.as_str());
-        let all = || names().collect::<Vec<_>>().join(", ");
-        match (name, self.services.as_slice()) {
-            (None, [only]) => Ok(only),
-            (None, _) => Err(CommandError::refused(format!("say which service: {}", all()))),
-            (Some(name), services) => {
-                services.iter().find(|owned| owned.it().name == name).ok_or_else(|| {
-                    let stack = &self.existing.stack;
-                    let near = nearest(name, names());
-                    let why = format!("stack `{stack}` has no service `{name}` ({}){near}", all());
-                    CommandError::refused(why)
-                })
-            }
-        }
+    /// A service by its name.
+    pub(super) fn service(&self, name: &str) -> Result<&Owned<Output>, CommandError> {
+        self.services.iter().find(|owned| owned.it().name == name).ok_or_else(|| {
+            let names = || self.services.iter().map(|owned| owned.it().name.as_str());
+            let stack = &self.existing.stack;
+            let (all, near) = (names().collect::<Vec<_>>().join(", "), nearest(name, names()));
+            CommandError::refused(format!("stack `{stack}` has no service `{name}` ({all}){near}"))
+        })
     }
 
-    /// Changes what is asked for, and waits until it is done.
+    /// Asks one service for a change, and waits until it is done.
     pub(super) async fn change(
         self,
-        wanted: Vec<(NodeName, Asked)>,
+        node: NodeName,
+        wanted: Asked,
         args: &ChangeArgs,
         screen: &Screen,
     ) -> Outcome {
@@ -121,7 +114,7 @@ impl Standing {
             let taken = command.take(lock, &args.lock).await?;
             let report = taken.held.keep(&stop, async {
                 let_appear(&taken, &run, &stop).await;
-                walk(&run, graph(wanted).nodes()).await
+                walk(&run, graph([(node, wanted)]).nodes()).await
             });
             let report = report.await;
             Ok::<_, CommandError>((report, release(&taken.held, &run, screen).await))
@@ -145,8 +138,7 @@ impl Standing {
     pub(super) async fn wait(self, nodes: Vec<NodeName>, screen: &Screen) -> Outcome {
         let stop = Rc::new(Stop::default());
         let run = run_on(screen, Rc::clone(&self.existing.cx), &stop);
-        let wanted = nodes.into_iter().map(|node| (node, Asked::Nothing)).collect();
-        let graph = graph(wanted);
+        let graph = graph(nodes.into_iter().map(|node| (node, Asked::Nothing)));
         let ended = drive(walk(&run, graph.nodes()), &stop, self.deadline, screen).await;
         screen.finish();
         let (report, reason) = match ended {
@@ -198,7 +190,7 @@ impl Standing {
 }
 
 /// Services and what is asked of each.
-fn graph(wanted: Vec<(NodeName, Asked)>) -> Graph {
+fn graph(wanted: impl IntoIterator<Item = (NodeName, Asked)>) -> Graph {
     let mut graph = Graph::default();
     for (node, wanted) in wanted {
         graph.add(node, StandingService { wanted }, ());

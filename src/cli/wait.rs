@@ -22,7 +22,7 @@ pub struct WaitArgs {
 pub async fn wait(args: &WaitArgs, global: &Global, screen: &Screen) -> Outcome {
     let standing = standing::find(&args.stack, "wait", global, screen).await?;
     let nodes = match args.service.as_deref() {
-        Some(name) => vec![standing.service(Some(name))?.owner.node.clone()],
+        Some(name) => vec![standing.service(name)?.owner.node.clone()],
         None => standing.services.iter().map(|owned| owned.owner.node.clone()).collect(),
     };
     standing.wait(nodes, screen).await

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::Result;
 use crate::engine::looks::Looks;
 use crate::resource::auto_scaling_group::{AutoScalingGroup, Member};
+use crate::resource::instance_refresh;
 use crate::resource::launch_template::{self, Data, LaunchTemplate};
 use crate::spec::{Ami, Instances};
 
@@ -34,14 +35,13 @@ pub(super) async fn look(
         return Ok(None);
     };
     let (group, template) = (group.it(), template.it());
-    let staying: Vec<_> = group.members.iter().filter(|it| !it.is_leaving).collect();
     let newest = template.version.to_string();
     let is_own =
-        |member: &&&Member| member.template.as_deref().is_none_or(|it| it == template.id.as_str());
+        |member: &&Member| member.template.as_deref().is_none_or(|it| it == template.id.as_str());
     let mut versions: BTreeMap<&str, Data> = BTreeMap::new();
     versions.extend(template.data.clone().map(|data| (newest.as_str(), data)));
     let others: BTreeSet<_> =
-        staying.iter().filter(is_own).filter_map(|it| it.version.as_deref()).collect();
+        group.members.iter().filter(is_own).filter_map(|it| it.version.as_deref()).collect();
     let others: Vec<_> = others.into_iter().filter(|it| *it != newest).collect();
     let earlier = launch_template::versions(looks.aws(), &template.id, &others).await?;
     for version in others {
@@ -54,23 +54,26 @@ pub(super) async fn look(
         Ami::Latest { .. } | Ami::Exactly(_) => Some(image.to_owned()),
     };
     let now = LaunchTemplate::beginning(&names.cluster(), wanted.spot.is_some(), image);
-    let mut found = Outdated { instances: BTreeSet::new(), differs: String::new() };
-    let mut differs = BTreeSet::new();
-    for member in staying {
-        let mut own = BTreeSet::new();
+    let differs = |member: &Member| {
         let kind = member.instance_type.as_ref();
-        own.extend(
-            kind.filter(|it| !wanted.instance_types.contains(it)).map(|it| format!("type {it}")),
-        );
-        let version = member.version.as_deref().filter(|_| is_own(&&member));
-        if let Some(data) = version.and_then(|version| versions.get(version)) {
-            own.extend(data.begins_otherwise(&now));
-        }
-        if !own.is_empty() {
-            found.instances.insert(member.id.clone());
-            differs.extend(own);
-        }
+        let other = kind.filter(|it| !wanted.instance_types.contains(it));
+        let mut differs: BTreeSet<_> = other.map(|it| format!("type {it}")).into_iter().collect();
+        let version = member.version.as_deref().filter(|_| is_own(&member));
+        let data = version.and_then(|version| versions.get(version));
+        differs.extend(data.into_iter().flat_map(|data| data.begins_otherwise(&now)));
+        differs
+    };
+    let all = group.members.iter().map(|member| (member, differs(member)));
+    let mut outdated: Vec<_> = all.filter(|(_, differs)| !differs.is_empty()).collect();
+    // One that leaves is waited for only where it is being replaced: any other is no more of the stack.
+    if outdated.iter().any(|(it, _)| it.is_leaving)
+        && !instance_refresh::is_under_way(looks.aws(), &group.name).await?
+    {
+        outdated.retain(|(it, _)| !it.is_leaving);
     }
-    found.differs = differs.into_iter().collect::<Vec<_>>().join(", ");
-    Ok((!found.instances.is_empty()).then_some(found))
+    let differs: BTreeSet<_> = outdated.iter().flat_map(|(_, differs)| differs.clone()).collect();
+    Ok((!outdated.is_empty()).then(|| Outdated {
+        instances: outdated.iter().map(|(it, _)| it.id.clone()).collect(),
+        differs: differs.into_iter().collect::<Vec<_>>().join(", "),
+    }))
 }

@@ -427,11 +427,12 @@ pub(super) const ROWS: &[Row] = &[
         "CreateCapacityProvider",
         &["autoscaling:CreateOrUpdateTags"],
     ),
+    called(Sid::ScalingChange, BOTH, Needed::OnInstances, &["autoscaling:CompleteLifecycleAction"]),
     called(
         Sid::ScalingChange,
         DESTROY,
         Needed::OnInstances,
-        &["autoscaling:CompleteLifecycleAction", "autoscaling:DeleteAutoScalingGroup"],
+        &["autoscaling:DeleteAutoScalingGroup"],
     ),
     called(Sid::EcsCreate, DEPLOY, Needed::Always, &["ecs:CreateCluster", "ecs:CreateService"]),
     // Denials have named no resource, although the reference lists the task definition: its tag alone

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::stream::{self, StreamExt as _};
 
-use super::{Extent, Finding, State};
+use super::{Depth, Finding, State};
 use crate::aws::{AllPages, Aws, Doing, Result};
 use crate::capacity::Architecture;
 use crate::deploy::Prepared;
@@ -35,11 +35,11 @@ struct Wanted<'a> {
 pub(super) async fn look(
     prepared: &Prepared,
     registry: Option<&dyn Registry>,
-    extent: Extent,
+    depth: Depth,
 ) -> Vec<Finding> {
     let mut wanted: BTreeMap<Wanted<'_>, (&Image, Vec<String>)> = BTreeMap::new();
     for service in &prepared.spec.services {
-        if extent == Extent::Added && !prepared.renews_tasks(service) {
+        if depth == Depth::Added && !prepared.renews_tasks(service) {
             continue;
         }
         let architecture = architecture(prepared, service);

@@ -12,7 +12,7 @@ use aws_sdk_iam::types::{
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{Extent, Finding, State};
+use super::{Depth, Finding, State};
 use crate::arn::Arn;
 use crate::aws::{AllPages, Aws, Doing, Error, Result};
 use crate::deploy::Prepared;
@@ -20,6 +20,7 @@ use crate::facts::Caller;
 use crate::permissions::{self, Bounds, Part, Question};
 use crate::resource::Kind;
 use crate::spec::{Network, Pattern};
+use crate::text::few;
 
 pub(super) const ABOUT: &str = "permissions";
 /// How many questions are asked at once.
@@ -32,9 +33,9 @@ const SIGN_ON: &str = "AWSReservedSSO_";
 const SIGN_ON_PATH: &str = "/aws-reserved/sso.amazonaws.com/";
 
 /// Asks for a stack that is not there yet: there, a denial comes when half of it was made.
-pub(super) async fn look(prepared: &Prepared, parts: &[Part], extent: Extent) -> Option<Finding> {
+pub(super) async fn look(prepared: &Prepared, parts: &[Part], depth: Depth) -> Option<Finding> {
     let is_new = prepared.creates(Kind::Cluster).next().is_some();
-    if extent == Extent::Added && !is_new {
+    if depth == Depth::Added && !is_new {
         return None;
     }
     let (aws, caller) = (&prepared.run.cx.aws, &prepared.facts.caller);
@@ -172,32 +173,26 @@ fn decisions(result: &EvaluationResult) -> (Vec<Decision>, BTreeSet<String>) {
 fn told(denied: &Denied, asked: usize, caller: &Caller) -> Finding {
     let Denied { plainly, depending } = denied;
     let advice = "give the caller what `ecsup permissions` prints";
-    let named = |all: Vec<&String>| {
-        let names = all.iter().take(NAMED).map(|it| it.as_str()).collect::<Vec<_>>().join(", ");
-        match all.len().saturating_sub(NAMED) {
-            0 => names,
-            more => format!("{names} and {more} more"),
-        }
-    };
     if !plainly.is_empty() {
         let ways: BTreeSet<_> = plainly.values().copied().collect();
         let ways = ways.into_iter().collect::<Vec<_>>().join(", ");
         let count = plainly.len();
         let what = format!(
             "{count} of {asked} actions that the stack takes may be denied: {}",
-            named(plainly.keys().collect())
+            few(&plainly.keys().map(String::as_str).collect::<Vec<_>>(), NAMED)
         );
         return Finding::new(ABOUT, State::Doubtful, what)
             .evidence(format!("SimulatePrincipalPolicy for {}: {ways}", caller.arn))
             .advice(advice);
     }
     if !depending.is_empty() {
-        let keys: BTreeSet<_> = depending.values().flatten().collect();
+        let keys: BTreeSet<_> = depending.values().flatten().map(String::as_str).collect();
+        let actions: Vec<_> = depending.keys().map(String::as_str).collect();
         let what = format!(
             "whether {} of {asked} actions are allowed depends on {}: {}",
             depending.len(),
-            named(keys.into_iter().collect()),
-            named(depending.keys().collect())
+            few(&Vec::from_iter(keys), NAMED),
+            few(&actions, NAMED)
         );
         return Finding::new(ABOUT, State::Unknown, what)
             .evidence(format!("SimulatePrincipalPolicy for {}", caller.arn))

@@ -5,7 +5,7 @@
 //! the ARN. A delete is forced, which passes over the protection from scale-in that ECS leaves on
 //! instances; what ECS's draining hook holds is released first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_sdk_autoscaling::types::{
@@ -244,7 +244,7 @@ impl Resource for AutoScalingGroup {
         if let Some(why) = protection(&group) {
             return Err(Error::other(DOING, why));
         }
-        release(aws, &it.name, &held(&group)).await?;
+        release(aws, &it.name, &held(&group).into_iter().collect()).await?;
         if is_leaving(&group) {
             return Ok(());
         }
@@ -442,8 +442,15 @@ async fn describe(aws: &Aws, name: &str) -> Result<Option<Group>> {
     Ok(groups.find(|group| group.auto_scaling_group_name() == Some(name)))
 }
 
+/// Lets go what a hook holds although EC2 has terminated it: whose instance somebody terminates by hand, ECS
+/// may not know any more, and then nobody completes the hook's action for up to an hour.
+pub(super) async fn release_terminated(aws: &Aws, it: &Output) -> Result<()> {
+    let gone = super::instance::gone(aws, it.held.iter().cloned().collect()).await?;
+    release(aws, &it.name, &gone).await
+}
+
 /// Lets go what a hook holds, on the way out: otherwise an instance stays for up to an hour.
-async fn release(aws: &Aws, group: &str, held: &[String]) -> Result<()> {
+async fn release(aws: &Aws, group: &str, held: &BTreeSet<String>) -> Result<()> {
     const GONE: &[&str] = &[UNKNOWN, "ValidationError: No active Lifecycle Action"];
     if held.is_empty() {
         return Ok(());

@@ -15,7 +15,7 @@ use aws_sdk_autoscaling::types::{
     RefreshStrategy, ScaleInProtectedInstances,
 };
 
-use super::auto_scaling_group::{AutoScalingGroup, BUSY};
+use super::auto_scaling_group::{AutoScalingGroup, BUSY, Member};
 use super::{Acted, Action, Difference, Kind, auto_scaling_group};
 use crate::aws::{Aws, Cx, Doing, Error, Meanings, Result, missing};
 use crate::names::NodeName;
@@ -48,9 +48,13 @@ impl InstanceRefresh {
         Self { instances, differs, joined: RefCell::default() }
     }
 
-    /// How many of them are there still.
+    /// Those of them that are there still.
+    fn there<'a>(&self, it: &'a auto_scaling_group::Output) -> impl Iterator<Item = &'a Member> {
+        it.members.iter().filter(|it| self.instances.contains(&it.id))
+    }
+
     fn left(&self, it: &auto_scaling_group::Output) -> usize {
-        it.members.iter().filter(|it| self.instances.contains(&it.id)).count()
+        self.there(it).count()
     }
 }
 
@@ -86,6 +90,7 @@ impl Action for InstanceRefresh {
             let id = refresh.instance_refresh_id.clone();
             if is_active(&refresh) {
                 self.joined.replace(id);
+                auto_scaling_group::release_terminated(&cx.aws, it).await?;
                 return Ok(Acted::Going(self.progress(&refresh, it)));
             }
             // One of an earlier run says nothing of this one.
@@ -98,6 +103,9 @@ impl Action for InstanceRefresh {
                 _ if is_ours => return Err(Error::other(DOING, ended(&refresh, self.left(it)))),
                 _ => {}
             }
+        }
+        if self.there(it).all(|it| it.is_leaving) {
+            return Ok(Acted::Going("the last of the former instances to terminate".to_owned()));
         }
         let preferences = RefreshPreferences::builder()
             .min_healthy_percentage(MIN_HEALTHY)
@@ -125,6 +133,11 @@ impl InstanceRefresh {
         let left = self.left(it);
         format!("the instance refresh ({percent} %, {left} old instances left{reason})")
     }
+}
+
+/// Whether instances of a group are being replaced.
+pub async fn is_under_way(aws: &Aws, group: &str) -> Result<bool> {
+    Ok(newest(aws, group).await?.as_ref().is_some_and(is_active))
 }
 
 fn is_active(refresh: &Refresh) -> bool {
@@ -161,7 +174,7 @@ async fn newest(aws: &Aws, group: &str) -> Result<Option<Refresh>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::auto_scaling_group::{Member, Output};
+    use super::super::auto_scaling_group::Output;
     use super::*;
 
     fn group(ids: &[&str]) -> Output {

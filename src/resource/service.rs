@@ -29,7 +29,7 @@ use crate::arn::last_part;
 use crate::aws::{
     AllPages, Aws, Cx, Doing, Error, Meanings, Owner, Result, Scope, Tagging, missing,
 };
-use crate::diagnosis::{self, Diagnosis};
+use crate::diagnosis::{self, Diagnosis, Finding};
 use crate::names::{NodeName, ServiceName};
 
 mod evidence;
@@ -588,7 +588,7 @@ impl Wanted for Service {
     async fn diagnosis(aws: &Aws, scope: &Scope, it: &Output) -> Diagnosis {
         let described = describe(aws, &it.cluster, vec![it.name.clone()]).await;
         let Some(service) = described.unwrap_or_default().pop() else {
-            return Diagnosis::default();
+            return Diagnosis { state: None, findings: Self::known(it).to_vec() };
         };
         let before = it.shortage.evidence();
         let mut evidence = evidence::in_full(aws, scope, &service, it, before).await;
@@ -602,6 +602,10 @@ impl Wanted for Service {
             _ => None,
         };
         Diagnosis { state, findings: diagnosis::findings(&evidence) }
+    }
+
+    fn known(it: &Output) -> &[Finding] {
+        it.shortage.findings()
     }
 
     fn unhurried(it: &Output, _awaited: bool) -> bool {

@@ -1,7 +1,7 @@
 //! Instances of several types, Spot instances, and instances that are replaced: the service is served all the
 //! while, nothing is replaced that nobody asked for, and nothing is left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sim::cloud::Cloud;
@@ -232,7 +232,8 @@ fn instances_are_replaced_only_for_what_makes_them_others() {
 
 /// Answers a call of somebody else.
 fn somebody(cloud: &Cloud, operation: &str) -> Value {
-    let input = json!({ "AutoScalingGroupName": format!("asg-{STACK}") });
+    let name = format!("asg-{STACK}");
+    let input = json!({ "AutoScalingGroupName": name, "AutoScalingGroupNames": [name] });
     cloud.world(|world| autoscaling::answer(world, operation, &input)).expect(operation)
 }
 
@@ -263,6 +264,90 @@ fn a_refresh_that_somebody_cancels_is_told_and_the_next_deploy_goes_on() {
         assert_eq!((again.exit, refreshes(&again)), (Exit::Done, 0), "{}", again.said());
         holds(cloud, to).await.unwrap();
         no_defects(cloud).unwrap();
+    });
+}
+
+/// The members of the group, each with its state.
+fn members(cloud: &Cloud) -> BTreeMap<String, String> {
+    let groups = somebody(cloud, "DescribeAutoScalingGroups");
+    let group = groups.list("AutoScalingGroups").iter().flat_map(|it| it.list("Instances"));
+    let text = |it: &Value, name: &str| it.text(name).to_owned();
+    group.map(|it| (text(it, "InstanceId"), text(it, "LifecycleState"))).collect()
+}
+
+/// Deploys, changes the type, and lets something happen once the draining hook holds the last of the former
+/// instances. Returns these and how the change went.
+async fn at_the_last_one(
+    stage: &Stage,
+    more: &[&str],
+    happens: impl FnOnce(&str),
+) -> (BTreeSet<String>, Played) {
+    let (from, to) = (CAPACITIES[0].1, CAPACITIES[1].1);
+    let first = play(stage, from, &["deploy", "--yes"]).await;
+    assert_eq!(first.exit, Exit::Done, "{}", first.said());
+    let former = names(&stage.cloud);
+    let happens = async {
+        loop {
+            let members = members(&stage.cloud);
+            let left: Vec<_> = members.iter().filter(|(id, _)| former.contains(*id)).collect();
+            if let [(last, state)] = left[..]
+                && state == "Terminating:Wait"
+            {
+                return happens(last);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let change = [&["deploy", "--yes"], more].concat();
+    let (changed, ()) = tokio::join!(play(stage, to, &change), happens);
+    (former, changed)
+}
+
+#[test]
+fn what_somebody_terminates_while_it_is_drained_holds_up_no_replacement() {
+    in_virtual_time(7, async || {
+        let stage = usual(7);
+        let cloud = &stage.cloud;
+        let terminates = |last: &str| {
+            let input = json!({ "InstanceIds": [last] });
+            cloud.world(|world| ec2::answer(world, "TerminateInstances", &input)).unwrap();
+        };
+        let (_, changed) = at_the_last_one(&stage, &[], terminates).await;
+        assert_eq!(changed.exit, Exit::Done, "{}", changed.said());
+        holds(cloud, CAPACITIES[1].1).await.unwrap();
+    });
+}
+
+/// The last one waits for its tasks, which cannot start elsewhere.
+#[test]
+fn a_deploy_goes_on_with_the_last_one_that_another_was_replacing() {
+    in_virtual_time(8, async || {
+        let stage = usual(8);
+        let cloud = &stage.cloud;
+        let cuts_off = |_: &str| {
+            cloud.world(|world| {
+                let tables = ec2::answer(world, "DescribeRouteTables", &json!({})).unwrap();
+                let leads_out = |it: &&Value| it.some_text("NatGatewayId").is_some();
+                for table in tables.list("RouteTables") {
+                    if table.list("Routes").iter().any(|it| leads_out(&it)) {
+                        let id = table.text("RouteTableId");
+                        let route =
+                            json!({ "RouteTableId": id, "DestinationCidrBlock": "0.0.0.0/0" });
+                        ec2::answer(world, "DeleteRoute", &route).unwrap();
+                    }
+                }
+            });
+        };
+        let (former, changed) = at_the_last_one(&stage, &["--timeout", "40m"], cuts_off).await;
+        assert_eq!(changed.exit, Exit::DeployIncomplete, "{}", changed.said());
+        let said = end(&changed);
+        let waits = "capacity/refresh: not ready yet: the instance refresh (";
+        assert!(said.contains(waits) && said.contains("Waiting for terminating"), "{said}");
+        let again = play(&stage, CAPACITIES[1].1, &["deploy", "--yes"]).await;
+        assert_eq!((again.exit, refreshes(&again)), (Exit::Done, 0), "{}", again.said());
+        let left: Vec<_> = members(cloud).into_keys().filter(|id| former.contains(id)).collect();
+        assert_eq!(left, [""; 0], "{}", again.said());
+        holds(cloud, CAPACITIES[1].1).await.unwrap();
     });
 }
 

@@ -1,17 +1,18 @@
 //! Whatever befalls a run, the next ones bring the stack to where it should be, or remove it whole.
 //!
-//! `ECSUP_SEED=42` plays one seed again, `ECSUP_RUNS=100000` plays that many.
+//! `ECSUP_SEED=42` plays one seed again and tells every call of it, `ECSUP_RUNS=100000` plays that many.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aws_sim::cloud::Cloud;
+use aws_sim::cloud::{Cloud, Record};
 use aws_sim::doubt::Doubt;
 use aws_sim::faults::{Crash, Fault, Faults, Only};
 use aws_sim::scenario::Scenario;
 use ecsup::cli::Exit;
 use ecsup::cli::rehearse::{Played, Stage, in_virtual_time};
 use fastrand::Rng;
+use serde_json::Value;
 
 use crate::between_manifests::{self, Manifest};
 use crate::meddler::meddle;
@@ -215,10 +216,12 @@ impl Life {
     /// Plays a command; `None` when it died.
     async fn play(&mut self, words: &[&str], faults: Faults) -> Option<Played> {
         let cloud = &self.stage.cloud;
-        let crash = self.dies.map(|crash| Crash { at: crash.at - cloud.count(), ..crash });
+        let began = cloud.count();
+        let crash = self.dies.map(|crash| Crash { at: crash.at - began, ..crash });
         cloud.set_faults(Faults { crash, ..faults });
         let played = play_until_crash(&self.stage, words).await;
         cloud.set_faults(Faults::default());
+        note(|| story(words, &cloud.calls_since(began), played.as_ref()));
         match &played {
             Some(_) if self.dies.is_some() => self.commands += 1,
             Some(_) => {}
@@ -234,6 +237,31 @@ impl Life {
             None => self.stage.play(words).await,
         };
         expect(&played, Exit::Done, what)
+    }
+}
+
+/// What AWS told a command, call by call, and what it told of its nodes.
+fn story(words: &[&str], calls: &[Record], played: Option<&Played>) -> String {
+    let mut story = vec![format!("{words:?} ended as {:?}", played.map(|it| it.exit))];
+    story.extend(calls.iter().map(|call| {
+        let answer = match (&call.refused, &call.answer) {
+            (Some(refused), _) => refused.clone(),
+            (None, answer) => {
+                answer.as_ref().map_or_else(|| "no answer".to_owned(), Value::to_string)
+            }
+        };
+        format!("{:?} {} {} -> {answer}", call.at, call.operation, call.input)
+    }));
+    let events = played.iter().flat_map(|it| &it.recording.events);
+    story.extend(events.map(|event| format!("+{:?} {} {}", event.at, event.node, event.what)));
+    story.join("\n")
+}
+
+/// Tells who plays one seed again what happens in it.
+#[expect(clippy::print_stdout, reason = "it is what was asked for")]
+pub fn note(what: impl FnOnce() -> String) {
+    if from_environment(SEED).is_some() {
+        println!("{}", what());
     }
 }
 
@@ -301,8 +329,13 @@ async fn live(seed: u64, fate: &Fate<'_>, dies: Option<Crash>) -> Result<Lived, 
 const LOST_LOCK: [&str; 2] = ["did not hear this run's signs of life", "so this run stopped"];
 
 /// How a run says that something did not come up, or did not go, with what it has seen of that.
-const SEEN: [&str; 4] =
-    ["gave up after ", "cause: ", " held by ", "ECS deployment circuit breaker: "];
+const SEEN: [&str; 5] = [
+    "gave up after ",
+    "not ready yet: ",
+    "cause: ",
+    " held by ",
+    "ECS deployment circuit breaker: ",
+];
 
 /// Checks that a run that was not done says why: which call failed it, with AWS's answer to that; that it has
 /// lost its lock, where nobody may hear it; or what it has seen of a thing that somebody has meddled with.
@@ -323,13 +356,16 @@ fn says_what_failed(played: &Played, weather: &Weather) -> Result<(), String> {
     }
 }
 
+/// Which seed is played, and nothing else.
+const SEED: &str = "ECSUP_SEED";
+
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
 /// Plays many lives, or the one that the environment names.
 fn play(test: &str, runs: u64, life: impl Fn(u64) -> Result<usize, String> + Sync) {
-    if let Some(seed) = from_environment("ECSUP_SEED") {
+    if let Some(seed) = from_environment(SEED) {
         life(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         return;
     }

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_sim::cloud::Cloud;
+use aws_sim::faults::{Fault, Faults, Only};
 use aws_sim::fields::Fields as _;
 use aws_sim::policy::Policy;
 use aws_sim::refusal::Answer;
@@ -500,7 +501,7 @@ fn each_cause_is_told_with_what_to_do_and_no_later_than_the_look_that_sees_the_c
 }
 
 /// A policy without these actions.
-fn without(policy: &str, actions: &[&str]) -> Policy {
+pub fn without(policy: &str, actions: &[&str]) -> Policy {
     let mut policy: Value = serde_json::from_str(policy).expect("a policy");
     for statement in policy["Statement"].as_array_mut().expect("statements") {
         if let Value::Array(all) = &mut statement["Action"] {
@@ -519,6 +520,20 @@ fn what_may_not_be_read_is_left_out_and_said() {
         let played = stage.play(&FARGATE).await;
         assert_eq!(played.exit, Exit::DeployIncomplete, "{}", played.said());
         insta::assert_snapshot!("unread", causes(&played));
+    });
+}
+
+/// Of a question that would tell more, no answer comes: what was found by then is told all the same.
+#[test]
+fn a_question_without_an_answer_hides_nothing_that_was_found() {
+    stage(named("crash").expect("a world").scenario(), async |stage| {
+        let operation = "GetLogEvents".to_owned();
+        let silent = Only { operation, about: String::new(), fault: Fault::Silent };
+        stage.cloud.set_faults(Faults { only: Some(silent), ..Faults::default() });
+        let played = stage.play(&FARGATE).await;
+        assert_eq!(played.exit, Exit::DeployIncomplete, "{}", played.said());
+        let told = causes(&played);
+        assert!(told.contains("exit code 1") || told.contains("exited with 1"), "{told}");
     });
 }
 

@@ -12,6 +12,7 @@ use ecsup::registry::{Login, Platform, Registry, Unread};
 use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
+use crate::diagnosis::without;
 use crate::manifest::written;
 use crate::proofs::ids;
 use crate::stage::{FARGATE, INTERNAL, deploy, done, end, stage};
@@ -160,31 +161,25 @@ fn what_exists_already_is_not_counted_again() {
 }
 
 /// The policy that is printed for a pattern, without some actions.
-fn printed(without: &[&str]) -> Policy {
+fn printed_without(actions: &[&str]) -> Policy {
     use clap::ValueEnum as _;
     use ecsup::permissions::{Bounds, Part, policy};
     let bounds = Bounds::new(Some("us-east-1"), Some("123456789012"), None);
     let patterns = ecsup::spec::Pattern::value_variants();
-    let text = policy(patterns, &Part::WHOLE, &bounds).to_json();
-    let mut document: Value = serde_json::from_str(&text).expect("JSON");
-    for statement in document["Statement"].as_array_mut().expect("statements") {
-        if let Some(actions) = statement["Action"].as_array_mut() {
-            actions.retain(|it| it.as_str().is_none_or(|name| !without.contains(&name)));
-        }
-    }
-    Policy::parse(&document.to_string()).expect("a policy")
+    without(&policy(patterns, &Part::WHOLE, &bounds).to_json(), actions)
 }
 
 #[test]
 fn what_the_caller_may_not_do_is_doubted_and_never_in_the_way() {
     let doctor = ["doctor", "--pattern", "public-api"];
     stage(Scenario::default(), async |stage| {
-        stage.cloud.set_policy(printed(&[]));
+        stage.cloud.set_policy(printed_without(&[]));
         let fine = told(&done(stage, &doctor).await);
         assert!(fine.contains("the caller may do all "), "{fine}");
-        stage
-            .cloud
-            .set_policy(printed(&["ec2:CreateNatGateway", "elasticloadbalancing:CreateRule"]));
+        stage.cloud.set_policy(printed_without(&[
+            "ec2:CreateNatGateway",
+            "elasticloadbalancing:CreateRule",
+        ]));
         let doubted = told(&done(stage, &doctor).await);
         let line = doubted.lines().find(|line| line.contains("may be denied")).expect("it is said");
         assert!(line.contains("2 of "), "{line}");
@@ -200,7 +195,7 @@ fn what_the_caller_may_not_do_is_doubted_and_never_in_the_way() {
             "servicequotas:GetServiceQuota",
             "servicequotas:GetAWSDefaultServiceQuota",
         ];
-        stage.cloud.set_policy(printed(&looks));
+        stage.cloud.set_policy(printed_without(&looks));
         let unknown = told(&done(stage, &doctor).await);
         insta::assert_snapshot!(unknown);
         let deployed = done(stage, &["deploy", "--yes", "--pattern", "public-api"]).await.said();
@@ -287,7 +282,7 @@ fn images_in_ecr_are_asked_of_its_api() {
         assert!(end(&arm).contains("is for linux/arm64"), "{}", arm.said());
         assert_eq!(*known.asked.borrow(), [(image, Some("AWS".to_owned()))]);
         // Whoever may not sign in learns only that it is there.
-        stage.cloud.set_policy(printed(&[]));
+        stage.cloud.set_policy(printed_without(&[]));
         let deployed = with(stage, &known, &[&FARGATE[..], &["--image", &of("1")]].concat()).await;
         assert_eq!(deployed.exit, Exit::Done, "{}", deployed.said());
     });

@@ -38,6 +38,7 @@ const KNOWS: &[(&str, &[&str])] = &[
             "registry",
             "resource",
             "spec",
+            "text",
         ],
     ),
     ("text", &[]),

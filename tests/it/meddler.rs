@@ -11,6 +11,8 @@ use aws_sim::{autoscaling, ec2, ecs, elb, iam, logs, route53, services};
 use fastrand::Rng;
 use serde_json::{Value, json};
 
+use crate::chaos::note;
+
 type Service = fn(&mut World, &str, &Value) -> Answer;
 
 /// Deletes something of a stack at each of these moments from now on, and then waits for ever.
@@ -22,13 +24,18 @@ pub async fn meddle(cloud: &Cloud, stack: &str, seed: u64, when: &[Duration]) ->
     for at in when {
         let left = (began + at).saturating_sub(cloud.now());
         tokio::time::sleep(left).await;
-        cloud.world(|world| delete_something(world, stack, chance));
+        let done = cloud.world(|world| delete_something(world, stack, chance));
+        note(|| format!("{:?} by hand: {done:?}", cloud.now()));
     }
     std::future::pending().await
 }
 
 /// Tries things of the stack in some order, until AWS lets one go.
-fn delete_something(world: &mut World, stack: &str, chance: &mut Rng) {
+fn delete_something(
+    world: &mut World,
+    stack: &str,
+    chance: &mut Rng,
+) -> Option<(&'static str, Value)> {
     let ours = |tags: &aws_sim::fields::Tags| tags.get("ecsup:stack").is_some_and(|it| it == stack);
     let mut things: Vec<_> = world.tagged().into_iter().filter(|(.., tags)| ours(tags)).collect();
     chance.shuffle(&mut things);
@@ -36,9 +43,10 @@ fn delete_something(world: &mut World, stack: &str, chance: &mut Rng) {
         if let Some((service, operation, input)) = deletion(world, &kind, &id)
             && service(world, operation, &input).is_ok()
         {
-            return;
+            return Some((operation, input));
         }
     }
+    None
 }
 
 fn scaling(world: &mut World, operation: &str, input: &Value) -> Answer {

@@ -527,6 +527,16 @@ pub fn nothing_denied(cloud: &Cloud) -> Result<(), String> {
     }
 }
 
+/// Everything that a printed policy allows was taken.
+pub fn nothing_spare(cloud: &Cloud, policy: &str) -> Result<(), String> {
+    let taken = cloud.actions();
+    let never: Vec<_> = actions_of(policy).into_iter().filter(|it| !taken.contains(it)).collect();
+    match never.is_empty() {
+        true => Ok(()),
+        false => Err(format!("allowed, and never taken: {never:?}")),
+    }
+}
+
 /// What a stack may live through from its deploy to its destroy.
 #[derive(Debug, Clone, Copy)]
 enum Fate {

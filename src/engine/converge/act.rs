@@ -66,7 +66,8 @@ impl<A: Action> Deed<'_, A> {
                     return Ok(());
                 }
                 Ok(Acted::Going(why)) => {
-                    goes.until_next_look(&why, goes.patience.every).await?;
+                    let waited = goes.until_next_look(&why, goes.patience.every).await;
+                    waited.map_err(|failure| failure.while_waiting_for(why))?;
                     continue;
                 }
                 Err(error) => error,

@@ -188,18 +188,21 @@ pub(in crate::engine) async fn until_gone<R: Resource>(
     let waiting = run.looks.waits::<R>(latest.clone());
     loop {
         wait.until_next_look(&why, patience.every).await?;
-        match run.looks.poll::<R>(&waiting).await {
-            Ok(seen) => {
-                calls = Wait::for_calls(run, place, &node, R::KIND);
-                let mut own = seen.iter().find(|other| other.id == it.id).cloned();
+        let look = async {
+            let seen = run.looks.poll::<R>(&waiting).await?;
+            let own = |all: &[Owned<R::Output>]| all.iter().find(|own| own.id == it.id).cloned();
+            match own(&seen) {
                 // A listing may miss one while others go: of pages, what was on the next one may have moved
                 // to the one before.
-                if own.is_none() && !seen.is_empty() {
-                    let again = run.looks.list::<R>(Some(run.looks.now())).await;
-                    own = again
-                        .ok()
-                        .and_then(|all| all.iter().find(|it| it.id == latest.id).cloned());
+                None if !seen.is_empty() => {
+                    Ok(own(&run.looks.list::<R>(Some(run.looks.now())).await?))
                 }
+                seen => Ok(seen),
+            }
+        };
+        match look.await {
+            Ok(own) => {
+                calls = Wait::for_calls(run, place, &node, R::KIND);
                 let Some(own) = own else { return removed() };
                 if let Seen::Leaving(_, reason) = &own.seen {
                     why.clone_from(reason);

@@ -297,6 +297,11 @@ impl Shortage {
         self.evidence.clone()
     }
 
+    /// What was found in what was read so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
     /// Why waiting is given up, when it is.
     pub fn in_vain(&self) -> Option<String> {
         let first = self.findings.first()?;

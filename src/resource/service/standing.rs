@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Output, Service, made};
 use crate::arn::last_part;
 use crate::aws::{Aws, Cx, Doing, Error, Result, Scope, Tagging, missing};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::names::NodeName;
 use crate::resource::{
     Difference, Kind, Made, Others, Owned, Removal, Resource, Wanted, Whole, signed,
@@ -119,5 +119,9 @@ impl Wanted for StandingService {
 
     async fn diagnosis(aws: &Aws, scope: &Scope, it: &Output) -> Diagnosis {
         Service::diagnosis(aws, scope, it).await
+    }
+
+    fn known(it: &Output) -> &[Finding] {
+        Service::known(it)
     }
 }
