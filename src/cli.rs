@@ -31,6 +31,7 @@ pub mod destroy;
 pub mod docs;
 pub mod doctor;
 mod drive;
+mod errand;
 pub mod error;
 mod existing;
 pub mod explain;
@@ -47,6 +48,7 @@ pub mod plan;
 pub mod rehearse;
 pub mod restart;
 pub mod rollback;
+pub mod run;
 pub mod scale;
 pub mod schema;
 pub mod standing;
@@ -63,7 +65,8 @@ Exit codes:
   3    `plan --exit-code`: something would change; `explain`, `doctor`: something is wrong
   4    deploy incomplete: run it again to continue, or destroy
   5    destroy incomplete: something is left, and listed
-  130  interrupted: run the same command again to continue";
+  130  interrupted: run the same command again to continue
+`run` passes on what its command exits with.";
 
 /// Provisions container services on Amazon ECS with direct AWS API calls, and removes them again.
 ///
@@ -132,6 +135,12 @@ pub enum Command {
     /// Let a service run a former revision
     #[command(after_help = EXIT_CODES)]
     Rollback(rollback::RollbackArgs),
+    /// Run a command once, in a task that has all that a service's tasks have
+    ///
+    /// What it writes is shown, and its exit code is passed on. The task ends with its command, or when this
+    /// one is stopped.
+    #[command(after_help = EXIT_CODES)]
+    Run(run::RunArgs),
     /// Wait until the services of a stack are steady; changes nothing
     #[command(after_help = EXIT_CODES)]
     Wait(wait::WaitArgs),
@@ -250,6 +259,7 @@ impl Command {
             Self::Scale(_) => "scale",
             Self::Restart(_) => "restart",
             Self::Rollback(_) => "rollback",
+            Self::Run(_) => "run",
             Self::Wait(_) => "wait",
             Self::Unlock(_) => "unlock",
             Self::Completions(_) => "completions",
@@ -279,6 +289,7 @@ impl Command {
                 | Self::Destroy(_)
                 | Self::Restart(_)
                 | Self::Rollback(_)
+                | Self::Run(_)
                 | Self::Scale(_)
                 | Self::Unlock(_)
         )
@@ -371,6 +382,8 @@ pub enum Done {
     Wrong,
     /// It has played a command, which ended like this.
     Played(Exit),
+    /// It has run a command, which exited with this.
+    Passed(u8),
 }
 
 /// How a command ended.
@@ -393,6 +406,8 @@ pub enum Exit {
     DestroyIncomplete,
     /// The user stopped it.
     Interrupted,
+    /// What a command exited with that was run.
+    Passed(u8),
 }
 
 impl From<Done> for Exit {
@@ -401,6 +416,7 @@ impl From<Done> for Exit {
             Done::Done => Self::Done,
             Done::ChangesPending | Done::Wrong => Self::ChangesPending,
             Done::Played(exit) => exit,
+            Done::Passed(code) => Self::Passed(code),
         }
     }
 }
@@ -415,6 +431,7 @@ impl From<Exit> for ExitCode {
             Exit::DeployIncomplete => 4,
             Exit::DestroyIncomplete => 5,
             Exit::Interrupted => 130,
+            Exit::Passed(code) => code,
         })
     }
 }
@@ -447,6 +464,7 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Scale(args) => Box::pin(scale::scale(args, global, screen)).await,
         Command::Restart(args) => Box::pin(restart::restart(args, global, screen)).await,
         Command::Rollback(args) => Box::pin(rollback::rollback(args, global, screen)).await,
+        Command::Run(args) => Box::pin(run::run(args, global, screen)).await,
         Command::Wait(args) => Box::pin(wait::wait(args, global, screen)).await,
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
         Command::Completions(args) => Ok(completions::completions(args, screen)),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::aws::{Aws, Doing, Error, Result};
+use crate::aws::{Aws, Doing, Error, Meanings as _, Result};
 
 /// Of how much time the lines are read again in each round. Nothing takes so long to become readable.
 const OVERLAP: Duration = Duration::from_secs(10);
@@ -113,15 +113,63 @@ pub async fn streams_of(
     let Source { service, group, .. } = source;
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        // The driver's prefix is the service.
         let page = aws.logs.describe_log_streams().log_group_name(group);
-        let page = page.log_stream_name_prefix(format!("{service}/{container}/{task}"));
+        let page = page.log_stream_name_prefix(stream(service, container, task));
         let page = page.set_next_token(token.take()).send().await.doing(DOING)?;
         let names = page.log_streams().iter().filter_map(|it| it.log_stream_name());
         found.extend(names.map(str::to_owned));
         token = page.next_token().map(str::to_owned);
         if token.is_none() {
             return Ok(found);
+        }
+    }
+}
+
+/// The stream of a container: the driver's prefix, which is the service, the container and the task.
+pub fn stream(service: &str, container: &str, task: &str) -> String {
+    format!("{service}/{container}/{task}")
+}
+
+/// The last lines of a stream; of one that is not there, none.
+pub async fn last_lines(aws: &Aws, group: &str, stream: &str, count: usize) -> Result<Vec<String>> {
+    let read = aws.logs.get_log_events().log_group_name(group).log_stream_name(stream);
+    let read = read.limit(i32::try_from(count).unwrap_or(i32::MAX)).start_from_head(false);
+    let read = read.send().await.doing("read what the container wrote");
+    let events = read.gone_is_fine(&[UNKNOWN])?.and_then(|it| it.events).unwrap_or_default();
+    Ok(events.into_iter().filter_map(|it| it.message).map(|it| it.trim_end().to_owned()).collect())
+}
+
+/// A reader of one stream, which need not be there yet. AWS takes ten requests a second for it at the least
+/// (`CloudWatch` Logs quotas), so it needs no pace but that of who asks.
+#[derive(Debug)]
+pub struct Stream {
+    group: String,
+    name: String,
+    token: Option<String>,
+}
+
+impl Stream {
+    /// The stream of a container in a task.
+    pub fn new(group: &str, name: String) -> Self {
+        Self { group: group.to_owned(), name, token: None }
+    }
+
+    /// What was written since it was asked last; a stream that is not there has nothing.
+    pub async fn news(&mut self, aws: &Aws) -> Result<Vec<String>> {
+        let mut news = Vec::new();
+        loop {
+            let page = aws.logs.get_log_events().log_group_name(&self.group);
+            let page = page.log_stream_name(&self.name).start_from_head(true);
+            let page = page.set_next_token(self.token.clone()).send().await;
+            let page = page.doing(format!("read the log group `{}`", self.group));
+            let Some(page) = page.gone_is_fine(&[UNKNOWN])? else { return Ok(news) };
+            let messages = page.events().iter().filter_map(|event| event.message());
+            news.extend(messages.map(str::to_owned));
+            let next = page.next_forward_token().map(str::to_owned);
+            // At the end, AWS gives the same token back.
+            if next.is_none() || std::mem::replace(&mut self.token, next.clone()) == next {
+                return Ok(news);
+            }
         }
     }
 }

@@ -62,6 +62,9 @@ pub enum Part {
     Discovery,
     /// Running `release` commands of a manifest, and reading what they write; in no policy but its own
     Release,
+    /// Running one-off tasks of services, and reading what they write: what `run` needs besides `read`; in no
+    /// policy but its own
+    Run,
     /// Reading for which platforms images in ECR are made, which takes the right to pull them: what `doctor`,
     /// `plan` and `deploy` say more with; in no policy but its own
     Images,

@@ -38,6 +38,7 @@ pub mod log_group;
 pub mod namespace;
 pub mod nat_gateway;
 pub mod network_interface;
+pub mod one_off;
 pub mod record;
 pub mod record_set;
 pub mod release;

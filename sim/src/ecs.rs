@@ -117,7 +117,7 @@ pub static SERVICE: Service = Service {
     ids,
     tagged,
     required: policy::required,
-    tell: |_, _| (),
+    tell: policy::tell,
 };
 
 /// Everything of ECS in a region.

@@ -52,7 +52,7 @@ pub struct ChangeArgs {
 pub(super) struct Standing {
     pub(super) existing: Existing,
     pub(super) services: Vec<Owned<Output>>,
-    deadline: Instant,
+    pub(super) deadline: Instant,
     looked: Instant,
 }
 

@@ -123,6 +123,13 @@ pub struct StoppedTask {
     pub containers: Vec<End>,
 }
 
+impl StoppedTask {
+    /// What a container exited with, if it had started.
+    pub fn code_of(&self, container: &str) -> Option<i32> {
+        self.containers.iter().find(|it| it.name == container).and_then(|it| it.code)
+    }
+}
+
 /// How a container ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct End {

@@ -52,6 +52,10 @@ pub(super) enum Sid {
     NameRetag,
     RunReleases,
     ReadReleases,
+    RunTasks,
+    TagTasks,
+    PassTaskRoles,
+    ReadTasks,
     SignInToImages,
     ReadImages,
     ReadLogs,
@@ -71,6 +75,7 @@ impl Sid {
         match self {
             Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
             Sid::RunReleases | Sid::ReadReleases => Part::Release,
+            Sid::RunTasks | Sid::TagTasks | Sid::PassTaskRoles | Sid::ReadTasks => Part::Run,
             Sid::SignInToImages | Sid::ReadImages => Part::Images,
             Sid::LookAtNames
             | Sid::NamespaceCreate
@@ -155,9 +160,9 @@ impl Sid {
             Sid::LookAtImages => {
                 vec![bounds.public("ssm", "parameter/aws/service/ecs/optimized-ami/*")]
             }
-            Sid::ReadLogs | Sid::ReadReleases => vec![bounds.log_groups()],
+            Sid::ReadLogs | Sid::ReadReleases | Sid::ReadTasks => vec![bounds.log_groups()],
             // Of a revision, and of the task that is run.
-            Sid::RunReleases => vec![bounds.arn("ecs", "*")],
+            Sid::RunReleases | Sid::RunTasks => vec![bounds.arn("ecs", "*")],
             // So do these: what has a path or a name by which it is known, and zones, which have none.
             Sid::ByName => {
                 let mut all: Vec<_> = bounds.roles().into();
@@ -184,7 +189,10 @@ impl Sid {
             Sid::RolesCreate if on_instances => {
                 vec![bounds.below_path("role"), bounds.below_path("instance-profile")]
             }
-            Sid::RoleCreate | Sid::RolesCreate | Sid::PassRoles => vec![bounds.below_path("role")],
+            Sid::RoleCreate | Sid::RolesCreate | Sid::PassRoles | Sid::PassTaskRoles => {
+                vec![bounds.below_path("role")]
+            }
+            Sid::TagTasks => vec![bounds.arn("ecs", "task/*")],
             Sid::ServiceRoles | Sid::ScalingRole => vec![bounds.iam("role/aws-service-role/*")],
             // A target's id says nothing of its service.
             Sid::TargetCreate | Sid::TargetChange | Sid::TargetRetag => {
@@ -241,9 +249,10 @@ impl Sid {
             | Sid::ListenerCertificates
             | Sid::NameChange
             | Sid::RunReleases
+            | Sid::RunTasks
             | Sid::TargetChange => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
-            Sid::EcsTag => bounds.tagged_by_create("ecs"),
+            Sid::EcsTag | Sid::TagTasks => bounds.tagged_by_create("ecs"),
             Sid::ElbTag => bounds.tagged_by_create("elasticloadbalancing"),
             // Of a role that is there, it is the boundary that it has.
             Sid::RoleCreate | Sid::RolePolicies => bounds.bounded(),
@@ -257,6 +266,9 @@ impl Sid {
                 let mut services = vec!["ecs-tasks.amazonaws.com"];
                 services.extend(on_instances.then(|| partition::ec2_service(bounds.partition)));
                 condition("StringEquals", "iam:PassedToService", json!(services))
+            }
+            Sid::PassTaskRoles => {
+                condition("StringEquals", "iam:PassedToService", json!("ecs-tasks.amazonaws.com"))
             }
             Sid::ServiceRoles => {
                 let services = service_roles::SERVICES.iter();
@@ -287,6 +299,7 @@ impl Sid {
             | Sid::ReadImages
             | Sid::ReadLogs
             | Sid::ReadReleases
+            | Sid::ReadTasks
             | Sid::LookAtCertificates
             | Sid::LookAtListeners
             | Sid::LookAtEndpoints

@@ -165,6 +165,11 @@ pub(super) const ROWS: &[Row] = &[
     // A run that has died may have left one behind, which a destroy stops.
     called(Sid::RunReleases, BOTH, Needed::Always, &["ecs:StopTask"]),
     called(Sid::ReadReleases, READ, Needed::Always, &["logs:GetLogEvents"]),
+    // In the part of its own name alone, for people who may run tasks and change nothing else.
+    called(Sid::RunTasks, DEPLOY, Needed::Always, &["ecs:RunTask", "ecs:StopTask"]),
+    checked(Sid::TagTasks, DEPLOY, Needed::Always, "RunTask", &["ecs:TagResource"]),
+    checked(Sid::PassTaskRoles, DEPLOY, Needed::Always, "RunTask", &["iam:PassRole"]),
+    called(Sid::ReadTasks, READ, Needed::Always, &["logs:GetLogEvents"]),
     // In the part of its own name alone, likewise: no value of a secret is ever asked for.
     called(Sid::LookAtParameters, READ, Needed::Always, &["ssm:DescribeParameters"]),
     called(

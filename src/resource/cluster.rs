@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 
 use super::{
     Difference, Kind, Made, Owned, Phase, Removal, Resource, Seen, Wanted, Whole, compare,
-    instance, release,
+    instance, one_off,
 };
 use crate::arn::last_part;
 use crate::aws::error::Cause;
@@ -138,7 +138,7 @@ impl Resource for Cluster {
         // A run that has died may have left a command behind that goes on.
         for (_, cluster) in ours(aws, scope).await? {
             if cluster.running_tasks_count() + cluster.pending_tasks_count() > 0 {
-                release::stop_all(aws, cluster.cluster_name().unwrap_or_default()).await?;
+                one_off::stop_all(aws, cluster.cluster_name().unwrap_or_default()).await?;
             }
         }
         Ok(())

@@ -8,18 +8,19 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use aws_sdk_ecs::types::{
-    ContainerOverride, Failure, KeyValuePair, LaunchType, Tag, Task, TaskOverride,
-};
+use aws_sdk_ecs::types::{ContainerOverride, KeyValuePair, LaunchType, Tag, TaskOverride};
 use tokio::time::Instant;
 
+use super::one_off::State;
 use super::service::{Network, strategy};
 use super::task_definition::{self, TaskDefinition};
 use super::{
-    Acted, Action, Difference, Kind, capacity_provider, cluster, log_group, security_group, subnet,
+    Acted, Action, Difference, Kind, capacity_provider, cluster, log_group, one_off,
+    security_group, subnet,
 };
 use crate::arn::last_part;
-use crate::aws::{AllPages, Aws, Cx, Doing, Error, Meanings, Result, missing};
+use crate::aws::{Aws, Cx, Doing, Error, Result};
+use crate::logs;
 use crate::names::{NodeName, ServiceName};
 
 /// The tag of a revision whose release command has ended well.
@@ -28,11 +29,10 @@ pub const TAG_RELEASED: &str = "ecsup-released";
 const VARIABLE: (&str, &str) = ("RELEASE_COMMAND", "1");
 /// What the starter of release commands begins with.
 const STARTER: &str = "ecsup-release/";
+/// What is attempted.
+const DOING: &str = "start the release command";
 /// How many of its last lines are told when it fails.
-const LINES: i32 = 12;
-
-/// Why `RunTask` starts nothing although it answers with 200, where that may pass.
-const PASSING: &[&str] = &["RESOURCE:", "AGENT", "Capacity is unavailable"];
+const LINES: usize = 12;
 
 /// The release command that is wanted.
 #[derive(Debug)]
@@ -100,40 +100,34 @@ impl Action for Release {
             self.begun.replace(Some((task, Instant::now())));
             return Ok(Acted::Going("its task to start".to_owned()));
         };
-        let Some(seen) = describe(aws, cluster, vec![task.clone()]).await?.into_iter().next()
-        else {
-            // ECS may not show yet what it has just started.
-            return Ok(Acted::Going("ECS to show its task".to_owned()));
-        };
         let id = last_part(&task);
-        if seen.last_status() != Some("STOPPED") {
-            if since.elapsed() < self.timeout {
-                return Ok(Acted::Going(match seen.last_status() {
-                    Some("RUNNING") => format!("`{}` to end (task {id})", self.command.join(" ")),
-                    _ => format!("its task to start (task {id})"),
+        let words = self.command.join(" ");
+        let ended = match one_off::look(aws, cluster, &task).await? {
+            State::Stopped(ended) => ended,
+            State::Unseen => return Ok(Acted::Going("ECS to show its task".to_owned())),
+            state if since.elapsed() < self.timeout => {
+                return Ok(Acted::Going(match state {
+                    State::Coming(_) => format!("its task to start (task {id})"),
+                    _ => format!("`{words}` to end (task {id})"),
                 }));
             }
-            stop(aws, cluster, &task, "Its release command took too long").await?;
-            let limit = self.timeout.as_secs();
-            let why = format!("it had not ended after {limit} s, and its task {id} was stopped");
-            return Err(self.failed(aws, &needs.log_group, id, &why).await);
-        }
-        let own = seen.containers().iter().find(|it| it.name() == Some(self.service.as_str()));
-        match own.and_then(aws_sdk_ecs::types::Container::exit_code) {
+            _ => {
+                one_off::stop(aws, cluster, &task, "Its release command took too long").await?;
+                let limit = self.timeout.as_secs();
+                let why =
+                    format!("it had not ended after {limit} s, and its task {id} was stopped");
+                return Err(self.failed(aws, &needs.log_group, id, &why).await);
+            }
+        };
+        let why = match ended.code_of(self.service.as_str()) {
             Some(0) => {
                 self.note(aws, it).await?;
-                Ok(Acted::Done)
+                return Ok(Acted::Done);
             }
-            Some(code) => {
-                let why = format!("it ended with {code} (task {id})");
-                Err(self.failed(aws, &needs.log_group, id, &why).await)
-            }
-            None => {
-                let reason = seen.stopped_reason().unwrap_or("ECS does not say why");
-                let why = format!("its task {id} did not start: {reason}");
-                Err(self.failed(aws, &needs.log_group, id, &why).await)
-            }
-        }
+            Some(code) => format!("it ended with {code} (task {id})"),
+            None => format!("its task {id} did not start: {}", ended.reason),
+        };
+        Err(self.failed(aws, &needs.log_group, id, &why).await)
     }
 }
 
@@ -151,7 +145,7 @@ impl Release {
         cluster: &str,
         it: &task_definition::Output,
     ) -> Result<Option<String>> {
-        let tasks = started_by(aws, cluster, Some(&self.starter(it))).await?;
+        let tasks = one_off::started_by(aws, cluster, &self.starter(it)).await?;
         Ok(tasks.into_iter().next())
     }
 
@@ -162,7 +156,6 @@ impl Release {
         it: &task_definition::Output,
         needs: &Needs,
     ) -> Result<String> {
-        const DOING: &str = "start the release command";
         let Needs { cluster, subnets, group, provider, .. } = needs;
         let public = provider.is_none().then_some(self.public_address);
         let network = Network::of(subnets, group, &self.more_groups, public);
@@ -178,7 +171,6 @@ impl Release {
             .run_task()
             .cluster(&cluster.name)
             .task_definition(it.arn.as_str())
-            .count(1)
             .started_by(self.starter(it))
             .network_configuration(network.configuration(DOING)?)
             .overrides(TaskOverride::builder().container_overrides(own).build())
@@ -187,12 +179,7 @@ impl Release {
             Some(provider) => run.capacity_provider_strategy(strategy(provider, DOING)?),
             None => run.launch_type(LaunchType::Fargate),
         };
-        let ran = run.send().await.doing(DOING).wait_on(NOT_YET)?;
-        if let Some(task) = ran.tasks().first().and_then(Task::task_arn) {
-            return Ok(task.to_owned());
-        }
-        let failure = ran.failures().first().ok_or_else(|| missing(DOING, "task"))?;
-        Err(refused(DOING, failure))
+        one_off::start(run, DOING).await
     }
 
     /// Notes that the command has ended well, for later runs.
@@ -204,14 +191,9 @@ impl Release {
 
     /// That it failed, with its last lines where they may be read.
     async fn failed(&self, aws: &Aws, group: &log_group::Output, id: &str, why: &str) -> Error {
-        let stream = format!("{0}/{0}/{id}", self.service);
-        let read = aws.logs.get_log_events().log_group_name(&group.name).log_stream_name(stream);
-        let read = read.limit(LINES).start_from_head(false).send().await;
-        let lines = match read.doing("read what it wrote") {
-            Ok(read) => {
-                let events = read.events().iter().filter_map(|event| event.message());
-                events.fold(String::new(), |all, line| format!("{all}\n  {}", line.trim_end()))
-            }
+        let stream = logs::stream(self.service.as_str(), self.service.as_str(), id);
+        let lines = match logs::last_lines(aws, &group.name, &stream, LINES).await {
+            Ok(lines) => lines.iter().fold(String::new(), |all, line| format!("{all}\n  {line}")),
             Err(error) if error.is_denied() => {
                 "\n  what it wrote cannot be read: `ecsup permissions --part release` allows it"
                     .to_owned()
@@ -221,62 +203,4 @@ impl Release {
         let command = self.command.join(" ");
         Error::other(format!("run the release command `{command}`"), format!("{why}{lines}"))
     }
-}
-
-/// What the start of a task waits for.
-const NOT_YET: &[&str] = &[
-    // A role or a subnet was just made.
-    "ClientException: ECS was unable to assume the role",
-    "InvalidParameterException: (ErrorCode: InvalidSubnetID.NotFound)",
-    "InvalidParameterException: (ErrorCode: InvalidGroup.NotFound)",
-    "InvalidParameterException: The specified capacity provider",
-    "InvalidParameterException: not associated with the cluster",
-];
-
-/// Why nothing was started, which `RunTask` says in an answer of 200 (ECS guide, "API failure reasons").
-fn refused(doing: &str, failure: &Failure) -> Error {
-    let reason = failure.reason().unwrap_or("ECS does not say why");
-    let detail = failure.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    let error = Error::other(doing, format!("{reason}{detail}"));
-    match PASSING.iter().any(|it| reason.contains(it)) {
-        true => error.not_yet(),
-        false => error,
-    }
-}
-
-/// The tasks of a cluster that run release commands: all, or those of one starter.
-async fn started_by(aws: &Aws, cluster: &str, starter: Option<&str>) -> Result<Vec<String>> {
-    const DOING: &str = "list the tasks of release commands";
-    // It takes no other filter beside this one, and lists what is to run.
-    let tasks = aws.ecs.list_tasks().cluster(cluster).set_started_by(starter.map(str::to_owned));
-    let tasks = tasks.into_paginator().items().send().all().await.doing(DOING)?;
-    if starter.is_some() || tasks.is_empty() {
-        return Ok(tasks);
-    }
-    let mut ours = Vec::new();
-    for batch in tasks.chunks(100) {
-        let seen = describe(aws, cluster, batch.to_vec()).await?.into_iter();
-        let is_ours = |task: &Task| task.started_by().is_some_and(|it| it.starts_with(STARTER));
-        ours.extend(seen.filter(is_ours).filter_map(|task| task.task_arn));
-    }
-    Ok(ours)
-}
-
-async fn describe(aws: &Aws, cluster: &str, tasks: Vec<String>) -> Result<Vec<Task>> {
-    let described = aws.ecs.describe_tasks().cluster(cluster).set_tasks(Some(tasks)).send().await;
-    Ok(described.doing("look at the release command")?.tasks.unwrap_or_default())
-}
-
-async fn stop(aws: &Aws, cluster: &str, task: &str, why: &str) -> Result<()> {
-    let stop = aws.ecs.stop_task().cluster(cluster).task(task).reason(why).send().await;
-    let stop = stop.doing("stop the release command");
-    stop.gone_is_fine(&["InvalidParameterException: not found"]).map(drop)
-}
-
-/// Stops all release commands of a cluster, when that goes.
-pub(super) async fn stop_all(aws: &Aws, cluster: &str) -> Result<()> {
-    for task in started_by(aws, cluster, None).await? {
-        stop(aws, cluster, &task, "The stack is removed").await?;
-    }
-    Ok(())
 }

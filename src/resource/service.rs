@@ -33,11 +33,13 @@ use crate::diagnosis::{self, Diagnosis, Finding};
 use crate::names::{NodeName, ServiceName};
 
 mod evidence;
+mod once;
 mod rollout;
 mod scaled;
 mod shortage;
 mod standing;
 
+pub use once::Once;
 pub(super) use scaled::{say_that_it_scales, scales};
 pub use standing::{Asked, StandingService};
 
@@ -62,6 +64,9 @@ pub struct Needs {
     /// The name that its tasks answer to, if it has one.
     pub registry: Option<discovery_service::Output>,
 }
+
+/// The launch type of tasks that need no instances of ours.
+const FARGATE: &str = "FARGATE";
 
 /// A service as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -1009,7 +1014,6 @@ fn capacity(
 
 /// Whether a service would have to move between instances and Fargate, which it cannot.
 fn moves(it: &Output, to_fargate: bool) -> Option<Difference<Change>> {
-    const FARGATE: &str = "FARGATE";
     let strategy = it.providers.as_ref().and_then(|providers| providers.first());
     let is = strategy.or(it.launch_type.as_ref())?;
     let wanted = if to_fargate { FARGATE } else { "EC2" };

@@ -13,7 +13,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("capacity", &["spec"]),
     ("aws", &["names"]),
     ("diagnosis", &[]),
-    ("resource", &["arn", "aws", "diagnosis", "names"]),
+    ("resource", &["arn", "aws", "diagnosis", "logs", "names"]),
     ("engine", &["aws", "diagnosis", "names", "resource"]),
     ("facts", &["arn", "aws", "capacity", "diagnosis", "engine", "names", "resource", "spec"]),
     ("lock", &["aws", "engine", "names"]),

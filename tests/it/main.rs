@@ -35,6 +35,7 @@ mod manifest;
 mod many;
 mod meddler;
 mod neighbours;
+mod one_off;
 mod partitions;
 mod permissions;
 mod proofs;

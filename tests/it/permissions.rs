@@ -111,6 +111,7 @@ fn view(stack: &str) -> View<'static> {
         template: Box::new(move |_, _| Some(template.clone())),
         role_of_profile: Box::new(|_| Some(role("instance"))),
         boundary_of_role: Box::new(|_| Some(BOUNDARY.to_owned())),
+        roles_of_definition: Box::new(|_| vec![role("execution")]),
         ..View::unknown(REGION)
     }
 }
@@ -127,7 +128,7 @@ fn of_target(more: Value) -> Value {
 }
 
 /// All parts that allow changes.
-const CHANGING: [Part; 8] = [
+const CHANGING: [Part; 9] = [
     Part::Read,
     Part::Foundation,
     Part::Service,
@@ -136,6 +137,7 @@ const CHANGING: [Part; 8] = [
     Part::Scaling,
     Part::Discovery,
     Part::Release,
+    Part::Run,
 ];
 
 /// Every call that changes something, as ecsup makes it for the stack `demo`, tagged as `stack`'s.
@@ -780,7 +782,8 @@ fn no_change_is_allowed_that_no_call_takes() {
     let parts = CHANGING.into_iter().filter(|part| *part != Part::Read).collect::<Vec<_>>();
     let allowed = permissions::permissions(Pattern::value_variants(), &parts);
     // These also look.
-    let looking = [Part::Secrets, Part::Https, Part::Endpoints, Part::Discovery, Part::Release];
+    let looking =
+        [Part::Secrets, Part::Https, Part::Endpoints, Part::Discovery, Part::Release, Part::Run];
     let looks = permissions::permissions(Pattern::value_variants(), &looking);
     let looks = looks.filter(|it| it.uses == [permissions::Use::Read]).map(|it| it.action);
     let looks: BTreeSet<_> = looks.collect();

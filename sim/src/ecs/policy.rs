@@ -1,11 +1,16 @@
 //! Calls of ECS. Its things are named by cluster and name, which make their ARNs.
 
+use serde_json::Value;
+
+use super::task_definition;
 use crate::arn::short;
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
 use crate::iam::policy::{pass, role};
 use crate::policy::call::Call;
 use crate::policy::required::{Required, Target};
+use crate::policy::view::View;
+use crate::world::World;
 
 /// What a call of ECS takes.
 pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
@@ -33,13 +38,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
                     required.targets = vec![Target::any().tagged(input.tags("tags"))];
                 }
             }
-            let roles = ["executionRoleArn", "taskRoleArn"];
-            let roles = roles.iter().filter_map(|member| input.some_text(member));
-            let arn = |it: &str| match it.starts_with("arn:") {
-                true => it.to_owned(),
-                false => call.view.iam_arn(&format!("role/{it}")),
-            };
-            all.extend(roles.map(|it| pass(role(&arn(it)), "ecs-tasks.amazonaws.com")));
+            all.extend(passed(&roles(call.view, input)));
             all
         }
         "CreateCapacityProvider" => {
@@ -76,6 +75,9 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
                 let made = Target::new(task, input.tags("tags"));
                 all.extend(Required::tagging("ecs:TagResource", call.operation, vec![made]));
             }
+            // Denials name them (aws/serverless-application-model#2247), and the Service Authorization
+            // Reference does not.
+            all.extend(passed(&(call.view.roles_of_definition)(input.text("taskDefinition"))));
             all
         }
         "StopTask" => {
@@ -88,4 +90,30 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
         }
         _ => vec![call.own([Target::any()])],
     }
+}
+
+/// The ARNs of the roles that a task definition names.
+fn roles(view: &View<'_>, definition: &Value) -> Vec<String> {
+    let named = ["executionRoleArn", "taskRoleArn"].into_iter();
+    let named = named.filter_map(|member| definition.some_text(member));
+    let arn = |it: &str| match it.starts_with("arn:") {
+        true => it.to_owned(),
+        false => view.iam_arn(&format!("role/{it}")),
+    };
+    named.map(arn).collect()
+}
+
+/// Roles that are handed to tasks.
+fn passed(roles: &[String]) -> impl Iterator<Item = Required> {
+    roles.iter().map(|arn| pass(role(arn), "ecs-tasks.amazonaws.com"))
+}
+
+/// Tells of the roles of task definitions.
+pub(super) fn tell<'a>(world: &'a World, view: &mut View<'a>) {
+    let of_region = View::unknown(&view.region);
+    view.roles_of_definition = Box::new(move |arn| {
+        let found = task_definition::find(world, arn);
+        let definition = found.and_then(|key| task_definition::get(world, &key));
+        definition.map(|it| roles(&of_region, &it.content)).unwrap_or_default()
+    });
 }

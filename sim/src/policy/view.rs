@@ -27,6 +27,9 @@ type Templates<'a> = Box<dyn Fn(&str, &str) -> Option<Value> + 'a>;
 /// Reads what belongs to something of IAM, by its name or ARN.
 type Profiles<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 
+/// Reads the ARNs of the roles that a task definition's tasks are handed, by its ARN.
+type Definitions<'a> = Box<dyn Fn(&str) -> Vec<String> + 'a>;
+
 /// Reads the name of the service-linked role of a service such as `ecs.amazonaws.com`.
 type ServiceRoles<'a> = Box<dyn Fn(&str) -> Option<&'static str> + 'a>;
 
@@ -40,6 +43,8 @@ pub struct View<'a> {
     pub template: Templates<'a>,
     /// ARN of the role of an instance profile, by name or ARN.
     pub role_of_profile: Profiles<'a>,
+    /// ARNs of the roles of a task definition, by its ARN.
+    pub roles_of_definition: Definitions<'a>,
     /// ARN of the permissions boundary of a role, by name.
     pub boundary_of_role: Profiles<'a>,
     /// The name of a service's service-linked role, made or not.
@@ -64,6 +69,7 @@ impl View<'_> {
             things: Vec::new(),
             template: Box::new(|_, _| None),
             role_of_profile: Box::new(|_| None),
+            roles_of_definition: Box::new(|_| Vec::new()),
             boundary_of_role: Box::new(|_| None),
             service_role: Box::new(|_| None),
             missing_roles: Vec::new(),

@@ -167,6 +167,25 @@ fn a_group_takes_what_its_template_launches() {
 }
 
 #[test]
+fn who_runs_a_task_hands_it_the_roles_of_its_definition() {
+    let roles = |arn: &str| match arn {
+        "td-2" => ["execution", "task"].map(|it| format!("arn:aws:iam::1:role/{it}")).into(),
+        _ => Vec::new(),
+    };
+    let view = View { roles_of_definition: Box::new(roles), ..View::unknown("us-east-1") };
+    let run = |arn: &str| of(&view, "ecs", "RunTask", &json!({ "taskDefinition": arn }));
+    assert_eq!(
+        run("td-2"),
+        [
+            "ecs:RunTask task-definition/td-2",
+            "iam:PassRole role/execution",
+            "iam:PassRole role/task",
+        ]
+    );
+    assert_eq!(run("td-1"), ["ecs:RunTask task-definition/td-1"]);
+}
+
+#[test]
 fn tags_of_what_is_there_count_and_of_what_is_gone_only_in_doubt() {
     let condition = json!({ "StringEquals": { "aws:ResourceTag/ecsup:stack": "demo" } });
     let statement = json!({

@@ -19,6 +19,7 @@ use crate::diagnosis::{
     Agent, End, Evidence, Gateway, Group, LINES, Log, Role, Rollout, Shape, StoppedTask, Subnet,
     Target, Wanted, WayOut, is_routine,
 };
+use crate::logs;
 use crate::names::{Names, partition};
 use crate::resource::auto_scaling_group::{self, AutoScalingGroup};
 use crate::resource::cluster::{self, Registered};
@@ -253,14 +254,7 @@ async fn last_lines(
     let (Some(group), Some(prefix)) = (&wanted.log_group, &wanted.log_prefix) else {
         return Ok(Vec::new());
     };
-    let stream = format!("{prefix}/{container}/{task}");
-    let read = aws.logs.get_log_events().log_group_name(group).log_stream_name(stream);
-    let read =
-        read.limit(i32::try_from(LINES).unwrap_or(i32::MAX)).start_from_head(false).send().await;
-    let read = read.doing("read the log of the container");
-    let read = read.gone_is_fine(&["ResourceNotFoundException"])?;
-    let events = read.and_then(|it| it.events).unwrap_or_default();
-    Ok(events.into_iter().filter_map(|it| it.message).map(|it| it.trim_end().to_owned()).collect())
+    logs::last_lines(aws, group, &logs::stream(prefix, container, task), LINES).await
 }
 
 async fn health_check(aws: &Aws, it: &Output) -> Result<Option<HealthCheck>> {

@@ -1,0 +1,96 @@
+//! One-off tasks that a command starts, watches and stops when it is stopped itself.
+
+use std::time::Duration;
+
+use super::error::CommandError;
+use super::existing::Existing;
+use crate::aws::{Aws, Error, Meaning};
+use crate::diagnosis::StoppedTask;
+use crate::engine::Stop;
+use crate::resource::one_off::{self, State};
+use crate::resource::service::Once;
+use crate::ui::Screen;
+
+/// How often a task is looked at: ECS takes 20 requests a second of an account, in bursts of 60 (ECS guide,
+/// "Request throttling").
+pub(super) const LOOK: Duration = Duration::from_secs(3);
+
+/// What commands need that start tasks.
+pub(super) struct Errand<'a> {
+    pub(super) existing: &'a Existing,
+    pub(super) cluster: &'a str,
+    pub(super) stop: &'a Stop,
+    pub(super) screen: &'a Screen,
+}
+
+/// Words that no other run starts a task with.
+pub(super) fn starter(of: &str) -> String {
+    format!("{}{of}/{:016x}", one_off::STARTER, fastrand::u64(..))
+}
+
+impl Errand<'_> {
+    pub(super) fn aws(&self) -> &Aws {
+        &self.existing.connection.aws
+    }
+
+    /// What AWS refused, and what allows it.
+    pub(super) fn failed(&self, error: Error) -> CommandError {
+        let is_denied = error.is_denied();
+        let told = self.existing.connection.failed(error);
+        match is_denied {
+            true => told.hint(
+                "it takes the parts `read` and `run`: `ecsup permissions --part run` prints the second",
+            ),
+            false => told,
+        }
+    }
+
+    /// Starts a task, once. Nothing when this command was stopped before there was one.
+    pub(super) async fn start(&self, task: &Once<'_>) -> Result<Option<String>, CommandError> {
+        let mut told = String::new();
+        while !self.stop.is_asked() {
+            let error = match task.start(&self.existing.cx).await {
+                Ok(task) => return Ok(Some(task)),
+                Err(error) if error.is_passing() => error,
+                Err(error) => return Err(self.failed(error)),
+            };
+            if error.meaning == Meaning::Lost {
+                // It may have been started, and nothing but its starter says so.
+                let found = one_off::started_by(self.aws(), self.cluster, task.starter).await;
+                let found = found.map_err(|error| self.failed(error))?;
+                if let Some(task) = found.into_iter().next() {
+                    return Ok(Some(task));
+                }
+            }
+            let why = error.cause.to_string();
+            if told != why {
+                self.screen.note(&format!("waiting to start the task: {why}"));
+                told = why;
+            }
+            self.stop.sleep(LOOK).await;
+        }
+        Ok(None)
+    }
+
+    /// Watches a task to its end, and tells each look. Nothing when this command was stopped: then the task
+    /// is, too.
+    pub(super) async fn watch(
+        &self,
+        task: &str,
+        mut tell: impl AsyncFnMut(&State),
+    ) -> Result<Option<StoppedTask>, CommandError> {
+        while !self.stop.is_asked() {
+            match one_off::look(self.aws(), self.cluster, task).await {
+                Ok(State::Stopped(ended)) => return Ok(Some(ended)),
+                Ok(state) => tell(&state).await,
+                Err(error) if error.is_passing() => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+            self.stop.sleep(LOOK).await;
+        }
+        let why = "The command that started it was stopped";
+        let stopped = one_off::stop(self.aws(), self.cluster, task, why).await;
+        stopped.map_err(|error| self.failed(error))?;
+        Ok(None)
+    }
+}
