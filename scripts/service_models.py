@@ -58,7 +58,7 @@ OPERATIONS = {
         DeleteCluster DeleteService DeleteTaskDefinitions DeregisterContainerInstance
         DeregisterTaskDefinition DescribeCapacityProviders DescribeClusters
         DescribeContainerInstances DescribeServices DescribeTaskDefinition DescribeTasks
-        ListAccountSettings ListClusters ListContainerInstances ListServiceDeployments ListServices
+        ExecuteCommand ListAccountSettings ListClusters ListContainerInstances ListServiceDeployments ListServices
         ListTagsForResource ListTaskDefinitionFamilies ListTaskDefinitions ListTasks
         PutClusterCapacityProviders RegisterTaskDefinition RunTask StopTask TagResource
         UntagResource UpdateCapacityProvider UpdateCluster UpdateService""",
@@ -93,7 +93,8 @@ OPERATIONS = {
         DeregisterInstance GetNamespace GetOperation ListInstances ListNamespaces ListOperations
         ListServices ListTagsForResource RegisterInstance TagResource UntagResource""",
     "ssm": """AddTagsToResource DeleteParameter DeleteParameters DescribeParameters GetParameter
-        GetParameters GetParametersByPath ListTagsForResource PutParameter RemoveTagsFromResource""",
+        GetParameters GetParametersByPath ListTagsForResource PutParameter RemoveTagsFromResource
+        StartSession TerminateSession""",
     "sts": "GetCallerIdentity",
 }
 # Services whose folder has another name than their model.

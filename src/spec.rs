@@ -8,6 +8,7 @@
 pub(crate) mod dns;
 mod endpoints;
 mod error;
+pub mod exec;
 pub(crate) mod existing_network;
 mod health;
 mod image;
@@ -450,6 +451,8 @@ pub struct Service {
     pub secrets: BTreeMap<String, SecretSource>,
     /// The role of its tasks.
     pub task_role: TaskRole,
+    /// Whether commands may be run in its tasks and ports be reached through them: then there is a role.
+    pub exec: bool,
     /// What its tasks run on.
     pub run_on: RunOn,
     /// The processor of tasks on Fargate; instances have that of their type.

@@ -24,6 +24,7 @@
 //! | `fargate.pull` | 16–32 | Fargate pulls the image |
 //! | `fargate.pull.timeout` | 120–240 | Fargate gives up pulling without a way out |
 //! | `task.start` | 1–2 | the containers start |
+//! | `task.agent` | 1–5 | what runs commands in a task starts |
 //! | `task.stop` | 1–3 | the containers stop after SIGTERM |
 //! | `task.deprovision` | 2–6 | the network interface goes |
 //! | `scaler.phase` | 30–60 | from attachment to the scaler's first metric; then one each minute |
@@ -58,6 +59,7 @@ mod cluster;
 mod container_health;
 mod container_instance;
 mod dependencies;
+mod execute_command;
 mod image;
 mod insights;
 mod launch;
@@ -83,6 +85,8 @@ mod task_definition_request;
 mod tests;
 #[cfg(test)]
 mod tests_of_commands;
+#[cfg(test)]
+mod tests_of_exec;
 #[cfg(test)]
 mod tests_of_registries;
 #[cfg(test)]
@@ -197,6 +201,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("DescribeTasks", Looks(task::describe_tasks)),
     ("RunTask", Changes(run_task::run_task)),
     ("StopTask", Changes(task::stop_task)),
+    ("ExecuteCommand", Changes(execute_command::execute_command)),
     ("ListContainerInstances", Looks(container_instance::list_container_instances)),
     ("DescribeContainerInstances", Looks(container_instance::describe_container_instances)),
     ("DeregisterContainerInstance", Changes(container_instance::deregister_container_instance)),

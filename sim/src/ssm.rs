@@ -1,10 +1,10 @@
-//! Systems Manager parameters: those of the account, and AWS's public ones that name the newest
-//! ECS-optimized images.
+//! Systems Manager: parameters, those of the account and AWS's public ones that name the newest
+//! ECS-optimized images, and sessions.
 //!
 //! To put and to get is consistent: of two who put a new parameter, one is refused. A listing lags
 //! behind. Names below `/aws` are AWS's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,8 +24,10 @@ use crate::world::{EPOCH, Scope, State, World};
 
 mod image;
 mod policy;
+mod session;
 
 pub use image::image_parameter;
+pub use session::{register, session};
 
 /// Until listings have a new parameter (seen), or a new version of one (in doubt).
 const LISTED: (&str, RangeInclusive<f64>) = ("ssm.listed", 0.0..=2.0);
@@ -79,6 +81,11 @@ pub static SERVICE: Service = Service {
 #[derive(Debug, Default)]
 pub struct Ssm {
     parameters: BTreeMap<String, Parameter>,
+    /// The agents in containers that have called, by the targets that they are, and who says whether one is
+    /// still connected.
+    agents: BTreeMap<String, fn(&World, &str) -> bool>,
+    /// Sessions that nobody has ended.
+    sessions: BTreeSet<String>,
 }
 
 impl State for Ssm {
@@ -123,6 +130,8 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("AddTagsToResource", Changes(add_tags_to_resource)),
     ("RemoveTagsFromResource", Changes(remove_tags_from_resource)),
     ("ListTagsForResource", Looks(list_tags_for_resource)),
+    ("StartSession", Changes(session::start_session)),
+    ("TerminateSession", Changes(session::terminate_session)),
 ];
 
 /// Answers one call.

@@ -127,7 +127,7 @@ pub(super) fn parts_of(wish: &Wish) -> Vec<Part> {
     });
     let sidecars = wish.services.iter().filter_map(|service| service.table.table("sidecar"));
     let mut sidecars = sidecars.flat_map(|it| it.0.values()).filter_map(|it| it.said.table());
-    let has_secrets = ["secrets", "policies", "permissions"].into_iter().any(says)
+    let has_secrets = ["secrets", "policies", "permissions", "exec"].into_iter().any(says)
         || sidecars.any(|sidecar| sidecar.get("secrets").is_some())
         || wish.open.iter().any(|open| open.starts_with("ssm:"));
     let endpoints = wish.table.texts("network.endpoints").unwrap_or_default();

@@ -19,7 +19,8 @@ use crate::lock::{Lock, Seen};
 use crate::names::NodeName;
 use crate::resource::Kind;
 use crate::resource::difference::shown;
-use crate::spec::{OwnNetwork, Service, Spec};
+use crate::spec::exec::ACTIONS;
+use crate::spec::{OwnNetwork, Service, Spec, TaskRole};
 use crate::text::few;
 use crate::ui::{Screen, Tone};
 use crate::wish::{ServiceFlags, Wish};
@@ -179,7 +180,8 @@ pub(super) async fn prepare(
     };
     let prepared = Prepared { lost, images: running.images, ..prepared };
     let warnings = prepared.facts.warnings.iter().cloned();
-    for warning in warnings.chain(warning_about_nat(&prepared.spec)) {
+    let more = warnings_about_exec(&prepared.spec).chain(warning_about_nat(&prepared.spec));
+    for warning in warnings.chain(more) {
         screen.warning(&warning);
     }
     Ok(prepared)
@@ -199,6 +201,18 @@ pub(super) fn note_about_tag(prepared: &Prepared, screen: &Screen) {
     screen.note(&format!(
         "whether {named} {means} by now is not looked up: to deploy again, use `ecsup deploy --force`"
     ));
+}
+
+/// A role of somebody else is used as it is.
+fn warnings_about_exec(spec: &Spec) -> impl Iterator<Item = String> {
+    spec.services.iter().filter(|service| service.exec).filter_map(|service| {
+        let TaskRole::Existing(role) = &service.task_role else { return None };
+        Some(format!(
+            "service.{}.exec: {role} is used as it is, and has to allow {} on `*`",
+            service.name,
+            ACTIONS.join(", ")
+        ))
+    })
 }
 
 fn warning_about_nat(spec: &Spec) -> Option<String> {

@@ -23,7 +23,7 @@ use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::log_group::LogGroup;
 use crate::resource::record::Record;
 use crate::resource::role::Role;
-use crate::resource::role_policy::{RolePolicy, Which};
+use crate::resource::role_policy::{EXEC, RolePolicy, Which};
 use crate::resource::route_table::{self, RouteTable};
 use crate::resource::scalable_target::ScalableTarget;
 use crate::resource::scaling_policy::{self, ScalingPolicy};
@@ -149,6 +149,8 @@ pub struct RunningService {
     pub names: BTreeSet<String>,
     /// The role of its tasks.
     pub task_role: TaskRole,
+    /// Whether commands may be run in its tasks.
+    pub exec: bool,
     /// The hosts and the paths of its rules.
     pub rules: [BTreeSet<String>; 2],
 }
@@ -317,6 +319,7 @@ impl Running {
             instances: self.instances.is_some(),
             parameters: sources().any(|source| !is_secret(&source)),
             secrets: sources().any(|source| is_secret(&source)),
+            exec: self.services.values().any(|it| it.exec),
         };
         let required = uses.services();
         self.nat = Some(Nat::None);
@@ -391,6 +394,8 @@ impl RunningService {
         for it in staying(policies).map(Owned::it).filter(|it| it.role == role.it().name) {
             match &it.which {
                 Which::Managed(arn) => managed.push(arn.clone()),
+                // It belongs to `exec`, and is no permission that somebody has said.
+                Which::Inline(_) if it.which.is_for(EXEC) => {}
                 Which::Inline(_) => {
                     permissions
                         .extend(it.document.as_deref().map(permissions_of).into_iter().flatten());
@@ -459,6 +464,7 @@ fn service_of(it: &Of<Service>, content: Option<&Content>) -> RunningService {
         grace: it.grace_period,
         percents: it.percents,
         circuit_breaker: it.circuit_breaker,
+        exec: it.exec,
         is_on_fargate: it.launch_type.as_deref() == Some("FARGATE"),
         ..RunningService::default()
     }

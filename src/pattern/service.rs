@@ -17,7 +17,7 @@ use crate::resource::listener_rule::{self, ListenerRule};
 use crate::resource::log_group::{self, LogGroup};
 use crate::resource::release::{self, Release};
 use crate::resource::role::{self, Role};
-use crate::resource::role_policy::{self, RolePolicy};
+use crate::resource::role_policy::{self, EXEC, RolePolicy};
 use crate::resource::security_group_rule::{SecurityGroupRule, Source};
 use crate::resource::service::{self, Service, Tasks};
 use crate::resource::target_group::{self, TargetGroup};
@@ -222,6 +222,10 @@ fn roles(graph: &mut Graph, wanted: &spec::Service, blocks: &Blocks<'_>) -> Role
         let document = spec::permissions_document(permissions);
         allow(graph, (&node, &tasks), RolePolicy::inline("permissions", document));
     }
+    if wanted.exec {
+        let document = spec::exec::policy();
+        allow(graph, (&node, &tasks), RolePolicy::inline(EXEC, document));
+    }
     Roles { execution, tasks: Some(tasks), policies }
 }
 
@@ -386,6 +390,7 @@ pub fn service(
         grace: wanted.grace,
         percents: [wanted.deployments.min_percent, wanted.deployments.max_percent],
         circuit_breaker: [wanted.deployments.circuit_breaker, wanted.deployments.rollback],
+        exec: wanted.exec,
         drain: wanted.deployments.drain,
         takes_longer: takes_longer(wanted),
         superseded: facts.superseded.get(wanted.name.as_str()).cloned(),

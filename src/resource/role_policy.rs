@@ -21,6 +21,8 @@ use crate::names::NodeName;
 
 /// What the names of our inline policies begin with.
 const OURS: &str = "ecsup-";
+/// The purpose of the policy that lets commands be run in tasks.
+pub const EXEC: &str = "exec";
 /// How many roles are read at a time: IAM admits few calls a second.
 const AT_A_TIME: usize = 4;
 /// What a new policy waits for: nobody can ask IAM when other services know it.
@@ -35,6 +37,15 @@ pub enum Which {
     Inline(String),
     /// A managed one, by its ARN.
     Managed(String),
+}
+
+impl Which {
+    /// Whether it is an inline one of ours for some purpose.
+    pub fn is_for(&self, purpose: &str) -> bool {
+        let Self::Inline(name) = self else { return false };
+        let hash = name.strip_prefix(OURS).and_then(|rest| rest.strip_prefix(purpose));
+        hash.is_some_and(|rest| rest.starts_with('-'))
+    }
 }
 
 /// A policy as AWS returned it.

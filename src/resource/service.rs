@@ -113,6 +113,8 @@ pub struct Output {
     pub percents: Option<[i32; 2]>,
     /// Whether the circuit breaker is on, and whether it rolls back.
     pub circuit_breaker: Option<[bool; 2]>,
+    /// Whether commands may be run in the tasks that it starts from now on.
+    pub exec: bool,
 }
 
 /// Where tasks register: a target group, and the container and the port that it leads to.
@@ -148,6 +150,7 @@ pub struct Deployment {
 
 /// The service that is wanted.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is wanted or is not")]
 pub struct Service {
     /// Its name.
     pub name: ServiceName,
@@ -167,6 +170,8 @@ pub struct Service {
     pub percents: [u32; 2],
     /// Whether the circuit breaker is on, and whether it rolls back.
     pub circuit_breaker: [bool; 2],
+    /// Whether commands may be run in its tasks.
+    pub exec: bool,
     /// Seconds that a task may finish its requests, which its target groups know.
     pub drain: u32,
     /// How much longer than usual its tasks may take to be healthy, and the former ones to go.
@@ -205,6 +210,8 @@ pub enum Change {
     GracePeriod,
     /// How a deployment goes, and what ends it.
     Deployments,
+    /// Whether commands may be run in its tasks, which a task is born with.
+    Exec,
     /// How tasks are spread over instances.
     Placement,
     /// What its tasks run on.
@@ -380,6 +387,7 @@ impl Wanted for Service {
             .set_health_check_grace_period_seconds(self.grace(target_groups))
             .deployment_configuration(self.deployment_configuration())
             .set_availability_zone_rebalancing(self.rebalancing(None))
+            .set_enable_execute_command(self.exec.then_some(true))
             .enable_ecs_managed_tags(true)
             .propagate_tags(PropagateTags::Service)
             .set_tags(Some([cx.ecs_tags(node), said].concat()));
@@ -467,6 +475,10 @@ impl Wanted for Service {
         compare(all, Change::Deployments, "deploymentConfiguration", percents, &wanted);
         let wanted = &self.circuit_breaker;
         compare(all, Change::Deployments, "deploymentCircuitBreaker", breaker, wanted);
+        if it.exec != self.exec {
+            let wanted = format!("{}, in new tasks", self.exec);
+            all.push(Difference::update(Change::Exec, "enableExecuteCommand", it.exec, wanted));
+        }
         // ECS counts an instance for the provider that the cluster had when it registered.
         if let (Some(provider), [_, ..]) = (provider, it.shortage.idle()) {
             let field = "capacityProviderName of idle instances";
@@ -554,6 +566,9 @@ impl Wanted for Service {
                         .deployment_configuration(self.deployment_configuration())
                         .set_availability_zone_rebalancing(self.rebalancing(before))
                 }
+                // Only tasks that start from now on have it (ECS guide, "Turning on ECS Exec"): the call
+                // is forced, also to turn it off.
+                Change::Exec => update.enable_execute_command(self.exec),
                 Change::Placement => update.set_placement_strategy(Some(placement())),
                 Change::Capacity => match provider {
                     Some(provider) => update.capacity_provider_strategy(strategy(provider, DOING)?),
@@ -625,7 +640,7 @@ impl Change {
     /// Whether ECS makes this change only with a deployment that is asked for besides.
     fn forces(self) -> bool {
         match self {
-            Change::NewDeployment | Change::Capacity => true,
+            Change::NewDeployment | Change::Capacity | Change::Exec => true,
             Change::TaskDefinition
             | Change::DesiredCount
             | Change::StopScaling
@@ -836,6 +851,7 @@ impl From<&Described> for Output {
             grace_period: service.health_check_grace_period_seconds(),
             percents,
             circuit_breaker: breaker.map(|it| [it.enable(), it.rollback()]),
+            exec: service.enable_execute_command(),
         }
     }
 }
@@ -1096,6 +1112,7 @@ mod tests {
             grace: 120,
             percents: [75, 200],
             circuit_breaker: [true, true],
+            exec: false,
             drain: 0,
             takes_longer: Duration::ZERO,
             superseded: None,

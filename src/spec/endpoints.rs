@@ -4,11 +4,13 @@
 //! From the ECS guide, "Amazon ECS interface VPC endpoints (AWS `PrivateLink`)", and the ECR guide, "Amazon
 //! ECR interface VPC endpoints": images come from ECR by two endpoints, and their layers from S3; the log
 //! driver writes to `CloudWatch` Logs; agents on instances talk to ECS by three endpoints, which Fargate does
-//! not need. Keys of KMS need none: Systems Manager and Secrets Manager decrypt by themselves, and answer
+//! not need. What runs commands in tasks talks to `ssmmessages` ("Monitor Amazon ECS containers with ECS Exec").
+//! Keys of KMS need none: Systems Manager and Secrets Manager decrypt by themselves, and answer
 //! with the plain value.
 
 use std::collections::BTreeMap;
 
+use super::exec::MESSAGES;
 use super::{RunOn, SecretSource, Service, Spec};
 
 /// The services that have gateway endpoints, which are routes and cost nothing. All others have interface
@@ -40,6 +42,7 @@ pub(crate) fn check_endpoint(text: &str) -> Result<String, String> {
 
 /// What decides which endpoints a stack needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is used or is not")]
 pub struct Uses {
     /// Some service runs on instances.
     pub instances: bool,
@@ -47,6 +50,8 @@ pub struct Uses {
     pub parameters: bool,
     /// Some secret is one of Secrets Manager.
     pub secrets: bool,
+    /// Some service lets commands be run in its tasks.
+    pub exec: bool,
 }
 
 impl Uses {
@@ -58,6 +63,7 @@ impl Uses {
             instances: spec.services_on(RunOn::Instances).next().is_some(),
             parameters: sources().any(|it| matches!(it, SecretSource::Parameter(_))),
             secrets: sources().any(|it| matches!(it, SecretSource::Secret { .. })),
+            exec: spec.services.iter().any(|service| service.exec),
         }
     }
 
@@ -75,6 +81,7 @@ impl Uses {
             (self.instances, "ecs-telemetry", AGENTS),
             (self.parameters, "ssm", "secrets in parameters"),
             (self.secrets, "secretsmanager", "secrets in Secrets Manager"),
+            (self.exec, MESSAGES, "commands in tasks, by `exec`"),
         ];
         all.into_iter().filter(|(used, ..)| *used).map(|(_, name, what)| (name, what)).collect()
     }
@@ -103,6 +110,7 @@ mod tests {
         );
         assert_eq!(names(Uses { parameters: true, ..uses }), "ecr.api ecr.dkr logs s3 ssm");
         assert_eq!(names(Uses { secrets: true, ..uses }), "ecr.api ecr.dkr logs s3 secretsmanager");
+        assert_eq!(names(Uses { exec: true, ..uses }), "ecr.api ecr.dkr logs s3 ssmmessages");
     }
 
     #[test]

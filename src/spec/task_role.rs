@@ -19,7 +19,7 @@ pub enum TaskRole {
     None,
     /// One that is there already, by its ARN. It is used as it is.
     Existing(String),
-    /// One of the stack's own.
+    /// One of the stack's own, which `exec` makes also where nothing else is to be allowed.
     Own {
         /// ARNs of the managed policies that are attached, no one twice.
         policies: Vec<String>,
@@ -40,8 +40,9 @@ pub struct Permission {
 }
 
 /// As many characters as an inline policy of ours may have: IAM takes 10,240 of all that a role has together,
-/// white space apart (IAM quotas), and the old one and the new one stand side by side while tasks are replaced.
-pub(crate) const INLINE_LIMIT: usize = 5120;
+/// white space apart (IAM quotas), and the old one and the new one stand side by side while tasks are replaced. What
+/// `exec` takes is beside them.
+pub(crate) const INLINE_LIMIT: usize = 4960;
 
 /// A policy document of these statements.
 pub(crate) fn policy(statements: &[Value]) -> String {

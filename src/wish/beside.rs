@@ -475,6 +475,7 @@ fn of_service(runs: &RunningService) -> Vec<(&'static str, Option<String>)> {
         ("deploy.rollback", breaker.filter(|it| it[0]).map(|it| it[1].to_string())),
         ("deploy.drain", runs.drain.as_ref().map(|it| format!("{it}s"))),
         ("stop_timeout", time(runs.own.stop_timeout)),
+        ("exec", Some(runs.exec.to_string())),
     ];
     all.extend(health_of(&runs.own));
     all

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod discovery;
+mod exec;
 mod existing_network;
 mod health;
 mod ingress;
@@ -67,6 +68,7 @@ struct Draft<'a> {
     deployments: Option<Deployments>,
     secrets: BTreeMap<String, SecretSource>,
     task_role: TaskRole,
+    exec: bool,
     run_on: RunOn,
     arch: Arch,
     security_groups: Vec<String>,
@@ -103,6 +105,7 @@ impl Draft<'_> {
             deployments: self.deployments?,
             secrets: self.secrets,
             task_role: self.task_role,
+            exec: self.exec,
             run_on: self.run_on,
             arch: self.arch,
             security_groups: self.security_groups,
@@ -188,6 +191,9 @@ impl<'a> Checker<'a> {
         }
         if let (Some(Network::Own(network)), Some(count)) = (&network, counts(None)) {
             self.addresses(network, count, &drafts);
+        }
+        if let Some(Network::Own(network)) = &network {
+            self.way_of_agents(network, &drafts);
         }
         let zones = [&internal, &public].map(|it| it.as_ref().and_then(|it| it.zone.as_ref()));
         if let [Some(one), Some(other)] = zones
@@ -474,6 +480,7 @@ impl<'a> Checker<'a> {
             deployments: self.deployments(wanted),
             secrets,
             task_role,
+            exec: self.exec(wanted),
             run_on,
             arch: self.arch(wanted, run_on),
             security_groups: self.security_groups(wanted),

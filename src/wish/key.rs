@@ -425,7 +425,7 @@ pub static SERVICE: &[Key] = &[
         "[\"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"]",
     ),
     key("permissions", Tables(PERMISSION), "what its tasks may do besides", "", ""),
-    later("exec", Switch, "whether a shell may be opened in its tasks", "false", "true"),
+    key("exec", Switch, "whether commands and ports of its tasks may be opened", "false", "true"),
     key("stop_timeout", Duration, "how long a task may take to end", "\"30s\"", "\"110s\""),
     key("enabled", Switch, "whether it is there", "true", "false"),
     key("env", Variables, "environment variables", "", "{ LEVEL = \"info\" }"),

@@ -106,6 +106,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             },
             secrets: BTreeMap::new(),
             task_role: crate::spec::TaskRole::None,
+            exec: false,
             arch: Arch::X86_64,
             security_groups: Vec::new(),
             release: None,

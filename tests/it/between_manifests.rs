@@ -22,7 +22,7 @@ use crate::goal::existing_network::misplaced;
 use crate::goal::instances::misfits;
 use crate::goal::requests::{services, unlike};
 use crate::goal::scaling::unscaled;
-use crate::goal::{INHERITING, containers, settings};
+use crate::goal::{INHERITING, containers, exec, settings};
 use crate::manifest::written;
 use crate::proofs::{expect, ids, no_defects, nothing_left, on_all_processors};
 use crate::stage::usual;
@@ -172,6 +172,7 @@ const SECTIONS: &[(&str, &str)] = &[
         ingress.internal.unknown = 404
         [service.a]
         image = '123456789012.dkr.ecr.us-east-1.amazonaws.com/a:1'
+        exec = true
         [service.b]
         image = '123456789012.dkr.ecr.us-east-1.amazonaws.com/b:1'",
     ),
@@ -233,7 +234,19 @@ const SECTIONS: &[(&str, &str)] = &[
         image = 'nginx:1'
         [service.c]
         image = 'nginx:1'
+        exec = true
         run_on = 'instances'",
+    ),
+    (
+        "commands may be run in both",
+        "ingress.internal.unknown = 404
+        defaults.exec = true
+        [service.a]
+        image = 'nginx:1'
+        sidecar.proxy = { image = 'envoy:1' }
+        [service.b]
+        image = 'nginx:1'
+        permissions = [{ actions = ['sqs:SendMessage'], resources = ['*'] }]",
     ),
     (
         "one on Spot instances of two types",
@@ -324,6 +337,7 @@ impl Manifest {
         faults.extend(misplaced(world, &self.spec));
         faults.extend(unnamed(world, &self.spec));
         faults.extend(misfits(world, &self.spec));
+        faults.extend(exec::unlike(world, &self.spec));
         let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
             let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
             if is != wanted {

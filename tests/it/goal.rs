@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 mod capacity;
 pub mod containers;
 pub mod discovery;
+pub mod exec;
 pub mod existing_network;
 mod ingress;
 pub mod instances;

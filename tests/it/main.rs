@@ -13,6 +13,7 @@ mod doctor;
 mod doubts;
 mod emulator;
 mod endpoints;
+mod exec;
 mod existing_network;
 mod existing_zone;
 mod fence;

@@ -125,6 +125,7 @@ fn start(
         tags,
         attachment,
         created: world.now,
+        has_agents: service.runs_commands,
         ..Task::default()
     };
     world.ecs_mut().tasks.insert(id.clone(), task.clone());

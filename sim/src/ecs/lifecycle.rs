@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::cluster::REMEMBERED;
 use super::task::{EXITED, Status, Task};
 use super::{
-    agent, container_health, dependencies, image, insights, output, scheduler, secrets,
-    service_event, task_definition, way,
+    agent, container_health, dependencies, execute_command, image, insights, output, scheduler,
+    secrets, service_event, task_definition, way,
 };
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
@@ -224,6 +224,10 @@ fn runs(world: &mut World, id: &str) {
     }
     output::begin(world, &task);
     container_health::begin(world, &task);
+    if task.has_agents {
+        let after = delay(world, "task.agent", id, 1.0..=5.0);
+        later(world, after, id, execute_command::begin);
+    }
     if let (Some(address), Some(network)) = (&task.address, &task.network) {
         let own = task_definition::containers(world, &task.definition).first();
         let image = own.map(|it| it.text("image")).unwrap_or_default();

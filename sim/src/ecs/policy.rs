@@ -80,6 +80,14 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
             all.extend(passed(&(call.view.roles_of_definition)(input.text("taskDefinition"))));
             all
         }
+        // Both, and a condition may ask about the container.
+        "ExecuteCommand" => {
+            let task = format!("task/{cluster}/{}", short(input.text("task")));
+            let cluster = call.existing(&format!("cluster/{cluster}"));
+            let all = call.own([cluster, call.existing(&task)]);
+            let container = input.some_text("container").map(str::to_owned);
+            vec![all.with("ecs:container-name", container)]
+        }
         "StopTask" => {
             let task = format!("task/{cluster}/{}", short(input.text("task")));
             vec![call.own([call.existing(&task)])]

@@ -18,6 +18,9 @@ const MOST: i64 = 10;
 pub(super) fn run_task(world: &mut World, input: &Value) -> Answer {
     let lacking = ["placementConstraints", "group", "referenceId", "volumeConfigurations"];
     lacks(input, "RunTask", &lacking)?;
+    if input.flag("enableExecuteCommand") == Some(true) {
+        return Err(Refusal::new("SimulatorLacks", "RunTask with enableExecuteCommand"));
+    }
     let cluster = cluster::of(world, input)?;
     let count = input.number("count").unwrap_or(1);
     if !(1..=MOST).contains(&count) {

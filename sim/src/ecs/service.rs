@@ -54,6 +54,8 @@ pub(super) struct Service {
     pub(super) tags: Tags,
     /// Whether tasks get ECS's own tags.
     pub(super) managed_tags: bool,
+    /// Whether commands can be run in the tasks that it starts.
+    pub(super) runs_commands: bool,
     /// Whose tags its tasks get.
     pub(super) propagate: Option<String>,
     /// `availabilityZoneRebalancing`.
@@ -280,7 +282,7 @@ pub(super) fn describe(world: &World, service: &Service, tags: bool) -> Value {
         "deploymentController": { "type": "ECS" },
         "enableECSManagedTags": service.managed_tags,
         "propagateTags": service.propagate.as_deref().unwrap_or("NONE"),
-        "enableExecuteCommand": false,
+        "enableExecuteCommand": service.runs_commands,
         "availabilityZoneRebalancing": service.rebalancing,
         "tags": [],
     });

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::rollout::{self, Breaker};
 use super::service::{self, Service};
 use super::service_revision::{Setup, setup};
-use super::{client, cluster, invalid, is_name, need_linked_role, scheduler};
+use super::{client, cluster, execute_command, invalid, is_name, need_linked_role, scheduler};
 use super::{short, wanted_tags};
 use crate::fields::Fields;
 use crate::refusal::{Answer, Refusal};
@@ -57,6 +57,8 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
     let desired = desired(world, input)?.ok_or_else(|| invalid("Invalid desired count."))?;
     let setup = setup(world, &cluster, input, None)?;
     let (least, most, breaker) = limits(input, None)?;
+    let runs_commands = input.flag("enableExecuteCommand").unwrap_or(false);
+    execute_command::check(world, input, runs_commands, &setup.definition, "created")?;
     let rebalancing = match input.some_text("availabilityZoneRebalancing") {
         Some(wanted) => {
             check_rebalancing(wanted, most)?;
@@ -84,6 +86,7 @@ pub(super) fn create_service(world: &mut World, input: &Value) -> Answer {
         placement: input.list("placementStrategy").to_vec(),
         tags,
         managed_tags: input.flag("enableECSManagedTags").unwrap_or(false),
+        runs_commands,
         propagate: input.some_text("propagateTags").map(str::to_owned),
         rebalancing: rebalancing.to_owned(),
         deployments: vec![deployment],
@@ -140,6 +143,9 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
     if let Some(managed) = input.flag("enableECSManagedTags") {
         it.managed_tags = managed;
     }
+    // It starts no deployment: tasks that run stay as they are.
+    it.runs_commands = input.flag("enableExecuteCommand").unwrap_or(it.runs_commands);
+    execute_command::check(world, input, it.runs_commands, &setup.definition, "updated")?;
     if let Some(propagate) = input.some_text("propagateTags") {
         it.propagate = Some(propagate.to_owned());
     }

@@ -8,7 +8,7 @@ use super::container_health::Health;
 use super::dependencies;
 use super::service_revision::Target;
 use super::task_definition::{self, Key};
-use super::{PAGER, cluster, failure, includes, invalid, lacks, lifecycle, short};
+use super::{PAGER, cluster, execute_command, failure, includes, invalid, lacks, lifecycle, short};
 use crate::fields::{Fields, Tags, ecs_tag_list};
 use crate::refusal::{Answer, Refusal};
 use crate::world::World;
@@ -137,6 +137,10 @@ pub(super) struct Task {
     pub(super) reason: Option<String>,
     /// How healthy the checks of its containers find it.
     pub(super) health: Health,
+    /// Whether commands can be run in it, which it was born with.
+    pub(super) has_agents: bool,
+    /// Whether the agents that run them were connected when they started.
+    pub(super) agent: Option<bool>,
     /// What its containers ended with.
     pub(super) exit: Option<i64>,
     /// What the agent says of them.
@@ -245,7 +249,7 @@ pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
         "cpu": task.cpu.to_string(),
         "memory": task.memory.to_string(),
         "createdAt": world.timestamp_at(task.created),
-        "enableExecuteCommand": false,
+        "enableExecuteCommand": task.has_agents,
         "overrides": { "containerOverrides": task.overrides, "inferenceAcceleratorOverrides": [] },
         "attachments": attachments(task),
         "attributes": [],
@@ -302,6 +306,12 @@ fn container(world: &World, task: &Task, definition: &Value) -> Value {
         "healthStatus": health.name(),
         "cpu": definition.number("cpu").unwrap_or(0).to_string(),
     });
+    if task.started.is_some() {
+        answer["runtimeId"] = execute_command::runtime_id(world, task, name).into();
+    }
+    if let Some(agents) = execute_command::described(world, task) {
+        answer["managedAgents"] = agents;
+    }
     if let Some(memory) = definition.number("memory") {
         answer["memory"] = memory.to_string().into();
     }

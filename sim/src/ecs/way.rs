@@ -44,6 +44,11 @@ fn reaches(world: &World, task: &Task, service: &str) -> bool {
     }
 }
 
+/// Whether a task can talk to a service of AWS now, through its own interface, wherever it runs.
+pub(super) fn task_reaches(world: &World, task: &Task, service: &str) -> bool {
+    standpoint(task).is_some_and(|from| ec2::reaches(world, &from, service))
+}
+
 fn host(world: &World, task: &Task) -> Option<ec2::InstanceView> {
     let instance = world.ecs().instances.get(task.instance.as_ref()?)?;
     ec2::instance(world, &instance.ec2)

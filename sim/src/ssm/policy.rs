@@ -1,7 +1,7 @@
 //! Calls about parameters, which are named by their path.
 
 use crate::arn::Arn;
-use crate::fields::Fields;
+use crate::fields::{Fields, Tags};
 use crate::policy::call::Call;
 use crate::policy::required::{Required, Target};
 
@@ -33,6 +33,23 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
         "AddTagsToResource" | "ListTagsForResource" => {
             let tagged = is(input.text("ResourceId")).tagged(input.tags("Tags"));
             vec![call.own([tagged])]
+        }
+        // The container by its task, and the document, which is of no account where it is AWS's.
+        "StartSession" => {
+            let target = input.text("Target").trim_start_matches("ecs:");
+            let mut parts = target.rsplitn(3, '_').skip(1);
+            let (id, cluster) =
+                (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let task = format!("task/{cluster}/{id}");
+            let task = Arn::of(&call.view.region, "ecs", &task);
+            let document = format!("document/{}", input.text("DocumentName"));
+            let document = Arn::public(&call.view.region, "ssm", &document).to_string();
+            let task = call.view.existing("ecs", task.to_string());
+            vec![call.own([task, Target::new(document, Tags::new())])]
+        }
+        "TerminateSession" => {
+            let session = call.arn(&format!("session/{}", input.text("SessionId")));
+            vec![call.own([Target::new(session, Tags::new())])]
         }
         "DescribeParameters" => vec![call.own([Target::any()])],
         _ => vec![call.own([is(input.text("Name"))])],

@@ -67,9 +67,10 @@ impl<'a> Checker<'a> {
         let policies = self.policies(wanted);
         let permissions = self.permissions(wanted);
         let Some(role) = self.text(of, "task_role") else {
-            return match policies.is_empty() && permissions.is_empty() {
-                true => TaskRole::None,
-                false => TaskRole::Own { policies, permissions },
+            let is_needed = !policies.is_empty() || !permissions.is_empty() || self.exec(wanted);
+            return match is_needed {
+                true => TaskRole::Own { policies, permissions },
+                false => TaskRole::None,
             };
         };
         let beside = [("policies", policies.is_empty()), ("permissions", permissions.is_empty())];

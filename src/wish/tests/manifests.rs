@@ -266,11 +266,26 @@ fn a_mistake_shows_its_line_and_points_at_it() {
 
 #[test]
 fn what_is_not_built_yet_is_said_when_everything_else_is_right() {
-    let text = with("exec = true\n[logs]\nretention_days = 90");
+    let text = with("spot = true\n[logs]\nretention_days = 90");
     insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
-    6:1: service.web.exec: is not built yet: this version of ecsup knows the key and does nothing with it
+    6:1: service.web.spot: is not built yet: this version of ecsup knows the key and does nothing with it
     8:1: logs.retention_days: is not built yet: this version of ecsup knows the key and does nothing with it
     ");
+}
+
+#[test]
+fn commands_in_tasks_need_a_way_out() {
+    let of = |more: &str| {
+        let text = format!(
+            "stack = 's'\n[service.web]\nimage = 'a:1'\nrun_on = 'instances'\ningress = 'none'\nexec = true\n\
+             [network]\nnat = 'none'\n{more}"
+        );
+        said(&text, &ServiceFlags::default()).join("\n")
+    };
+    insta::assert_snapshot!(of(""), @r#"
+    6:8: service.web.exec `true`: reaches nobody from a task on an instance where nat (line 8) is `none`: add "ssmmessages" to endpoints, or have a NAT gateway
+    "#);
+    assert_eq!(of("endpoints = ['ssmmessages']"), "");
 }
 
 #[test]
