@@ -33,9 +33,11 @@ pub mod doctor;
 mod drive;
 mod errand;
 pub mod error;
+pub mod exec;
 mod existing;
 pub mod explain;
 mod folded;
+pub mod forward;
 mod hint;
 pub mod init;
 pub mod list;
@@ -51,6 +53,7 @@ pub mod rollback;
 pub mod run;
 pub mod scale;
 pub mod schema;
+pub mod session;
 pub mod standing;
 pub mod status;
 pub mod unlock;
@@ -144,6 +147,18 @@ pub enum Command {
     /// Wait until the services of a stack are steady; changes nothing
     #[command(after_help = EXIT_CODES)]
     Wait(wait::WaitArgs),
+    /// Run a command in a task of a service that has `exec`, on this terminal
+    ///
+    /// Such as `ecsup exec web`, which starts a shell, or `ecsup exec web -- bin/rails console`. It takes the
+    /// Session Manager plugin, and ends with what that ends with: of the command no exit code comes back.
+    #[command(after_help = EXIT_CODES)]
+    Exec(exec::ExecArgs),
+    /// Open a port of this machine that leads to a task, or through it to what it reaches
+    ///
+    /// Such as `ecsup forward 5432:db.internal:5432`, until Ctrl-C. It takes the Session Manager plugin, and a
+    /// service that has `exec`.
+    #[command(after_help = EXIT_CODES)]
+    Forward(forward::ForwardArgs),
     /// Print the IAM policy that the other commands need; asks nobody
     ///
     /// Without --region it is for every region, whatever the environment says.
@@ -261,6 +276,8 @@ impl Command {
             Self::Rollback(_) => "rollback",
             Self::Run(_) => "run",
             Self::Wait(_) => "wait",
+            Self::Exec(_) => "exec",
+            Self::Forward(_) => "forward",
             Self::Unlock(_) => "unlock",
             Self::Completions(_) => "completions",
             Self::ManPages(_) => "man-pages",
@@ -357,6 +374,10 @@ pub struct Global {
     /// Who knows images in the place of their registries: a test sets it.
     #[arg(skip)]
     pub instead_of_registries: Option<Rc<dyn Registry>>,
+
+    /// A program in the place of the Session Manager plugin: a test sets it.
+    #[arg(skip)]
+    pub instead_of_plugin: Option<OsString>,
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -382,8 +403,8 @@ pub enum Done {
     Wrong,
     /// It has played a command, which ended like this.
     Played(Exit),
-    /// It has run a command, which exited with this.
-    Passed(u8),
+    /// A program ran in its place, and ended with this code.
+    Ended(u8),
 }
 
 /// How a command ended.
@@ -406,8 +427,8 @@ pub enum Exit {
     DestroyIncomplete,
     /// The user stopped it.
     Interrupted,
-    /// What a command exited with that was run.
-    Passed(u8),
+    /// What a program ended with that ran in its place.
+    Ended(u8),
 }
 
 impl From<Done> for Exit {
@@ -416,7 +437,7 @@ impl From<Done> for Exit {
             Done::Done => Self::Done,
             Done::ChangesPending | Done::Wrong => Self::ChangesPending,
             Done::Played(exit) => exit,
-            Done::Passed(code) => Self::Passed(code),
+            Done::Ended(code) => Self::Ended(code),
         }
     }
 }
@@ -431,7 +452,7 @@ impl From<Exit> for ExitCode {
             Exit::DeployIncomplete => 4,
             Exit::DestroyIncomplete => 5,
             Exit::Interrupted => 130,
-            Exit::Passed(code) => code,
+            Exit::Ended(code) => code,
         })
     }
 }
@@ -466,6 +487,8 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Rollback(args) => Box::pin(rollback::rollback(args, global, screen)).await,
         Command::Run(args) => Box::pin(run::run(args, global, screen)).await,
         Command::Wait(args) => Box::pin(wait::wait(args, global, screen)).await,
+        Command::Exec(args) => Box::pin(exec::exec(args, global, screen)).await,
+        Command::Forward(args) => Box::pin(forward::forward(args, global, screen)).await,
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
         Command::Completions(args) => Ok(completions::completions(args, screen)),
         Command::ManPages(args) => man_pages::man_pages(args, screen),

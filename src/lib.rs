@@ -41,6 +41,7 @@ pub mod preflight;
 pub mod registry;
 pub mod resource;
 pub mod service_roles;
+pub mod session;
 pub mod spec;
 pub mod text;
 #[cfg(feature = "rehearse")]

@@ -70,6 +70,9 @@ pub enum Part {
     Images,
     /// Reading what containers write: what `logs` needs besides `read`; in no policy but its own
     Logs,
+    /// Running commands in tasks and opening ports through them: what `exec` and `forward` need besides `read`;
+    /// in no policy but its own
+    Exec,
     /// What `certificates` in a manifest need besides; in no policy but its own
     Https,
     /// What `network.existing` in a manifest needs besides; in no policy but its own
@@ -79,7 +82,7 @@ pub enum Part {
         help = "What endpoints need besides, other than those of S3 and DynamoDB; in no policy but its own"
     )]
     Endpoints,
-    /// What `secrets`, `policies`, `permissions` and `${ssm:…}` in a manifest need besides; in no policy
+    /// What `secrets`, `policies`, `permissions`, `exec` and `${ssm:…}` in a manifest need besides; in no policy
     /// but its own
     Secrets,
 }

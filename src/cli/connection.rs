@@ -80,6 +80,11 @@ impl Connection {
         here.saturating_add(self.aws.clock.ahead())
     }
 
+    /// Where that is which stands for AWS.
+    pub(super) fn endpoint(&self) -> Option<String> {
+        self.endpoint.clone()
+    }
+
     /// Whether something else stands for AWS.
     pub(super) fn is_elsewhere(&self) -> bool {
         self.endpoint.is_some()

@@ -20,6 +20,11 @@ const DENIED_A_PART: &[(&[&str], &str)] = &[
         "a service of the stack has a name by `discovery`, which takes a part of the policy \
          of its own: `ecsup permissions --part discovery` prints it",
     ),
+    (
+        &["perform: ecs:ExecuteCommand", "perform: ssm:StartSession"],
+        "commands in tasks and ports through them take a part of the policy of its own: \
+         `ecsup permissions --part exec` prints it",
+    ),
 ];
 /// What to do about credentials whose time is over.
 const EXPIRED: &str = "the credentials have expired: sign in again with `aws login` or `aws sso login`, \

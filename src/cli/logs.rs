@@ -111,7 +111,7 @@ fn parse_grep(text: &str) -> Result<Regex, String> {
 }
 
 /// A task's id, or how it begins.
-fn parse_task(text: &str) -> Result<String, String> {
+pub(super) fn parse_task(text: &str) -> Result<String, String> {
     let id = text.rsplit('/').next().unwrap_or_default();
     let is_digit = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
     match (4..=32).contains(&id.len()) && id.bytes().all(is_digit) {

@@ -203,7 +203,7 @@ fn told(service: &str, ended: &StoppedTask, screen: &Screen) -> Outcome {
         Some(0) => Ok(Done::Done),
         Some(code) => {
             screen.note(&format!("it ended with {code}: {}", ended.reason));
-            Ok(Done::Passed(u8::try_from(code).unwrap_or(u8::MAX)))
+            Ok(Done::Ended(u8::try_from(code).unwrap_or(u8::MAX)))
         }
         None => {
             let wanted = Wanted { service: service.to_owned(), count: 1, ..Wanted::default() };

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::names::{StackName, TAG_STACK, partition};
+use crate::names::{Names, StackName, TAG_STACK, partition};
 use crate::spec::ExistingNetwork;
 
 /// Where a policy applies. `*` stands for a region or account that is not known.
@@ -141,6 +141,18 @@ impl Bounds {
         let mut all = vec!["cluster/cluster-*", "service/cluster-*/*"];
         all.extend(on_instances.then_some("capacity-provider/cp-*"));
         all.iter().map(|resource| self.arn("ecs", resource)).collect()
+    }
+
+    /// The cluster, or those that are named like ours, and the tasks in them.
+    pub(super) fn tasks(&self) -> [String; 2] {
+        let cluster = match &self.stack {
+            Some(stack) => Names::new(stack.clone(), &self.region).cluster(),
+            None => "cluster-*".to_owned(),
+        };
+        ["cluster/", "task/"].map(|kind| {
+            let within = if kind == "task/" { "/*" } else { "" };
+            self.arn("ecs", &format!("{kind}{cluster}{within}"))
+        })
     }
 
     /// Load balancers and target groups that are named like ours.

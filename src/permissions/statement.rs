@@ -59,6 +59,9 @@ pub(super) enum Sid {
     SignInToImages,
     ReadImages,
     ReadLogs,
+    RunCommands,
+    OpenPorts,
+    EndSessions,
     LookAtCertificates,
     LookAtListeners,
     ListenerCertificates,
@@ -83,6 +86,7 @@ impl Sid {
             | Sid::NameChange
             | Sid::NameRetag => Part::Discovery,
             Sid::ReadLogs => Part::Logs,
+            Sid::RunCommands | Sid::OpenPorts | Sid::EndSessions => Part::Exec,
             Sid::ExistingNetwork => Part::ExistingNetwork,
             Sid::LookAtCertificates | Sid::LookAtListeners | Sid::ListenerCertificates => {
                 Part::Https
@@ -161,6 +165,21 @@ impl Sid {
                 vec![bounds.public("ssm", "parameter/aws/service/ecs/optimized-ami/*")]
             }
             Sid::ReadLogs | Sid::ReadReleases | Sid::ReadTasks => vec![bounds.log_groups()],
+            // The cluster and the task: both have the stack's tag.
+            Sid::RunCommands => {
+                let [cluster, tasks] = bounds.tasks();
+                vec![cluster, tasks]
+            }
+            // The task, and the documents that open ports and nothing else: those have no tags.
+            Sid::OpenPorts => {
+                let [_, tasks] = bounds.tasks();
+                let documents = ["", "ToRemoteHost"].map(|more| {
+                    bounds.public("ssm", &format!("document/AWS-StartPortForwardingSession{more}"))
+                });
+                [tasks].into_iter().chain(documents).collect()
+            }
+            // The id of a session says nothing.
+            Sid::EndSessions => vec![bounds.arn("ssm", "session/*")],
             // Of a revision, and of the task that is run.
             Sid::RunReleases | Sid::RunTasks => vec![bounds.arn("ecs", "*")],
             // So do these: what has a path or a name by which it is known, and zones, which have none.
@@ -250,6 +269,7 @@ impl Sid {
             | Sid::NameChange
             | Sid::RunReleases
             | Sid::RunTasks
+            | Sid::RunCommands
             | Sid::TargetChange => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
             Sid::EcsTag | Sid::TagTasks => bounds.tagged_by_create("ecs"),
@@ -298,6 +318,8 @@ impl Sid {
             | Sid::SignInToImages
             | Sid::ReadImages
             | Sid::ReadLogs
+            | Sid::OpenPorts
+            | Sid::EndSessions
             | Sid::ReadReleases
             | Sid::ReadTasks
             | Sid::LookAtCertificates

@@ -160,6 +160,17 @@ pub(super) const ROWS: &[Row] = &[
         Needed::Always,
         &["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
     ),
+    // In the part of its own name alone: whoever may run a command in a task may do what its program may.
+    called(Sid::RunCommands, DEPLOY, Needed::Always, &["ecs:ExecuteCommand"]),
+    called(Sid::OpenPorts, DEPLOY, Needed::Always, &["ssm:StartSession"]),
+    called(Sid::EndSessions, DEPLOY, Needed::Always, &["ssm:TerminateSession"]),
+    checked(
+        Sid::EndSessions,
+        DEPLOY,
+        Needed::Always,
+        "the plugin, after the connection was lost",
+        &["ssm:ResumeSession"],
+    ),
     // In the part of its own name alone, likewise.
     called(Sid::RunReleases, DEPLOY, Needed::Always, &["ecs:RunTask"]),
     // A run that has died may have left one behind, which a destroy stops.

@@ -109,6 +109,15 @@ fn what_containers_write_is_a_part_of_its_own() {
     assert!(actions(&policy(&ALL, &[Part::Logs], &bounds)).is_disjoint(&whole));
 }
 
+/// Whoever may run a command in a task may do whatever its program may.
+#[test]
+fn what_commands_in_tasks_take_is_a_part_of_its_own() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), Some(stack("demo")));
+    insta::assert_snapshot!(policy(&ALL, &[Part::Exec], &bounds).to_json());
+    let whole = actions(&policy(&ALL, &PARTS, &bounds));
+    assert!(actions(&policy(&ALL, &[Part::Exec], &bounds)).is_disjoint(&whole));
+}
+
 /// Whoever may say what a role may do can let it do anything.
 #[test]
 fn what_secrets_and_task_roles_take_is_a_part_of_its_own() {

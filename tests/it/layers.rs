@@ -20,6 +20,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("logs", &["aws"]),
     ("pattern", &["engine", "facts", "names", "resource", "spec"]),
     ("service_roles", &["aws"]),
+    ("session", &["arn", "aws", "spec"]),
     (
         "deploy",
         &["aws", "engine", "facts", "names", "pattern", "resource", "service_roles", "spec"],
@@ -61,6 +62,7 @@ const KNOWS: &[(&str, &[&str])] = &[
             "preflight",
             "registry",
             "resource",
+            "session",
             "spec",
             "text",
             "timeline",
@@ -100,7 +102,7 @@ const ENGINE: &[(&str, &[&str])] = &[
 
 /// Who calls AWS, and therefore knows its SDK.
 const CALL_AWS: &[&str] =
-    &["aws", "facts", "lock", "logs", "preflight", "resource", "service_roles"];
+    &["aws", "facts", "lock", "logs", "preflight", "resource", "service_roles", "session"];
 
 /// No code may behave differently for one of these.
 const EMULATORS: &[&str] = &["moto", "ministack", "localstack"];

@@ -50,6 +50,7 @@ mod releases;
 mod rollout;
 mod scaling;
 mod secrets;
+mod sessions;
 mod settings;
 mod sidecars;
 mod slips;

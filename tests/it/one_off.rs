@@ -61,7 +61,7 @@ fn a_command_runs_once_and_its_lines_and_its_code_are_the_commands() {
             done(stage, &flags).await;
             let (before, stack) = (ids(&stage.cloud), flags[3]);
             let played = run(stage, &flags, &[]).await;
-            assert_eq!(played.exit, Exit::Passed(3), "{}", played.said());
+            assert_eq!(played.exit, Exit::Ended(3), "{}", played.said());
             assert_eq!(played.recording.out, ["first line", "second line"]);
             let [task] = &tasks(&stage.cloud, stack)[..] else { panic!("one task") };
             let own = &task["overrides"]["containerOverrides"][0];

@@ -128,7 +128,7 @@ fn of_target(more: Value) -> Value {
 }
 
 /// All parts that allow changes.
-const CHANGING: [Part; 9] = [
+const CHANGING: [Part; 10] = [
     Part::Read,
     Part::Foundation,
     Part::Service,
@@ -138,6 +138,7 @@ const CHANGING: [Part; 9] = [
     Part::Discovery,
     Part::Release,
     Part::Run,
+    Part::Exec,
 ];
 
 /// Every call that changes something, as ecsup makes it for the stack `demo`, tagged as `stack`'s.
@@ -163,6 +164,8 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         let set = json!({ "Name": "web.demo.internal", "Type": "A" });
         json!([{ "Action": action, "ResourceRecordSet": set }])
     };
+    let port =
+        |document: &str| json!({ "Target": "ecs:cluster-demo_1_1", "DocumentName": document });
     let lock = "/ecsup/demo/lock/1";
     let insights = "/aws/ecs/containerinsights/cluster-demo/performance";
     vec![
@@ -388,6 +391,7 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
             "RunTask",
             json!({ "cluster": "cluster-demo", "taskDefinition": revision, "tags": ecs_tags }),
         ),
+        ("ecs", "ExecuteCommand", json!({ "cluster": "cluster-demo", "task": "1" })),
         ("ecs", "StopTask", json!({ "cluster": "cluster-demo", "task": "1" })),
         (
             "ecs",
@@ -498,6 +502,10 @@ fn changes(stack: &str) -> Vec<(&'static str, &'static str, Value)> {
         ("ssm", "PutParameter", json!({ "Name": lock, "Tags": tags })),
         ("ssm", "GetParameter", json!({ "Name": lock })),
         ("ssm", "DeleteParameters", json!({ "Names": [lock] })),
+        ("ssm", "StartSession", port("AWS-StartPortForwardingSession")),
+        ("ssm", "StartSession", port("AWS-StartPortForwardingSessionToRemoteHost")),
+        ("ssm", "TerminateSession", json!({ "SessionId": "me-1" })),
+        ("ssm", "ResumeSession", json!({ "SessionId": "me-1" })),
     ]
 }
 
@@ -760,6 +768,19 @@ fn only_plain_records_and_own_parameters_and_log_groups() {
 }
 
 #[test]
+fn ports_are_opened_through_tasks_of_the_stack_and_with_two_documents_alone() {
+    let policy = printed(Pattern::value_variants(), &[Part::Exec], Some("demo"));
+    let demo = view("demo");
+    let refused = |target: &str, document: &str| {
+        let input = json!({ "Target": target, "DocumentName": document });
+        refused(&policy, &required(&demo, &("ssm", "StartSession", input)), true).is_some()
+    };
+    assert!(!refused("ecs:cluster-demo_1_1", "AWS-StartPortForwardingSession"));
+    assert!(refused("ecs:cluster-other_1_1", "AWS-StartPortForwardingSession"));
+    assert!(refused("ecs:cluster-demo_1_1", "AWS-StartInteractiveCommand"));
+}
+
+#[test]
 fn reading_alone_looks_at_everything_and_changes_nothing() {
     let policy = printed(Pattern::value_variants(), &[Part::Read], None);
     let demo = view("demo");
@@ -839,6 +860,7 @@ const VERBS: &[&str] = &[
     "describe",
     "detach",
     "disassociate",
+    "execute",
     "filter",
     "get",
     "list",

@@ -1,8 +1,10 @@
 //! What a person sees: the command runs on a pseudo-terminal against simulated AWS, and a terminal emulator
 //! says what stands there. Nothing waits for a time: what is expected is read until it is there.
 
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command};
 
 use pty_process::Size;
@@ -11,6 +13,7 @@ use tempfile::TempDir;
 use vt100::{Parser, Screen};
 
 use crate::listening::start;
+use crate::manifest::written;
 use crate::world::exit;
 
 /// Simulated AWS in a process of its own.
@@ -65,6 +68,27 @@ impl Terminal {
             .env("AWS_ENDPOINT_URL", format!("http://{}", served.address))
             .env("HOME", home.path())
             .envs(set.iter().copied());
+        let child = command.spawn(pts).expect("the command");
+        Self { pty, child, seen: Parser::new(24, 80, 0), written: Vec::new(), _home: home }
+    }
+
+    /// Runs a command where a plugin stands in `PATH`.
+    fn with_plugin(served: &Served, plugin: &str, arguments: &[&str]) -> Self {
+        let home = TempDir::new().expect("a directory");
+        let program = home.path().join("session-manager-plugin");
+        std::fs::write(&program, format!("#!/bin/sh\n{plugin}\n")).expect("a file");
+        std::fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("its rights");
+        let (pty, pts) = open().expect("a pseudo-terminal");
+        pty.resize(Size::new(24, 80)).expect("a size");
+        let command = OnTerminal::new(env!("CARGO_BIN_EXE_ecsup"))
+            .args(arguments)
+            .current_dir(home.path())
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", home.path().display()))
+            .envs([("TERM", "xterm-256color"), ("AWS_REGION", "us-east-1")])
+            .envs([("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")])
+            .env("AWS_ENDPOINT_URL", format!("http://{}", served.address))
+            .env("HOME", home.path());
         let child = command.spawn(pts).expect("the command");
         Self { pty, child, seen: Parser::new(24, 80, 0), written: Vec::new(), _home: home }
     }
@@ -200,4 +224,24 @@ fn without_utf8_and_colour_there_is_neither_and_a_second_ctrl_c_leaves() {
     let other = terminal.written.iter().filter(|it| !it.is_ascii()).count();
     assert_eq!(other, 0, "{}", terminal.text());
     assert!(!is_coloured(&terminal.written), "{}", terminal.text());
+}
+
+/// The terminal is the plugin's as long as it talks, and Ctrl-C is for what runs in the container.
+#[test]
+fn a_session_has_the_terminal_and_ends_as_the_plugin_does() {
+    let served = Served::start();
+    let (_folder, path) = written(
+        "stack = 'shop'\n[service.web]\nrun_on = 'fargate'\ningress = 'none'\nimage = 'web:1'\nexec = true\n",
+    );
+    let plugin = "[ \"$1\" = --version ] && { echo 1.2.707.0; exit; }\n\
+                  [ -t 0 ] && trap 'echo asked to stop; exit 5' INT\n\
+                  echo \"talking in $2 of $1\"\nwhile :; do sleep 0.1; done";
+    let mut deploy = Terminal::with_plugin(&served, plugin, &["deploy", "--yes", "--file", &path]);
+    assert_eq!(deploy.end(), Some(0), "{}", deploy.text());
+    let mut exec = Terminal::with_plugin(&served, plugin, &["exec", "web", "--stack", "shop"]);
+    exec.until_text("talking in us-east-1 of AWS_SSM_START_SESSION_RESPONSE");
+    exec.press_ctrl_c();
+    exec.until_text("asked to stop");
+    assert_eq!(exec.end(), Some(5), "{}", exec.text());
+    assert!(!exec.text().contains("token-"));
 }

@@ -47,7 +47,7 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
             let task = call.view.existing("ecs", task.to_string());
             vec![call.own([task, Target::new(document, Tags::new())])]
         }
-        "TerminateSession" => {
+        "ResumeSession" | "TerminateSession" => {
             let session = call.arn(&format!("session/{}", input.text("SessionId")));
             vec![call.own([Target::new(session, Tags::new())])]
         }

@@ -80,7 +80,7 @@ pub(super) fn outcome(exit: Exit) -> &'static str {
         Exit::Refused => "refused",
         Exit::DeployIncomplete | Exit::DestroyIncomplete => "incomplete",
         Exit::Interrupted => "interrupted",
-        Exit::Failed | Exit::ChangesPending | Exit::Passed(_) => "failed",
+        Exit::Failed | Exit::ChangesPending | Exit::Ended(_) => "failed",
     }
 }
 
