@@ -1,8 +1,8 @@
 //! AWS as ecsup sees it: one client per service, made from one configuration.
 //!
 //! [`error`] gives every failed call a meaning, [`tags`] decides what is ours, [`config`] finds
-//! region and credentials, `settings` refuses what the SDK would stumble over, and [`partition`] tells
-//! where a region belongs.
+//! region and credentials, [`record`] writes down what was asked, and `settings` refuses what the SDK would
+//! stumble over.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 
 use self::clock::Clock;
+use self::record::{Recorder, Recording};
 use self::unreachable::Unreachable;
 use crate::names::{Names, NodeName};
 
@@ -18,6 +19,7 @@ mod clock;
 pub mod config;
 pub mod error;
 mod paging;
+pub mod record;
 mod settings;
 pub mod tags;
 mod unreachable;
@@ -84,8 +86,9 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Makes the clients. Retries and timeouts are ecsup's own, everything else is the caller's.
-    pub fn new(config: &SdkConfig) -> Self {
+    /// Makes the clients. Retries and timeouts are ecsup's own, everything else is the caller's. What they ask
+    /// is written down where there is a recorder.
+    pub fn new(config: &SdkConfig, recorder: Option<Recorder>) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -96,31 +99,44 @@ impl Aws {
         let retrying = with(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         let once = with(RetryConfig::disabled());
         let advice = with(RetryConfig::standard().with_max_attempts(ATTEMPTS_FOR_ADVICE));
-        // The first call of every run: an endpoint that is not there is reported at once.
-        let first = aws_sdk_sts::config::Builder::from(&retrying).retry_classifier(Unreachable);
         let clock = Clock::default();
-        let first = first.interceptor(clock.clone());
-        let ecs = aws_sdk_ecs::config::Builder::from(&retrying).interceptor(clock.clone());
+        let recording = recorder.map(|recorder| Recording { recorder, clock: clock.clone() });
+        macro_rules! client {
+            ($sdk:ident, $config:expr $(, $extend:expr)?) => {{
+                let config = $sdk::config::Builder::from($config);
+                $(let config = $extend(config);)?
+                let config = match &recording {
+                    Some(recording) => config.interceptor(recording.clone()),
+                    None => config,
+                };
+                $sdk::Client::from_conf(config.build())
+            }};
+        }
+        // The first call of every run: an endpoint that is not there is reported at once.
+        let first = |config: aws_sdk_sts::config::Builder| {
+            config.retry_classifier(Unreachable).interceptor(clock.clone())
+        };
+        let timed = |config: aws_sdk_ecs::config::Builder| config.interceptor(clock.clone());
         Self {
-            acm: aws_sdk_acm::Client::new(&retrying),
-            application_autoscaling: aws_sdk_applicationautoscaling::Client::new(&retrying),
-            autoscaling: aws_sdk_autoscaling::Client::new(&retrying),
-            ec2: aws_sdk_ec2::Client::new(&retrying),
-            ec2_once: aws_sdk_ec2::Client::new(&once),
-            ecr: aws_sdk_ecr::Client::new(&advice),
-            ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
-            ecs_once: aws_sdk_ecs::Client::new(&once),
-            elb: aws_sdk_elasticloadbalancingv2::Client::new(&retrying),
-            iam: aws_sdk_iam::Client::new(&retrying),
-            iam_advice: aws_sdk_iam::Client::new(&advice),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&retrying),
-            route53: aws_sdk_route53::Client::new(&retrying),
-            secretsmanager: aws_sdk_secretsmanager::Client::new(&retrying),
-            service_quotas: aws_sdk_servicequotas::Client::new(&advice),
-            servicediscovery: aws_sdk_servicediscovery::Client::new(&retrying),
-            ssm: aws_sdk_ssm::Client::new(&retrying),
-            ssm_once: aws_sdk_ssm::Client::new(&once),
-            sts: aws_sdk_sts::Client::from_conf(first.build()),
+            acm: client!(aws_sdk_acm, &retrying),
+            application_autoscaling: client!(aws_sdk_applicationautoscaling, &retrying),
+            autoscaling: client!(aws_sdk_autoscaling, &retrying),
+            ec2: client!(aws_sdk_ec2, &retrying),
+            ec2_once: client!(aws_sdk_ec2, &once),
+            ecr: client!(aws_sdk_ecr, &advice),
+            ecs: client!(aws_sdk_ecs, &retrying, timed),
+            ecs_once: client!(aws_sdk_ecs, &once),
+            elb: client!(aws_sdk_elasticloadbalancingv2, &retrying),
+            iam: client!(aws_sdk_iam, &retrying),
+            iam_advice: client!(aws_sdk_iam, &advice),
+            logs: client!(aws_sdk_cloudwatchlogs, &retrying),
+            route53: client!(aws_sdk_route53, &retrying),
+            secretsmanager: client!(aws_sdk_secretsmanager, &retrying),
+            service_quotas: client!(aws_sdk_servicequotas, &advice),
+            servicediscovery: client!(aws_sdk_servicediscovery, &retrying),
+            ssm: client!(aws_sdk_ssm, &retrying),
+            ssm_once: client!(aws_sdk_ssm, &once),
+            sts: client!(aws_sdk_sts, &retrying, first),
             clock,
         }
     }

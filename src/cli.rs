@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Su
 use tokio::time::Instant;
 
 use crate::aws::Cx;
+use crate::aws::record::Recorder;
 use crate::engine::event::Event;
 use crate::engine::{Run, Stop};
 use crate::names::NodeName;
@@ -186,12 +188,12 @@ pub enum Command {
 /// somebody types them, and ignored where the environment has them for other commands.
 const MEANINGLESS: &[(&str, &[&str])] = &[
     ("rehearse", &["profile", "endpoint_url"]),
-    ("permissions", &["profile", "endpoint_url", "timeout"]),
-    ("config", &["profile", "endpoint_url", "timeout"]),
-    ("schema", &["region", "profile", "endpoint_url", "timeout"]),
-    ("docs", &["region", "profile", "endpoint_url", "timeout"]),
-    ("completions", &["region", "profile", "endpoint_url", "timeout"]),
-    ("man-pages", &["region", "profile", "endpoint_url", "timeout"]),
+    ("permissions", &["profile", "endpoint_url", "timeout", "record"]),
+    ("config", &["profile", "endpoint_url", "timeout", "record"]),
+    ("schema", &["region", "profile", "endpoint_url", "timeout", "record"]),
+    ("docs", &["region", "profile", "endpoint_url", "timeout", "record"]),
+    ("completions", &["region", "profile", "endpoint_url", "timeout", "record"]),
+    ("man-pages", &["region", "profile", "endpoint_url", "timeout", "record"]),
 ];
 
 impl Cli {
@@ -347,6 +349,12 @@ pub struct Global {
     )]
     pub timeout: Duration,
 
+    /// Add a line of JSON to this file for each call to AWS: when, which, its result and its request id. Of
+    /// what it said there are ids, names and numbers; everything else is told by its length. A file that is
+    /// not there is made for its owner alone
+    #[arg(long, global = true, env = "ECSUP_RECORD", value_name = "FILE", hide_env_values = true)]
+    pub record: Option<PathBuf>,
+
     /// Whether to use colour
     #[arg(
         long,
@@ -366,6 +374,10 @@ pub struct Global {
     #[arg(short, long, global = true, env = "ECSUP_QUIET", hide_env_values = true, conflicts_with = "verbose",
         value_parser = clap::builder::BoolishValueParser::new())]
     pub quiet: bool,
+
+    /// What the calls are written to, once it is open.
+    #[arg(skip)]
+    pub recorder: Option<Recorder>,
 
     /// What leads to that which takes AWS's place: a rehearsal sets it.
     #[arg(skip)]
@@ -466,7 +478,25 @@ pub async fn run(cli: Cli) -> ExitCode {
 /// Runs a command on a screen, and tells what went wrong if anything did.
 pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
     let Cli { command, global } = cli;
-    let outcome = match command {
+    let outcome = match global.recorded(command.name()) {
+        Ok(global) => {
+            let outcome = run_command(command, &global, screen).await;
+            global.tell_of_record(screen);
+            outcome
+        }
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(done) => done.into(),
+        Err(error) => {
+            error.tell(command.name(), command.changes(), screen);
+            error.kind().into()
+        }
+    }
+}
+
+async fn run_command(command: &Command, global: &Global, screen: &Screen) -> Outcome {
+    match command {
         Command::Deploy(args) => Box::pin(deploy::deploy(args, global, screen)).await,
         Command::Plan(args) => Box::pin(plan::plan(args, global, screen)).await,
         Command::Doctor(args) => Box::pin(doctor::doctor(args, global, screen)).await,
@@ -492,13 +522,6 @@ pub async fn run_on_screen(cli: &Cli, screen: &Screen) -> Exit {
         Command::Unlock(args) => Box::pin(unlock::unlock(args, global, screen)).await,
         Command::Completions(args) => Ok(completions::completions(args, screen)),
         Command::ManPages(args) => man_pages::man_pages(args, screen),
-    };
-    match outcome {
-        Ok(done) => done.into(),
-        Err(error) => {
-            error.tell(command.name(), command.changes(), screen);
-            error.kind().into()
-        }
     }
 }
 
@@ -517,6 +540,36 @@ impl Global {
     /// Until when a command has time that begins now.
     fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
+    }
+
+    /// The same with the record open, for a command that asks AWS: a file that cannot be written is refused
+    /// before the first call.
+    fn recorded(&self, command: &str) -> Result<Self, CommandError> {
+        let asks_none = |(of, flags): &(&str, &[&str])| *of == command && flags.contains(&"record");
+        let global = self.clone();
+        let Some(path) = self.record.as_ref().filter(|_| !MEANINGLESS.iter().any(asks_none)) else {
+            return Ok(global);
+        };
+        // Of a rehearsal, all commands write to the one that it has opened.
+        if self.recorder.is_some() {
+            return Ok(global);
+        }
+        let recorder = Recorder::open(path).map_err(|error| {
+            let why = format!("--record: {} cannot be written: {error}", path.display());
+            CommandError::refused(why).hint("name a file in a folder that is there, and is yours")
+        })?;
+        Ok(Self { recorder: Some(recorder), ..global })
+    }
+
+    /// Says that the record is not whole, if it is not: a full disk keeps no command from its work.
+    fn tell_of_record(&self, screen: &Screen) {
+        let Some(path) = self.record.as_ref() else { return };
+        if self.recorder.as_ref().is_some_and(Recorder::is_broken) {
+            screen.warning(&format!(
+                "--record: {} ends too early: it could not be written",
+                path.display()
+            ));
+        }
     }
 }
 

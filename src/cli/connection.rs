@@ -29,7 +29,7 @@ pub(super) async fn connect(global: &Global, screen: &Screen) -> Result<Connecti
         let region = global.region.clone().map(Region::new);
         let region = region.or_else(|| config.region().cloned());
         let config = config.to_builder().region(region).build();
-        return Ok(Connection::new(&config, Some("simulated".to_owned())));
+        return Ok(Connection::new(&config, Some("simulated".to_owned()), global));
     }
     let destination = Destination {
         region: global.region.clone(),
@@ -37,7 +37,7 @@ pub(super) async fn connect(global: &Global, screen: &Screen) -> Result<Connecti
         endpoint_url: global.endpoint_url.clone(),
     };
     let config = patiently(screen, "credentials", config::load(&destination)).await?;
-    Ok(Connection::new(&config, config.endpoint_url().map(str::to_owned)))
+    Ok(Connection::new(&config, config.endpoint_url().map(str::to_owned), global))
 }
 
 impl From<NoDestination> for CommandError {
@@ -53,9 +53,9 @@ impl From<NoDestination> for CommandError {
 }
 
 impl Connection {
-    fn new(config: &SdkConfig, endpoint: Option<String>) -> Self {
+    fn new(config: &SdkConfig, endpoint: Option<String>, global: &Global) -> Self {
         Self {
-            aws: Aws::new(config),
+            aws: Aws::new(config, global.recorder.clone()),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             endpoint,
             clock: config.time_source().unwrap_or_default(),

@@ -503,7 +503,7 @@ fn scene(wait_for_ready: bool) -> Scene {
         .build();
     let names = Names::new("demo".parse().unwrap(), "eu-west-1");
     let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
-    let cx = Rc::new(Cx { aws: Aws::new(&config), names, labels });
+    let cx = Rc::new(Cx { aws: Aws::new(&config, None), names, labels });
     let (stop, told) = (Rc::<Stop>::default(), Rc::<RefCell<Vec<Event>>>::default());
     let listener = Rc::clone(&told);
     let listener = move |event: &Event| listener.borrow_mut().push(event.clone());

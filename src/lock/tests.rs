@@ -192,7 +192,7 @@ impl Store {
             .build();
         let names = Names::new("demo".parse().unwrap(), "eu-west-1");
         let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
-        Lock::new(&Cx { aws: Aws::new(&config), names, labels }, who, "deploy")
+        Lock::new(&Cx { aws: Aws::new(&config, None), names, labels }, who, "deploy")
     }
 
     /// What befalls a call: it is a write of somebody who is not heard.

@@ -42,6 +42,7 @@ mod permissions;
 mod proofs;
 mod put_back;
 mod reconcile;
+mod record;
 mod recorder;
 mod recorder_tests;
 mod registry;

@@ -111,7 +111,7 @@ fn many(count: usize) -> Spec {
 
 /// What a deploy would do.
 pub async fn prepared(cloud: &Cloud, spec: &Spec) -> Result<Prepared, Problem> {
-    let aws = Aws::new(&sdk_config(cloud, REGION));
+    let aws = Aws::new(&sdk_config(cloud, REGION), None);
     let cx = context(&aws, REGION, spec);
     let run = Run::fresh(cx, Rc::new(Stop::default()), |_| ());
     prepare(spec.clone(), run, Extent::default()).await
