@@ -37,9 +37,11 @@ mod errand;
 pub mod error;
 pub mod exec;
 mod existing;
+mod expiry;
 pub mod explain;
 mod folded;
 pub mod forward;
+pub mod gc;
 mod hint;
 pub mod init;
 pub mod list;
@@ -69,7 +71,7 @@ Exit codes:
   2    usage, or refused before anything was changed
   3    `plan --exit-code`: something would change; `explain`, `doctor`: something is wrong
   4    deploy incomplete: run it again to continue, or destroy
-  5    destroy incomplete: something is left, and listed
+  5    destroy or gc incomplete: something is left, and listed
   130  interrupted: run the same command again to continue
 `run` passes on what its command exits with.";
 
@@ -103,6 +105,9 @@ pub enum Command {
     /// Remove everything of a stack, and prove it
     #[command(after_help = EXIT_CODES)]
     Destroy(destroy::DestroyArgs),
+    /// Remove the stacks of a region that have expired
+    #[command(after_help = EXIT_CODES)]
+    Gc(gc::GcArgs),
     /// Play a stack's whole life against simulated AWS: no account, no credentials, no network
     #[cfg(feature = "rehearse")]
     #[command(after_help = EXIT_CODES)]
@@ -121,7 +126,7 @@ pub enum Command {
     Docs(docs::DocsArgs),
     /// List the stacks of a region
     #[command(after_help = EXIT_CODES)]
-    List,
+    List(list::ListArgs),
     /// Show how a stack is: its services, what is wrong with them, and what is waited for
     #[command(after_help = EXIT_CODES)]
     Status(status::StatusArgs),
@@ -262,13 +267,14 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Doctor(_) => "doctor",
             Self::Destroy(_) => "destroy",
+            Self::Gc(_) => "gc",
             #[cfg(feature = "rehearse")]
             Self::Rehearse(_) => "rehearse",
             Self::Init(_) => "init",
             Self::Config(_) => "config",
             Self::Schema => "schema",
             Self::Docs(_) => "docs",
-            Self::List => "list",
+            Self::List(_) => "list",
             Self::Status(_) => "status",
             Self::Logs(_) => "logs",
             Self::Permissions(_) => "permissions",
@@ -306,6 +312,7 @@ impl Command {
             self,
             Self::Deploy(_)
                 | Self::Destroy(_)
+                | Self::Gc(_)
                 | Self::Restart(_)
                 | Self::Rollback(_)
                 | Self::Run(_)
@@ -501,13 +508,14 @@ async fn run_command(command: &Command, global: &Global, screen: &Screen) -> Out
         Command::Plan(args) => Box::pin(plan::plan(args, global, screen)).await,
         Command::Doctor(args) => Box::pin(doctor::doctor(args, global, screen)).await,
         Command::Destroy(args) => Box::pin(destroy::destroy(args, global, screen)).await,
+        Command::Gc(args) => Box::pin(gc::gc(args, global, screen)).await,
         #[cfg(feature = "rehearse")]
         Command::Rehearse(args) => Box::pin(rehearse::rehearse(args, global, screen)).await,
         Command::Init(args) => Box::pin(init::init(args, global, screen)).await,
         Command::Config(args) => config::config(args, screen),
         Command::Schema => Ok(schema::schema(screen)),
         Command::Docs(args) => Ok(docs::docs(args, screen)),
-        Command::List => Box::pin(list::list(global, screen)).await,
+        Command::List(args) => Box::pin(list::list(args, global, screen)).await,
         Command::Status(args) => Box::pin(status::status(args, global, screen)).await,
         Command::Logs(args) => Box::pin(logs::logs(args, global, screen)).await,
         Command::Permissions(args) => permissions::permissions(args, global, screen),
@@ -592,10 +600,11 @@ mod tests {
     }
 
     /// Flags that no variable of the environment can give; the README says so.
-    const TYPED: [(&str, &str); 8] = [
+    const TYPED: [(&str, &str); 9] = [
         ("deploy", "remove"),
         ("destroy", "yes"),
         ("unlock", "yes"),
+        ("gc", "yes"),
         ("deploy", "force"),
         ("permissions", "part"),
         ("permissions", "output"),

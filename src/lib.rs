@@ -38,6 +38,7 @@ pub mod names;
 pub mod pattern;
 pub mod permissions;
 pub mod preflight;
+pub mod prices;
 pub mod registry;
 pub mod resource;
 pub mod service_roles;

@@ -20,6 +20,9 @@
 //! has taken the lock away: it does that 15 seconds after its last removal, after a look that found
 //! nothing. So what was seen less than 15 seconds ago is still so.
 //!
+//! **When the stack expires** stands in it, too: it is there before anything of the stack is, and goes after
+//! everything. Each epoch has that of the one before, unless its run was asked for another one.
+//!
 //! Four things could go wrong:
 //!
 //! * **A listing shows what was.** `GetParametersByPath` may be behind by a second or two. A claim
@@ -83,6 +86,19 @@ const MARGIN: Duration = Duration::from_secs(1);
 pub struct Lock {
     parameters: Parameters,
     claim: Claim,
+    expiry: Expiry,
+}
+
+/// When a stack is to expire.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// As it was.
+    #[default]
+    Stays,
+    /// Never.
+    Never,
+    /// At this moment, in seconds since 1970.
+    At(i64),
 }
 
 /// How a run wants to take a lock.
@@ -181,8 +197,28 @@ impl Lock {
             ecsup: env!("CARGO_PKG_VERSION").to_owned(),
             seconds: 0,
             released: None,
+            made: None,
+            expires: None,
         };
-        Self { parameters: Parameters::new(cx), claim }
+        Self { parameters: Parameters::new(cx), claim, expiry: Expiry::Stays }
+    }
+
+    /// The lock of a run that makes things: a stack of which there was no lock is begun `now`, by AWS's clock.
+    #[must_use]
+    pub fn making(mut self, now: i64, expiry: Expiry) -> Self {
+        self.claim.made = Some(now);
+        Self { expiry, ..self }
+    }
+
+    /// What a run says that takes the lock after this one. What is said of the stack stays, if anything is.
+    fn claim_after(&self, before: Option<&Seen>) -> Claim {
+        let expires = match self.expiry {
+            Expiry::Stays => before.and_then(Seen::expires),
+            Expiry::Never => None,
+            Expiry::At(at) => Some(at),
+        };
+        let made = before.map_or(self.claim.made, Seen::made);
+        Claim { made, expires, ..self.claim.clone() }
     }
 
     /// What a listing shows, which may be behind: for who only tells of it.
@@ -265,8 +301,9 @@ impl Lock {
         let epoch = before.last().map_or(1, |before| before.epoch + 1);
         let sent = Instant::now();
         let past = || before.iter().map(Seen::epoch).collect();
-        let held = || Some(Held::new(self.clone(), epoch, sent, past()));
-        match self.parameters.create(epoch, &self.claim).await {
+        let lock = Self { claim: self.claim_after(before.last()), ..self.clone() };
+        let held = || Some(Held::new(lock.clone(), epoch, sent, past()));
+        match self.parameters.create(epoch, &lock.claim).await {
             Ok(()) => Ok(held()),
             // Perhaps it was an attempt of ours whose answer was lost.
             Err(error) if matches!(error.meaning, Meaning::Taken | Meaning::Lost) => {
@@ -320,8 +357,10 @@ impl Lock {
     /// should it be alive. Returns whether nobody else has written since it was `seen`.
     async fn mark(&self, seen: &Seen, until: Instant) -> Result<bool> {
         let mut in_doubt = 0;
+        // Of what it says of the stack nothing is lost, should this run die here.
+        let claim = Claim { made: seen.made(), expires: seen.expires(), ..self.claim.clone() };
         loop {
-            let write = timeout(BEAT_TIMEOUT, self.parameters.write(seen.epoch, &self.claim));
+            let write = timeout(BEAT_TIMEOUT, self.parameters.write(seen.epoch, &claim));
             match write.await {
                 Ok(Ok(version)) => {
                     return Ok((1..=1 + in_doubt).contains(&(version - seen.version)));

@@ -1,5 +1,6 @@
 //! `ecsup deploy`: creates a stack, or brings it to what is asked for.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -10,6 +11,7 @@ use super::connection::{Connection, connect, in_time};
 use super::doctor::{self, PreflightArgs};
 use super::drive::{Ended, Reason, drive};
 use super::error::{CommandError, ErrorKind, once_each};
+use super::expiry::{self, Ttl};
 use super::folded::Folded;
 use super::locked::{Command, LockArgs, let_appear, release};
 use super::plan::{self, How, Unsaid, prepare};
@@ -63,6 +65,12 @@ pub struct DeployArgs {
     #[arg(long, value_name = "SERVICE", conflicts_with = "remove")]
     pub only: Option<String>,
 
+    /// Let the stack expire after this time, such as `4h` or `2d`: then `ecsup gc` removes it. A deploy without
+    /// it leaves that as it was; `none` lets the stack stay
+    #[arg(long, env = "ECSUP_TTL", hide_env_values = true, value_name = "DURATION",
+        value_parser = expiry::parse)]
+    pub ttl: Option<Ttl>,
+
     /// What is looked at before.
     #[command(flatten)]
     pub preflight: PreflightArgs,
@@ -99,11 +107,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
     let only = args.only.as_deref();
     wish::check(&wish, only)?;
     let global = &wish::pinned(&wish, global)?;
-    if let Some(why) = screen.why_not_ask().filter(|_| !args.yes) {
-        let why = format!("deploy asks before it changes something, and {why}");
-        let hint = "say --yes to go ahead without being asked, or use `ecsup plan`";
-        return Err(CommandError::refused(why).hint(hint));
-    }
+    check_asking(args, screen)?;
     let deadline = global.deadline();
     let stop = Rc::new(Stop::default());
     let looked = Instant::now();
@@ -115,27 +119,28 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         if !args.yes && !prepared.is_settled() {
             prepared.facts.caller.alias = facts::alias(&connection.aws).await;
         }
+        let now = connection.now();
+        let expiry = expiry::of(args.ttl, now);
         let lock = Lock::new(&prepared.run.cx, &prepared.facts.caller.arn, "deploy");
+        let lock = lock.making(now, expiry);
         let is_quiet = prepared.refusals.is_empty() && !prepared.is_settled();
         // What there is to do is done under the lock. Where there is nothing, what was seen counts only
         // when nobody is at work: another run may be about to remove it all, and of what it has just
         // made AWS may show half, which then looks like somebody else's.
-        let is_held = match is_quiet {
-            true => false,
-            false => {
-                let seen = lock.look().await.map_err(|error| connection.failed(error))?;
-                seen.as_ref().is_some_and(Seen::is_held)
-            }
+        let seen = match is_quiet {
+            true => None,
+            false => lock.look().await.map_err(|error| connection.failed(error))?,
         };
         // What another run is about to change is looked at again.
-        if !is_held {
+        if !seen.as_ref().is_some_and(Seen::is_held) {
             doctor::check(&args.preflight, (&prepared, &wish), &connection, global, screen, false)
                 .await?;
         }
-        Ok((connection, prepared, lock, is_held))
+        Ok((connection, prepared, lock, seen, expiry::planned(expiry, now)))
     };
-    let (connection, mut prepared, lock, is_held) = in_time(deadline, look).await?;
-    let is_asked = !args.yes && !prepared.is_settled();
+    let (connection, mut prepared, lock, seen, expiry) = in_time(deadline, look).await?;
+    let is_held = seen.as_ref().is_some_and(Seen::is_held);
+    let is_asked = !args.yes && (!prepared.is_settled() || expiry.is_some());
     screen.note(&plan::title(&prepared, &connection));
     if !is_held {
         plan::check_refusals(&prepared)?;
@@ -144,9 +149,11 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         agree_to_lose(&prepared, args, screen)?;
     }
     show(&prepared, screen);
-    if !is_held && prepared.is_settled() {
-        return Ok(settled(&prepared, &connection, screen));
+    if !is_held && prepared.is_settled() && expiry.is_none() {
+        let expires = seen.as_ref().and_then(Seen::expires);
+        return Ok(settled(&prepared, expires, &connection, screen));
     }
+    expiry.iter().for_each(|line| screen.note(&format!("stack {} {line}", prepared.spec.stack)));
     // With --no-wait the longest waits are nobody's.
     if let Some(line) = prepared.forecast().filter(|_| !args.no_wait) {
         screen.note(&line);
@@ -155,22 +162,30 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         agree_to_lose(&prepared, args, screen)?;
     }
     if is_asked {
-        plan::about(&prepared, &connection).iter().for_each(|line| screen.note(line));
+        ask(&prepared, &connection, screen)?;
     } else {
         screen.note(&plan::counts(&prepared.plan));
-    }
-    if is_asked && !screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
-        return Err(CommandError::declined());
     }
 
     expect(&prepared, screen);
     prepared.run.restart_clock();
-    let asked = Asked { args, wish: &wish, connection: &connection, looked, stop: &stop, screen };
+    let expires = Cell::new(None);
+    let asked = Asked {
+        args,
+        wish: &wish,
+        connection: &connection,
+        looked,
+        stop: &stop,
+        screen,
+        expires: &expires,
+    };
     let ended = drive(asked.work(&lock, &mut prepared), &stop, deadline, screen).await;
     screen.finish();
     let (worked, reason) = match ended {
         Ended::With(Ok(Some(worked)), reason) => (worked, reason),
-        Ended::With(Ok(None), _) => return Ok(settled(&prepared, &connection, screen)),
+        Ended::With(Ok(None), _) => {
+            return Ok(settled(&prepared, expires.get(), &connection, screen));
+        }
         Ended::With(Err(error), Reason::Interrupted) if error.kind() == ErrorKind::Refused => {
             return Err(error.interrupted());
         }
@@ -186,18 +201,27 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
             return Err(incomplete(&prepared, &connection, worked, reason));
         }
     }
-    let took = duration(prepared.run.elapsed());
-    if args.no_wait {
-        screen.note(&format!("made in {took}; not waited until it is ready, as --no-wait says"));
-        if !prepared.plan.removals.is_empty() {
-            screen.note("what is not asked for any more stays until a deploy without --no-wait");
-        }
-    } else {
-        screen.note(&format!("ready in {took}"));
-    }
+    note_about_time(&prepared, args, screen);
     note_about_instances(&prepared, screen);
-    summary(&prepared, &connection, screen);
+    summary(&prepared, expires.get(), &connection, screen);
     Ok(Done::Done)
+}
+
+/// Refuses to run like this where nobody can be asked.
+fn check_asking(args: &DeployArgs, screen: &Screen) -> Result<(), CommandError> {
+    let Some(why) = screen.why_not_ask().filter(|_| !args.yes) else { return Ok(()) };
+    let why = format!("deploy asks before it changes something, and {why}");
+    let hint = "say --yes to go ahead without being asked, or use `ecsup plan`";
+    Err(CommandError::refused(why).hint(hint))
+}
+
+/// Asks whether to go ahead.
+fn ask(prepared: &Prepared, connection: &Connection, screen: &Screen) -> Result<(), CommandError> {
+    plan::about(prepared, connection).iter().for_each(|line| screen.note(line));
+    match screen.ask("Go ahead? [y/N] ", |answer| matches!(answer, "y" | "Y" | "yes")) {
+        true => Ok(()),
+        false => Err(CommandError::declined()),
+    }
 }
 
 /// Asks by name about what takes data or traffic along, or refuses where it cannot be asked.
@@ -243,10 +267,15 @@ fn expect(prepared: &Prepared, screen: &Screen) {
 }
 
 /// Says that there is nothing to do.
-fn settled(prepared: &Prepared, connection: &Connection, screen: &Screen) -> Done {
+fn settled(
+    prepared: &Prepared,
+    expires: Option<i64>,
+    connection: &Connection,
+    screen: &Screen,
+) -> Done {
     screen.note("nothing to change: everything is there and ready");
     plan::note_about_tag(prepared, screen);
-    summary(prepared, connection, screen);
+    summary(prepared, expires, connection, screen);
     Done::Done
 }
 
@@ -260,6 +289,8 @@ struct Asked<'a> {
     looked: Instant,
     stop: &'a Rc<Stop>,
     screen: &'a Screen,
+    /// When the stack expires, once the lock tells it.
+    expires: &'a Cell<Option<i64>>,
 }
 
 impl Asked<'_> {
@@ -273,13 +304,15 @@ impl Asked<'_> {
         let Self { args, connection, looked, stop, screen, .. } = *self;
         let command = Command { connection, run: &prepared.run, stop, looked };
         let taken = command.take(lock, &args.lock).await?;
+        self.expires.set(taken.held.expires());
         let worked = taken.held.keep(stop, async {
             if taken.look_again.is_some() {
                 let_appear(&taken, &prepared.run, stop).await;
                 self.look_again(prepared).await?;
-                if prepared.is_settled() {
-                    return Ok(None);
-                }
+            }
+            // Perhaps only its expiry was to be said, and is.
+            if prepared.is_settled() {
+                return Ok(None);
             }
             Ok(Some(carry_out(prepared, |warning| screen.warning(warning)).await))
         });
@@ -320,6 +353,19 @@ impl Asked<'_> {
             return Err(CommandError::refused(why).hint("run the same `ecsup deploy` again"));
         }
         Ok(())
+    }
+}
+
+/// Says how long it took, and for how much that was waited.
+fn note_about_time(prepared: &Prepared, args: &DeployArgs, screen: &Screen) {
+    let took = duration(prepared.run.elapsed());
+    if args.no_wait {
+        screen.note(&format!("made in {took}; not waited until it is ready, as --no-wait says"));
+        if !prepared.plan.removals.is_empty() {
+            screen.note("what is not asked for any more stays until a deploy without --no-wait");
+        }
+    } else {
+        screen.note(&format!("ready in {took}"));
     }
 }
 
@@ -421,7 +467,7 @@ fn incomplete(
 }
 
 /// What a user needs next: names to reach the service by, and the next commands.
-fn summary(prepared: &Prepared, connection: &Connection, screen: &Screen) {
+fn summary(prepared: &Prepared, expires: Option<i64>, connection: &Connection, screen: &Screen) {
     let spec = &prepared.spec;
     screen.out(&format!("stack          {}", spec.stack));
     screen.out(&format!("region         {}", connection.region));
@@ -458,6 +504,9 @@ fn summary(prepared: &Prepared, connection: &Connection, screen: &Screen) {
     for service in &spec.services {
         let logs = prepared.run.cx.names.log_group(&service.name);
         screen.out(&format!("logs           {logs}"));
+    }
+    if let Some(expires) = expires {
+        screen.note(&format!("stack {} {}", spec.stack, expiry::words(expires, connection.now())));
     }
     screen.note(&format!(
         "next: `ecsup deploy` with other flags changes it, `ecsup destroy {}` removes it",

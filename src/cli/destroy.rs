@@ -14,7 +14,7 @@ use super::existing::{self, Existing};
 use super::folded::Folded;
 use super::locked::{Command, LockArgs, let_appear, release};
 use super::{Done, Global, Outcome, hint, resources, run_on, wish};
-use crate::aws::Scope;
+use crate::aws::{Cx, Scope};
 use crate::engine::Stop;
 use crate::engine::doubt::{self, Doubtful};
 use crate::engine::event::duration;
@@ -117,6 +117,7 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
     });
     let Some((existing, things, seen)) = found.await? else { return Ok(Done::Done) };
     let Existing { connection, cx, stack, lock, .. } = existing;
+    let named: Vec<_> = things.iter().map(|thing| (thing.name().clone(), thing.kind())).collect();
     if let Some(seen) = seen.as_ref().filter(|seen| seen.is_held()) {
         screen.note(&format!("locked by {}; there may be more than can be seen", seen.holder()));
     }
@@ -137,24 +138,60 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
     if is_asked && !screen.ask(&question, |answer| answer == stack.as_str()) {
         return Err(CommandError::declined());
     }
+    let target = Target {
+        connection: &connection,
+        cx,
+        stack: &stack,
+        lock: &lock,
+        things: &named,
+        looked,
+        expired_by: None,
+    };
+    remove(target, &args.lock, deadline, screen).await
+}
 
+/// A stack that is going to be removed.
+pub(super) struct Target<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) cx: Rc<Cx>,
+    pub(super) stack: &'a StackName,
+    pub(super) lock: &'a Lock,
+    /// What was seen of it.
+    pub(super) things: &'a [(NodeName, Kind)],
+    /// When somebody began to look at it.
+    pub(super) looked: Instant,
+    /// By when it has to have expired, also by what its lock says when that is taken.
+    pub(super) expired_by: Option<i64>,
+}
+
+/// Removes everything of a stack.
+pub(super) async fn remove(
+    target: Target<'_>,
+    args: &LockArgs,
+    deadline: Instant,
+    screen: &Screen,
+) -> Outcome {
+    let Target { connection, cx, stack, lock, things, looked, expired_by } = target;
     let stop = Rc::new(Stop::default());
     let run = run_on(screen, cx, &stop);
-    let named = || things.iter().map(|thing| (thing.name().clone(), thing.kind()));
     screen.expect(
-        || teardown::links(&named().collect::<Vec<_>>()),
+        || teardown::links(things),
         || {
-            let nodes = || things.iter().map(|thing| thing.name());
+            let nodes = || things.iter().map(|(name, _)| name);
             let folded = Folded::among(nodes()).all(nodes());
             Expected { nodes: nodes().map(|it| (it.clone(), None)).collect(), takes: None, folded }
         },
     );
-    let command = Command { connection: &connection, run: &run, stop: &stop, looked };
-    let work = under_lock(&lock, &command, args, screen);
+    let command = Command { connection, run: &run, stop: &stop, looked };
+    let work = under_lock(lock, &command, args, expired_by, screen);
     let ended = drive(work, &stop, deadline, screen).await;
     screen.finish();
     let (worked, reason) = match ended {
-        Ended::With(Ok(worked), reason) => (worked, reason),
+        Ended::With(Ok(Some(worked)), reason) => (worked, reason),
+        Ended::With(Ok(None), _) => {
+            screen.note(&format!("stack {stack} does not expire yet, or not any more: it stays"));
+            return Ok(Done::Done);
+        }
         Ended::With(Err(error), Reason::Interrupted) if error.kind() == ErrorKind::Refused => {
             return Err(error.interrupted());
         }
@@ -165,25 +202,37 @@ pub async fn destroy(args: &DestroyArgs, global: &Global, screen: &Screen) -> Ou
         Some(Ok((receipt, _))) if is_clean(&receipt) => {
             worked.lost.into_iter().for_each(|why| screen.warning(why));
             if !receipt.unsure.is_empty() {
-                return Err(of_unsure(&stack, &receipt.unsure));
+                return Err(of_unsure(stack, &receipt.unsure));
             }
-            print_receipt(&stack, &receipt, &duration(run.elapsed()), screen);
+            print_receipt(stack, &receipt, &duration(run.elapsed()), screen);
             Ok(Done::Done)
         }
-        done => Err(incomplete(&stack, &connection, Worked { done, ..worked }, reason)),
+        done => Err(incomplete(stack, connection, Worked { done, ..worked }, reason)),
     }
 }
 
-/// Takes the lock, removes everything, and last the lock.
+/// Takes the lock, removes everything, and last the lock. Nothing, when it has to have expired and has not.
 async fn under_lock(
     lock: &Lock,
     command: &Command<'_>,
-    args: &DestroyArgs,
+    args: &LockArgs,
+    expired_by: Option<i64>,
     screen: &Screen,
-) -> Result<Worked, CommandError> {
+) -> Result<Option<Worked>, CommandError> {
     let Command { run, stop, .. } = command;
-    let taken = command.take(lock, &args.lock).await?;
+    let taken = command.take(lock, args).await?;
     let held = &taken.held;
+    let has_expired = |by| held.expires().is_some_and(|at| at <= by);
+    if expired_by.is_some_and(|by| !has_expired(by)) {
+        if taken.is_first {
+            // Another run has removed the stack meanwhile, and its lock, which would be there again.
+            let removed = held.remove().await;
+            removed.map_err(|error| command.connection.failed(error))?;
+        } else {
+            release(held, run, screen).await.into_iter().for_each(|why| screen.warning(why));
+        }
+        return Ok(None);
+    }
     let done = held
         .keep(stop, async {
             // What is hidden could not be removed, and would hold what can be seen.
@@ -194,9 +243,9 @@ async fn under_lock(
     match done {
         Some(Ok(done)) if is_clean(&done.0) && !held.is_superseded() => {
             let removed = held.remove().await;
-            Ok(Worked { done: Some(removed.map(|()| done)), lost: None })
+            Ok(Some(Worked { done: Some(removed.map(|()| done)), lost: None }))
         }
-        done => Ok(Worked { done, lost: release(held, run, screen).await }),
+        done => Ok(Some(Worked { done, lost: release(held, run, screen).await })),
     }
 }
 

@@ -142,7 +142,10 @@ async fn only_stack(
         }
         _ => {
             let now = connection.now();
-            stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found, now)));
+            let region = &connection.region;
+            for (name, found) in &stacks {
+                screen.out(&Found::line(name, found, region, now));
+            }
             let why = format!("there are several stacks: name the one to {verb}");
             Err(CommandError::refused(why))
         }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::{Args, ValueEnum};
 use futures::future::try_join;
+use serde_json::{Value, json};
 
 use super::connection::{Connection, connect, in_time, patiently};
-use super::{Done, Global, Outcome, resources};
+use super::{Done, Global, Outcome, expiry, resources};
 use crate::aws::{Result, Scope};
 use crate::engine::event::duration;
 use crate::engine::inventory;
@@ -13,12 +15,34 @@ use crate::engine::looks::Looks;
 use crate::facts;
 use crate::lock::{self, Seen};
 use crate::names::NodeName;
-use crate::resource::Kind;
+use crate::prices::{self, Size, Standing};
+use crate::resource::auto_scaling_group::AutoScalingGroup;
+use crate::resource::interface_endpoint::InterfaceEndpoint;
+use crate::resource::launch_template;
 use crate::resource::listener::{self, Listener};
 use crate::resource::load_balancer::LoadBalancer;
-use crate::resource::service::Service;
-use crate::resource::task_definition::TaskDefinition;
+use crate::resource::service::{self, Service};
+use crate::resource::subnet::Subnet;
+use crate::resource::task_definition::{self, TaskDefinition};
+use crate::resource::{Kind, Owned};
 use crate::ui::Screen;
+
+/// What `ecsup list` takes.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How to print it
+    #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
+    pub output: Output,
+}
+
+/// How to print the stacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Lines for people
+    Text,
+    /// One JSON object
+    Json,
+}
 
 /// What was found of one stack.
 #[derive(Debug, Default)]
@@ -26,7 +50,7 @@ pub(super) struct Found {
     /// The pattern, when one of its things says it.
     pattern: Option<String>,
     /// What there is.
-    things: Vec<(NodeName, Kind)>,
+    pub(super) things: Vec<(NodeName, Kind)>,
     /// What is on its way or broken.
     unready: BTreeSet<NodeName>,
     /// How many services there are.
@@ -39,11 +63,17 @@ pub(super) struct Found {
     deployed: Option<i64>,
     /// Its lock, when somebody has it.
     held: Option<Seen>,
+    /// When it was begun, in seconds since 1970, where its lock tells.
+    made: Option<i64>,
+    /// When it expires, in seconds since 1970, if it does.
+    pub(super) expires: Option<i64>,
+    /// What of it costs something for each hour.
+    standing: Standing,
 }
 
 impl Found {
-    /// One line of the list, and another one when somebody works on the stack.
-    pub(super) fn line(name: &str, found: &Self, now: i64) -> String {
+    /// One line of the list, another one with what it costs, and one when somebody works on the stack.
+    pub(super) fn line(name: &str, found: &Self, region: &str, now: i64) -> String {
         let pattern = found.pattern.as_deref().unwrap_or("unknown");
         let age = found.deployed.map(|since| duration_since(since, now));
         let age =
@@ -60,11 +90,49 @@ impl Found {
         for address in &found.addresses {
             line = format!("{line} {address}");
         }
+        line = format!("{line}\n  {}", found.about(region, now));
         match &found.held {
             Some(held) if held.is_left(now) => format!("{line}\n  left by {}", held.holder()),
             Some(held) => format!("{line}\n  worked on by {}", held.until_when()),
             None => line,
         }
+    }
+
+    /// Its age, what it costs, and when it expires.
+    fn about(&self, region: &str, now: i64) -> String {
+        let age = self.made.map(|made| format!("made {} ago", duration_since(made, now)));
+        let costs = match prices::month(region, &self.standing) {
+            Some(month) => month.words(),
+            None => format!("— a month: no prices of {region} are known"),
+        };
+        let expires = self.expires.map(|at| expiry::words(at, now));
+        age.into_iter().chain([costs]).chain(expires).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The same for programs.
+    fn json(&self, name: &str, region: &str, now: i64) -> Value {
+        let month = prices::month(region, &self.standing);
+        json!({
+            "stack": name,
+            "pattern": self.pattern,
+            "state": self.state(now).replace(' ', "_"),
+            "resources": resources_of(&self.things),
+            "services": self.services,
+            "image": self.image,
+            "addresses": self.addresses,
+            "made": self.made.map(expiry::when),
+            "deployed": self.deployed.map(expiry::when),
+            "expires": self.expires.map(expiry::when),
+            "has_expired": self.has_expired(now),
+            "dollars_a_month": month.as_ref().map(|month| (month.dollars * 100.0).round() / 100.0),
+            "without_price": month.map(|month| month.unknown),
+            "lock": self.held.as_ref().map(Seen::holder),
+        })
+    }
+
+    /// Whether it has expired.
+    pub(super) fn has_expired(&self, now: i64) -> bool {
+        self.expires.is_some_and(|at| at <= now)
     }
 
     /// How it is, in a word.
@@ -86,8 +154,14 @@ pub(super) fn duration_since(since: i64, now: i64) -> String {
     }
 }
 
+/// How many resources these are, as every command counts them.
+fn resources_of(things: &[(NodeName, Kind)]) -> usize {
+    let counted = things.iter().filter(|(_, kind)| kind.is_counted());
+    counted.map(|(name, _)| name).collect::<BTreeSet<_>>().len()
+}
+
 /// Runs the command.
-pub async fn list(global: &Global, screen: &Screen) -> Outcome {
+pub async fn list(args: &ListArgs, global: &Global, screen: &Screen) -> Outcome {
     let listed = in_time(global.deadline(), async {
         let connection = connect(global, screen).await?;
         let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
@@ -98,8 +172,20 @@ pub async fn list(global: &Global, screen: &Screen) -> Outcome {
     });
     let (connection, caller, stacks) = listed.await?;
     screen.note(&connection.header(&caller));
-    let now = connection.now();
-    stacks.iter().for_each(|(name, found)| screen.out(&Found::line(name, found, now)));
+    let (region, now) = (&connection.region, connection.now());
+    match args.output {
+        Output::Text => {
+            for (name, found) in &stacks {
+                screen.out(&Found::line(name, found, region, now));
+            }
+        }
+        Output::Json => {
+            let all = stacks.iter().map(|(name, found)| found.json(name, region, now));
+            let all: Vec<_> = all.collect();
+            let prices = prices::AS_OF;
+            screen.out(&json!({ "region": region, "prices": prices, "stacks": all }).to_string());
+        }
+    }
     if stacks.is_empty() {
         screen.note(&format!("no stacks in {}", connection.region));
     }
@@ -110,14 +196,18 @@ pub async fn list(global: &Global, screen: &Screen) -> Outcome {
 /// that is shown comes out of the listings by which the things are found.
 pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, Found>> {
     let looks = Looks::new(connection.aws.clone(), Scope::Region(connection.region.clone()));
-    let (things, locks, services, definitions, balancers, listeners) = futures::try_join!(
-        inventory::of_graph(&looks),
-        lock::stacks(&connection.aws),
-        looks.list::<Service>(None),
-        looks.list::<TaskDefinition>(None),
-        looks.list::<LoadBalancer>(None),
-        looks.list::<Listener>(None),
-    )?;
+    let (things, locks, services, definitions, balancers, listeners, groups, endpoints, subnets) =
+        futures::try_join!(
+            inventory::of_graph(&looks),
+            lock::stacks(&connection.aws),
+            looks.list::<Service>(None),
+            looks.list::<TaskDefinition>(None),
+            looks.list::<LoadBalancer>(None),
+            looks.list::<Listener>(None),
+            looks.list::<AutoScalingGroup>(None),
+            looks.list::<InterfaceEndpoint>(None),
+            looks.list::<Subnet>(None),
+        )?;
     let mut stacks: BTreeMap<String, Found> = BTreeMap::new();
     for thing in things {
         let owner = thing.owner();
@@ -127,9 +217,16 @@ pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
         if !thing.is_ready() {
             found.unready.insert(owner.node.clone());
         }
+        match thing.kind() {
+            Kind::NatGateway => found.standing.nat_gateways += 1,
+            Kind::ElasticIp => found.standing.addresses += 1,
+            Kind::HostedZone => found.standing.hosted_zones += 1,
+            _ => {}
+        }
     }
     for (stack, seen) in locks {
         let found = stacks.entry(stack).or_default();
+        (found.made, found.expires) = (seen.made(), seen.expires());
         found.held = Some(seen).filter(Seen::is_held);
     }
     for service in services.iter() {
@@ -137,6 +234,7 @@ pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
         let found = stacks.entry(service.owner.stack.clone()).or_default();
         found.deployed = since.map(|since| since.secs()).max(found.deployed);
         found.services += 1;
+        add_tasks(&mut found.standing, service.it(), &definitions);
     }
     for definition in definitions.iter() {
         let content = definition.it().content.as_ref();
@@ -147,6 +245,72 @@ pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, F
         let found = stacks.entry(balancer.owner.stack.clone()).or_default();
         let url = listener::url_scheme(&listeners, &balancer.it().arn);
         found.addresses.push(format!("{url}://{}", balancer.it().dns_name));
+        found.standing.load_balancers += 1;
+        // One that the internet reaches has an address in each of its zones.
+        let subnets = balancer.it().subnets.as_ref().map_or(0, Vec::len);
+        if balancer.it().scheme.as_deref() == Some("internet-facing") {
+            found.standing.addresses += small(subnets);
+        }
+    }
+    for endpoint in endpoints.iter() {
+        let found = stacks.entry(endpoint.owner.stack.clone()).or_default();
+        found.standing.endpoints += small(endpoint.it().subnets.len());
+    }
+    let is_public = |id: &String| {
+        let subnet = subnets.iter().find(|subnet| subnet.id == *id);
+        subnet.is_some_and(|subnet| subnet.owner.node.as_str().starts_with("subnet/public"))
+    };
+    for group in groups.iter() {
+        let standing = &mut stacks.entry(group.owner.stack.clone()).or_default().standing;
+        let it = group.it();
+        let may_be_spot = it.mix.as_ref().is_some_and(|mix| mix.on_demand_percent < 100);
+        if it.subnets.iter().flatten().any(is_public) {
+            standing.addresses += small(it.members.len());
+        }
+        for member in &it.members {
+            standing.volumes += u32::try_from(launch_template::VOLUME_GIB).unwrap_or_default();
+            match &member.instance_type {
+                Some(kind) if !may_be_spot => {
+                    *standing.instances.entry(kind.clone()).or_default() += 1;
+                }
+                // Which of its instances are on demand is not told with the group.
+                _ => drop(standing.unlisted.insert("instances beside Spot".to_owned())),
+            }
+        }
     }
     Ok(stacks)
+}
+
+/// Adds the tasks of a service that runs on Fargate.
+fn add_tasks(
+    standing: &mut Standing,
+    service: &service::Output,
+    definitions: &[Owned<task_definition::Output>],
+) {
+    let mut on = service.launch_type.iter().chain(service.providers.iter().flatten());
+    let running = service.running.and_then(|running| u32::try_from(running).ok()).unwrap_or(0);
+    if running == 0 || !on.any(|on| on.starts_with("FARGATE")) {
+        return;
+    }
+    if service.network.as_ref().is_some_and(|network| network.public == Some(true)) {
+        standing.addresses += running;
+    }
+    let runs = |definition: &&Owned<task_definition::Output>| {
+        Some(definition.it().arn.as_str()) == service.task_definition.as_deref()
+    };
+    let content =
+        definitions.iter().find(runs).and_then(|definition| definition.it().content.as_ref());
+    let size = content.and_then(|content| {
+        let arm = content.architecture.as_deref() == Some("ARM64");
+        Some(Size { cpu: content.cpu.parse().ok()?, memory: content.memory.parse().ok()?, arm })
+    });
+    match size {
+        Some(size) => *standing.tasks.entry(size).or_default() += running,
+        None => drop(standing.unlisted.insert("tasks of an earlier revision".to_owned())),
+    }
+}
+
+/// A number of things of one stack.
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

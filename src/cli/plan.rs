@@ -9,7 +9,7 @@ use futures::future;
 use super::connection::{Connection, connect, in_time, patiently};
 use super::doctor::{self, PreflightArgs};
 use super::error::{CommandError, ErrorKind};
-use super::{Done, Global, Outcome, run_on, wish};
+use super::{Done, Global, Outcome, expiry, run_on, wish};
 use crate::deploy::{self, Extent, Prepared};
 use crate::engine::Stop;
 use crate::engine::plan::{self, Plan, Surplus};
@@ -101,6 +101,9 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
     screen.note(&title(&prepared, &connection));
     match seen {
         Ok(seen) => {
+            if let Some(expires) = seen.as_ref().and_then(Seen::expires) {
+                screen.note(&expiry::words(expires, connection.now()));
+            }
             if let Some(seen) = seen.filter(Seen::is_held) {
                 let holder = seen.until_when();
                 screen.warning(&format!(

@@ -360,6 +360,7 @@ fn deploy(args: &RehearseArgs, global: &Global, change: impl FnOnce(&mut Service
         force: false,
         remove: Vec::new(),
         only: None,
+        ttl: None,
         preflight: PreflightArgs::default(),
         lock,
     };

@@ -12,6 +12,7 @@ use super::connection::{in_time, patiently};
 use super::drive::Interrupts;
 use super::error::{CommandError, ErrorKind};
 use super::existing::{self, Existing};
+use super::expiry;
 use super::list::duration_since;
 use super::plan::{How, Unsaid, counts, prepare};
 use super::{Done, Global, Outcome, wish};
@@ -69,6 +70,8 @@ struct Report<'a> {
     #[serde(flatten)]
     status: &'a Status,
     lock: Option<&'a Lock>,
+    /// When it expires, if it does.
+    expires: Option<At>,
     /// What a deploy of the manifest would do, or why it cannot be said.
     manifest: Option<&'a str>,
 }
@@ -96,6 +99,7 @@ struct Watched {
 struct Sight {
     status: Status,
     lock: Option<Lock>,
+    expires: Option<i64>,
     now: i64,
 }
 
@@ -205,6 +209,7 @@ impl Watched {
         let look = futures::future::try_join(Status::look(&looks, &self.known), lock.peek());
         let (status, lock) = Box::pin(look).await?;
         let now = connection.now();
+        let expires = lock.as_ref().and_then(Seen::expires);
         let lock = lock.filter(Seen::is_held);
         let lock = lock.map(|held| Lock { holder: held.holder(), left: held.is_left(now) });
         let status = match (status, &lock) {
@@ -213,7 +218,7 @@ impl Watched {
             (None, Some(_)) => Status::default(),
             (Some(status), _) => status,
         };
-        Ok(Some(Sight { status, lock, now }))
+        Ok(Some(Sight { status, lock, expires, now }))
     }
 
     fn planned(&self) -> Option<&str> {
@@ -226,6 +231,7 @@ impl Watched {
             region: &self.existing.connection.region,
             status: &sight.status,
             lock: sight.lock.as_ref(),
+            expires: sight.expires.and_then(|at| Timestamp::from_second(at).ok()).map(At),
             manifest: self.planned(),
         };
         serde_json::to_string(&report).map_err(|error| {
@@ -235,7 +241,14 @@ impl Watched {
 
     fn lines(&self, sight: &Sight, now: Option<i64>) -> Vec<String> {
         let stack = self.existing.stack.as_str();
-        lines(stack, &sight.status, sight.lock.as_ref(), self.planned(), now)
+        let mut lines = lines(stack, &sight.status, sight.lock.as_ref(), self.planned(), now);
+        if let Some(expires) = sight.expires {
+            lines.push(match now {
+                Some(now) => expiry::words(expires, now),
+                None => format!("expires at {}", expiry::when(expires)),
+            });
+        }
+        lines
     }
 }
 

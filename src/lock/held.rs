@@ -39,6 +39,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// When the stack expires, in seconds since 1970, if it does.
+    pub fn expires(&self) -> Option<i64> {
+        self.lock.claim.expires
+    }
+
     /// A lock whose claim was `sent`.
     pub(super) fn new(lock: Lock, epoch: u64, sent: Instant, before: Vec<u64>) -> Self {
         Self {

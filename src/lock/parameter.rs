@@ -32,6 +32,12 @@ pub(super) struct Claim {
     /// When it was released: for how many seconds from then on AWS may still hide what was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) released: Option<u64>,
+    /// When the stack was begun, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) made: Option<i64>,
+    /// When the stack expires, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires: Option<i64>,
 }
 
 /// One parameter of a lock as it was found.
@@ -69,6 +75,16 @@ impl Seen {
     }
 
     /// The run that wrote it.
+    /// When the stack was begun, in seconds since 1970, where that is known.
+    pub fn made(&self) -> Option<i64> {
+        self.claim.as_ref()?.made
+    }
+
+    /// When the stack expires, in seconds since 1970, if it does.
+    pub fn expires(&self) -> Option<i64> {
+        self.claim.as_ref()?.expires
+    }
+
     pub(super) fn run(&self) -> Option<&str> {
         self.claim.as_ref().map(|claim| claim.run.as_str())
     }

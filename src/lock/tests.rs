@@ -381,6 +381,28 @@ async fn unlocking_stops_a_run_and_waits_for_what_it_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_said_of_the_stack_outlives_every_holder() {
+    let store = Store::new().await;
+    let first = take(&store.lock("ann").making(100, Expiry::At(4000))).await.held;
+    first.release(Duration::ZERO).await.unwrap();
+    // One that dies, one that takes over, and one whose lock is taken away.
+    assert_eq!(
+        take(&store.lock("bob").making(200, Expiry::Stays)).await.held.expires(),
+        Some(4000)
+    );
+    assert_eq!(take(&store.lock("cid")).await.held.expires(), Some(4000));
+    let other = store.lock("dan");
+    let seen = other.look().await.unwrap().unwrap();
+    assert!(other.unlock(&seen).await.unwrap());
+    let seen = other.look().await.unwrap().unwrap();
+    assert_eq!((seen.is_held(), seen.made(), seen.expires()), (false, Some(100), Some(4000)));
+    let last = take(&store.lock("eve").making(300, Expiry::Never)).await.held;
+    last.release(Duration::ZERO).await.unwrap();
+    let seen = other.look().await.unwrap().unwrap();
+    assert_eq!((seen.made(), seen.expires()), (Some(100), None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_two_work_at_once_whatever_listings_show() {
     for seed in 0..20 {
         fastrand::seed(seed);

@@ -108,7 +108,7 @@ const UNKNOWN: &[&str] = &[
 ];
 
 /// How large the volume of an instance is.
-const VOLUME_GIB: i32 = 50;
+pub const VOLUME_GIB: i32 = 50;
 /// The root device of the AMIs in use.
 const ROOT_DEVICE: &str = "/dev/xvda";
 

@@ -25,6 +25,7 @@ const KNOWS: &[(&str, &[&str])] = &[
         "deploy",
         &["aws", "engine", "facts", "names", "pattern", "resource", "service_roles", "spec"],
     ),
+    ("prices", &[]),
     ("registry", &[]),
     (
         "preflight",
@@ -60,6 +61,7 @@ const KNOWS: &[(&str, &[&str])] = &[
             "names",
             "permissions",
             "preflight",
+            "prices",
             "registry",
             "resource",
             "session",

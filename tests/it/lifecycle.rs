@@ -252,3 +252,36 @@ fn one_thing_of_a_service_is_changed(kind: Kind) {
     world.destroy("demo");
     assert_eq!(world.ids(), before);
 }
+
+#[test]
+fn moto_what_has_expired_goes() {
+    what_has_expired_goes(Kind::Moto);
+}
+
+#[test]
+fn ministack_what_has_expired_goes() {
+    what_has_expired_goes(Kind::Ministack);
+}
+
+/// Nobody here waits for a time to come: what the lock says is put back instead.
+fn what_has_expired_goes(kind: Kind) {
+    let world = World::start(kind);
+    let before = world.ids();
+    world.deploy(Pattern::FargateApi, "demo", &["--ttl", "4h"]);
+    let there = world.ids();
+    world.run(&["list"]).expect_code(exit::DONE).says_one_of(&["expires in 3h59m"]);
+    world.run(&["gc", "--yes"]).expect_code(exit::DONE).says_one_of(&["1 stack expires later"]);
+    assert_eq!(world.ids(), there);
+    let ssm = world.clients(REGION).ssm;
+    let name = "/ecsup/demo/lock/1";
+    let lock = world.block_on(ssm.get_parameter().name(name).send()).expect("the lock");
+    let said = lock.parameter().and_then(|it| it.value()).expect("a value");
+    let mut said: serde_json::Value = serde_json::from_str(said).expect("JSON");
+    said["expires"] = 1_000_000_000.into();
+    let put = ssm.put_parameter().name(name).value(said.to_string()).overwrite(true);
+    let put = put.r#type(aws_sdk_ssm::types::ParameterType::String);
+    world.block_on(put.send()).expect("it is put");
+    world.run(&["gc", "--dry-run"]).expect_code(exit::DONE).says_one_of(&["1 stack would be"]);
+    world.run(&["gc", "--yes"]).expect_code(exit::DONE).says_one_of(&["0 left, lock removed"]);
+    assert_eq!(world.ids(), before);
+}

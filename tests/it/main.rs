@@ -16,6 +16,7 @@ mod endpoints;
 mod exec;
 mod existing_network;
 mod existing_zone;
+mod expiry;
 mod fence;
 mod figures;
 mod forced;

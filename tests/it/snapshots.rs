@@ -89,6 +89,11 @@ fn help_of_destroy() {
 }
 
 #[test]
+fn help_of_gc() {
+    insta::assert_snapshot!(shown(&alone(&["gc", "--help"])));
+}
+
+#[test]
 fn help_of_explain() {
     insta::assert_snapshot!(shown(&alone(&["explain", "--help"])));
 }
