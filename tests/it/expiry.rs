@@ -29,7 +29,8 @@ fn expires(cloud: &Cloud, stack: &str) -> Option<i64> {
     let path = json!({ "Path": format!("/ecsup/{stack}/lock") });
     let answer = cloud.world(|world| {
         world.enter("us-east-1");
-        ssm::answer(world, "GetParametersByPath", &path).expect("the lock")
+        let listed = |world: &mut _| ssm::answer(world, "GetParametersByPath", &path);
+        world.once_caught_up(listed).expect("the lock")
     });
     let epoch = |it: &&Value| {
         let name = it["Name"].as_str().expect("a name");

@@ -214,6 +214,7 @@ fn what_is_missing_is_told_with_what_to_do() {
         let role = stage.cloud.world(|world| ecs::answer(world, "UpdateService", &on));
         assert!(role.unwrap_err().to_string().contains("taskRoleArn"));
         done(stage, &["scale", "web", "0"]).await;
+        tokio::time::sleep(Duration::from_mins(2)).await;
         let refused = plugin.play(stage, &["exec", "web"]).await;
         told.push(format!("none runs:\n{}", end(&refused)));
         let mut nobody = plugin.cli(&["exec", "web"]);
@@ -275,12 +276,14 @@ fn whoever_runs_a_command_needs_two_parts_of_the_policy_and_no_more() {
             stage.cloud.set_policy(Policy::parse(&text).expect("a policy"));
         };
         allow(&[Part::Read]);
-        let denied = plugin.play(stage, &["exec", "web"]).await;
+        let denied = plugin.play(stage, &["exec", "web", "--stack", "shop"]).await;
         assert_eq!(denied.exit, Exit::Failed);
         assert!(denied.said().contains("`ecsup permissions --part exec`"), "{}", denied.said());
         let begun = stage.cloud.count();
         allow(&[Part::Read, Part::Exec]);
         for words in [&["exec", "web"][..], &["forward", "45679:db:5432"]] {
+            // Looking for the only stack there is takes as much as listing all.
+            let words = &[words, &["--stack", "shop"]].concat();
             let played = plugin.play(stage, words).await;
             assert_eq!(played.exit, Exit::Ended(7), "{}", played.said());
         }
