@@ -73,7 +73,7 @@ Exit codes:
   4    deploy incomplete: run it again to continue, or destroy
   5    destroy or gc incomplete: something is left, and listed
   130  interrupted: run the same command again to continue
-`run` passes on what its command exits with.";
+`run` passes on what its command exits with, `exec` and `forward` what their plugin does.";
 
 /// Provisions container services on Amazon ECS with direct AWS API calls, and removes them again.
 ///

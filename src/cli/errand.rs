@@ -49,7 +49,7 @@ impl Errand<'_> {
     pub(super) async fn start(&self, task: &Once<'_>) -> Result<Option<String>, CommandError> {
         let mut told = String::new();
         while !self.stop.is_asked() {
-            let error = match task.start(&self.existing.cx).await {
+            let error = match task.start(self.aws()).await {
                 Ok(task) => return Ok(Some(task)),
                 Err(error) if error.is_passing() => error,
                 Err(error) => return Err(self.failed(error)),

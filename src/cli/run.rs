@@ -71,8 +71,8 @@ pub async fn run(args: &RunArgs, global: &Global, screen: &Screen) -> Outcome {
     let stop = Rc::new(Stop::default());
     let errand = Errand { existing, cluster: &it.cluster, stop: &stop, screen };
     let (command, starter) = (Some(args.command.as_slice()), starter("run"));
-    let (service, node) = (it, &owned.owner.node);
-    let task = Once { service, definition, command, starter: &starter, node };
+    let owner = &owned.owner;
+    let task = Once { service: it, definition, command, starter: &starter, owner };
     let group = format!("{}{}", existing.cx.names.log_group_prefix(), it.name);
     let work = to_its_end(&errand, &task, &group, args.detach);
     let ended = drive(work, &stop, standing.deadline, screen).await;

@@ -35,7 +35,7 @@ fn tasks(cloud: &Cloud, stack: &str) -> Vec<Value> {
         if all.is_empty() {
             return Vec::new();
         }
-        let input = json!({ "cluster": cluster, "tasks": all });
+        let input = json!({ "cluster": cluster, "tasks": all, "include": ["TAGS"] });
         let seen = ecs::answer(world, "DescribeTasks", &input).unwrap_or_default();
         let by_us = |it: &&Value| it.text("startedBy").starts_with("ecsup-");
         seen.list("tasks").iter().filter(by_us).cloned().collect()
@@ -58,12 +58,18 @@ async fn run(stage: &Stage, flags: &[&str], more: &[&str]) -> Played {
 fn a_command_runs_once_and_its_lines_and_its_code_are_the_commands() {
     for flags in [FARGATE, INTERNAL] {
         stage(commanded(3, &["first line", "second line"], false), async |stage| {
-            done(stage, &flags).await;
+            let tagged = [&flags[..], &["--tag", "team=a"]].concat();
+            done(stage, &tagged).await;
             let (before, stack) = (ids(&stage.cloud), flags[3]);
             let played = run(stage, &flags, &[]).await;
             assert_eq!(played.exit, Exit::Ended(3), "{}", played.said());
             assert_eq!(played.recording.out, ["first line", "second line"]);
             let [task] = &tasks(&stage.cloud, stack)[..] else { panic!("one task") };
+            let tags = |it: &Value| it["tags"].as_array().cloned().unwrap_or_default();
+            let tag = |key: &str, value: &str| json!({ "key": key, "value": value });
+            for tag in [tag("ecsup:stack", stack), tag("ecsup:pattern", stack), tag("team", "a")] {
+                assert!(tags(task).contains(&tag), "{tag}: {task}");
+            }
             let own = &task["overrides"]["containerOverrides"][0];
             assert_eq!(own["command"], json!(["bin/report", "--all", "two words"]));
             let of_service = |it: &Value| it["group"].clone();
@@ -74,7 +80,7 @@ fn a_command_runs_once_and_its_lines_and_its_code_are_the_commands() {
             let of_the_task =
                 |id: &String| ["task/", "eni-", "log-stream"].iter().any(|it| id.contains(it));
             assert!(made.iter().all(of_the_task), "{made:?}");
-            assert_eq!(done(stage, &flags).await.changes(), [""; 0], "a deploy has nothing to do");
+            assert_eq!(done(stage, &tagged).await.changes(), [""; 0], "a deploy has nothing to do");
         });
     }
 }

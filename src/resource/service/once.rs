@@ -3,12 +3,11 @@
 
 use aws_sdk_ecs::operation::run_task::builders::RunTaskFluentBuilder;
 use aws_sdk_ecs::types::{
-    CapacityProviderStrategyItem, ContainerOverride, LaunchType, TaskOverride,
+    CapacityProviderStrategyItem, ContainerOverride, LaunchType, Tag, TaskOverride,
 };
 
 use super::{FARGATE, Output};
-use crate::aws::{Cx, Error, Result};
-use crate::names::NodeName;
+use crate::aws::{Aws, Error, Owner, Result};
 use crate::resource::one_off;
 
 /// What is attempted.
@@ -25,21 +24,23 @@ pub struct Once<'a> {
     pub command: Option<&'a [String]>,
     /// Who starts it, in words that nobody else starts one with.
     pub starter: &'a str,
-    /// What its tags say that it is.
-    pub node: &'a NodeName,
+    /// Whose the service is: the task has its tags, as all its tasks do.
+    pub owner: &'a Owner,
 }
 
 impl Once<'_> {
     /// Starts the task, and tells its ARN. Not repeated by itself: where the answer is lost, whoever asks
     /// looks for the starter.
-    pub async fn start(&self, cx: &Cx) -> Result<String> {
-        one_off::start(self.request(cx)?, DOING).await
+    pub async fn start(&self, aws: &Aws) -> Result<String> {
+        one_off::start(self.request(aws)?, DOING).await
     }
 
-    fn request(&self, cx: &Cx) -> Result<RunTaskFluentBuilder> {
+    fn request(&self, aws: &Aws) -> Result<RunTaskFluentBuilder> {
         let it = self.service;
-        let run = cx.aws.ecs_once.run_task().cluster(&it.cluster).task_definition(self.definition);
-        let run = run.started_by(self.starter).set_tags(Some(cx.ecs_tags(self.node)));
+        let run = aws.ecs_once.run_task().cluster(&it.cluster).task_definition(self.definition);
+        let tags = self.owner.tags.iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
+        let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let run = run.started_by(self.starter).set_tags(Some(tags.collect()));
         let network = it.network.clone().map(|it| it.configuration(DOING)).transpose()?;
         let run = run.set_network_configuration(network).set_overrides(self.command.map(|words| {
             let own = ContainerOverride::builder().name(&it.name).set_command(Some(words.to_vec()));
