@@ -537,11 +537,16 @@ async fn run_command(command: &Command, global: &Global, screen: &Screen) -> Out
 /// and AWS has as a thing of its own. Several revisions or instances of one node are one, and a group's
 /// instances come and go with it.
 fn resources<'a>(things: impl Iterator<Item = (&'a NodeName, Kind)>) -> String {
-    let counted = things.filter(|(_, kind)| kind.is_counted()).map(|(name, _)| name);
-    match counted.collect::<BTreeSet<_>>().len() {
+    match count_resources(things) {
         1 => "1 resource".to_owned(),
         some => format!("{some} resources"),
     }
+}
+
+/// The same as a number.
+fn count_resources<'a>(things: impl Iterator<Item = (&'a NodeName, Kind)>) -> usize {
+    let counted = things.filter(|(_, kind)| kind.is_counted()).map(|(name, _)| name);
+    counted.collect::<BTreeSet<_>>().len()
 }
 
 impl Global {

@@ -52,12 +52,12 @@ impl Recorder {
         self.is_broken.load(Ordering::Relaxed)
     }
 
-    fn write(&self, line: &Map<String, Value>) {
+    fn write(&self, line: Map<String, Value>) {
         if self.is_broken() {
             return;
         }
         // In one piece, so that the lines of two runs do not mix.
-        let line = format!("{}\n", Value::Object(line.clone()));
+        let line = format!("{}\n", Value::Object(line));
         if self.file.as_ref().write_all(line.as_bytes()).is_err() {
             self.is_broken.store(true, Ordering::Relaxed);
         }
@@ -96,7 +96,7 @@ impl Pending {
         line.insert("took_ms".to_owned(), u64::try_from(took.as_millis()).unwrap_or(0).into());
         let how = how.iter().filter(|(_, value)| !value.is_null());
         line.extend(how.map(|(name, value)| ((*name).to_owned(), value.clone())));
-        self.recording.recorder.write(&line);
+        self.recording.recorder.write(line);
     }
 
     /// When it was sent, by AWS's clock as far as that is known.

@@ -11,7 +11,7 @@ use crate::resource::one_off::{self, State};
 use crate::resource::service::Once;
 use crate::ui::Screen;
 
-/// How often a task is looked at: ECS takes 20 requests a second of an account, in bursts of 60 (ECS guide,
+/// How often a task is looked at: ECS takes 20 requests a second of an account, in bursts of 50 (ECS guide,
 /// "Request throttling").
 pub(super) const LOOK: Duration = Duration::from_secs(3);
 
@@ -33,16 +33,8 @@ impl Errand<'_> {
         &self.existing.connection.aws
     }
 
-    /// What AWS refused, and what allows it.
-    pub(super) fn failed(&self, error: Error) -> CommandError {
-        let is_denied = error.is_denied();
-        let told = self.existing.connection.failed(error);
-        match is_denied {
-            true => told.hint(
-                "it takes the parts `read` and `run`: `ecsup permissions --part run` prints the second",
-            ),
-            false => told,
-        }
+    fn failed(&self, error: Error) -> CommandError {
+        self.existing.connection.failed(error)
     }
 
     /// Starts a task, once. Nothing when this command was stopped before there was one.

@@ -48,11 +48,16 @@ pub(super) async fn find(
         screen.note(&format!("nothing to do: there is no stack in {}", connection.region));
         return Ok(None);
     };
-    let names = Names::new(stack.clone(), &connection.region);
-    let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
-    let cx = Rc::new(Cx { aws: connection.aws.clone(), names, labels });
+    let cx = cx(&connection, stack.clone());
     let lock = Lock::new(&cx, &caller.arn, verb);
     Ok(Some(Existing { connection, cx, stack, lock, verb, caller }))
+}
+
+/// What it takes to work on a stack that is there, of which nothing new is made.
+pub(super) fn cx(connection: &Connection, stack: StackName) -> Rc<Cx> {
+    let names = Names::new(stack, &connection.region);
+    let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
+    Rc::new(Cx { aws: connection.aws.clone(), names, labels })
 }
 
 impl Existing {

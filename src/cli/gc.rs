@@ -1,22 +1,20 @@
 //! `ecsup gc`: removes the stacks of a region that have expired, each as `ecsup destroy` removes one.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use clap::Args;
-use futures::future::try_join;
 use tokio::time::Instant;
 
-use super::connection::{Connection, connect, in_time, patiently};
+use super::connection::{Connection, in_time};
 use super::destroy::{self, Target};
 use super::error::{CommandError, ErrorKind};
+use super::existing;
 use super::list::{self, Found};
 use super::locked::LockArgs;
 use super::{Done, Global, Outcome, expiry, resources};
-use crate::aws::{Cx, Labels};
 use crate::facts::{self, Caller};
 use crate::lock::Lock;
-use crate::names::{Names, StackName};
+use crate::names::StackName;
 use crate::ui::Screen;
 
 /// What `ecsup gc` takes.
@@ -74,7 +72,7 @@ pub async fn gc(args: &GcArgs, global: &Global, screen: &Screen) -> Outcome {
         return Ok(Done::Done);
     }
     for (stack, found) in stacks {
-        let things = resources(found.things.iter().map(|(name, kind)| (name, *kind)));
+        let things = resources(found.named());
         let expired = found.expires.map(|at| expiry::since(at, *now)).unwrap_or_default();
         let line = format!("{:<24} {things:<14} {expired}", stack.as_str());
         if args.dry_run { screen.out(&line) } else { screen.note(&line) }
@@ -93,9 +91,7 @@ pub async fn gc(args: &GcArgs, global: &Global, screen: &Screen) -> Outcome {
     }
     let mut left: BTreeMap<&StackName, ErrorKind> = BTreeMap::new();
     for (stack, found) in stacks {
-        let names = Names::new(stack.clone(), &connection.region);
-        let labels = Labels { pattern: String::new(), user: BTreeMap::new() };
-        let cx = Rc::new(Cx { aws: connection.aws.clone(), names, labels });
+        let cx = existing::cx(connection, stack.clone());
         let lock = Lock::new(&cx, &caller.arn, "gc");
         let target = Target {
             connection,
@@ -132,11 +128,7 @@ pub async fn gc(args: &GcArgs, global: &Global, screen: &Screen) -> Outcome {
 
 /// Looks at the stacks of the region, and when they expire.
 async fn look(global: &Global, screen: &Screen) -> Result<Expired, CommandError> {
-    let connection = connect(global, screen).await?;
-    let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
-    let look = try_join(facts::caller(&connection.aws), list::stacks(&connection));
-    let look = patiently(screen, &whom, look).await;
-    let (caller, found) = look.map_err(|error| connection.failed(error))?;
+    let (connection, caller, found) = list::look(global, screen).await?;
     let now = connection.now();
     let (expired, others): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|(_, found)| found.has_expired(now));

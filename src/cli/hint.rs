@@ -21,6 +21,11 @@ const DENIED_A_PART: &[(&[&str], &str)] = &[
          of its own: `ecsup permissions --part discovery` prints it",
     ),
     (
+        &["perform: ecs:RunTask", "perform: ecs:StopTask"],
+        "one-off tasks take a part of the policy of their own: `ecsup permissions --part run` prints it for \
+         `ecsup run`, and `--part release` for release commands",
+    ),
+    (
         &["perform: ecs:ExecuteCommand", "perform: ssm:StartSession"],
         "commands in tasks and ports through them take a part of the policy of its own: \
          `ecsup permissions --part exec` prints it",

@@ -7,12 +7,13 @@ use futures::future::try_join;
 use serde_json::{Value, json};
 
 use super::connection::{Connection, connect, in_time, patiently};
-use super::{Done, Global, Outcome, expiry, resources};
-use crate::aws::{Result, Scope};
+use super::error::CommandError;
+use super::{Done, Global, Outcome, count_resources, expiry, resources};
+use crate::aws::{self, Scope};
 use crate::engine::event::duration;
 use crate::engine::inventory;
 use crate::engine::looks::Looks;
-use crate::facts;
+use crate::facts::{self, Caller};
 use crate::lock::{self, Seen};
 use crate::names::NodeName;
 use crate::prices::{self, Size, Standing};
@@ -81,7 +82,7 @@ impl Found {
         let mut line = format!(
             "{name:<24} {pattern:<15} {:<10} {:<13} {age:<18} {}",
             found.state(now),
-            resources(found.things.iter().map(|(name, kind)| (name, *kind))),
+            resources(found.named()),
             match found.services {
                 0 | 1 => found.image.clone().unwrap_or_else(|| "no image".to_owned()),
                 several => format!("{several} services"),
@@ -96,6 +97,11 @@ impl Found {
             Some(held) => format!("{line}\n  worked on by {}", held.until_when()),
             None => line,
         }
+    }
+
+    /// What there is, by name and kind.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&NodeName, Kind)> {
+        self.things.iter().map(|(name, kind)| (name, *kind))
     }
 
     /// Its age, what it costs, and when it expires.
@@ -116,7 +122,7 @@ impl Found {
             "stack": name,
             "pattern": self.pattern,
             "state": self.state(now).replace(' ', "_"),
-            "resources": resources_of(&self.things),
+            "resources": count_resources(self.named()),
             "services": self.services,
             "image": self.image,
             "addresses": self.addresses,
@@ -154,23 +160,9 @@ pub(super) fn duration_since(since: i64, now: i64) -> String {
     }
 }
 
-/// How many resources these are, as every command counts them.
-fn resources_of(things: &[(NodeName, Kind)]) -> usize {
-    let counted = things.iter().filter(|(_, kind)| kind.is_counted());
-    counted.map(|(name, _)| name).collect::<BTreeSet<_>>().len()
-}
-
 /// Runs the command.
 pub async fn list(args: &ListArgs, global: &Global, screen: &Screen) -> Outcome {
-    let listed = in_time(global.deadline(), async {
-        let connection = connect(global, screen).await?;
-        let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
-        let look = try_join(facts::caller(&connection.aws), stacks(&connection));
-        let look = patiently(screen, &whom, look).await;
-        let (caller, stacks) = look.map_err(|error| connection.failed(error))?;
-        Ok((connection, caller, stacks))
-    });
-    let (connection, caller, stacks) = listed.await?;
+    let (connection, caller, stacks) = in_time(global.deadline(), look(global, screen)).await?;
     screen.note(&connection.header(&caller));
     let (region, now) = (&connection.region, connection.now());
     match args.output {
@@ -192,9 +184,22 @@ pub async fn list(args: &ListArgs, global: &Global, screen: &Screen) -> Outcome 
     Ok(Done::Done)
 }
 
+/// Who is calling, and what there is in the region.
+pub(super) async fn look(
+    global: &Global,
+    screen: &Screen,
+) -> Result<(Connection, Caller, BTreeMap<String, Found>), CommandError> {
+    let connection = connect(global, screen).await?;
+    let whom = format!("{} to answer (who is calling, and what is there)", connection.whom());
+    let look = try_join(facts::caller(&connection.aws), stacks(&connection));
+    let look = patiently(screen, &whom, look).await;
+    let (caller, stacks) = look.map_err(|error| connection.failed(error))?;
+    Ok((connection, caller, stacks))
+}
+
 /// The stacks of the region, by name; one of which nothing can be seen but its lock is one, too. All
 /// that is shown comes out of the listings by which the things are found.
-pub(super) async fn stacks(connection: &Connection) -> Result<BTreeMap<String, Found>> {
+pub(super) async fn stacks(connection: &Connection) -> aws::Result<BTreeMap<String, Found>> {
     let looks = Looks::new(connection.aws.clone(), Scope::Region(connection.region.clone()));
     let (things, locks, services, definitions, balancers, listeners, groups, endpoints, subnets) =
         futures::try_join!(

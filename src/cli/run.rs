@@ -16,12 +16,11 @@ use crate::engine::Stop;
 use crate::logs::{self, Stream};
 use crate::resource::one_off::State;
 use crate::resource::service::Once;
-use crate::ui::Screen;
-use crate::ui::harmless;
+use crate::ui::{Screen, harmless};
 
-/// For how long after its end what a task has written is waited for, in looks two of which show nothing new.
+/// Between looks at what a task that has ended has written: it can be read some seconds later.
 const LATE: Duration = Duration::from_secs(3);
-/// How many looks that is at most.
+/// How many of these looks there are at most; two in a row that show nothing new are the last ones.
 const LOOKS: usize = 4;
 /// Longest overrides, in characters of their JSON (API `RunTask`).
 const LONGEST: usize = 8192;

@@ -69,7 +69,7 @@ pub(super) async fn talk(
     };
     let connection = &standing.existing.connection;
     let aws = &connection.aws;
-    let begun = in_time(global.deadline(), async {
+    let begun = in_time(standing.deadline, async {
         let whom = format!("{} to list the tasks", connection.whom());
         let tasks = patiently(screen, &whom, session::tasks(aws, &it.cluster, &it.name)).await;
         let tasks = tasks.map_err(|error| connection.failed(error))?;

@@ -27,8 +27,6 @@ use crate::names::{NodeName, ServiceName};
 pub const TAG_RELEASED: &str = "ecsup-released";
 /// The variable that a release command is run with, as on Fly.
 const VARIABLE: (&str, &str) = ("RELEASE_COMMAND", "1");
-/// What the starter of release commands begins with.
-const STARTER: &str = "ecsup-release/";
 /// What is attempted.
 const DOING: &str = "start the release command";
 /// How many of its last lines are told when it fails.
@@ -135,7 +133,7 @@ impl Release {
     /// What `startedBy` says of its tasks.
     fn starter(&self, it: &task_definition::Output) -> String {
         let revision = it.arn.as_str().rsplit(':').next().unwrap_or_default();
-        format!("{STARTER}{}/{revision}", self.service)
+        format!("{}release/{}/{revision}", one_off::STARTER, self.service)
     }
 
     /// The task of an interrupted run that still runs the command of this revision.

@@ -533,7 +533,7 @@ fn a_question_without_an_answer_hides_nothing_that_was_found() {
         let played = stage.play(&FARGATE).await;
         assert_eq!(played.exit, Exit::DeployIncomplete, "{}", played.said());
         let told = causes(&played);
-        assert!(told.contains("exit code 1") || told.contains("exited with 1"), "{told}");
+        assert!(told.contains("(web exited with 1)"), "{told}");
     });
 }
 
