@@ -79,7 +79,7 @@ OPERATIONS = {
         PutRolePermissionsBoundary PutRolePolicy RemoveRoleFromInstanceProfile SimulatePrincipalPolicy
         TagInstanceProfile
         TagRole UntagInstanceProfile UntagRole UpdateAssumeRolePolicy UpdateRoleDescription""",
-    "logs": """CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups
+    "logs": """CreateLogGroup DeleteLogGroup DeleteLogStream DeleteRetentionPolicy DescribeLogGroups
         DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource PutRetentionPolicy
         TagResource UntagResource""",
     "route53": """AssociateVPCWithHostedZone ChangeResourceRecordSets ChangeTagsForResource

@@ -21,6 +21,7 @@ use crate::names::NodeName;
 use crate::registry::Registry;
 use crate::resource::Kind;
 use crate::ui::{Color, Screen};
+use crate::verify::outside::Outside;
 use crate::wish::ServiceFlags;
 use error::CommandError;
 
@@ -48,6 +49,7 @@ pub mod list;
 mod locked;
 pub mod logs;
 pub mod man_pages;
+pub mod output;
 pub mod permissions;
 pub mod plan;
 #[cfg(feature = "rehearse")]
@@ -61,6 +63,7 @@ pub mod session;
 pub mod standing;
 pub mod status;
 pub mod unlock;
+pub mod verify;
 pub mod wait;
 mod wish;
 
@@ -69,7 +72,7 @@ Exit codes:
   0    done
   1    unexpected failure, such as no credentials or no answer
   2    usage, or refused before anything was changed
-  3    `plan --exit-code`: something would change; `explain`, `doctor`: something is wrong
+  3    `plan --exit-code`: something would change; `explain`, `doctor`, `verify`: something is wrong
   4    deploy incomplete: run it again to continue, or destroy
   5    destroy or gc incomplete: something is left, and listed
   130  interrupted: run the same command again to continue
@@ -151,6 +154,12 @@ pub enum Command {
     /// one is stopped.
     #[command(after_help = EXIT_CODES)]
     Run(run::RunArgs),
+    /// Ask the services of a stack for an answer: from inside its network, and from here
+    ///
+    /// A task in the stack's own subnets asks each service by its load balancer and by its names, and is gone
+    /// afterwards. From here, a public service has to answer, and an internal one must not.
+    #[command(after_help = EXIT_CODES)]
+    Verify(verify::VerifyArgs),
     /// Wait until the services of a stack are steady; changes nothing
     #[command(after_help = EXIT_CODES)]
     Wait(wait::WaitArgs),
@@ -283,6 +292,7 @@ impl Command {
             Self::Restart(_) => "restart",
             Self::Rollback(_) => "rollback",
             Self::Run(_) => "run",
+            Self::Verify(_) => "verify",
             Self::Wait(_) => "wait",
             Self::Exec(_) => "exec",
             Self::Forward(_) => "forward",
@@ -318,6 +328,7 @@ impl Command {
                 | Self::Run(_)
                 | Self::Scale(_)
                 | Self::Unlock(_)
+                | Self::Verify(_)
         )
     }
 }
@@ -393,6 +404,10 @@ pub struct Global {
     /// Who knows images in the place of their registries: a test sets it.
     #[arg(skip)]
     pub instead_of_registries: Option<Rc<dyn Registry>>,
+
+    /// Who asks load balancers from outside in the place of this machine: a test sets it.
+    #[arg(skip)]
+    pub instead_of_outside: Option<Rc<dyn Outside>>,
 
     /// A program in the place of the Session Manager plugin: a test sets it.
     #[arg(skip)]
@@ -524,6 +539,7 @@ async fn run_command(command: &Command, global: &Global, screen: &Screen) -> Out
         Command::Restart(args) => Box::pin(restart::restart(args, global, screen)).await,
         Command::Rollback(args) => Box::pin(rollback::rollback(args, global, screen)).await,
         Command::Run(args) => Box::pin(run::run(args, global, screen)).await,
+        Command::Verify(args) => Box::pin(verify::verify(args, global, screen)).await,
         Command::Wait(args) => Box::pin(wait::wait(args, global, screen)).await,
         Command::Exec(args) => Box::pin(exec::exec(args, global, screen)).await,
         Command::Forward(args) => Box::pin(forward::forward(args, global, screen)).await,
@@ -605,7 +621,7 @@ mod tests {
     }
 
     /// Flags that no variable of the environment can give; the README says so.
-    const TYPED: [(&str, &str); 9] = [
+    const TYPED: [(&str, &str); 10] = [
         ("deploy", "remove"),
         ("destroy", "yes"),
         ("unlock", "yes"),
@@ -615,6 +631,7 @@ mod tests {
         ("permissions", "output"),
         ("deploy", "only"),
         ("plan", "only"),
+        ("verify", "image"),
     ];
 
     #[test]

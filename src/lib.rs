@@ -18,7 +18,8 @@
 //! * [`preflight`]: what can be known before a deploy of whether it will go through. [`registry`]: what
 //!   registries say of images.
 //! * [`lock`]: keeps two runs from working on one stack at once.
-//! * [`logs`]: what containers write, of several services as one.
+//! * [`logs`]: what containers write, of several services as one. [`verify`]: whether services answer whom
+//!   they should.
 //! * [`aws`]: clients, what an error means, and what is ours. [`ui`]: what a person sees.
 //! * [`timeline`]: what a run did when, from its events, for a rehearsal.
 //!
@@ -48,4 +49,5 @@ pub mod text;
 #[cfg(feature = "rehearse")]
 pub mod timeline;
 pub mod ui;
+pub mod verify;
 pub mod wish;

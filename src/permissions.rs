@@ -65,6 +65,8 @@ pub enum Part {
     /// Running one-off tasks of services, and reading what they write: what `run` needs besides `read`; in no
     /// policy but its own
     Run,
+    /// Asking services from inside their network: what `verify` needs besides `read`; in no policy but its own
+    Verify,
     /// Reading for which platforms images in ECR are made, which takes the right to pull them: what `doctor`,
     /// `plan` and `deploy` say more with; in no policy but its own
     Images,

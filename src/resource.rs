@@ -39,6 +39,7 @@ pub mod namespace;
 pub mod nat_gateway;
 pub mod network_interface;
 pub mod one_off;
+pub mod probe;
 pub mod record;
 pub mod record_set;
 pub mod release;

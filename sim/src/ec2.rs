@@ -361,6 +361,11 @@ pub fn lets_out(world: &World, groups: &[String], port: u16) -> bool {
     security_group_rule::lets_through(world, groups, true, port, &[], None)
 }
 
+/// Whether the rules of security groups let TCP to a port in from anywhere.
+pub fn lets_anybody_in(world: &World, groups: &[String], port: u16) -> bool {
+    security_group_rule::lets_through(world, groups, false, port, &[], None)
+}
+
 /// Whether the rules let somebody with the groups `from` reach `port` of somebody with the groups
 /// `to`: egress of the one, ingress of the other.
 pub fn may_reach(world: &World, from: &[String], to: &[String], port: u16) -> bool {

@@ -58,6 +58,7 @@ mod capacity_provider;
 mod cluster;
 mod container_health;
 mod container_instance;
+mod curl;
 mod dependencies;
 mod execute_command;
 mod image;

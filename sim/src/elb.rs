@@ -45,6 +45,7 @@ mod interface;
 pub mod listener;
 pub mod load_balancer;
 mod policy;
+pub mod request;
 pub mod rule;
 mod tags;
 pub mod target;

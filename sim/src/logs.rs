@@ -142,6 +142,7 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateLogGroup", Changes(create_log_group)),
     ("DescribeLogGroups", Looks(describe_log_groups)),
     ("DeleteLogGroup", Changes(delete_log_group)),
+    ("DeleteLogStream", Changes(events::delete_log_stream)),
     ("PutRetentionPolicy", Changes(put_retention_policy)),
     ("DeleteRetentionPolicy", Changes(delete_retention_policy)),
     ("TagResource", Changes(tag_resource)),
@@ -179,11 +180,11 @@ pub fn open(world: &mut World, group: &str, stream: &str, chatter: Chatter) {
 }
 
 /// A container writes these lines, now.
-pub fn put(world: &mut World, group: &str, stream: &str, lines: &[&str]) {
+pub fn put(world: &mut World, group: &str, stream: &str, lines: &[impl AsRef<str>]) {
     let now = millis(world.now);
     let stream = world.logs_mut().groups.get_mut(group).and_then(|it| it.streams.get_mut(stream));
     if let Some(stream) = stream {
-        stream.say(now, lines.iter().map(|line| (*line).to_owned()));
+        stream.say(now, lines.iter().map(|line| line.as_ref().to_owned()));
     }
 }
 

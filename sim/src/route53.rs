@@ -173,16 +173,30 @@ pub fn set_addresses(
 /// The addresses that a name stands for in a VPC of this region: of the private zones that answer there, the
 /// one with the longest name counts.
 pub fn resolve(world: &World, vpc: &str, name: &str) -> Vec<String> {
-    let Ok(name) = name::normal(name) else { return Vec::new() };
-    let answers = (world.region.clone(), vpc.to_owned());
-    let zones = world.route53().zones.values().filter(|zone| zone.vpcs.contains(&answers));
-    let zones = zones.filter(|zone| name::is_within(&name, &zone.name));
-    let zone = zones.max_by_key(|zone| zone.name.len());
-    let record = zone.and_then(|zone| zone.records.get(&record::At::new(&name, "A", None)));
-    match record.map(|record| &record.holds) {
+    match in_vpc(world, vpc, name) {
         Some(record::Holds::Values { values, .. }) => values.clone(),
         Some(record::Holds::Alias { .. }) | None => Vec::new(),
     }
+}
+
+/// The DNS name of the load balancer that a name stands for in a VPC of this region.
+pub fn alias(world: &World, vpc: &str, name: &str) -> Option<String> {
+    match in_vpc(world, vpc, name) {
+        Some(record::Holds::Alias { name, .. }) => {
+            let name = name.trim_end_matches('.');
+            Some(name.strip_prefix("dualstack.").unwrap_or(name).to_owned())
+        }
+        Some(record::Holds::Values { .. }) | None => None,
+    }
+}
+
+fn in_vpc<'a>(world: &'a World, vpc: &str, name: &str) -> Option<&'a record::Holds> {
+    let name = name::normal(name).ok()?;
+    let answers = (world.region.clone(), vpc.to_owned());
+    let zones = world.route53().zones.values().filter(|zone| zone.vpcs.contains(&answers));
+    let zones = zones.filter(|zone| name::is_within(&name, &zone.name));
+    let zone = zones.max_by_key(|zone| zone.name.len())?;
+    zone.records.get(&record::At::new(&name, "A", None)).map(|record| &record.holds)
 }
 
 /// Zones by their ids, and records as `ZONE/NAME/TYPE`, without those that zones are born with.

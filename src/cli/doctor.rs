@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::connection::{Connection, connect, in_time, patiently};
 use super::error::{CommandError, ErrorKind};
+use super::output::{Output, OutputArgs, json};
 use super::permissions::parts_of;
 use super::plan::{How, Unsaid, prepare};
 use super::{Done, Global, Outcome, wish};
@@ -26,9 +27,9 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub flags: ServiceFlags,
 
-    /// How to print it
-    #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
-    pub output: Output,
+    /// How to print it.
+    #[command(flatten)]
+    pub print: OutputArgs,
 }
 
 /// What `plan` and `deploy` take of it.
@@ -38,15 +39,6 @@ pub struct PreflightArgs {
     #[arg(long, env = "ECSUP_SKIP_PREFLIGHT", hide_env_values = true,
         value_parser = clap::builder::BoolishValueParser::new())]
     pub skip_preflight: bool,
-}
-
-/// How to print findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Lines for people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// Runs the command.
@@ -68,17 +60,14 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, screen: &Screen) -> Outc
     let (connection, caller, found) = in_time(global.deadline(), look).await?;
     screen.note(&connection.header(&caller));
     let is_wrong = found.iter().any(|it| it.state == State::Wrong);
-    match args.output {
+    match args.print.output {
         Output::Text => found.iter().flat_map(lines).for_each(|line| screen.tell(&line)),
         Output::Json => {
             let report = Report::new(&connection, &caller, &found);
-            let report = serde_json::to_string(&report).map_err(|error| {
-                CommandError::new(ErrorKind::Unexpected).problem(&error).caused_by(error)
-            })?;
-            screen.out(&report);
+            screen.out(&json(&report)?);
         }
     }
-    if args.output == Output::Text {
+    if args.print.output == Output::Text {
         let count = |state| found.iter().filter(|it| it.state == state).count();
         screen.note(&format!(
             "{} wrong, {} doubtful, {} unknown, {} ok",

@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use super::error::CommandError;
+use super::error::{CommandError, ErrorKind};
 use super::existing::Existing;
 use crate::aws::{Aws, Error, Meaning};
-use crate::diagnosis::StoppedTask;
+use crate::diagnosis::{self, Evidence, StoppedTask, Wanted};
 use crate::engine::Stop;
 use crate::resource::one_off::{self, State};
-use crate::resource::service::Once;
 use crate::ui::Screen;
 
 /// How often a task is looked at: ECS takes 20 requests a second of an account, in bursts of 50 (ECS guide,
 /// "Request throttling").
 pub(super) const LOOK: Duration = Duration::from_secs(3);
+
+/// Between looks at what a task that has ended has written: it can be read some seconds later.
+pub(super) const LATE: Duration = Duration::from_secs(3);
+/// How many of these looks there are at most; two in a row that show nothing new are the last ones.
+pub(super) const LOOKS: usize = 4;
 
 /// What commands need that start tasks.
 pub(super) struct Errand<'a> {
@@ -28,6 +32,15 @@ pub(super) fn starter(of: &str) -> String {
     format!("{}{of}/{:016x}", one_off::STARTER, fastrand::u64(..))
 }
 
+/// That a task has ended whose container never ran, with what was found out of why.
+pub(super) fn unstarted(container: &str, ended: &StoppedTask) -> CommandError {
+    let wanted = Wanted { service: container.to_owned(), count: 1, ..Wanted::default() };
+    let evidence = Evidence { wanted, tasks: vec![ended.clone()], ..Evidence::default() };
+    let why = format!("task {} did not start: {}", ended.id, ended.reason);
+    let error = CommandError::new(ErrorKind::Unexpected).problem(why);
+    error.causes(format!("task {}", ended.id), &diagnosis::findings(&evidence))
+}
+
 impl Errand<'_> {
     pub(super) fn aws(&self) -> &Aws {
         &self.existing.connection.aws
@@ -37,18 +50,23 @@ impl Errand<'_> {
         self.existing.connection.failed(error)
     }
 
-    /// Starts a task, once. Nothing when this command was stopped before there was one.
-    pub(super) async fn start(&self, task: &Once<'_>) -> Result<Option<String>, CommandError> {
+    /// Starts a task, once, which has these words as its starter. Nothing when this command was stopped before
+    /// there was one.
+    pub(super) async fn start(
+        &self,
+        starter: &str,
+        mut start: impl AsyncFnMut() -> Result<String, Error>,
+    ) -> Result<Option<String>, CommandError> {
         let mut told = String::new();
         while !self.stop.is_asked() {
-            let error = match task.start(self.aws()).await {
+            let error = match start().await {
                 Ok(task) => return Ok(Some(task)),
                 Err(error) if error.is_passing() => error,
                 Err(error) => return Err(self.failed(error)),
             };
             if error.meaning == Meaning::Lost {
                 // It may have been started, and nothing but its starter says so.
-                let found = one_off::started_by(self.aws(), self.cluster, task.starter).await;
+                let found = one_off::started_by(self.aws(), self.cluster, starter).await;
                 let found = found.map_err(|error| self.failed(error))?;
                 if let Some(task) = found.into_iter().next() {
                     return Ok(Some(task));

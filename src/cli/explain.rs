@@ -1,13 +1,13 @@
 //! `ecsup explain`: why the services of a stack are not as they should be. It only looks.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use super::cause::told;
 use super::connection::{in_time, patiently};
-use super::error::{CommandError, ErrorKind};
 use super::existing::{self, Existing};
+use super::output::{Output, OutputArgs, json};
 use super::{Done, Global, Outcome, list, wish};
 use crate::aws::Scope;
 use crate::diagnosis::{Finding, Waiting};
@@ -28,18 +28,9 @@ pub struct ExplainArgs {
     #[command(flatten)]
     pub manifest: FileFlags,
 
-    /// How to print it
-    #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
-    pub output: Output,
-}
-
-/// How to print causes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Lines for people: the first causes
-    Text,
-    /// One JSON object: all of them
-    Json,
+    /// How to print it.
+    #[command(flatten)]
+    pub print: OutputArgs,
 }
 
 /// What was found out of a stack.
@@ -117,7 +108,7 @@ pub async fn explain(args: &ExplainArgs, global: &Global, screen: &Screen) -> Ou
             return Ok(Done::Done);
         };
         screen.note(&existing.title());
-        look(&existing, args.output, screen).await
+        look(&existing, args.print.output, screen).await
     })
     .await
 }
@@ -158,10 +149,7 @@ async fn look(existing: &Existing, output: Output, screen: &Screen) -> Outcome {
     match output {
         Output::Json => {
             let (stack, region) = (existing.stack.as_str(), connection.region.as_str());
-            let report = serde_json::to_string(&Report { stack, region, services });
-            screen.out(&report.map_err(|error| {
-                CommandError::new(ErrorKind::Unexpected).problem(&error).caused_by(error)
-            })?);
+            screen.out(&json(&Report { stack, region, services })?);
         }
         Output::Text => lines(services).iter().for_each(|line| screen.tell(line)),
     }

@@ -23,7 +23,7 @@ const DENIED_A_PART: &[(&[&str], &str)] = &[
     (
         &["perform: ecs:RunTask", "perform: ecs:StopTask"],
         "one-off tasks take a part of the policy of their own: `ecsup permissions --part run` prints it for \
-         `ecsup run`, and `--part release` for release commands",
+         `ecsup run`, `--part verify` for `ecsup verify`, and `--part release` for release commands",
     ),
     (
         &["perform: ecs:ExecuteCommand", "perform: ssm:StartSession"],

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures::future::try_join;
 use serde_json::{Value, json};
 
 use super::connection::{Connection, connect, in_time, patiently};
 use super::error::CommandError;
+use super::output::{Output, OutputArgs};
 use super::{Done, Global, Outcome, count_resources, expiry, resources};
 use crate::aws::{self, Scope};
 use crate::engine::event::duration;
@@ -31,18 +32,9 @@ use crate::ui::Screen;
 /// What `ecsup list` takes.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// How to print it
-    #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
-    pub output: Output,
-}
-
-/// How to print the stacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Lines for people
-    Text,
-    /// One JSON object
-    Json,
+    /// How to print it.
+    #[command(flatten)]
+    pub print: OutputArgs,
 }
 
 /// What was found of one stack.
@@ -165,7 +157,7 @@ pub async fn list(args: &ListArgs, global: &Global, screen: &Screen) -> Outcome 
     let (connection, caller, stacks) = in_time(global.deadline(), look(global, screen)).await?;
     screen.note(&connection.header(&caller));
     let (region, now) = (&connection.region, connection.now());
-    match args.output {
+    match args.print.output {
         Output::Text => {
             for (name, found) in &stacks {
                 screen.out(&Found::line(name, found, region, now));

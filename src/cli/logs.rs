@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use regex_lite::{Captures, Regex};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::connection::{in_time, patiently};
 use super::drive::Interrupts;
 use super::error::{CommandError, ErrorKind};
 use super::existing::{self, Existing};
+use super::output::{Output, OutputArgs};
 use super::{Done, Global, Outcome, wish};
 use crate::aws::Scope;
 use crate::engine::looks::Looks;
@@ -65,18 +66,9 @@ pub struct LogsArgs {
         value_parser = parse_grep)]
     pub grep: Option<Regex>,
 
-    /// How to print the lines
-    #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
-    pub output: Output,
-}
-
-/// How to print lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Time, service, task and text
-    Text,
-    /// One JSON object for each line: time, service, task, container, message
-    Json,
+    /// How to print it.
+    #[command(flatten)]
+    pub print: OutputArgs,
 }
 
 /// From when on.
@@ -323,7 +315,7 @@ struct Object<'a> {
 impl<'a> Shown<'a> {
     fn new(args: &'a LogsArgs, sources: &[Source]) -> Self {
         let longest = sources.iter().map(|source| source.service.len()).max().unwrap_or_default();
-        Self { output: args.output, grep: args.grep.as_ref(), width: longest + 1 + SHORT }
+        Self { output: args.print.output, grep: args.grep.as_ref(), width: longest + 1 + SHORT }
     }
 
     /// A line as it is shown, unless it is not wanted.

@@ -22,6 +22,7 @@ use super::doctor::PreflightArgs;
 use super::drive::Interrupts;
 use super::error::{CommandError, ErrorKind};
 use super::locked::LockArgs;
+use super::output::Output;
 use super::{Cli, Command, Done, Exit, Global, Outcome, wish};
 use crate::engine::event::duration;
 use crate::spec::{EnvValue, ExistingZone, Nat, SecretSource, Service, Spec, SpecError};
@@ -115,15 +116,6 @@ impl OnTheWay {
             Self::Rough => Faults::rough(),
         }
     }
-}
-
-/// How to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// An address that only this machine can reach: the account takes any key.

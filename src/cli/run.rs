@@ -1,27 +1,22 @@
 //! `ecsup run`: a command, once, in a task of its own that has all that a service's tasks have.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::drive::{Ended, Reason, drive};
-use super::errand::{Errand, starter};
+use super::errand::{Errand, LATE, LOOKS, starter, unstarted};
 use super::error::{CommandError, ErrorKind};
 use super::standing::{self, StackArgs};
 use super::{Done, Global, Outcome};
 use crate::arn::last_part;
-use crate::diagnosis::{self, Evidence, StoppedTask, Wanted};
+use crate::diagnosis::StoppedTask;
 use crate::engine::Stop;
 use crate::logs::{self, Stream};
 use crate::resource::one_off::State;
 use crate::resource::service::Once;
 use crate::ui::{Screen, harmless};
 
-/// Between looks at what a task that has ended has written: it can be read some seconds later.
-const LATE: Duration = Duration::from_secs(3);
-/// How many of these looks there are at most; two in a row that show nothing new are the last ones.
-const LOOKS: usize = 4;
 /// Longest overrides, in characters of their JSON (API `RunTask`).
 const LONGEST: usize = 8192;
 
@@ -131,7 +126,8 @@ async fn to_its_end(
     group: &str,
     detach: bool,
 ) -> Result<Went, CommandError> {
-    let Some(arn) = errand.start(task).await? else { return Ok(Went::Unstarted) };
+    let start = async || task.start(errand.aws()).await;
+    let Some(arn) = errand.start(task.starter, start).await? else { return Ok(Went::Unstarted) };
     let (id, service) = (last_part(&arn), task.service.name.as_str());
     errand.screen.note(&format!("task {id} of service {service} was started"));
     if detach {
@@ -204,12 +200,6 @@ fn told(service: &str, ended: &StoppedTask, screen: &Screen) -> Outcome {
             screen.note(&format!("it ended with {code}: {}", ended.reason));
             Ok(Done::Ended(u8::try_from(code).unwrap_or(u8::MAX)))
         }
-        None => {
-            let wanted = Wanted { service: service.to_owned(), count: 1, ..Wanted::default() };
-            let evidence = Evidence { wanted, tasks: vec![ended.clone()], ..Evidence::default() };
-            let why = format!("task {} did not start: {}", ended.id, ended.reason);
-            let error = CommandError::new(ErrorKind::Unexpected).problem(why);
-            Err(error.causes(format!("task {}", ended.id), &diagnosis::findings(&evidence)))
-        }
+        None => Err(unstarted(service, ended)),
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -14,6 +14,7 @@ use super::error::{CommandError, ErrorKind};
 use super::existing::{self, Existing};
 use super::expiry;
 use super::list::duration_since;
+use super::output::{Output, OutputArgs, json};
 use super::plan::{How, Unsaid, counts, prepare};
 use super::{Done, Global, Outcome, wish};
 use crate::aws::{Error, Scope};
@@ -43,18 +44,9 @@ pub struct StatusArgs {
         value_parser = clap::builder::BoolishValueParser::new())]
     pub watch: bool,
 
-    /// How to print it
-    #[arg(long, value_enum, env = "ECSUP_OUTPUT", hide_env_values = true, default_value = "text")]
-    pub output: Output,
-}
-
-/// How to print a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Lines for people
-    Text,
-    /// One JSON object
-    Json,
+    /// How to print it.
+    #[command(flatten)]
+    pub print: OutputArgs,
 }
 
 /// Between two looks.
@@ -124,7 +116,7 @@ pub async fn status(args: &StatusArgs, global: &Global, screen: &Screen) -> Outc
     let Some((mut watched, first)) = first.await? else { return Ok(Done::Done) };
     screen.note(&watched.existing.title());
     if !args.watch {
-        match args.output {
+        match args.print.output {
             Output::Json => screen.out(&watched.json(&first)?),
             Output::Text => {
                 watched.lines(&first, Some(first.now)).iter().for_each(|line| screen.tell(line));
@@ -133,7 +125,7 @@ pub async fn status(args: &StatusArgs, global: &Global, screen: &Screen) -> Outc
         return Ok(Done::Done);
     }
     let mut interrupts = Interrupts::new();
-    let mut shown = Shown::new(args.output, screen);
+    let mut shown = Shown::new(args.print.output, screen);
     let ended = tokio::select! {
         ended = watch(&mut watched, first, &mut shown) => ended,
         () = interrupts.next() => Err(CommandError::new(ErrorKind::Interrupted)),
@@ -234,9 +226,7 @@ impl Watched {
             expires: sight.expires.and_then(|at| Timestamp::from_second(at).ok()).map(At),
             manifest: self.planned(),
         };
-        serde_json::to_string(&report).map_err(|error| {
-            CommandError::new(ErrorKind::Unexpected).problem(&error).caused_by(error)
-        })
+        json(&report)
     }
 
     fn lines(&self, sight: &Sight, now: Option<i64>) -> Vec<String> {

@@ -56,6 +56,12 @@ pub(super) enum Sid {
     TagTasks,
     PassTaskRoles,
     ReadTasks,
+    ProbeCreate,
+    ProbeTag,
+    ProbeDeregister,
+    ProbeChange,
+    PassProbeRole,
+    ProbeLogs,
     SignInToImages,
     ReadImages,
     ReadLogs,
@@ -79,6 +85,12 @@ impl Sid {
             Sid::Look | Sid::LookInto | Sid::LookAtImages => Part::Read,
             Sid::RunReleases | Sid::ReadReleases => Part::Release,
             Sid::RunTasks | Sid::TagTasks | Sid::PassTaskRoles | Sid::ReadTasks => Part::Run,
+            Sid::ProbeCreate
+            | Sid::ProbeTag
+            | Sid::ProbeDeregister
+            | Sid::ProbeChange
+            | Sid::PassProbeRole
+            | Sid::ProbeLogs => Part::Verify,
             Sid::SignInToImages | Sid::ReadImages => Part::Images,
             Sid::LookAtNames
             | Sid::NamespaceCreate
@@ -139,6 +151,8 @@ impl Sid {
             | Sid::EcsRegister
             | Sid::EcsTag
             | Sid::EcsDeregister
+            | Sid::ProbeCreate
+            | Sid::ProbeDeregister
             | Sid::ZoneCreate
             | Sid::Retag
             | Sid::LookAtListeners
@@ -164,7 +178,9 @@ impl Sid {
             Sid::LookAtImages => {
                 vec![bounds.public("ssm", "parameter/aws/service/ecs/optimized-ami/*")]
             }
-            Sid::ReadLogs | Sid::ReadReleases | Sid::ReadTasks => vec![bounds.log_groups()],
+            Sid::ReadLogs | Sid::ReadReleases | Sid::ReadTasks | Sid::ProbeLogs => {
+                vec![bounds.log_groups()]
+            }
             // The cluster and the task: both have the stack's tag.
             Sid::RunCommands => {
                 let [cluster, tasks] = bounds.tasks();
@@ -181,7 +197,7 @@ impl Sid {
             // The id of a session says nothing.
             Sid::EndSessions => vec![bounds.arn("ssm", "session/*")],
             // Of a revision, and of the task that is run.
-            Sid::RunReleases | Sid::RunTasks => vec![bounds.arn("ecs", "*")],
+            Sid::RunReleases | Sid::RunTasks | Sid::ProbeChange => vec![bounds.arn("ecs", "*")],
             // So do these: what has a path or a name by which it is known, and zones, which have none.
             Sid::ByName => {
                 let mut all: Vec<_> = bounds.roles().into();
@@ -208,10 +224,14 @@ impl Sid {
             Sid::RolesCreate if on_instances => {
                 vec![bounds.below_path("role"), bounds.below_path("instance-profile")]
             }
-            Sid::RoleCreate | Sid::RolesCreate | Sid::PassRoles | Sid::PassTaskRoles => {
-                vec![bounds.below_path("role")]
-            }
+            Sid::RoleCreate
+            | Sid::RolesCreate
+            | Sid::PassRoles
+            | Sid::PassTaskRoles
+            | Sid::PassProbeRole => vec![bounds.below_path("role")],
             Sid::TagTasks => vec![bounds.arn("ecs", "task/*")],
+            // Of the revision and of the task.
+            Sid::ProbeTag => vec![bounds.arn("ecs", "*")],
             Sid::ServiceRoles | Sid::ScalingRole => vec![bounds.iam("role/aws-service-role/*")],
             // A target's id says nothing of its service.
             Sid::TargetCreate | Sid::TargetChange | Sid::TargetRetag => {
@@ -253,6 +273,7 @@ impl Sid {
             | Sid::ScalingCreate
             | Sid::EcsCreate
             | Sid::EcsRegister
+            | Sid::ProbeCreate
             | Sid::ElbCreate
             | Sid::NamespaceCreate
             | Sid::NameCreate
@@ -269,10 +290,11 @@ impl Sid {
             | Sid::NameChange
             | Sid::RunReleases
             | Sid::RunTasks
+            | Sid::ProbeChange
             | Sid::RunCommands
             | Sid::TargetChange => bounds.tagged("aws:ResourceTag"),
             Sid::Ec2Tag => bounds.tagged_by_create("ec2"),
-            Sid::EcsTag | Sid::TagTasks => bounds.tagged_by_create("ecs"),
+            Sid::EcsTag | Sid::TagTasks | Sid::ProbeTag => bounds.tagged_by_create("ecs"),
             Sid::ElbTag => bounds.tagged_by_create("elasticloadbalancing"),
             // Of a role that is there, it is the boundary that it has.
             Sid::RoleCreate | Sid::RolePolicies => bounds.bounded(),
@@ -287,7 +309,7 @@ impl Sid {
                 services.extend(on_instances.then(|| partition::ec2_service(bounds.partition)));
                 condition("StringEquals", "iam:PassedToService", json!(services))
             }
-            Sid::PassTaskRoles => {
+            Sid::PassTaskRoles | Sid::PassProbeRole => {
                 condition("StringEquals", "iam:PassedToService", json!("ecs-tasks.amazonaws.com"))
             }
             Sid::ServiceRoles => {
@@ -322,6 +344,8 @@ impl Sid {
             | Sid::EndSessions
             | Sid::ReadReleases
             | Sid::ReadTasks
+            | Sid::ProbeDeregister
+            | Sid::ProbeLogs
             | Sid::LookAtCertificates
             | Sid::LookAtListeners
             | Sid::LookAtEndpoints

@@ -181,6 +181,31 @@ pub(super) const ROWS: &[Row] = &[
     checked(Sid::TagTasks, DEPLOY, Needed::Always, "RunTask", &["ecs:TagResource"]),
     checked(Sid::PassTaskRoles, DEPLOY, Needed::Always, "RunTask", &["iam:PassRole"]),
     called(Sid::ReadTasks, READ, Needed::Always, &["logs:GetLogEvents"]),
+    // In the part of its own name alone, likewise.
+    called(Sid::ProbeCreate, DEPLOY, Needed::Always, &["ecs:RegisterTaskDefinition"]),
+    checked(
+        Sid::ProbeTag,
+        DEPLOY,
+        Needed::Always,
+        "RegisterTaskDefinition, RunTask",
+        &["ecs:TagResource"],
+    ),
+    called(Sid::ProbeDeregister, DEPLOY, Needed::Always, &["ecs:DeregisterTaskDefinition"]),
+    called(
+        Sid::ProbeChange,
+        DEPLOY,
+        Needed::Always,
+        &["ecs:DeleteTaskDefinitions", "ecs:RunTask", "ecs:StopTask"],
+    ),
+    checked(
+        Sid::PassProbeRole,
+        DEPLOY,
+        Needed::Always,
+        "RegisterTaskDefinition, RunTask",
+        &["iam:PassRole"],
+    ),
+    called(Sid::ProbeLogs, READ, Needed::Always, &["logs:GetLogEvents"]),
+    called(Sid::ProbeLogs, DEPLOY, Needed::Always, &["logs:DeleteLogStream"]),
     // In the part of its own name alone, likewise: no value of a secret is ever asked for.
     called(Sid::LookAtParameters, READ, Needed::Always, &["ssm:DescribeParameters"]),
     called(

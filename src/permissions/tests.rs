@@ -118,6 +118,13 @@ fn what_commands_in_tasks_take_is_a_part_of_its_own() {
     assert!(actions(&policy(&ALL, &[Part::Exec], &bounds)).is_disjoint(&whole));
 }
 
+/// Whoever may register a revision and run it may run anything with the roles of the stack.
+#[test]
+fn what_a_probe_takes_is_a_part_of_its_own() {
+    let bounds = Bounds::new(Some("eu-west-1"), Some("123456789012"), Some(stack("demo")));
+    insta::assert_snapshot!(policy(&ALL, &[Part::Verify], &bounds).to_json());
+}
+
 /// Whoever may say what a role may do can let it do anything.
 #[test]
 fn what_secrets_and_task_roles_take_is_a_part_of_its_own() {

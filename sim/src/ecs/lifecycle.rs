@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::cluster::REMEMBERED;
 use super::task::{EXITED, Status, Task};
 use super::{
-    agent, container_health, dependencies, execute_command, image, insights, output, scheduler,
-    secrets, service_event, task_definition, way,
+    agent, container_health, curl, dependencies, execute_command, image, insights, output,
+    scheduler, secrets, service_event, task_definition, way,
 };
 use crate::doubt::Doubt;
 use crate::fields::{Fields, Tags};
@@ -250,21 +250,29 @@ fn runs(world: &mut World, id: &str) {
     }
     // What was told to do something else does it, and ends.
     let commanded = task.overrides.iter().find(|it| !it.texts("command").is_empty());
-    if let Some(container) = commanded.map(|it| it.text("name").to_owned()) {
-        output::say(world, &task, &container, world.scenario.commands.lines);
-        if !world.scenario.commands.hangs {
+    if let Some(curl) = curl::run(world, &task) {
+        output::say(world, &task, &curl.container, &curl.lines);
+        completes_later(world, id, curl.takes, curl.code);
+    } else if let Some(container) = commanded.map(|it| it.text("name").to_owned()) {
+        let command = world.scenario.commands;
+        output::say(world, &task, &container, command.lines);
+        if !command.hangs {
             let after = delay(world, "task.command", id, 10.0..=30.0);
-            later(world, after, id, completes);
+            completes_later(world, id, after, command.code);
         }
     }
     insights::wake(world, &task.cluster);
     scheduler::started(world, &task.cluster, &task.service, &task.deployment);
 }
 
-/// The command of a one-off task has ended, and with it the task.
-fn completes(world: &mut World, id: &str) {
+/// The command of a one-off task ends after a while with a code, and with it the task.
+fn completes_later(world: &mut World, id: &str, after: Duration, code: i64) {
+    let id = id.to_owned();
+    world.after(after, move |world| completes(world, &id, code));
+}
+
+fn completes(world: &mut World, id: &str, code: i64) {
     let now = world.now;
-    let code = world.scenario.commands.code;
     let Some(task) = world.ecs_mut().tasks.get_mut(id) else { return };
     if task.status != Status::Running || task.going {
         return;

@@ -1,7 +1,7 @@
 //! What the containers of a task write into their log streams.
 
 use super::task::{EXITED, Task};
-use super::task_definition;
+use super::{curl, task_definition};
 use crate::fields::Fields;
 use crate::logs::{self, Chatter};
 use crate::scenario::Answers;
@@ -46,14 +46,17 @@ pub(super) fn begin(world: &mut World, task: &Task) {
     };
     for (name, group, stream) in streams(world, task) {
         // One that was told to do something else says what that is.
-        let is_told = task.overrides.iter().any(|it| it.text("name") == name);
+        let is_told = task.overrides.iter().any(|it| it.text("name") == name)
+            || task_definition::containers(world, &task.definition)
+                .iter()
+                .any(|it| it.text("name") == name && curl::is_curl(it));
         let chatter = if is_told { Chatter::default() } else { chatter.clone() };
         logs::open(world, &group, &stream, chatter);
     }
 }
 
 /// The container of a name writes these lines; without a name, the first one.
-pub(super) fn say(world: &mut World, task: &Task, name: &str, lines: &[&str]) {
+pub(super) fn say(world: &mut World, task: &Task, name: &str, lines: &[impl AsRef<str>]) {
     let containers = task_definition::containers(world, &task.definition).to_vec();
     for (container, group, stream) in streams(world, task) {
         if !task_definition::is_it(&containers, &container, name) {

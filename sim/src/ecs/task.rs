@@ -89,6 +89,8 @@ pub(super) struct Task {
     pub(super) deployment: String,
     /// Its revision.
     pub(super) definition: Key,
+    /// Its containers, once the revision is gone that says them.
+    pub(super) had: Vec<Value>,
     /// Whether it runs on Fargate.
     pub(super) fargate: bool,
     /// Its capacity provider.
@@ -232,7 +234,6 @@ pub(super) fn stop_task(world: &mut World, input: &Value) -> Answer {
 
 /// A task as it is answered.
 pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
-    let definition = task_definition::get(world, &task.definition);
     let definition_arn =
         world.arn("ecs", &format!("task-definition/{}:{}", task.definition.0, task.definition.1));
     let cluster = world.arn("ecs", &format!("cluster/{}", task.cluster));
@@ -277,15 +278,21 @@ pub(super) fn describe(world: &World, task: &Task, tags: bool) -> Value {
     let instance = task.instance.as_ref().and_then(|id| world.ecs().instances.get(id));
     set("containerInstanceArn", instance.map(|it| it.arn.as_str().into()));
     set("tags", tags.then(|| ecs_tag_list(&task.tags)));
-    let containers = definition.map(|it| it.content.list("containerDefinitions"));
-    let containers = containers.unwrap_or_default().iter();
+    let containers = containers(world, task).iter();
     set("containers", Some(containers.map(|it| container(world, task, it)).collect()));
     answer
 }
 
+fn containers<'a>(world: &'a World, task: &'a Task) -> &'a [Value] {
+    match task_definition::containers(world, &task.definition) {
+        [] => &task.had,
+        all => all,
+    }
+}
+
 fn container(world: &World, task: &Task, definition: &Value) -> Value {
     let name = definition.text("name");
-    let all = task_definition::containers(world, &task.definition);
+    let all = containers(world, task);
     let ends_first = dependencies::ends_first(all, name) && task.pulled.1.is_some();
     let status = match task.status {
         _ if ends_first && task.status > Status::Activating => "STOPPED",

@@ -281,9 +281,13 @@ pub(super) fn sweep(world: &mut World) {
     let due = all.filter(|(name, number, revision)| is_due(name, *number, revision));
     let due = due.map(|(name, number, _)| (name.clone(), number));
     let gone: Vec<Key> = due.filter(|key| !is_used(key)).collect();
-    for (name, number) in gone {
-        if let Some(family) = world.ecs_mut().families.get_mut(&name) {
-            family.revisions.remove(&number);
+    for key in gone {
+        let ecs = world.ecs_mut();
+        let family = ecs.families.get_mut(&key.0);
+        let Some(revision) = family.and_then(|it| it.revisions.remove(&key.1)) else { continue };
+        // What they were is known of tasks as long as these are.
+        for task in ecs.tasks.values_mut().filter(|it| it.definition == key) {
+            task.had = revision.content.list("containerDefinitions").to_vec();
         }
     }
 }

@@ -60,3 +60,29 @@ fn only_what_is_there_is_overridden() {
     let why = no(&mut world, "RunTask", run(&network, &long));
     assert!(why.contains("at most 8192"), "{why}");
 }
+
+/// What a container that runs `curl` with these words ends with.
+fn curl(words: &[&str]) -> i64 {
+    let mut world = world();
+    cluster(&mut world);
+    let network = network(&mut world);
+    let mut definition = definition("curl", "256", "512");
+    let container = &mut definition["containerDefinitions"][0];
+    container["entryPoint"] = json!(["curl"]);
+    container["command"] = json!(words);
+    ok(&mut world, "RegisterTaskDefinition", definition);
+    let started = ok(&mut world, "RunTask", run(&network, &json!({})));
+    let arn = started["tasks"][0].text("taskArn").to_owned();
+    ok(&mut world, "DeregisterTaskDefinition", json!({ "taskDefinition": "td:1" }));
+    ok(&mut world, "DeleteTaskDefinitions", json!({ "taskDefinitions": ["td:1"] }));
+    wait(&mut world, 600);
+    let ended = task(&mut world, &arn);
+    ended["containers"][0]["exitCode"].as_i64().expect("it is known after its revision is gone")
+}
+
+#[test]
+fn a_container_that_runs_curl_sends_its_requests() {
+    assert_eq!(curl(&["--no-such-option"]), 2);
+    assert_eq!(curl(&["--silent", "--url", "http://nobody.example.com/"]), 6);
+    assert_eq!(curl(&["--max-time"]), 2);
+}

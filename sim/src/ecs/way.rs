@@ -54,7 +54,8 @@ fn host(world: &World, task: &Task) -> Option<ec2::InstanceView> {
     ec2::instance(world, &instance.ec2)
 }
 
-fn standpoint(task: &Task) -> Option<ec2::Standpoint<'_>> {
+/// Where a task stands in the network, through its own interface.
+pub(super) fn standpoint(task: &Task) -> Option<ec2::Standpoint<'_>> {
     let (network, (_, subnet)) = (task.network.as_ref()?, task.place.as_ref()?);
     let public_address = network.public == Some(true);
     Some(ec2::Standpoint { subnet, groups: &network.groups, public_address })

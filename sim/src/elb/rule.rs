@@ -20,8 +20,8 @@ const VALUES: usize = 5;
 pub(super) struct Rule {
     /// ARN of its listener.
     pub(super) listener: String,
-    priority: i64,
-    conditions: Vec<Value>,
+    pub(super) priority: i64,
+    pub(super) conditions: Vec<Value>,
     /// As [`action::read`] writes them.
     pub(super) actions: Vec<Value>,
     pub(super) tags: Tags,

@@ -42,9 +42,9 @@ pub(super) type At = (String, u16);
 #[derive(Debug)]
 pub(super) struct Target {
     /// Security groups of its interface.
-    groups: Vec<String>,
+    pub(super) groups: Vec<String>,
     /// How it answers health checks.
-    answers: Answers,
+    pub(super) answers: Answers,
     draining: Option<Draining>,
     /// Which run of health checks is under way, if any.
     run: Option<u64>,

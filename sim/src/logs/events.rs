@@ -277,6 +277,17 @@ fn search<'a>(
     found
 }
 
+/// Deletes a stream with all that is in it.
+pub(super) fn delete_log_stream(world: &mut World, input: &Value) -> Answer {
+    let (name, _) = group(world, input)?;
+    let (name, stream) = (name.to_owned(), input.text("logStreamName"));
+    let group = world.logs_mut().groups.get_mut(&name);
+    match group.and_then(|group| group.streams.remove(stream)) {
+        Some(_) => Ok(json!({})),
+        None => Err(not_found("The specified log stream does not exist.")),
+    }
+}
+
 /// What is in one stream.
 pub(super) fn get_log_events(world: &World, input: &Value) -> Answer {
     let (name, group) = group(world, input)?;

@@ -25,7 +25,9 @@ pub(super) fn required(call: &Call<'_>) -> Vec<Required> {
             vec![call.own([tagged.tagged(input.tags("tags"))])]
         }
         "DescribeLogStreams" | "FilterLogEvents" => vec![call.own([read(call, "")])],
-        "GetLogEvents" => vec![call.own([read(call, input.text("logStreamName"))])],
+        "GetLogEvents" | "DeleteLogStream" => {
+            vec![call.own([read(call, input.text("logStreamName"))])]
+        }
         _ if call.looks() => vec![call.own([Target::any()])],
         _ => {
             let known = call.existing(&format!("log-group:{name}"));

@@ -1,21 +1,26 @@
 //! A stage: commands played against a simulated account, and what they did.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sim::cloud::{Cloud, Record};
+use aws_sim::elb::request::{self, From, Request, Response};
 use aws_sim::faults::{Crash, Faults};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
+use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
 use super::super::{Cli, Exit, run_on_screen};
 use crate::engine::event::Event;
 use crate::timeline::Timeline;
 use crate::ui::{Recording, Screen};
+use crate::verify::outside::Outside;
+use crate::verify::{Came, Url};
 
 /// Where a rehearsal takes place when no region is named.
 pub(super) const REHEARSED_REGION: &str = "us-east-1";
@@ -107,6 +112,8 @@ impl Stage {
     fn connect(&self, cli: &mut Cli) {
         let region = cli.global.region.as_deref().unwrap_or(REHEARSED_REGION);
         cli.global.instead_of_aws = Some(sdk_config(&self.cloud, region));
+        let (cloud, region) = (self.cloud.clone(), region.to_owned());
+        cli.global.instead_of_outside = Some(Rc::new(Internet { cloud, region }));
     }
 
     fn curtain(&self) -> Curtain<'_> {
@@ -116,6 +123,34 @@ impl Stage {
             calls: self.cloud.count(),
             rose: Instant::now(),
         }
+    }
+}
+
+/// The machine of somebody who knows no more of a simulated account than everybody does.
+#[derive(Debug)]
+struct Internet {
+    cloud: Cloud,
+    region: String,
+}
+
+impl Outside for Internet {
+    fn ask<'a>(&'a self, url: &'a Url) -> LocalBoxFuture<'a, Came> {
+        let Url { scheme, host, port, path, through } = url;
+        let request = Request { tls: *scheme == "https", port: *port, host, path };
+        let to = through.as_ref().unwrap_or(host);
+        let came = self.cloud.world(|world| {
+            world.enter(&self.region);
+            request::request(world, From::Internet, to, &request)
+        });
+        let came = match came {
+            Some(Response::Answer(status, body)) => {
+                Came::Answer { status, head: body.lines().next().unwrap_or_default().to_owned() }
+            }
+            Some(Response::Refused) => Came::Nobody("the connection was refused".to_owned()),
+            Some(Response::Silence) => Came::Nobody("no answer in time".to_owned()),
+            None => Came::Nobody(format!("there is no name {to}")),
+        };
+        Box::pin(std::future::ready(came))
     }
 }
 
