@@ -77,7 +77,7 @@ pub fn stack(spec: &Spec, names: &Names, facts: &Facts) -> Stack {
     let mut graph = Graph::default();
     let naming = Naming::new(spec, names, &facts.there);
     let network = network::network(&mut graph, spec, facts, names);
-    let cluster = capacity::cluster(&mut graph, names);
+    let cluster = capacity::cluster(&mut graph, spec, names);
     let pool = spec.instances.as_ref().map(|wanted| {
         capacity::instances(&mut graph, spec, wanted, &network, &cluster, names, facts)
     });

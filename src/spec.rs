@@ -141,6 +141,8 @@ pub struct Spec {
     pub public: Option<Ingress>,
     /// The services: at least one, in the order in which they were said, no name twice.
     pub services: Vec<Service>,
+    /// How many days the logs of services are kept.
+    pub retention_days: u32,
     /// The user's own tags, for everything in the stack.
     pub tags: BTreeMap<String, String>,
     /// ARN of the policy that has to bound every role, if there is to be one.
@@ -241,6 +243,8 @@ pub struct Instances {
     pub instance_types: Vec<String>,
     /// The Spot instances, if there are to be some.
     pub spot: Option<Spot>,
+    /// How large the volume of each is, in GiB.
+    pub volume_gib: u32,
     /// The machine image.
     pub ami: Ami,
     /// Fewest instances in the group; never more than `max_size`.
@@ -457,6 +461,8 @@ pub struct Service {
     pub run_on: RunOn,
     /// The processor of tasks on Fargate; instances have that of their type.
     pub arch: Arch,
+    /// How tasks on Fargate are Spot ones, if they are.
+    pub spot: Option<Spot>,
     /// Ids of the security groups of others that its tasks have, besides their own.
     pub security_groups: Vec<String>,
     /// What runs once before a new revision, if anything does.

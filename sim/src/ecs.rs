@@ -212,6 +212,11 @@ const OPERATIONS: &[(&str, Handler)] = &[
     ("ListAccountSettings", Looks(|world, input| Ok(tags::list_account_settings(world, input)))),
 ];
 
+/// Fargate takes the place of a task on Spot back.
+pub fn interrupt(world: &mut World, task: &str) {
+    lifecycle::interrupt(world, short(task));
+}
+
 /// Answers one call.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Answer {
     SERVICE.answer(world, operation, input)

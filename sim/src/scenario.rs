@@ -33,7 +33,7 @@ pub struct Scenario {
     pub no_capacity: bool,
     /// EC2 has no instances of these types left.
     pub scarce_types: Vec<&'static str>,
-    /// EC2 has no Spot instances of any type left.
+    /// EC2 has no Spot instances of any type left, and Fargate no Spot capacity.
     pub no_spot: bool,
     /// EC2 refuses every launch, with this code and message; `{type}` and `{zone}` are filled in.
     pub launch_refusal: Option<(&'static str, &'static str)>,

@@ -20,7 +20,7 @@ use crate::names::NodeName;
 use crate::prices::{self, Size, Standing};
 use crate::resource::auto_scaling_group::AutoScalingGroup;
 use crate::resource::interface_endpoint::InterfaceEndpoint;
-use crate::resource::launch_template;
+use crate::resource::launch_template::LaunchTemplate;
 use crate::resource::listener::{self, Listener};
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::service::{self, Service};
@@ -193,7 +193,7 @@ pub(super) async fn look(
 /// that is shown comes out of the listings by which the things are found.
 pub(super) async fn stacks(connection: &Connection) -> aws::Result<BTreeMap<String, Found>> {
     let looks = Looks::new(connection.aws.clone(), Scope::Region(connection.region.clone()));
-    let (things, locks, services, definitions, balancers, listeners, groups, endpoints, subnets) =
+    let (things, locks, services, definitions, balancers, listeners, groups, endpoints, subnets) = {
         futures::try_join!(
             inventory::of_graph(&looks),
             lock::stacks(&connection.aws),
@@ -204,7 +204,10 @@ pub(super) async fn stacks(connection: &Connection) -> aws::Result<BTreeMap<Stri
             looks.list::<AutoScalingGroup>(None),
             looks.list::<InterfaceEndpoint>(None),
             looks.list::<Subnet>(None),
-        )?;
+        )?
+    };
+    // Each of the things above was listed with all others.
+    let templates = looks.list::<LaunchTemplate>(None).await?;
     let mut stacks: BTreeMap<String, Found> = BTreeMap::new();
     for thing in things {
         let owner = thing.owner();
@@ -265,7 +268,14 @@ pub(super) async fn stacks(connection: &Connection) -> aws::Result<BTreeMap<Stri
             standing.addresses += small(it.members.len());
         }
         for member in &it.members {
-            standing.volumes += u32::try_from(launch_template::VOLUME_GIB).unwrap_or_default();
+            let volume = templates
+                .iter()
+                .find(|it| Some(it.it().id.as_str()) == member.template.as_deref())
+                .and_then(|it| it.it().data.as_ref()?.volume_size);
+            match volume.and_then(|it| u32::try_from(it).ok()) {
+                Some(volume) => standing.volumes += volume,
+                None => drop(standing.unlisted.insert("volumes of instances".to_owned())),
+            }
             match &member.instance_type {
                 Some(kind) if !may_be_spot => {
                     *standing.instances.entry(kind.clone()).or_default() += 1;
@@ -297,6 +307,11 @@ fn add_tasks(
     };
     let content =
         definitions.iter().find(runs).and_then(|definition| definition.it().content.as_ref());
+    if service.on_demand_base.is_some() {
+        // What it is moves, and which of its tasks are on demand is not told with the service.
+        standing.unlisted.insert("tasks beside Fargate Spot".to_owned());
+        return;
+    }
     let size = content.and_then(|content| {
         let arm = content.architecture.as_deref() == Some("ARM64");
         Some(Size { cpu: content.cpu.parse().ok()?, memory: content.memory.parse().ok()?, arm })

@@ -27,7 +27,7 @@ use crate::resource::role::Role;
 use crate::resource::service::Network;
 use crate::resource::subnet::Subnet;
 use crate::resource::{Owned, Seen};
-use crate::spec::{Nat, Scheme};
+use crate::spec::{Image, Nat, Scheme};
 use crate::ui::{Screen, Tone};
 use crate::verify::outside::{Outside, ThisMachine};
 use crate::verify::{Came, Check, Checks, From, Names, curl, judge};
@@ -52,7 +52,7 @@ pub struct VerifyArgs {
 
     /// The image that asks from inside the network: any that has `curl`
     // The variable would be that of the services' image.
-    #[arg(long, value_name = "IMAGE", default_value = IMAGE)]
+    #[arg(long, value_name = "IMAGE", default_value = IMAGE, value_parser = parse_image)]
     pub image: String,
 
     /// Ask nothing from this machine
@@ -63,6 +63,10 @@ pub struct VerifyArgs {
     /// How to print it.
     #[command(flatten)]
     pub print: OutputArgs,
+}
+
+fn parse_image(text: &str) -> Result<String, String> {
+    Image::parse(text).map(|_| text.to_owned())
 }
 
 /// What a request came to.

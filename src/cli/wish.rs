@@ -186,6 +186,9 @@ pub(super) fn settle(
                 )));
         }
     }
+    for again in wish.defaults_again(running) {
+        screen.note(&format!("not said in the manifest any more: {again}"));
+    }
     for note in wish.keep_images(running, how.keeps_images) {
         screen.note(&note);
     }

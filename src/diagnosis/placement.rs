@@ -21,7 +21,8 @@ pub(super) const CAUSES: &[Cause] = &[
         MayHelp,
         &[&["capacity is unavailable at this time"]],
         "Fargate has no room for the tasks in the stack's zones now",
-        "wait, or take smaller tasks with `--cpu` and `--memory`",
+        "wait, or take smaller tasks with `--cpu` and `--memory`; of a service with `spot`, `on_demand_base` \
+         starts some on demand",
     ),
     cause(
         "no-instances",

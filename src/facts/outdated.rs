@@ -53,7 +53,12 @@ pub(super) async fn look(
         Ami::Latest { refresh: false } => kept,
         Ami::Latest { .. } | Ami::Exactly(_) => Some(image.to_owned()),
     };
-    let now = LaunchTemplate::beginning(&names.cluster(), wanted.spot.is_some(), image);
+    let now = LaunchTemplate::beginning(
+        &names.cluster(),
+        wanted.spot.is_some(),
+        wanted.volume_gib,
+        image,
+    );
     let differs = |member: &Member| {
         let kind = member.instance_type.as_ref();
         let other = kind.filter(|it| !wanted.instance_types.contains(it));

@@ -66,6 +66,8 @@ pub struct Running {
     pub zones: BTreeSet<String>,
     /// The services whose logs are there, also of those that are gone.
     pub logs: BTreeSet<String>,
+    /// How many days these are kept, where that is the same of all.
+    pub retention_days: Option<i32>,
     /// The services, by name.
     pub services: BTreeMap<String, RunningService>,
     /// The images of the newest revisions, by service, also where the service is not made yet.
@@ -81,6 +83,8 @@ pub struct RunningInstances {
     pub instance_types: Vec<String>,
     /// How many of them are on demand, if the others are Spot instances.
     pub on_demand_base: Option<i32>,
+    /// How large the volume of each is, in GiB.
+    pub volume_gib: Option<i32>,
     /// Fewest and most of them.
     pub sizes: [Option<i32>; 2],
 }
@@ -141,6 +145,8 @@ pub struct RunningService {
     pub target: Option<String>,
     /// Whether its tasks ask for AWS Graviton.
     pub is_on_arm: bool,
+    /// How many of its tasks on Fargate are on demand, if the others are on Spot.
+    pub on_demand_base: Option<i32>,
     /// The security groups of others that its tasks have.
     pub security_groups: BTreeSet<String>,
     /// Whether others find it by a name of its own, and those that may open its port, where that is not all.
@@ -206,6 +212,7 @@ impl Running {
                 .filter_map(|it| it.owner.node.as_str().strip_prefix("log-group/"))
                 .map(str::to_owned)
                 .collect(),
+            retention_days: retention_days(&logs),
             instances: staying(&groups).next().map(|group| instances(group.it(), &templates)),
             balancers: balancers_of(&balancers, &rules, &listeners, &targets, |target| {
                 let is_own = |id: &HostedZoneId| zones.iter().any(|zone| zone.it().id == *id);
@@ -465,7 +472,8 @@ fn service_of(it: &Of<Service>, content: Option<&Content>) -> RunningService {
         percents: it.percents,
         circuit_breaker: it.circuit_breaker,
         exec: it.exec,
-        is_on_fargate: it.launch_type.as_deref() == Some("FARGATE"),
+        is_on_fargate: it.is_on_fargate(),
+        on_demand_base: it.on_demand_base,
         ..RunningService::default()
     }
 }
@@ -498,6 +506,16 @@ fn scaling_of(
     })
 }
 
+/// How long the logs of services are kept, where that is the same of all and for a time.
+fn retention_days(logs: &[Owned<Of<LogGroup>>]) -> Option<i32> {
+    let of_services = staying(logs).filter(|it| it.owner.node.as_str().starts_with("log-group/"));
+    let days: BTreeSet<_> = of_services.map(|it| it.it().retention_days).collect();
+    match days.into_iter().collect::<Vec<_>>()[..] {
+        [days] => days.filter(|days| *days > 0),
+        _ => None,
+    }
+}
+
 /// The images of the newest revisions, by service.
 fn images(definitions: &[Owned<Of<TaskDefinition>>]) -> BTreeMap<String, String> {
     let image = |it: &Owned<Of<TaskDefinition>>| {
@@ -522,6 +540,7 @@ fn instances(
         instance_type: one,
         instance_types: several,
         on_demand_base: group.mix.as_ref().and_then(Mix::base_beside_spot),
+        volume_gib: data.and_then(|data| data.volume_size),
         sizes: [group.min_size, group.max_size],
     }
 }

@@ -29,13 +29,14 @@ pub struct Pool {
 }
 
 /// Adds the cluster.
-pub fn cluster(graph: &mut Graph, names: &Names) -> Handle<cluster::Output> {
+pub fn cluster(graph: &mut Graph, spec: &Spec, names: &Names) -> Handle<cluster::Output> {
     // Container Insights would make this group itself, without tags and for ever. `log-group/…`
     // belongs to services, and one of them may be called `insights`.
     let insights =
         LogGroup { name: names.insights_log_group(), retention_days: INSIGHTS_RETENTION_DAYS };
     let insights = graph.add("cluster/log-group", insights, ());
-    graph.add_after("cluster", Cluster, (), &insights.made())
+    let on_spot = spec.services.iter().any(|it| it.spot.is_some());
+    graph.add_after("cluster", Cluster { on_spot }, (), &insights.made())
 }
 
 /// Adds a group of instances and its capacity provider.
@@ -63,6 +64,7 @@ pub fn instances(
 
     let template = LaunchTemplate {
         instance_type: wanted.first_type().to_owned(),
+        volume_gib: wanted.volume_gib,
         spot: wanted.spot.is_some(),
         image: facts.image.clone(),
         replace_image: !matches!(wanted.ami, Ami::Latest { refresh: false }),

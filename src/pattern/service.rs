@@ -25,9 +25,6 @@ use crate::resource::task_definition::{self, Compatibility, Container, TaskDefin
 use crate::resource::{cluster, security_group, signed, subnet};
 use crate::spec::{self, Arch, RunOn, Scheme, Spec, TaskRole, Until};
 
-/// How long the logs of services are kept, in days.
-const RETENTION_DAYS: i32 = 30;
-
 /// What services take from the other blocks.
 pub struct Blocks<'a> {
     /// What was asked for.
@@ -241,9 +238,10 @@ pub struct TaskSetup {
 
 /// Adds what the tasks of a service are.
 pub fn tasks(graph: &mut Graph, wanted: &spec::Service, blocks: &Blocks<'_>) -> TaskSetup {
-    let Blocks { facts, names, naming, network, .. } = blocks;
+    let Blocks { spec, facts, names, naming, network, .. } = blocks;
     let Roles { execution: role, tasks: task_role, policies } = roles(graph, wanted, blocks);
-    let logs = LogGroup { name: names.log_group(&wanted.name), retention_days: RETENTION_DAYS };
+    let retention_days = signed(spec.retention_days);
+    let logs = LogGroup { name: names.log_group(&wanted.name), retention_days };
     let logs = graph.add(format!("log-group/{}", wanted.name), logs, ());
     // Nobody reaches it where all lead to a sidecar, or nobody has a way to it.
     let is_reached = wanted.is_reached() && wanted.target.is_none();
@@ -386,6 +384,7 @@ pub fn service(
         target: (target.to_string(), port),
         more_groups: wanted.security_groups.clone(),
         on_fargate: wanted.run_on == RunOn::Fargate,
+        spot: wanted.spot.map(|it| it.on_demand_base),
         public_address: has_public_address(wanted, spec),
         grace: wanted.grace,
         percents: [wanted.deployments.min_percent, wanted.deployments.max_percent],

@@ -483,7 +483,8 @@ pub(super) const ROWS: &[Row] = &[
     called(Sid::Change, DEPLOY, Needed::Always, &["ecs:UpdateService"]),
     called(Sid::Change, BOTH, Needed::Always, &["ecs:UpdateCluster"]),
     called(Sid::Change, DEPLOY, Needed::OnInstances, &["ecs:UpdateCapacityProvider"]),
-    called(Sid::Change, BOTH, Needed::OnInstances, &["ecs:PutClusterCapacityProviders"]),
+    // Without instances it is for Fargate Spot, which a cluster may not know yet.
+    called(Sid::Change, BOTH, Needed::Always, &["ecs:PutClusterCapacityProviders"]),
     called(
         Sid::Change,
         DESTROY,

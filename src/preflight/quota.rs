@@ -13,7 +13,7 @@ use super::{Finding, State};
 use crate::aws::{AllPages, Aws, Doing, Result};
 use crate::deploy::Prepared;
 use crate::resource::Kind;
-use crate::spec::RunOn;
+use crate::spec::{RunOn, Service};
 
 const ABOUT: &str = "quotas";
 /// CPU units of a vCPU.
@@ -254,7 +254,10 @@ fn vcpus_of_fargate(prepared: &Prepared) -> Option<Quota> {
     if !services.iter().any(|it| added(it.name.as_str())) {
         return None;
     }
-    let units: u64 = services.iter().map(|it| u64::from(it.count) * u64::from(it.cpu)).sum();
+    // Fargate Spot has a quota of its own, which is not looked at.
+    let on_demand =
+        |it: &&Service| it.spot.map_or(it.count, |spot| spot.on_demand_base.min(it.count));
+    let units: u64 = services.iter().map(|it| u64::from(on_demand(it)) * u64::from(it.cpu)).sum();
     let adds = units.div_ceil(UNITS);
     let what = "vCPUs of Fargate On-Demand".to_owned();
     let (service, code) = ("fargate", "L-3032A538");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_ecs::types::CapacityProviderStrategyItem;
 
-use super::cluster::{self, Attachments, Cluster};
+use super::cluster::{self, Attachments, BUSY, Cluster, is_of_fargate};
 use super::{
     Difference, Kind, Made, Others, Owned, Phase, Removal, Resource, Seen, Wanted, Whole,
     capacity_provider,
@@ -22,6 +22,8 @@ pub struct Output {
     pub cluster: String,
     /// Names of the associated providers.
     pub providers: Vec<String>,
+    /// Those of Fargate beside them: they are the [cluster](super::cluster)'s affair.
+    pub of_fargate: Vec<String>,
     /// Why ECS failed to associate them, when it did.
     pub failed: Option<String>,
 }
@@ -52,7 +54,7 @@ impl Resource for CapacityProviderAssociation {
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
         let put = aws.ecs.put_cluster_capacity_providers().cluster(&it.cluster);
         // Both lists have to be there.
-        let put = put.set_capacity_providers(Some(Vec::new()));
+        let put = put.set_capacity_providers(Some(it.of_fargate.clone()));
         let put = put.set_default_capacity_provider_strategy(Some(Vec::new())).send().await;
         let put = put.doing("detach the capacity provider from the ECS cluster").wait_on(BUSY);
         put.gone_is_fine(cluster::GONE).map(drop)
@@ -74,7 +76,8 @@ impl Wanted for CapacityProviderAssociation {
         _node: &NodeName,
         (cluster, provider): &Self::Needs,
     ) -> Result<Made<Output>> {
-        put(cx, &cluster.name, &provider.name, Vec::new()).await
+        let others = cluster.attachments.providers.iter().filter(|it| is_of_fargate(it));
+        put(cx, &cluster.name, &provider.name, others.cloned().collect()).await
     }
 
     fn drift(&self, it: &Output, (_, provider): &Self::Needs) -> Vec<Difference<Whole>> {
@@ -99,7 +102,8 @@ impl Wanted for CapacityProviderAssociation {
         (cluster, provider): &Self::Needs,
         _: &[Whole],
     ) -> Result<Made<Output>> {
-        put(cx, &cluster.name, &provider.name, it.providers.clone()).await
+        let others = [it.providers.clone(), it.of_fargate.clone()].concat();
+        put(cx, &cluster.name, &provider.name, others).await
     }
 }
 
@@ -129,21 +133,16 @@ async fn put(cx: &Cx, cluster: &str, provider: &str, others: Vec<String>) -> Res
     })
 }
 
-const BUSY: &[&str] = &[
-    // The provider was made a moment ago.
-    "InvalidParameterException: was not found",
-    "ClientException: Cluster was not ACTIVE",
-    "ResourceInUseException",
-    "UpdateInProgressException",
-];
-
 const ATTACHING: &str = "ECS to give the group its scaling policy and its hook";
 
 impl Output {
     fn of(cluster: &str, attachments: &Attachments) -> Self {
+        let all = attachments.providers.iter().cloned();
+        let (of_fargate, providers) = all.partition(|it| is_of_fargate(it));
         Self {
             cluster: cluster.to_owned(),
-            providers: attachments.providers.clone(),
+            providers,
+            of_fargate,
             failed: attachments.failed.clone(),
         }
     }

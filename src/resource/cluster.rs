@@ -7,14 +7,14 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{
-    Attachment, Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName,
-    ContainerInstance, Resource as Amount,
+    Attachment, CapacityProviderStrategyItem, Cluster as Described, ClusterField, ClusterSetting,
+    ClusterSettingName, ContainerInstance, Resource as Amount,
 };
 use futures::future::try_join_all;
 
 use super::{
-    Difference, Kind, Made, Owned, Phase, Removal, Resource, Seen, Wanted, Whole, compare,
-    instance, one_off,
+    Difference, Kind, Made, Owned, Phase, Removal, Resource, Seen, Wanted, compare, instance,
+    one_off, service,
 };
 use crate::arn::last_part;
 use crate::aws::error::Cause;
@@ -44,6 +44,8 @@ pub struct Output {
 pub struct Attachments {
     /// Their names.
     pub providers: Vec<String>,
+    /// The default strategy: providers, with their bases and weights.
+    pub strategy: Vec<(String, [i32; 2])>,
     /// How far ECS is with the last change of the list. Absent or empty when it never changed.
     pub status: Option<String>,
     /// The cluster's own status.
@@ -53,8 +55,29 @@ pub struct Attachments {
 }
 
 /// The cluster that is wanted.
-#[derive(Debug)]
-pub struct Cluster;
+#[derive(Debug, Default)]
+pub struct Cluster {
+    /// Whether it knows the capacity providers of Fargate, without which there is no Fargate Spot. They stay
+    /// where nobody needs them any more: they cost nothing, and may be somebody's own wish.
+    pub on_spot: bool,
+}
+
+/// What can be changed of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Whether it has Container Insights.
+    Insights,
+    /// Whether it knows the capacity providers of Fargate.
+    Providers,
+}
+
+/// The capacity providers of Fargate, which every account has.
+const OF_FARGATE: [&str; 2] = [service::FARGATE, service::FARGATE_SPOT];
+
+/// Whether a capacity provider is one of those that every account has.
+pub(super) fn is_of_fargate(provider: &str) -> bool {
+    OF_FARGATE.contains(&provider)
+}
 
 /// What ECS answers about a cluster that is gone.
 pub const GONE: &[&str] = &[
@@ -108,6 +131,11 @@ impl Resource for Cluster {
     }
 
     async fn delete(aws: &Aws, it: &Output) -> Result<()> {
+        // What leads to instances goes with its own node. Whether these hold a cluster as well is not documented.
+        if it.attachments.providers.iter().any(|it| is_of_fargate(it)) {
+            let none = Attachments::default();
+            put_providers(aws, &it.name, &none).await.gone_is_fine(GONE)?;
+        }
         let delete = aws.ecs.delete_cluster().cluster(&it.name).send().await;
         delete
             .doing("delete the ECS cluster")
@@ -157,7 +185,7 @@ impl Resource for Cluster {
 
 impl Wanted for Cluster {
     type Needs = ();
-    type Change = Whole;
+    type Change = Change;
 
     async fn holder(&self, cx: &Cx, _node: &NodeName) -> Result<Option<String>> {
         let scope = Scope::Stack(cx.names.clone());
@@ -172,8 +200,9 @@ impl Wanted for Cluster {
     async fn create(&self, cx: &Cx, node: &NodeName, (): &()) -> Result<Made<Output>> {
         const DOING: &str = "create the ECS cluster";
         let create = cx.aws.ecs.create_cluster().cluster_name(cx.names.cluster());
-        let create =
-            create.settings(insights(INSIGHTS)).set_tags(Some(cx.ecs_tags(node))).send().await;
+        let providers = self.on_spot.then(|| OF_FARGATE.map(str::to_owned).into());
+        let create = create.settings(insights(INSIGHTS)).set_capacity_providers(providers);
+        let create = create.set_tags(Some(cx.ecs_tags(node))).send().await;
         let created = create.doing(DOING).wait_on(&[NO_LINKED_ROLE]).taken_on(&[OTHERWISE])?;
         let cluster = created.cluster().ok_or_else(|| missing(DOING, "cluster"))?;
         if Scope::Stack(cx.names.clone()).owner(cluster.tags()).is_none() {
@@ -190,11 +219,22 @@ impl Wanted for Cluster {
         })
     }
 
-    fn drift(&self, it: &Output, (): &()) -> Vec<Difference<Whole>> {
+    fn drift(&self, it: &Output, (): &()) -> Vec<Difference<Change>> {
         let mut differences = Vec::new();
         // Enhanced observability is the same and more, and somebody's own wish.
         let is = it.insights.as_ref().filter(|is| *is != ENHANCED_INSIGHTS);
-        compare(&mut differences, Whole, "containerInsights", is, &INSIGHTS.to_owned());
+        compare(&mut differences, Change::Insights, "containerInsights", is, &INSIGHTS.to_owned());
+        let lacks =
+            OF_FARGATE.iter().any(|it_is| !it.attachments.providers.iter().any(|is| is == it_is));
+        if self.on_spot && lacks {
+            let is = match &it.attachments.providers[..] {
+                [] => "none".to_owned(),
+                some => some.join(", "),
+            };
+            let wanted = with_fargate(it).join(", ");
+            let field = "capacityProviders";
+            differences.push(Difference::update(Change::Providers, field, is, wanted));
+        }
         differences
     }
 
@@ -204,12 +244,56 @@ impl Wanted for Cluster {
         _node: &NodeName,
         it: &Output,
         (): &(),
-        _: &[Whole],
+        changes: &[Change],
     ) -> Result<Made<Output>> {
-        set_insights(&cx.aws, &it.name, INSIGHTS).await?;
-        Ok(Made::Ready(Output { insights: Some(INSIGHTS.into()), ..it.clone() }))
+        let mut it = it.clone();
+        for change in changes {
+            match change {
+                Change::Insights => {
+                    set_insights(&cx.aws, &it.name, INSIGHTS).await?;
+                    it.insights = Some(INSIGHTS.into());
+                }
+                Change::Providers => {
+                    let attachments =
+                        Attachments { providers: with_fargate(&it), ..it.attachments.clone() };
+                    put_providers(&cx.aws, &it.name, &attachments).await?;
+                    it.attachments = attachments;
+                }
+            }
+        }
+        Ok(Made::Ready(it))
     }
 }
+
+/// The capacity providers of a cluster, and those of Fargate.
+fn with_fargate(it: &Output) -> Vec<String> {
+    let others = it.attachments.providers.iter().filter(|it| !is_of_fargate(it)).cloned();
+    others.chain(OF_FARGATE.map(str::to_owned)).collect()
+}
+
+/// Gives a cluster its whole list of capacity providers; its default strategy is said again with it.
+async fn put_providers(aws: &Aws, cluster: &str, attachments: &Attachments) -> Result<()> {
+    const DOING: &str = "say which capacity providers the ECS cluster has";
+    let item = |(provider, [base, weight]): &(String, [i32; 2])| {
+        let item = CapacityProviderStrategyItem::builder().capacity_provider(provider);
+        let item = item.base(*base).weight(*weight).build();
+        item.map_err(|error| Error::other(DOING, error.to_string()))
+    };
+    let strategy = attachments.strategy.iter().map(item).collect::<Result<Vec<_>>>()?;
+    let put = aws.ecs.put_cluster_capacity_providers().cluster(cluster);
+    let put = put.set_capacity_providers(Some(attachments.providers.clone()));
+    let put = put.set_default_capacity_provider_strategy(Some(strategy));
+    put.send().await.doing(DOING).wait_on(BUSY).wait_on(&[NO_LINKED_ROLE]).map(drop)
+}
+
+/// What ECS answers to another list of capacity providers while it works on one.
+pub(super) const BUSY: &[&str] = &[
+    // The provider was made a moment ago.
+    "InvalidParameterException: was not found",
+    "ClientException: Cluster was not ACTIVE",
+    "ResourceInUseException",
+    "UpdateInProgressException",
+];
 
 const PROVISIONING: &str = "ECS to provision what belongs to the cluster";
 
@@ -243,6 +327,11 @@ impl From<&Described> for Attachments {
         let failed = cluster.attachments_status() == Some("UPDATE_FAILED");
         Self {
             providers: cluster.capacity_providers().to_vec(),
+            strategy: cluster
+                .default_capacity_provider_strategy()
+                .iter()
+                .map(|it| (it.capacity_provider().to_owned(), [it.base(), it.weight()]))
+                .collect(),
             status: cluster.attachments_status().map(str::to_owned),
             cluster_status: cluster.status().map(str::to_owned),
             failed: failed.then(|| failure(cluster)),
@@ -511,12 +600,12 @@ mod tests {
         let cluster =
             Described::builder().cluster_name("cluster-demo").settings(insights(INSIGHTS));
         let output = Output::from(&cluster.build());
-        assert_eq!(Cluster.drift(&output, &()), []);
+        assert_eq!(Cluster::default().drift(&output, &()), []);
         let off = Output { insights: Some("disabled".into()), ..output.clone() };
-        assert_eq!(Cluster.drift(&off, &())[0].field, "containerInsights");
+        assert_eq!(Cluster::default().drift(&off, &())[0].field, "containerInsights");
         let enhanced = Output { insights: Some(ENHANCED_INSIGHTS.into()), ..output.clone() };
-        assert_eq!(Cluster.drift(&enhanced, &()), []);
-        assert_eq!(Cluster.drift(&Output { insights: None, ..output }, &()), []);
+        assert_eq!(Cluster::default().drift(&enhanced, &()), []);
+        assert_eq!(Cluster::default().drift(&Output { insights: None, ..output }, &()), []);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use futures::future::try_join_all;
 use super::id::LaunchTemplateId;
 use super::{
     Difference, Kind, Made, Owned, Phase, Resource, Seen, Wanted, Whole, cluster, compare,
-    instance, instance_profile, security_group,
+    instance, instance_profile, security_group, signed,
 };
 use crate::aws::tags::all;
 use crate::aws::{AllPages, Aws, Cx, Doing, Meanings, Result, Scope, Tagging, missing};
@@ -88,6 +88,8 @@ pub struct Output {
 pub struct LaunchTemplate {
     /// The instance type.
     pub instance_type: String,
+    /// How large the volume of each instance is, in GiB.
+    pub volume_gib: u32,
     /// Whether instances may be Spot ones, whose agents have to empty them when EC2 takes them back.
     pub spot: bool,
     /// The AMI that a new template gets.
@@ -107,8 +109,6 @@ const UNKNOWN: &[&str] = &[
     "InvalidLaunchTemplateName.NotFoundException",
 ];
 
-/// How large the volume of an instance is.
-pub const VOLUME_GIB: i32 = 50;
 /// The root device of the AMIs in use.
 const ROOT_DEVICE: &str = "/dev/xvda";
 
@@ -276,23 +276,22 @@ impl LaunchTemplate {
             profile: Some(profile.name.clone()),
             groups: Some(vec![group.id.to_string()]),
             public_address: Some(self.public_address),
-            volume_size: Some(VOLUME_GIB),
             volume_type: Some(VolumeType::Gp3.as_str().to_owned()),
             encrypted: Some(true),
             delete_on_termination: Some(true),
             metadata: Some("enabled".to_owned()),
             http_tokens: Some("required".to_owned()),
             hop_limit: Some(1),
-            ..Self::beginning(&cluster.name, self.spot, None)
+            ..Self::beginning(&cluster.name, self.spot, self.volume_gib, None)
         }
     }
 
     /// What of an instance's beginning cannot be changed afterwards, but for its type.
-    pub fn beginning(cluster: &str, spot: bool, image: Option<String>) -> Data {
+    pub fn beginning(cluster: &str, spot: bool, volume_gib: u32, image: Option<String>) -> Data {
         Data {
             image,
             user_data: Some(UserData(STANDARD.encode(script(cluster, spot)))),
-            volume_size: Some(VOLUME_GIB),
+            volume_size: Some(signed(volume_gib)),
             ..Data::default()
         }
     }
@@ -473,6 +472,7 @@ mod tests {
     fn wanted() -> LaunchTemplate {
         LaunchTemplate {
             instance_type: "c5.xlarge".into(),
+            volume_gib: 50,
             spot: false,
             image: "ami-2".into(),
             replace_image: false,

@@ -209,7 +209,7 @@ impl LogGroup {
         tags: &[(String, String)],
     ) -> Result<bool> {
         let untagged = self.name == cx.names.insights_log_group() && tags.is_empty();
-        Ok(untagged && Cluster.holder(cx, node).await?.is_none())
+        Ok(untagged && Cluster::default().holder(cx, node).await?.is_none())
     }
 }
 

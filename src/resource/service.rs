@@ -65,8 +65,11 @@ pub struct Needs {
     pub registry: Option<discovery_service::Output>,
 }
 
-/// The launch type of tasks that need no instances of ours.
-const FARGATE: &str = "FARGATE";
+/// The launch type of tasks that need no instances of ours, and the capacity provider of the same.
+pub(super) const FARGATE: &str = "FARGATE";
+/// The capacity provider of such tasks on capacity that AWS may take back two minutes later (ECS guide, "Amazon
+/// ECS clusters for Fargate"). Launch types know no Spot.
+pub(super) const FARGATE_SPOT: &str = "FARGATE_SPOT";
 
 /// A service as AWS returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +102,8 @@ pub struct Output {
     pub launch_type: Option<String>,
     /// Names of the capacity providers that it runs on.
     pub providers: Option<Vec<String>>,
+    /// How many of its tasks are on demand, if the others are on Fargate Spot.
+    pub on_demand_base: Option<i32>,
     /// Fields and types of its placement strategies, in order.
     pub placement: Option<Vec<String>>,
     /// Where its tasks are in the network.
@@ -162,6 +167,8 @@ pub struct Service {
     pub more_groups: Vec<String>,
     /// Whether its tasks run on Fargate, and not on instances.
     pub on_fargate: bool,
+    /// How many of its tasks on Fargate are on demand, if the others are on Spot.
+    pub spot: Option<u32>,
     /// Whether tasks get a public address: Fargate in a public subnet without a NAT gateway.
     pub public_address: bool,
     /// Seconds after a task's start in which health checks do not count.
@@ -395,7 +402,10 @@ impl Wanted for Service {
             Some(provider) => create
                 .capacity_provider_strategy(strategy(provider, DOING)?)
                 .set_placement_strategy(Some(placement())),
-            None => create.launch_type(LaunchType::Fargate),
+            None => match self.spot {
+                Some(base) => create.set_capacity_provider_strategy(Some(on_spot(base, DOING)?)),
+                None => create.launch_type(LaunchType::Fargate),
+            },
         };
         let created = create
             .send()
@@ -427,7 +437,8 @@ impl Wanted for Service {
     fn drift(&self, it: &Output, needs: &Needs) -> Vec<Difference<Change>> {
         let Needs { task_definition, target_groups, provider, .. } = needs;
         let mut differences = Vec::new();
-        differences.extend(self.immutable_drift(it).or_else(|| capacity(it, provider.as_ref())));
+        let capacity = || capacity(it, provider.as_ref()).or_else(|| self.spot_differs(it));
+        differences.extend(self.immutable_drift(it).or_else(capacity));
         let mut differs = |change: Change, field: &str, is: Option<String>, wanted: String| {
             if let Some(is) = is.filter(|is| *is != wanted) {
                 differences.push(Difference::update(change, field, is, wanted));
@@ -570,9 +581,15 @@ impl Wanted for Service {
                 // is forced, also to turn it off.
                 Change::Exec => update.enable_execute_command(self.exec),
                 Change::Placement => update.set_placement_strategy(Some(placement())),
-                Change::Capacity => match provider {
-                    Some(provider) => update.capacity_provider_strategy(strategy(provider, DOING)?),
-                    None => update,
+                Change::Capacity => match (provider, self.spot) {
+                    (Some(provider), _) => {
+                        update.capacity_provider_strategy(strategy(provider, DOING)?)
+                    }
+                    (None, Some(base)) => {
+                        update.set_capacity_provider_strategy(Some(on_spot(base, DOING)?))
+                    }
+                    // An empty one is the launch type again (API `UpdateService`).
+                    (None, None) => update.set_capacity_provider_strategy(Some(Vec::new())),
                 },
                 // The call is forced.
                 Change::NewDeployment => update,
@@ -705,6 +722,20 @@ impl Service {
         }
     }
 
+    /// How it differs whether its tasks on Fargate are on Spot, and how many of them are not.
+    fn spot_differs(&self, it: &Output) -> Option<Difference<Change>> {
+        let wanted = self.spot.map(signed);
+        let words = |base: Option<i32>| match base {
+            None => FARGATE.to_owned(),
+            Some(0) => FARGATE_SPOT.to_owned(),
+            Some(base) => format!("{FARGATE_SPOT} beyond {base} of {FARGATE}"),
+        };
+        let differs = self.on_fargate && it.on_demand_base != wanted;
+        let (is, wanted) = (words(it.on_demand_base), words(wanted));
+        let field = "capacityProviderStrategy";
+        differs.then(|| Difference::update(Change::Capacity, field, is, wanted))
+    }
+
     fn deployment_configuration(&self) -> DeploymentConfiguration {
         let [enable, rollback] = self.circuit_breaker;
         let breaker = DeploymentCircuitBreaker::builder().enable(enable).rollback(rollback).build();
@@ -775,6 +806,12 @@ impl Network {
 }
 
 impl Output {
+    /// Whether its tasks run on Fargate.
+    pub fn is_on_fargate(&self) -> bool {
+        let provider = self.providers.as_ref().and_then(|all| all.first());
+        provider.or(self.launch_type.as_ref()).is_some_and(|it| it.starts_with(FARGATE))
+    }
+
     /// Whether its tasks are to answer to a name that was made after they were asked for.
     fn is_older_than(&self, name: &discovery_service::Output) -> bool {
         let answers = self.registries.iter().flatten().any(|arn| *arn == name.arn);
@@ -844,6 +881,7 @@ impl From<&Described> for Output {
             launch_type: service.launch_type().map(|it| it.as_str().to_owned()),
             providers: providers
                 .map(|all| all.iter().map(|it| it.capacity_provider().to_owned()).collect()),
+            on_demand_base: on_demand_base(service.capacity_provider_strategy()),
             placement: service.placement_strategy.as_deref().map(order),
             network,
             targets,
@@ -1035,7 +1073,8 @@ fn moves(it: &Output, to_fargate: bool) -> Option<Difference<Change>> {
     let wanted = if to_fargate { FARGATE } else { "EC2" };
     let why = "a service does not move between instances and Fargate: give it another name, which makes a \
                new one, or destroy the stack first";
-    ((is == FARGATE) != to_fargate).then(|| Difference::replacement("launchType", is, wanted, why))
+    (is.starts_with(FARGATE) != to_fargate)
+        .then(|| Difference::replacement("launchType", is, wanted, why))
 }
 
 pub(super) fn strategy(
@@ -1048,6 +1087,33 @@ pub(super) fn strategy(
         .weight(1)
         .build()
         .map_err(|error| Error::other(doing, error.to_string()))
+}
+
+/// All tasks on Fargate Spot but for the first ones, which are on demand. ECS puts no task on demand because
+/// there is no Spot capacity, whatever the weights are.
+fn on_spot(on_demand_base: u32, doing: &str) -> Result<Vec<CapacityProviderStrategyItem>> {
+    let item = |provider: &str, base: u32, weight: i32| {
+        let item = CapacityProviderStrategyItem::builder().capacity_provider(provider);
+        let item = item.base(signed(base)).weight(weight).build();
+        item.map_err(|error| Error::other(doing, error.to_string()))
+    };
+    let mut items = vec![item(FARGATE_SPOT, 0, 1)?];
+    if on_demand_base > 0 {
+        items.insert(0, item(FARGATE, on_demand_base, 0)?);
+    }
+    Ok(items)
+}
+
+/// How many tasks are on demand by a strategy, if the others are on Fargate Spot. One in which others than the
+/// first ones are on demand is somebody else's: it counts as one without Spot.
+fn on_demand_base(strategy: &[CapacityProviderStrategyItem]) -> Option<i32> {
+    let of = |name: &str| strategy.iter().find(|it| it.capacity_provider() == name);
+    of(FARGATE_SPOT)?;
+    match of(FARGATE) {
+        None => Some(0),
+        Some(on_demand) if on_demand.weight() == 0 => Some(on_demand.base()),
+        Some(_) => None,
+    }
 }
 
 fn placement() -> Vec<PlacementStrategy> {
@@ -1118,6 +1184,7 @@ mod tests {
             superseded: None,
             says_what_runs: false,
             on_fargate: needs.provider.is_none(),
+            spot: None,
         }
     }
 

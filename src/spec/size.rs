@@ -28,6 +28,16 @@ pub(crate) const COOLDOWN: RangeInclusive<u32> = 0..=86_400;
 pub(crate) const INSTANCES: RangeInclusive<u32> = 0..=5000;
 /// Types of one group (EC2 Auto Scaling guide, "Mixed instances groups overview").
 pub(crate) const INSTANCE_TYPES: RangeInclusive<usize> = 1..=40;
+/// GiB of the volume of an instance: the snapshot of the ECS-optimized AMI has 30 (ECS guide, "Amazon ECS-optimized
+/// Linux AMIs"), and gp3 goes to 16 TiB in all regions (EBS user guide, "General Purpose SSD volumes").
+pub(crate) const VOLUME_GIB: RangeInclusive<u32> = 30..=16_384;
+/// Days that logs are kept (API `PutRetentionPolicy`).
+pub(crate) const RETENTION: RangeInclusive<u32> = 1..=3653;
+/// The same, those that there are.
+pub(crate) const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
 /// Seconds between two health checks of a load balancer (`CreateTargetGroup`).
 pub(crate) const HEALTH_INTERVAL: RangeInclusive<u32> = 5..=300;
 /// Seconds until one has failed (the same).

@@ -1,6 +1,7 @@
 //! Requests from the machine that ecsup runs on.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
@@ -66,18 +67,17 @@ async fn ask(url: &Url) -> Came {
     Came::Answer { status, head: cut(first.trim(), HEAD) }
 }
 
-/// Whether there was no connection: one that TLS refuses is there.
+/// Whether there was no connection, or nothing came over it: one that TLS or the other side broke was there.
 fn is_nobody(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<std::io::Error>()
-            && error.kind() == std::io::ErrorKind::InvalidData
-        {
-            return false;
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            let broke = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe);
+            return error.raw_os_error().is_some() && !broke;
         }
         source = error.source();
     }
-    error.is_connect() || error.is_timeout()
+    error.is_timeout()
 }
 
 /// The innermost reason, which is the one that says something.

@@ -174,3 +174,39 @@ fn curl_is_told_to_ask_the_load_balancer_in_the_name_of_a_host() {
     assert_eq!(words.matches(both).count(), 2, "{words}");
     assert_eq!(words.matches("--next").count(), 1, "{words}");
 }
+
+/// Somebody on this machine who answers one connection with this.
+fn somebody(answer: &'static [u8]) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let _ = connection.read(&mut [0; 4096]);
+        let _ = connection.write_all(answer);
+    });
+    port
+}
+
+async fn from_here(scheme: &'static str, port: u16) -> Came {
+    use outside::Outside as _;
+    let (host, path) = ("api.example.invalid".to_owned(), "/up".to_owned());
+    let url = Url { scheme, host, port, path, through: Some("127.0.0.1".to_owned()) };
+    outside::ThisMachine.ask(&url).await
+}
+
+#[tokio::test]
+async fn this_machine_asks_in_the_name_of_a_host() {
+    let answer = b"HTTP/1.1 301 Moved\r\nlocation: /\r\ncontent-length: 6\r\n\r\nhello\n";
+    let came = from_here("http", somebody(answer)).await;
+    assert_eq!(came, Came::Answer { status: 301, head: "hello".to_owned() });
+    let other = from_here("http", somebody(b"SSH-2.0-OpenSSH\r\n")).await;
+    assert!(matches!(other, Came::Other(_)), "{other:?}");
+    let plain = from_here("https", somebody(answer)).await;
+    assert!(matches!(plain, Came::Other(_)), "{plain:?}");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = gone.local_addr().unwrap().port();
+    drop(gone);
+    let nobody = from_here("http", port).await;
+    assert!(matches!(nobody, Came::Nobody(_)), "{nobody:?}");
+}

@@ -148,6 +148,41 @@ impl Wish {
         found
     }
 
+    /// What runs, is not said by the manifest and goes back to its default with it, in words.
+    pub fn defaults_again(&self, running: &Running) -> Vec<String> {
+        if self.is_by_flags() {
+            return Vec::new();
+        }
+        let again = |path: String, was: Option<String>, usual: &str| {
+            let was = was.filter(|was| was != usual && !usual.is_empty())?;
+            Some(format!("{path} {was} → {usual} (default)"))
+        };
+        let is_existing = self.table.at(EXISTING_NETWORK).is_some();
+        let of_stack = of_stack(running).into_iter().filter(|(path, _)| {
+            // Nor does the one mean anything where the other is said.
+            let is_said = |path: &str| self.table.at(path).is_some();
+            let has_types = TYPES.contains(path) && TYPES.iter().any(|path| is_said(path));
+            let is_elsewhere = is_existing && path.starts_with("network.");
+            ![is_said(path), has_types, is_elsewhere].contains(&true)
+        });
+        let mut all: Vec<_> = of_stack
+            .filter_map(|(path, was)| again(path.to_owned(), was, Key::usual(path)))
+            .collect();
+        for wanted in &self.services {
+            let Some(runs) = running.services.get(&wanted.name) else { continue };
+            // How many tasks there are is then said otherwise.
+            let scales = wanted.table.at("scaling").is_some();
+            let unsaid = of_service(runs).into_iter().filter(|(path, _)| {
+                wanted.table.at(path).is_none() && !(*path == "count" && scales)
+            });
+            all.extend(unsaid.filter_map(|(path, was)| {
+                let usual = Key::usual(&format!("service.NAME.{path}"));
+                again(format!("service.{}.{path}", wanted.name), was, usual)
+            }));
+        }
+        all
+    }
+
     fn stack_fallbacks(&self, running: &Running, found: &mut Vec<Fallback>) {
         let pattern = self.usual_pattern();
         let on_instances = pattern.run_on() == RunOn::Instances;
@@ -476,6 +511,8 @@ fn of_service(runs: &RunningService) -> Vec<(&'static str, Option<String>)> {
         ("deploy.drain", runs.drain.as_ref().map(|it| format!("{it}s"))),
         ("stop_timeout", time(runs.own.stop_timeout)),
         ("exec", Some(runs.exec.to_string())),
+        ("spot", runs.on_demand_base.map(|_| "true".to_owned())),
+        ("on_demand_base", number(runs.on_demand_base)),
     ];
     all.extend(health_of(&runs.own));
     all
@@ -497,7 +534,7 @@ fn of_balancer(runs: &RunningBalancer) -> [(&'static str, Option<String>, &'stat
 }
 
 /// What of the rest of a stack is a text, by its key.
-fn of_stack(running: &Running) -> [(&'static str, Option<String>); 7] {
+fn of_stack(running: &Running) -> [(&'static str, Option<String>); 9] {
     let instances = running.instances.as_ref();
     let base = instances.and_then(|it| it.on_demand_base);
     let size = |at: usize| instances.and_then(|it| it.sizes[at]).map(|size| size.to_string());
@@ -505,6 +542,11 @@ fn of_stack(running: &Running) -> [(&'static str, Option<String>); 7] {
         ("capacity.instance_type", instances.and_then(|it| it.instance_type.clone())),
         ("capacity.spot", base.map(|_| "true".to_owned())),
         ("capacity.on_demand_base", base.map(|base| base.to_string())),
+        (
+            "capacity.volume_gib",
+            instances.and_then(|it| it.volume_gib).map(|size| size.to_string()),
+        ),
+        ("logs.retention_days", running.retention_days.map(|days| days.to_string())),
         ("capacity.min_size", size(0)),
         ("capacity.max_size", size(1)),
         ("network.nat", running.nat.map(|nat| nat.to_string())),

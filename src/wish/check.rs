@@ -24,7 +24,7 @@ use crate::names::{NameError, ServiceName, StackName};
 use crate::spec::{
     self, Arch, ContainerHealth, DEFAULT_IMAGE, Deployments, Discovery, EnvValue, HealthCheck,
     Image, Nat, Network, OwnNetwork, Pattern, Problems, Release, Route, RunOn, Scheme,
-    SecretSource, Service, Spec, SpecError, TaskRole, network, pairs, size,
+    SecretSource, Service, Spec, SpecError, Spot, TaskRole, network, pairs, size,
 };
 
 pub use places::check_places;
@@ -71,6 +71,7 @@ struct Draft<'a> {
     exec: bool,
     run_on: RunOn,
     arch: Arch,
+    spot: Option<Spot>,
     security_groups: Vec<String>,
     release: Option<Release>,
     containers: Containers,
@@ -108,6 +109,7 @@ impl Draft<'_> {
             exec: self.exec,
             run_on: self.run_on,
             arch: self.arch,
+            spot: self.spot,
             security_groups: self.security_groups,
             release: self.release,
             sidecars: self.containers.sidecars,
@@ -204,6 +206,7 @@ impl<'a> Checker<'a> {
             self.problem(None, "ingress.public.zone", other, rule);
         }
         self.zone_of_names(&zones, stack.as_ref(), &drafts);
+        let retention_days = self.retention_days();
         let services: Option<Vec<_>> = drafts.into_iter().map(Draft::finish).collect();
         let spec = Spec {
             pattern,
@@ -213,6 +216,7 @@ impl<'a> Checker<'a> {
             internal,
             public,
             services: services?,
+            retention_days: retention_days?,
             tags,
             permissions_boundary,
         };
@@ -483,6 +487,7 @@ impl<'a> Checker<'a> {
             exec: self.exec(wanted),
             run_on,
             arch: self.arch(wanted, run_on),
+            spot: self.spot_of_tasks(wanted, run_on),
             security_groups: self.security_groups(wanted),
             release: self.release(wanted),
             containers,
@@ -490,6 +495,19 @@ impl<'a> Checker<'a> {
             schemes,
             routes,
         }
+    }
+
+    /// How long the logs of services are kept.
+    fn retention_days(&mut self) -> Option<u32> {
+        const KEY: &str = "logs.retention_days";
+        let days = self.whole(None, KEY, size::RETENTION, "a number of days")?;
+        if !size::RETENTIONS.contains(&days) {
+            let all = size::RETENTIONS.map(|it| it.to_string()).join(", ");
+            let rule = format!("is not one of those that CloudWatch Logs has: {all}");
+            self.problem(None, KEY, &days.to_string(), rule);
+            return None;
+        }
+        Some(days)
     }
 
     fn image(&mut self, wanted: &'a Wanted) -> Option<Image> {

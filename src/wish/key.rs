@@ -156,7 +156,7 @@ pub static TOP: &[Key] = &[
         "",
         "",
     ),
-    later("logs", Table(LOGS), "what is kept of what is said", "", ""),
+    key("logs", Table(LOGS), "what is kept of what is said", "", ""),
     key("tags", Pairs, "tags for everything in the stack", "", "{ team = \"payments\" }"),
     key("defaults", Shape::Defaults, "what services share: keys of a service", "", ""),
     key("service", Named(SERVICE), "the services, each by its name", "", ""),
@@ -250,7 +250,7 @@ static CAPACITY: &[Key] = &[
     ),
     key("min_size", Whole("a number of instances"), "fewest instances in the group", "0", "2"),
     key("max_size", Whole("a number of instances"), "most instances in the group", "100", "10"),
-    later("volume_gib", Whole("a number of GiB"), "size of each instance's volume", "50", "100"),
+    key("volume_gib", Whole("a number of GiB"), "size of each instance's volume", "50", "100"),
     key("spot", Switch, "whether instances are Spot instances", "false", "true"),
     key(
         "on_demand_base",
@@ -320,7 +320,13 @@ static ONE_INGRESS: &[Key] = &[
 ];
 
 static LOGS: &[Key] = &[
-    later("retention_days", Whole("a number of days"), "how long logs are kept", "30", "90"),
+    key(
+        "retention_days",
+        Whole("a number of days"),
+        "how long the logs of services are kept",
+        "30",
+        "90",
+    ),
     later(
         "container_insights",
         Choice(&["enabled", "enhanced", "off"]),
@@ -365,8 +371,14 @@ pub static SERVICE: &[Key] = &[
         "",
         "\"arm64\"",
     ),
-    later("spot", Switch, "whether tasks run on Fargate Spot", "false", "true"),
-    later("on_demand_base", Whole("a number of tasks"), "tasks that are not on Spot", "0", "1"),
+    key("spot", Switch, "whether tasks on Fargate run on Fargate Spot", "false", "true"),
+    key(
+        "on_demand_base",
+        Whole("a number of tasks"),
+        "tasks that are on demand before there is one on Spot",
+        "0",
+        "1",
+    ),
     key(
         "ingress",
         Choice(&["internal", "public", "both", "none"]),

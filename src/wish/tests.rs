@@ -60,6 +60,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
         instances: Some(Instances {
             instance_types: vec!["c5.xlarge".into()],
             spot: None,
+            volume_gib: 50,
             ami: Ami::Latest { refresh: false },
             min_size: 0,
             max_size: 100,
@@ -108,6 +109,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             task_role: crate::spec::TaskRole::None,
             exec: false,
             arch: Arch::X86_64,
+            spot: None,
             security_groups: Vec::new(),
             release: None,
             sidecars: Vec::new(),
@@ -123,6 +125,7 @@ fn an_internal_worker_needs_nothing_but_its_pattern() {
             public: None,
         }],
         tags: BTreeMap::new(),
+        retention_days: 30,
         permissions_boundary: None,
     };
     assert_eq!(spec, expected);

@@ -22,7 +22,7 @@ use crate::goal::existing_network::misplaced;
 use crate::goal::instances::misfits;
 use crate::goal::requests::{services, unlike};
 use crate::goal::scaling::unscaled;
-use crate::goal::{INHERITING, containers, exec, settings};
+use crate::goal::{INHERITING, containers, exec, settings, spot};
 use crate::manifest::written;
 use crate::proofs::{expect, ids, no_defects, nothing_left, on_all_processors};
 use crate::stage::usual;
@@ -65,6 +65,7 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "hosts change places",
         "ingress.internal.unknown = 404
+        logs.retention_days = 90
         [service.a]
         image = 'nginx:1'
         hosts = ['b.in.example.com']
@@ -113,8 +114,11 @@ const SECTIONS: &[(&str, &str)] = &[
         "ingress.internal.unknown = 404
         [service.a]
         image = 'nginx:1'
+        spot = true
+        on_demand_base = 1
         [service.b]
         image = 'nginx:1'
+        spot = true
         ingress = 'none'
         sidecar.proxy = { image = 'envoy:1', depends_on = { b = 'started' } }",
     ),
@@ -252,6 +256,7 @@ const SECTIONS: &[(&str, &str)] = &[
         "one on Spot instances of two types",
         "ingress.internal.unknown = 404
         [capacity]
+        volume_gib = 80
         instance_types = ['c6i.xlarge', 'c5.xlarge']
         spot = true
         on_demand_base = 1
@@ -338,6 +343,7 @@ impl Manifest {
         faults.extend(unnamed(world, &self.spec));
         faults.extend(misfits(world, &self.spec));
         faults.extend(exec::unlike(world, &self.spec));
+        faults.extend(spot::unlike(world, &self.spec));
         let mut same = |what: &str, is: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
             let (is, wanted) = (format!("{is:?}"), format!("{wanted:?}"));
             if is != wanted {

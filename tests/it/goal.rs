@@ -23,6 +23,7 @@ pub mod roles;
 pub mod scaling;
 mod service;
 pub mod settings;
+pub mod spot;
 
 /// Kinds that get their tags from something else, or of which several are right.
 pub const INHERITING: [&str; 7] = [

@@ -367,3 +367,60 @@ fn credentials_of_another_account_are_refused() {
         assert_eq!((refused.exit, refused.changes().len()), (Exit::Refused, 0));
     });
 }
+
+/// The file is the truth: what it does not say any more goes back to its default, and the plan says so.
+#[test]
+fn what_goes_back_to_its_default_is_told() {
+    in_virtual_time(3, async || {
+        let stage = usual(3);
+        let (_folder, path) = written(
+            "stack = 's'\npattern = 'internal-worker'\n[logs]\nretention_days = 90\n[capacity]\n\
+             volume_gib = 80\n[service.a]\nimage = 'a:1'\ncount = 5\nhealth.path = '/up'\n",
+        );
+        let deploy = ["deploy", "--yes", "--file", &path];
+        let first = stage.play(&deploy).await;
+        assert!(!first.said().contains("(default)"), "{}", first.said());
+        assert_eq!(stage.play(&deploy).await.changes(), [""; 0]);
+        fs::write(
+            &path,
+            "stack = 's'\npattern = 'internal-worker'\n[service.a]\nimage = 'a:1'\n[defaults]\n\
+             health.path = '/up'\n",
+        )
+        .unwrap();
+        let plan = stage.play(&["plan", "--file", &path]).await.said();
+        for told in [
+            "capacity.volume_gib 80 → 50 (default)",
+            "logs.retention_days 90 → 30 (default)",
+            "service.a.count 5 → 2 (default)",
+        ] {
+            assert!(plan.contains(told), "{told}: {plan}");
+        }
+        assert_eq!(plan.matches("(default)").count(), 3, "{plan}");
+        let refused = stage
+            .play(&["deploy", "--yes", "--no-file", "--pattern", "internal-worker", "--stack", "s"])
+            .await;
+        assert!(refused.said().contains("retention_days 90 → 30"), "{}", refused.said());
+        assert_eq!(stage.play(&deploy).await.exit, Exit::Done);
+        assert_eq!(stage.play(&deploy).await.changes(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_size_and_a_time_that_aws_does_not_have_are_refused() {
+    in_virtual_time(4, async || {
+        for (more, why) in [
+            ("[capacity]\nvolume_gib = 8", "30 to 16384"),
+            (
+                "[logs]\nretention_days = 31",
+                "is not one of those that CloudWatch Logs has: 1, 3, 5",
+            ),
+        ] {
+            let (_folder, path) = written(&format!(
+                "stack = 's'\npattern = 'internal-worker'\n{more}\n[service.a]\nimage = 'a:1'\n"
+            ));
+            let played = usual(4).play(&["plan", "--file", &path]).await;
+            assert_eq!((played.exit, played.calls.len()), (Exit::Refused, 0), "{}", played.said());
+            assert!(played.said().contains(why), "{why}: {}", played.said());
+        }
+    });
+}

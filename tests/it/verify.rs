@@ -225,6 +225,22 @@ fn an_image_that_cannot_be_pulled_is_told() {
 }
 
 #[test]
+fn what_cannot_be_verified_is_refused() {
+    stage(Scenario::default(), async |stage| {
+        done(stage, &FARGATE).await;
+        for (words, why) in [
+            (&["verify", "fargate-apy"][..], "there is `fargate-api`"),
+            (&["verify", "--image", ""], "--image"),
+            (&["verify", "--image", "no image"], "no image"),
+        ] {
+            let played = stage.play(words).await;
+            assert_eq!((played.exit, played.changes()), (Exit::Refused, vec![]), "{words:?}");
+            assert!(played.said().contains(why), "{why}: {}", played.said());
+        }
+    });
+}
+
+#[test]
 fn from_inside_only_asks_nobody_from_here() {
     stage(Scenario::default(), async |stage| {
         done(stage, &INTERNAL).await;

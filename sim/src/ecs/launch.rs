@@ -156,8 +156,12 @@ pub(super) fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String
     let share = |item: &&Value| {
         let name = item.text("capacityProvider");
         let above = count(name) - item.number("base").unwrap_or(0);
-        let weight = item.number("weight").unwrap_or(0);
-        if above < 0 { -1 } else { (above + 1) * 1000 / weight.max(1) }
+        match item.number("weight").unwrap_or(0) {
+            _ if above < 0 => -1,
+            // Beyond its base it gets none (API `CapacityProviderStrategyItem`).
+            0 => i64::MAX,
+            weight => (above + 1) * 1000 / weight,
+        }
     };
     let item = setup.strategy.iter().min_by_key(share)?;
     Some(item.text("capacityProvider").to_owned())
@@ -176,6 +180,11 @@ pub(super) fn find_place(
         };
         if let Some(why) = world.scenario.fargate_refusal {
             return Err(format!("was unable to place a task. Reason: {why}"));
+        }
+        if world.scenario.no_spot && task.provider.as_deref() == Some("FARGATE_SPOT") {
+            return Err("was unable to place a task. Reason: Capacity is unavailable at this time. Please try \
+                        again later or in a different availability zone."
+                .to_owned());
         }
         if ec2::zone::lacks(world, &zone, ec2::zone::FARGATE) {
             return Err(format!(

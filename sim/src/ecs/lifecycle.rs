@@ -353,6 +353,12 @@ pub(super) fn stop(world: &mut World, id: &str, code: &'static str, why: &str) {
     scheduler::wake(world, &task.cluster, &task.service);
 }
 
+/// Fargate takes the place of a task on Spot back: the task is told to stop, and has two minutes to (ECS guide,
+/// "Amazon ECS clusters for Fargate", termination notices). Its service starts another one.
+pub(super) fn interrupt(world: &mut World, id: &str) {
+    stop(world, id, "SpotInterruption", "Your Spot Task was interrupted.");
+}
+
 fn deregister(world: &mut World, task: &Task) {
     let key = (task.cluster.clone(), task.service.clone());
     let is_deleted = world.ecs().services.get(&key).is_some_and(|it| it.status != "ACTIVE");

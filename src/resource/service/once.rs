@@ -47,6 +47,8 @@ impl Once<'_> {
             TaskOverride::builder().container_overrides(own.build()).build()
         }));
         Ok(match it.providers.as_deref() {
+            // What runs once is not to be taken away before it has ended: on Fargate it is on demand.
+            Some(_) if it.is_on_fargate() => run.launch_type(LaunchType::Fargate),
             // Only so does ECS add an instance where none has room (API `RunTask`).
             Some(providers @ [_, ..]) => {
                 let item = |name: &String| {

@@ -5,9 +5,11 @@
 //! counts is the deployment that was asked for, known by its id, and its `rolloutState`.
 
 use aws_sdk_ecs::types::{
-    Deployment as Described, DeploymentRolloutState as State, Service, ServiceEvent,
+    CapacityProviderStrategyItem, Deployment as Described, DeploymentRolloutState as State,
+    LaunchType, Service, ServiceEvent,
 };
 
+use super::FARGATE;
 use super::{Deployment, scaled};
 use crate::arn::last_part;
 
@@ -75,7 +77,11 @@ pub fn lacking(service: &Service) -> i32 {
 
 /// Whether a service's tasks need instances: some endpoints say both, and the strategy counts.
 pub fn runs_on_instances(service: &Service) -> bool {
-    service.launch_type().is_none() || !service.capacity_provider_strategy().is_empty()
+    let providers = service.capacity_provider_strategy().iter();
+    let mut on = providers
+        .map(CapacityProviderStrategyItem::capacity_provider)
+        .chain(service.launch_type().map(LaunchType::as_str));
+    !on.next().is_some_and(|on| on.starts_with(FARGATE))
 }
 
 /// What ECS has told since a deployment began, the newest first.

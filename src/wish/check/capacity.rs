@@ -1,12 +1,13 @@
 //! The instances: their types, how many of them, and which are Spot ones.
 
+use super::super::Wanted;
 use super::Checker;
-use crate::spec::{self, Ami, Instances, Pattern, Spot, size};
+use crate::spec::{self, Ami, Instances, Pattern, RunOn, Spot, size};
 
 const ONE_TYPE: &str = "capacity.instance_type";
 const TYPES: &str = "capacity.instance_types";
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     pub(super) fn instances(&mut self, on_instances: bool, usual: Pattern) -> Option<Instances> {
         if !on_instances {
             self.no_instances(usual);
@@ -26,8 +27,10 @@ impl Checker<'_> {
             self.problem(None, "capacity.min_size", &min_size.to_string(), rule);
         }
         let spot = self.spot(max_size);
-        let (instance_types, ami) = (instance_types?, ami?);
-        Some(Instances { instance_types, spot, ami, min_size, max_size })
+        let volume_gib =
+            self.whole(None, "capacity.volume_gib", size::VOLUME_GIB, "a number of GiB");
+        let (instance_types, ami, volume_gib) = (instance_types?, ami?, volume_gib?);
+        Some(Instances { instance_types, spot, volume_gib, ami, min_size, max_size })
     }
 
     /// The types: one, or several instead.
@@ -82,6 +85,26 @@ impl Checker<'_> {
             self.problem(None, BASE, &on_demand_base.to_string(), rule);
             return None;
         }
+        Some(Spot { on_demand_base })
+    }
+
+    /// How the tasks of a service are Spot ones, if they are.
+    pub(super) fn spot_of_tasks(&mut self, wanted: &'a Wanted, run_on: RunOn) -> Option<Spot> {
+        const BASE: &str = "on_demand_base";
+        let of = Some(wanted);
+        if let (Some(said), RunOn::Instances) = (self.text(of, "spot"), run_on) {
+            let rule = "means nothing on instances: `spot` in [capacity] makes those Spot ones";
+            self.problem(of, "spot", said, rule);
+            return None;
+        }
+        if self.text(of, "spot") != Some("true") {
+            if let Some(base) = self.text(of, BASE) {
+                let rule = "means nothing without `spot`: all tasks are on demand";
+                self.problem(of, BASE, base, rule);
+            }
+            return None;
+        }
+        let on_demand_base = self.whole(of, BASE, size::COUNT, "a number of tasks")?;
         Some(Spot { on_demand_base })
     }
 

@@ -266,10 +266,11 @@ fn a_mistake_shows_its_line_and_points_at_it() {
 
 #[test]
 fn what_is_not_built_yet_is_said_when_everything_else_is_right() {
-    let text = with("spot = true\n[logs]\nretention_days = 90");
+    let text = with("[logs]\ncontainer_insights = \"off\"\n[job.clean-up]\nof = \"web\"");
     insta::assert_snapshot!(said(&text, &ServiceFlags::default()).join("\n"), @r"
-    6:1: service.web.spot: is not built yet: this version of ecsup knows the key and does nothing with it
-    8:1: logs.retention_days: is not built yet: this version of ecsup knows the key and does nothing with it
+    7:1: logs.container_insights: is not built yet: this version of ecsup knows the key and does nothing with it
+    8:2: job: is not built yet: this version of ecsup knows the key and does nothing with it
+    9:1: job.clean-up.of: is not built yet: this version of ecsup knows the key and does nothing with it
     ");
 }
 

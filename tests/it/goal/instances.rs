@@ -71,6 +71,9 @@ pub fn misfits(world: &mut World, spec: &Spec) -> Vec<String> {
     let found = ec2::answer(world, "DescribeLaunchTemplateVersions", &input).unwrap_or_default();
     let data = found.list("LaunchTemplateVersions").first().map(|it| it.part("LaunchTemplateData"));
     let data = data.cloned().unwrap_or_default();
+    let volume =
+        data.list("BlockDeviceMappings").first().map(|it| it.part("Ebs").number("VolumeSize"));
+    same("GiB of the template's volume", json!(volume), json!(wanted.volume_gib));
     same("type of the template", json!(data.text("InstanceType")), json!(wanted.instance_types[0]));
     let script = STANDARD.decode(data.text("UserData")).unwrap_or_default();
     let script = String::from_utf8_lossy(&script).into_owned();

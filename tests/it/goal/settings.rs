@@ -3,7 +3,7 @@
 
 use aws_sim::fields::Fields as _;
 use aws_sim::world::World;
-use aws_sim::{ec2, ecs, elb};
+use aws_sim::{ec2, ecs, elb, logs};
 use ecsup::spec::{Scheme, Service, Spec};
 use serde_json::{Value, json};
 
@@ -19,6 +19,13 @@ pub fn unlike(world: &mut World, spec: &Spec) -> Vec<String> {
             (is != wanted).then(|| format!("{} of {}: {is}, not {wanted}", name, service.name))
         };
         unlike.extend(wanted.as_object().into_iter().flatten().filter_map(differs));
+        let group =
+            json!({ "logGroupNamePrefix": format!("/ecsup/{}/{}", spec.stack, service.name) });
+        let groups = logs::answer(world, "DescribeLogGroups", &group).unwrap_or_default();
+        let days = groups.list("logGroups").first().and_then(|it| it.number("retentionInDays"));
+        if days != Some(spec.retention_days.into()) {
+            unlike.push(format!("logs of {} are kept {days:?} days", service.name));
+        }
     }
     unlike
 }
