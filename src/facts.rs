@@ -312,7 +312,8 @@ async fn choose_image(
         None => match kind {
             Some(kind) => image::newest(aws, kind).await,
             None => {
-                let why = warnings.join("; ");
+                // What was said last is of the type.
+                let why = warnings.last().map(String::as_str).unwrap_or_default();
                 let rule = format!("{why}: so no AMI can be chosen, name one with --ami");
                 Err(refused("--instance-type", instances.first_type(), rule))
             }

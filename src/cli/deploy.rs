@@ -116,6 +116,7 @@ pub async fn deploy(args: &DeployArgs, global: &Global, screen: &Screen) -> Outc
         wish::fill_in(&mut wish, &args.flags, only, &connection, screen).await?;
         let prepared = prepare(&mut wish, &connection, screen, &stop, args.how());
         let mut prepared = Box::pin(prepared).await?;
+        plan::warn(&prepared, screen);
         if !args.yes && !prepared.is_settled() {
             prepared.facts.caller.alias = facts::alias(&connection.aws).await;
         }

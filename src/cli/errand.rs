@@ -82,17 +82,26 @@ impl Errand<'_> {
         Ok(None)
     }
 
-    /// Watches a task to its end, and tells each look. Nothing when this command was stopped: then the task
-    /// is, too.
+    /// Watches a task to its end, says what it waits for until it runs, and tells each look. Nothing when this
+    /// command was stopped: then the task is, too.
     pub(super) async fn watch(
         &self,
         task: &str,
         mut tell: impl AsyncFnMut(&State),
     ) -> Result<Option<StoppedTask>, CommandError> {
+        let mut told = String::new();
         while !self.stop.is_asked() {
             match one_off::look(self.aws(), self.cluster, task).await {
                 Ok(State::Stopped(ended)) => return Ok(Some(ended)),
-                Ok(state) => tell(&state).await,
+                Ok(state) => {
+                    if let State::Coming(how) = &state
+                        && told != *how
+                    {
+                        self.screen.note(&format!("waiting for it to start ({how})"));
+                        told.clone_from(how);
+                    }
+                    tell(&state).await;
+                }
                 Err(error) if error.is_passing() => {}
                 Err(error) => return Err(self.failed(error)),
             }

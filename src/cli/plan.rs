@@ -89,6 +89,7 @@ pub async fn plan(args: &PlanArgs, global: &Global, screen: &Screen) -> Outcome 
         let connection = connect(global, screen).await?;
         wish::fill_in(&mut wish, &args.flags, only, &connection, screen).await?;
         let prepared = Box::pin(prepare(&mut wish, &connection, screen, &stop, how)).await?;
+        warn(&prepared, screen);
         let arn = &prepared.facts.caller.arn;
         let lock = Lock::new(&prepared.run.cx, arn, "plan");
         let wanted = (&prepared, &wish);
@@ -181,13 +182,16 @@ pub(super) async fn prepare(
         Some(_) => Vec::new(),
         None => wish::lost(&running, &prepared.spec),
     };
-    let prepared = Prepared { lost, images: running.images, ..prepared };
-    let warnings = prepared.facts.warnings.iter().cloned();
+    let mut prepared = Prepared { lost, images: running.images, ..prepared };
     let more = warnings_about_exec(&prepared.spec).chain(warning_about_nat(&prepared.spec));
-    for warning in warnings.chain(more) {
-        screen.warning(&warning);
-    }
+    let more: Vec<_> = more.collect();
+    prepared.facts.warnings.extend(more);
     Ok(prepared)
+}
+
+/// Says what could matter of a plan.
+pub(super) fn warn(prepared: &Prepared, screen: &Screen) {
+    prepared.facts.warnings.iter().for_each(|warning| screen.warning(warning));
 }
 
 /// Says of a stack that is as it should be what cannot be seen: where the tag of its image points now.

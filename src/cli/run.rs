@@ -135,14 +135,7 @@ async fn to_its_end(
     }
     let stream = Stream::new(group, logs::stream(service, service, id));
     let mut written = Written { errand, stream, readable: true };
-    let mut told = None;
     let ended = errand.watch(&arn, async |state| {
-        if let State::Coming(how) = state
-            && told.as_ref() != Some(how)
-        {
-            errand.screen.note(&format!("waiting for it to start ({how})"));
-            told = Some(how.clone());
-        }
         if matches!(state, State::Running | State::Ending) {
             written.show().await;
         }

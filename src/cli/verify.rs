@@ -122,7 +122,11 @@ pub async fn verify(args: &VerifyArgs, global: &Global, screen: &Screen) -> Outc
     let is_inside_only = args.inside_only || (elsewhere && global.instead_of_outside.is_none());
     if is_inside_only {
         checks.asked.retain(|check| check.from != From::Here);
-        let why = if args.inside_only { "as was asked" } else { "AWS itself is not asked either" };
+        let why = if args.inside_only {
+            "as was asked"
+        } else {
+            "what stands for AWS has no load balancers in the internet"
+        };
         checks.unasked.push(format!("anything from here: {why}"));
     }
     if running.is_closed() && args.image == IMAGE && !checks.places().is_empty() {

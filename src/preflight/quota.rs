@@ -10,7 +10,7 @@ use aws_sdk_elasticloadbalancingv2::types::LoadBalancerTypeEnum;
 use futures::future::{LocalBoxFuture, join_all};
 
 use super::{Finding, State};
-use crate::aws::{AllPages, Aws, Doing, Result};
+use crate::aws::{AllPages, Aws, Doing, Error, Result};
 use crate::deploy::Prepared;
 use crate::resource::Kind;
 use crate::spec::{RunOn, Service};
@@ -80,14 +80,26 @@ pub(super) async fn look(prepared: &Prepared) -> Vec<Finding> {
     }
     let looks = all.into_iter().map(async |(quota, used)| {
         let both = futures::future::try_join(most(aws, &quota), used).await;
-        match both {
-            Ok((most, used)) => judge(&quota, most, used),
-            Err(error) => {
-                Finding::unknown(ABOUT, format!("whether there is room for {}", quota.what), &error)
-            }
-        }
+        both.map(|(most, used)| judge(&quota, most, used)).map_err(|error| (quota.what, error))
     });
-    join_all(looks).await
+    let (mut found, mut denied) = (Vec::new(), Vec::new());
+    for look in join_all(looks).await {
+        match look {
+            Ok(finding) => found.push(finding),
+            Err((what, error)) if error.is_denied() => denied.push((what, error)),
+            Err((what, error)) => found.push(unknown(&what, &error)),
+        }
+    }
+    // Whoever may not look at one may look at none: that is one thing to know.
+    if let Some((_, error)) = denied.first() {
+        let all: Vec<_> = denied.iter().map(|(what, _)| what.as_str()).collect();
+        found.push(unknown(&all.join(", "), error));
+    }
+    found
+}
+
+fn unknown(what: &str, error: &Error) -> Finding {
+    Finding::unknown(ABOUT, format!("whether there is room for {what}"), error)
 }
 
 /// How many there may be: what was set for the account, else AWS's default.
@@ -106,7 +118,7 @@ async fn most(aws: &Aws, quota: &Quota) -> Result<f64> {
         Err(error) => return Err(error),
     };
     set.and_then(|quota| quota.value)
-        .ok_or_else(|| crate::aws::Error::other(attempt, "the answer has no value"))
+        .ok_or_else(|| Error::other(attempt, "the answer has no value"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no account has 2^52 of anything")]
