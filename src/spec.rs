@@ -399,6 +399,11 @@ impl Scheme {
     /// Both, in the order in which they are made.
     pub const ALL: [Self; 2] = [Self::Internal, Self::InternetFacing];
 
+    /// That of a word of AWS's.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.to_string() == word)
+    }
+
     /// What a load balancer of this scheme is called, in manifests and in the names of things.
     pub const fn word(self) -> &'static str {
         match self {

@@ -16,16 +16,16 @@ pub mod outside;
 /// Everybody's addresses.
 const ANYWHERE: &str = "0.0.0.0/0";
 
-/// Where a request is sent from.
+/// Who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum From {
+pub enum Sender {
     /// Where the tasks of this service stand.
     Tasks(String),
     /// The machine that ecsup runs on.
     Here,
 }
 
-impl fmt::Display for From {
+impl fmt::Display for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Tasks(_) => "inside",
@@ -34,7 +34,7 @@ impl fmt::Display for From {
     }
 }
 
-impl Serialize for From {
+impl Serialize for Sender {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -60,7 +60,7 @@ pub struct Check {
     /// The service; all behind a load balancer when there is none.
     pub service: Option<String>,
     /// Where it is sent from.
-    pub from: From,
+    pub from: Sender,
     /// What is asked for.
     pub url: Url,
     /// What has to come of it.
@@ -194,26 +194,26 @@ impl Checks {
             };
             for (name, service) in of_it() {
                 let (path, wanted) = service.asked();
-                let add = |checks: &mut Self, from: From, url: Url| {
+                let add = |checks: &mut Self, from: Sender, url: Url| {
                     let (service, wanted) = (Some(name.clone()), wanted.clone());
                     checks.asked.push(Check { service, from, url, wanted });
                 };
                 let host = service.host(dns_name);
                 let through = || url(&host, &path, host != *dns_name);
                 if lets_inside_in.is_ok() {
-                    let inside = || From::Tasks(names.place.to_owned());
+                    let inside = || Sender::Tasks(names.place.to_owned());
                     add(&mut checks, inside(), through());
                     for host in &service.names {
                         add(&mut checks, inside(), url(host, &path, false));
                     }
                 }
                 if *scheme == Scheme::InternetFacing {
-                    add(&mut checks, From::Here, through());
+                    add(&mut checks, Sender::Here, through());
                 }
             }
             if *scheme == Scheme::Internal {
                 let url = url(dns_name, "/", false);
-                let (service, from, wanted) = (None, From::Here, Wanted::Nothing);
+                let (service, from, wanted) = (None, Sender::Here, Wanted::Nothing);
                 checks.asked.push(Check { service, from, url, wanted });
             }
         }
@@ -241,7 +241,7 @@ impl Checks {
             };
             let host = format!("{name}.{namespace}");
             let url = Url { scheme: "http", host, port, path: "/".to_owned(), through: None };
-            let (service, from) = (Some(name.clone()), From::Tasks(caller.clone()));
+            let (service, from) = (Some(name.clone()), Sender::Tasks(caller.clone()));
             self.asked.push(Check { service, from, url, wanted: Wanted::Listener });
         }
     }
@@ -249,8 +249,8 @@ impl Checks {
     /// The services from whose places something is asked.
     pub fn places(&self) -> BTreeSet<&str> {
         let places = self.asked.iter().filter_map(|check| match &check.from {
-            From::Tasks(service) => Some(service.as_str()),
-            From::Here => None,
+            Sender::Tasks(service) => Some(service.as_str()),
+            Sender::Here => None,
         });
         places.collect()
     }

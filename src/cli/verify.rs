@@ -6,6 +6,7 @@ use std::rc::Rc;
 use clap::Args;
 use serde::Serialize;
 
+use super::connection::{in_time, patiently};
 use super::drive::{Ended, Reason, drive};
 use super::errand::{Errand, LATE, LOOKS, starter, unstarted};
 use super::error::{CommandError, ErrorKind};
@@ -30,7 +31,7 @@ use crate::resource::{Owned, Seen};
 use crate::spec::{Image, Nat, Scheme};
 use crate::ui::{Screen, Tone};
 use crate::verify::outside::{Outside, ThisMachine};
-use crate::verify::{Came, Check, Checks, From, Names, curl, judge};
+use crate::verify::{Came, Check, Checks, Names, Sender, curl, judge};
 use crate::wish::FileFlags;
 
 /// What asks from inside: AWS's own smallest image with curl (Amazon Linux 2023 guide, "minimal container
@@ -73,10 +74,10 @@ fn parse_image(text: &str) -> Result<String, String> {
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     service: Option<&'a str>,
-    from: &'a From,
+    from: &'a Sender,
     url: String,
-    /// Whether it is what it has to be.
-    ok: bool,
+    /// Whether it is what it has to be; nothing when that is not known.
+    ok: Option<bool>,
     /// What came of it, in words.
     said: String,
     /// How the answer begins.
@@ -111,17 +112,21 @@ pub async fn verify(args: &VerifyArgs, global: &Global, screen: &Screen) -> Outc
         let scope = Scope::Stack(standing.existing.cx.names.clone());
         Looks::new(standing.existing.connection.aws.clone(), scope)
     };
-    let found = look(&standing, &looks).await;
-    let (mut checks, inside, running) =
-        found.map_err(|error| standing.existing.connection.failed(error))?;
-    let elsewhere = standing.existing.connection.is_elsewhere();
+    let connection = &standing.existing.connection;
+    let whom = format!("{} to answer (what has to be asked)", connection.whom());
+    let found = async {
+        let found = patiently(screen, &whom, look(&standing, &looks)).await;
+        found.map_err(|error| connection.failed(error))
+    };
+    let (mut checks, inside, running) = in_time(standing.deadline, found).await?;
+    let elsewhere = connection.is_elsewhere();
     let outside: Rc<dyn Outside> = match &global.instead_of_outside {
         Some(other) => Rc::clone(other),
         None => Rc::new(ThisMachine),
     };
     let is_inside_only = args.inside_only || (elsewhere && global.instead_of_outside.is_none());
     if is_inside_only {
-        checks.asked.retain(|check| check.from != From::Here);
+        checks.asked.retain(|check| check.from != Sender::Here);
         let why = if args.inside_only {
             "as was asked"
         } else {
@@ -136,7 +141,7 @@ pub async fn verify(args: &VerifyArgs, global: &Global, screen: &Screen) -> Outc
     let work = async {
         let from_here = async {
             let mut came = BTreeMap::new();
-            for (number, check) in numbered(&checks, &From::Here) {
+            for (number, check) in numbered(&checks, &Sender::Here) {
                 if !stop.is_asked() {
                     came.insert(number, outside.ask(&check.url).await);
                 }
@@ -175,16 +180,13 @@ async fn look(standing: &Standing, looks: &Looks) -> Result<(Checks, Inside, Run
     let roles = looks.list::<Role>(None).await?;
     let subnets = looks.list::<Subnet>(None).await?;
     let balancers: Vec<_> = balancers.iter().filter(|it| is_staying(it)).map(Owned::it).collect();
-    let scheme_of = |it: Option<&str>| {
-        Scheme::ALL.into_iter().find(|scheme| Some(scheme.to_string().as_str()) == it)
-    };
     let services = || standing.services.iter().map(Owned::it);
     let is_on_fargate = |name: &str| running.services.get(name).is_some_and(|it| it.is_on_fargate);
     let place = services().find(|it| is_on_fargate(&it.name)).or_else(|| services().next());
     let names = Names {
         balancers: balancers
             .iter()
-            .filter_map(|it| Some((scheme_of(it.scheme.as_deref())?, it.dns_name.as_str())))
+            .filter_map(|it| Some((Scheme::named(it.scheme.as_deref()?)?, it.dns_name.as_str())))
             .collect(),
         namespace: namespaces
             .iter()
@@ -241,7 +243,7 @@ fn without_image() -> CommandError {
 }
 
 /// The requests from a place, with their numbers.
-fn numbered<'a>(checks: &'a Checks, from: &From) -> Vec<(usize, &'a Check)> {
+fn numbered<'a>(checks: &'a Checks, from: &Sender) -> Vec<(usize, &'a Check)> {
     checks.asked.iter().enumerate().filter(|(_, check)| check.from == *from).collect()
 }
 
@@ -301,7 +303,7 @@ async fn start<'a>(
     tasks: &mut Vec<Task<'a>>,
 ) -> Result<(), CommandError> {
     for place in checks.places() {
-        let all = numbered(checks, &From::Tasks(place.to_owned()));
+        let all = numbered(checks, &Sender::Tasks(place.to_owned()));
         let Some(network) = inside.networks.get(place) else { continue };
         for asks in all.chunks(REQUESTS) {
             let starter = starter("verify");
@@ -380,13 +382,10 @@ fn told(
 ) -> Outcome {
     let lines = checks.asked.iter().enumerate().map(|(at, check)| {
         let came = came.get(&at);
-        let judged = came.map_or_else(
-            || Err("not known: the log of the probe does not say it".to_owned()),
-            |came| judge(&check.wanted, came),
-        );
-        let (ok, said) = match judged {
-            Ok(said) => (true, said),
-            Err(said) => (false, said),
+        let (ok, said) = match came.map(|came| judge(&check.wanted, came)) {
+            Some(Ok(said)) => (Some(true), said),
+            Some(Err(said)) => (Some(false), said),
+            None => (None, "not known: the log of the probe does not say it".to_owned()),
         };
         let head = match came {
             Some(Came::Answer { head, .. }) => head.clone(),
@@ -396,7 +395,8 @@ fn told(
         Line { service, from: &check.from, url: check.url.to_string(), ok, said, head }
     });
     let lines: Vec<_> = lines.collect();
-    let wrong = lines.iter().filter(|line| !line.ok).count();
+    let count = |ok: Option<bool>| lines.iter().filter(|line| line.ok == ok).count();
+    let (wrong, unknown) = (count(Some(false)), count(None));
     match output {
         Output::Json => {
             let report = Report {
@@ -411,12 +411,17 @@ fn told(
             lines.iter().for_each(|line| screen.tell(&line.text()));
             checks.unasked.iter().for_each(|why| screen.tell(&format!("-      {why}")));
             let all = lines.len();
-            screen.tell(&match (all, wrong) {
-                (0, _) => "nothing was asked".to_owned(),
-                (_, 0) => format!("{all} requests, each with what has to come of it"),
+            screen.tell(&match (all, wrong, unknown) {
+                (0, ..) => "nothing was asked".to_owned(),
+                (_, 0, 0) => format!("{all} requests, each with what has to come of it"),
+                (_, 0, _) => format!("of {unknown} of {all} requests it is not known what came"),
                 _ => format!("{wrong} of {all} requests came to something else"),
             });
         }
+    }
+    if wrong == 0 && unknown > 0 {
+        let why = "it is not known whether the services answer as they should";
+        return Err(CommandError::new(ErrorKind::Unexpected).problem(why));
     }
     if wrong == 0 {
         return Ok(Done::Done);
@@ -431,7 +436,11 @@ fn told(
 impl Line<'_> {
     fn text(&self) -> String {
         let Self { from, url, ok, said, head, .. } = self;
-        let mark = if *ok { Tone::Good.paint("ok   ") } else { Tone::Bad.paint("wrong") };
+        let mark = match ok {
+            Some(true) => Tone::Good.paint("ok   "),
+            Some(false) => Tone::Bad.paint("wrong"),
+            None => Tone::Change.paint("?    "),
+        };
         let head = if head.is_empty() { String::new() } else { format!("  {head}") };
         format!("{mark}  from {from:<6}  {url}  {said}{head}")
     }

@@ -607,7 +607,7 @@ fn balancers_of(
 }
 
 fn scheme_of(balancer: &Of<LoadBalancer>) -> Option<Scheme> {
-    Scheme::ALL.into_iter().find(|scheme| Some(scheme.to_string()) == balancer.scheme)
+    balancer.scheme.as_deref().and_then(Scheme::named)
 }
 
 /// The network of somebody else that a stack stands in, as its security groups say it: what stands in which

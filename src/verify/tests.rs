@@ -167,7 +167,7 @@ fn curl_is_told_to_ask_the_load_balancer_in_the_name_of_a_host() {
         path: "/".to_owned(),
         through: Some("lb.elb.amazonaws.com".to_owned()),
     };
-    let (service, from) = (None, From::Here);
+    let (service, from) = (None, Sender::Here);
     let check = Check { service, from, url, wanted: Wanted::Answer };
     let words = curl::arguments(&[&check, &check], "m4rk").join(" ");
     let both = "--connect-to ::lb.elb.amazonaws.com:443 --url https://api.example.com/";

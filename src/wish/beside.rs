@@ -158,22 +158,33 @@ impl Wish {
             Some(format!("{path} {was} → {usual} (default)"))
         };
         let is_existing = self.table.at(EXISTING_NETWORK).is_some();
+        let usual_run_on = self.usual_pattern().run_on();
+        let on_instances = |it: &Wanted| match it.table.text("run_on") {
+            Some(said) => said == "instances",
+            None => usual_run_on == RunOn::Instances,
+        };
+        // What is gone as a whole goes back to nothing.
+        let no_instances = !self.services.iter().any(on_instances);
         let of_stack = of_stack(running).into_iter().filter(|(path, _)| {
             // Nor does the one mean anything where the other is said.
             let is_said = |path: &str| self.table.at(path).is_some();
             let has_types = TYPES.contains(path) && TYPES.iter().any(|path| is_said(path));
             let is_elsewhere = is_existing && path.starts_with("network.");
-            ![is_said(path), has_types, is_elsewhere].contains(&true)
+            let is_gone = no_instances && path.starts_with("capacity.");
+            ![is_said(path), has_types, is_elsewhere, is_gone].contains(&true)
         });
         let mut all: Vec<_> = of_stack
             .filter_map(|(path, was)| again(path.to_owned(), was, Key::usual(path)))
             .collect();
         for wanted in &self.services {
             let Some(runs) = running.services.get(&wanted.name) else { continue };
-            // How many tasks there are is then said otherwise.
+            // How many tasks there are is then said otherwise, and nobody asks whether they are healthy.
             let scales = wanted.table.at("scaling").is_some();
+            let is_hidden = wanted.table.text("ingress") == Some("none");
             let unsaid = of_service(runs).into_iter().filter(|(path, _)| {
-                wanted.table.at(path).is_none() && !(*path == "count" && scales)
+                let is_moot =
+                    *path == "count" && scales || path.starts_with("health.") && is_hidden;
+                wanted.table.at(path).is_none() && !is_moot
             });
             all.extend(unsaid.filter_map(|(path, was)| {
                 let usual = Key::usual(&format!("service.NAME.{path}"));

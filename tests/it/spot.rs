@@ -28,6 +28,8 @@ fn web(more: &str) -> String {
 
 const SPOT: &str = "spot = true";
 const WITH_BASE: &str = "spot = true\non_demand_base = 1";
+/// The same in another revision: the next deployment has its own base.
+const AGAIN: &str = "spot = true\non_demand_base = 1\nenv = { A = '1' }";
 
 /// Deploys a manifest, checks that it holds and that another deploy has nothing to do, and tells for how many
 /// seconds nobody answered meanwhile.
@@ -59,6 +61,7 @@ fn a_service_goes_to_spot_and_back_while_it_answers() {
         deploy(&stage, &web("")).await.unwrap();
         for (more, change) in [
             (WITH_BASE, "capacityProviderStrategy FARGATE → FARGATE_SPOT beyond 1 of FARGATE"),
+            (AGAIN, "task definition: environment A"),
             (SPOT, "capacityProviderStrategy FARGATE_SPOT beyond 1 of FARGATE → FARGATE_SPOT"),
             ("", "capacityProviderStrategy FARGATE_SPOT → FARGATE"),
         ] {

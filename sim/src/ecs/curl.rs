@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::task::Task;
 use super::{task_definition, way};
-use crate::elb::request::{From, Request, Response, request, said_by};
+use crate::elb::request::{Request, Response, Sender, request, said_by};
 use crate::fields::Fields;
 use crate::world::World;
 use crate::{ec2, route53};
@@ -155,7 +155,7 @@ impl Transfer {
         if alias.is_none() && route53::hides(world, &vpc, to) {
             return None;
         }
-        request(world, From::Vpc(&from), alias.as_deref().unwrap_or(to), &asked)
+        request(world, Sender::Vpc(&from), alias.as_deref().unwrap_or(to), &asked)
     }
 }
 

@@ -116,7 +116,7 @@ fn start(
         deployment: deployment.id.clone(),
         definition: setup.definition.clone(),
         fargate: setup.is_fargate(),
-        provider: provider(world, key, setup),
+        provider: provider(world, key, &deployment.id, setup),
         cpu,
         memory,
         network: setup.network.clone(),
@@ -145,11 +145,18 @@ fn start(
     }
 }
 
-/// The provider for the next task: bases first, then by weight.
-pub(super) fn provider(world: &World, key: &Key, setup: &Setup) -> Option<String> {
+/// The provider for the next task of a deployment, whose strategy it is: bases first, then by weight. Whether
+/// ECS counts the tasks of other deployments as well is not documented.
+pub(super) fn provider(
+    world: &World,
+    key: &Key,
+    deployment: &str,
+    setup: &Setup,
+) -> Option<String> {
+    let is_of =
+        |it: &&Task| it.cluster == key.0 && it.service == key.1 && it.deployment == deployment;
     let count = |name: &str| {
-        let tasks =
-            world.ecs().tasks.values().filter(|it| it.cluster == key.0 && it.service == key.1);
+        let tasks = world.ecs().tasks.values().filter(is_of);
         let count = tasks.filter(|it| !it.going && it.provider.as_deref() == Some(name)).count();
         i64::try_from(count).unwrap_or(i64::MAX)
     };

@@ -119,7 +119,7 @@ fn provisioned(
         deployment: started_by.to_owned(),
         definition: setup.definition.clone(),
         fargate: setup.is_fargate(),
-        provider: launch::provider(world, &(cluster.to_owned(), String::new()), setup),
+        provider: launch::provider(world, &(cluster.to_owned(), String::new()), started_by, setup),
         cpu,
         memory,
         network: setup.network.clone(),

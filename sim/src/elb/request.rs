@@ -16,7 +16,7 @@ use crate::world::World;
 
 /// Who sends a request.
 #[derive(Debug, Clone, Copy)]
-pub enum From<'a> {
+pub enum Sender<'a> {
     /// Somebody in a VPC.
     Vpc(&'a Standpoint<'a>),
     /// Somebody in the internet.
@@ -50,7 +50,7 @@ pub enum Response {
 /// Sends a request to the load balancer of a DNS name; nothing when there is no such name.
 pub fn request(
     world: &World,
-    from: From<'_>,
+    from: Sender<'_>,
     dns_name: &str,
     request: &Request<'_>,
 ) -> Option<Response> {
@@ -82,20 +82,20 @@ fn answer(code: u16, body: &str) -> Response {
 }
 
 /// Whether a load balancer can be reached from there.
-fn lets_in(world: &World, from: From<'_>, it: &LoadBalancer, port: u16) -> bool {
+fn lets_in(world: &World, from: Sender<'_>, it: &LoadBalancer, port: u16) -> bool {
     let groups: Vec<_> = it.groups.iter().cloned().collect();
     match from {
-        From::Vpc(from) if it.is_internal() => {
+        Sender::Vpc(from) if it.is_internal() => {
             let vpc = ec2::subnet(world, from.subnet).map(|subnet| subnet.vpc);
             vpc.is_ok_and(|vpc| vpc == it.vpc) && ec2::may_reach(world, from.groups, &groups, port)
         }
         // It has public addresses alone, which are out in the internet for everybody.
-        From::Vpc(from) => {
+        Sender::Vpc(from) => {
             ec2::way_out(world, from.subnet, from.public_address)
                 && ec2::lets_out(world, from.groups, port)
                 && ec2::lets_anybody_in(world, &groups, port)
         }
-        From::Internet => !it.is_internal() && ec2::lets_anybody_in(world, &groups, port),
+        Sender::Internet => !it.is_internal() && ec2::lets_anybody_in(world, &groups, port),
     }
 }
 

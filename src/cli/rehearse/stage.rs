@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sim::cloud::{Cloud, Record};
-use aws_sim::elb::request::{self, From, Request, Response};
+use aws_sim::elb::request::{self, Request, Response, Sender};
 use aws_sim::faults::{Crash, Faults};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
@@ -140,7 +140,7 @@ impl Outside for Internet {
         let to = through.as_ref().unwrap_or(host);
         let came = self.cloud.world(|world| {
             world.enter(&self.region);
-            request::request(world, From::Internet, to, &request)
+            request::request(world, Sender::Internet, to, &request)
         });
         let came = match came {
             Some(Response::Answer(status, body)) => {
