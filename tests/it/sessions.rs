@@ -1,5 +1,7 @@
 //! `ecsup exec` and `ecsup forward`: what they look at first, what they ask AWS for, and what they hand to the
 //! Session Manager plugin. In its place stands a script that writes down what it was told.
+//!
+//! Ports here are below those that the system gives away: nobody else has one of them by chance.
 
 use std::ffi::OsString;
 use std::fs::{read_to_string, write};
@@ -258,7 +260,7 @@ fn why_an_agent_does_not_answer_is_looked_up() {
         done(stage, &["restart", "web"]).await;
         tokio::time::sleep(Duration::from_secs(30)).await;
         let (id, _) = ids_of(&stage.cloud, "web").remove(0);
-        let forward = plugin.play(stage, &["forward", "45678:80"]).await;
+        let forward = plugin.play(stage, &["forward", "15678:80"]).await;
         told.push(end(&forward).replace(&id, "ID"));
         insta::assert_snapshot!(told.join("\n\n"));
         assert_eq!(plugin.told(), [""; 0], "nothing was run");
@@ -281,7 +283,7 @@ fn whoever_runs_a_command_needs_two_parts_of_the_policy_and_no_more() {
         assert!(denied.said().contains("`ecsup permissions --part exec`"), "{}", denied.said());
         let begun = stage.cloud.count();
         allow(&[Part::Read, Part::Exec]);
-        for words in [&["exec", "web"][..], &["forward", "45679:db:5432"]] {
+        for words in [&["exec", "web"][..], &["forward", "15679:db:5432"]] {
             // Looking for the only stack there is takes as much as listing all.
             let words = &[words, &["--stack", "shop"]].concat();
             let played = plugin.play(stage, words).await;
@@ -297,7 +299,7 @@ fn whoever_runs_a_command_needs_two_parts_of_the_policy_and_no_more() {
 #[test]
 fn nothing_that_befalls_a_call_is_in_the_way_of_the_next_command() {
     let commands =
-        [("exec", "web", "ExecuteCommand"), ("forward", "45680:db:5432", "StartSession")];
+        [("exec", "web", "ExecuteCommand"), ("forward", "15680:db:5432", "StartSession")];
     for (at, (verb, of, operation)) in (0..).zip(commands) {
         in_virtual_time(at, async || {
             let stage = usual(at);
