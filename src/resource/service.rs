@@ -588,8 +588,11 @@ impl Wanted for Service {
                     (None, Some(base)) => {
                         update.set_capacity_provider_strategy(Some(on_spot(base, DOING)?))
                     }
-                    // An empty one is the launch type again (API `UpdateService`).
-                    (None, None) => update.set_capacity_provider_strategy(Some(Vec::new())),
+                    // An empty strategy is the launch type again (API `UpdateService`), and nothing says of
+                    // which it is then. The provider of the same is as good.
+                    (None, None) => {
+                        update.capacity_provider_strategy(strategy_item(FARGATE, [0, 1], DOING)?)
+                    }
                 },
                 // The call is forced.
                 Change::NewDeployment => update,
@@ -1081,25 +1084,26 @@ pub(super) fn strategy(
     provider: &capacity_provider::Output,
     doing: &str,
 ) -> Result<CapacityProviderStrategyItem> {
-    CapacityProviderStrategyItem::builder()
-        .capacity_provider(&provider.name)
-        .base(0)
-        .weight(1)
-        .build()
-        .map_err(|error| Error::other(doing, error.to_string()))
+    strategy_item(&provider.name, [0, 1], doing)
+}
+
+/// A provider in a strategy, with its base and its weight.
+fn strategy_item(
+    provider: &str,
+    [base, weight]: [i32; 2],
+    doing: &str,
+) -> Result<CapacityProviderStrategyItem> {
+    let item = CapacityProviderStrategyItem::builder().capacity_provider(provider);
+    let item = item.base(base).weight(weight).build();
+    item.map_err(|error| Error::other(doing, error.to_string()))
 }
 
 /// All tasks on Fargate Spot but for the first ones, which are on demand. ECS puts no task on demand because
 /// there is no Spot capacity, whatever the weights are.
 fn on_spot(on_demand_base: u32, doing: &str) -> Result<Vec<CapacityProviderStrategyItem>> {
-    let item = |provider: &str, base: u32, weight: i32| {
-        let item = CapacityProviderStrategyItem::builder().capacity_provider(provider);
-        let item = item.base(signed(base)).weight(weight).build();
-        item.map_err(|error| Error::other(doing, error.to_string()))
-    };
-    let mut items = vec![item(FARGATE_SPOT, 0, 1)?];
+    let mut items = vec![strategy_item(FARGATE_SPOT, [0, 1], doing)?];
     if on_demand_base > 0 {
-        items.insert(0, item(FARGATE, on_demand_base, 0)?);
+        items.insert(0, strategy_item(FARGATE, [signed(on_demand_base), 0], doing)?);
     }
     Ok(items)
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::rollout::{self, Breaker};
 use super::service::{self, Service};
-use super::service_revision::{self, Setup, setup};
+use super::service_revision::{Setup, setup};
 use super::{client, cluster, execute_command, invalid, is_name, need_linked_role, scheduler};
 use super::{short, wanted_tags};
 use crate::fields::Fields;
@@ -117,8 +117,7 @@ pub(super) fn update_service(world: &mut World, input: &Value) -> Answer {
     let force = input.flag("forceNewDeployment").unwrap_or(false);
     let mut it = there;
     let strategy = input.list("capacityProviderStrategy");
-    let drops = service_revision::is_launch_type_again(input) && !it.setup.strategy.is_empty();
-    if (drops || !strategy.is_empty() && *strategy != it.setup.strategy) && !force {
+    if !strategy.is_empty() && *strategy != it.setup.strategy && !force {
         return Err(invalid(
             "When switching from launch type to capacity provider strategy on an existing service, \
              or making a change to a capacity provider strategy on a service that is already using \

@@ -138,12 +138,6 @@ fn no_definition() -> Refusal {
     client("TaskDefinition not found.")
 }
 
-/// Whether an update takes the strategy away, by an empty one: then there is a launch type again (API
-/// `UpdateService`).
-pub(super) fn is_launch_type_again(input: &Value) -> bool {
-    input.get("capacityProviderStrategy").and_then(Value::as_array).is_some_and(Vec::is_empty)
-}
-
 /// The launch type or the strategy; without either the cluster's default strategy.
 fn launch(
     world: &World,
@@ -163,10 +157,6 @@ fn launch(
         return Err(Refusal::new("SimulatorLacks", format!("launch type {other}")));
     }
     let Some(there) = world.ecs().clusters.get(cluster) else { return Err(cluster::not_found()) };
-    if let (Some(before), true) = (before, is_launch_type_again(input)) {
-        let launch_type = if before.is_fargate() { "FARGATE" } else { "EC2" };
-        return Ok((Some(launch_type.to_owned()), Vec::new()));
-    }
     let strategy = match (strategy.is_empty(), before) {
         (false, _) => strategy,
         (true, Some(before)) => return Ok((before.launch_type.clone(), before.strategy.clone())),

@@ -21,7 +21,11 @@ pub fn unlike(world: &mut World, spec: &Spec) -> Vec<String> {
         let [on_demand, on_spot] = ["FARGATE", "FARGATE_SPOT"].map(on);
         let base = service.spot.map(|it| usize::try_from(it.on_demand_base).unwrap_or_default());
         let is_right = match base {
-            None => is.text("launchType") == "FARGATE" && on_demand + on_spot == 0,
+            // One that was on Spot has the provider that is the same as the launch type.
+            None => {
+                let all = is.text("launchType") == "FARGATE" || on_demand == running.len();
+                all && on_spot == 0
+            }
             Some(base) => {
                 on_demand == base.min(running.len()) && on_demand + on_spot == running.len()
             }
