@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
@@ -12,6 +13,13 @@ use crate::spec::{Nat, REQUIRED, Scheme};
 
 pub mod curl;
 pub mod outside;
+
+/// Until a connection has to be there.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Until an answer has to be complete.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Longest beginning of an answer that is shown, in characters.
+const HEAD: usize = 60;
 
 /// Everybody's addresses.
 const ANYWHERE: &str = "0.0.0.0/0";
@@ -160,7 +168,7 @@ pub struct Checks {
 
 /// How a stack is reached, besides what [`Running`] says.
 #[derive(Debug, Default)]
-pub struct Names<'a> {
+pub struct Ways<'a> {
     /// The DNS names of its load balancers.
     pub balancers: Vec<(Scheme, &'a str)>,
     /// The namespace of the names that tasks answer to themselves.
@@ -171,9 +179,9 @@ pub struct Names<'a> {
 
 impl Checks {
     /// What has to be asked about a stack.
-    pub fn of(running: &Running, names: &Names<'_>) -> Self {
+    pub fn of(running: &Running, ways: &Ways<'_>) -> Self {
         let mut checks = Self::default();
-        for (scheme, dns_name) in &names.balancers {
+        for (scheme, dns_name) in &ways.balancers {
             let it = running.balancers.iter().find(|it| it.scheme == *scheme);
             let of_it = || running.services.iter().filter(|(_, it)| it.schemes.contains(scheme));
             let Some(it) = it.filter(|_| of_it().next().is_some()) else { continue };
@@ -201,7 +209,7 @@ impl Checks {
                 let host = service.host(dns_name);
                 let through = || url(&host, &path, host != *dns_name);
                 if lets_inside_in.is_ok() {
-                    let inside = || Sender::Tasks(names.place.to_owned());
+                    let inside = || Sender::Tasks(ways.place.to_owned());
                     add(&mut checks, inside(), through());
                     for host in &service.names {
                         add(&mut checks, inside(), url(host, &path, false));
@@ -217,14 +225,14 @@ impl Checks {
                 checks.asked.push(Check { service, from, url, wanted });
             }
         }
-        checks.ask_by_discovery(running, names);
+        checks.ask_by_discovery(running, ways);
         checks
     }
 
     /// The names that tasks answer to themselves, from where somebody stands who may ask.
-    fn ask_by_discovery(&mut self, running: &Running, names: &Names<'_>) {
+    fn ask_by_discovery(&mut self, running: &Running, ways: &Ways<'_>) {
         for (name, service) in &running.services {
-            let (Some(callers), Some(namespace)) = (&service.callers, names.namespace) else {
+            let (Some(callers), Some(namespace)) = (&service.callers, ways.namespace) else {
                 if service.schemes.is_empty() {
                     self.unasked.push(format!("service {name}: nobody sends it requests"));
                 }

@@ -16,7 +16,7 @@ pub(super) const LOOK: Duration = Duration::from_secs(3);
 
 /// Between looks at what a task that has ended has written: it can be read some seconds later.
 pub(super) const LATE: Duration = Duration::from_secs(3);
-/// How many of these looks there are at most; two in a row that show nothing new are the last ones.
+/// How many of these looks there are at most that show nothing new.
 pub(super) const LOOKS: usize = 4;
 
 /// What commands need that start tasks.

@@ -193,7 +193,7 @@ pub(super) async fn look(
 /// that is shown comes out of the listings by which the things are found.
 pub(super) async fn stacks(connection: &Connection) -> aws::Result<BTreeMap<String, Found>> {
     let looks = Looks::new(connection.aws.clone(), Scope::Region(connection.region.clone()));
-    let (things, locks, services, definitions, balancers, listeners, groups, endpoints, subnets) = {
+    let (things, locks, services, definitions, balancers, listeners, groups, endpoints, subnets) =
         futures::try_join!(
             inventory::of_graph(&looks),
             lock::stacks(&connection.aws),
@@ -204,8 +204,7 @@ pub(super) async fn stacks(connection: &Connection) -> aws::Result<BTreeMap<Stri
             looks.list::<AutoScalingGroup>(None),
             looks.list::<InterfaceEndpoint>(None),
             looks.list::<Subnet>(None),
-        )?
-    };
+        )?;
     // Each of the things above was listed with all others.
     let templates = looks.list::<LaunchTemplate>(None).await?;
     let mut stacks: BTreeMap<String, Found> = BTreeMap::new();
@@ -294,9 +293,8 @@ fn add_tasks(
     service: &service::Output,
     definitions: &[Owned<task_definition::Output>],
 ) {
-    let mut on = service.launch_type.iter().chain(service.providers.iter().flatten());
     let running = service.running.and_then(|running| u32::try_from(running).ok()).unwrap_or(0);
-    if running == 0 || !on.any(|on| on.starts_with("FARGATE")) {
+    if running == 0 || !service.is_on_fargate() {
         return;
     }
     if service.network.as_ref().is_some_and(|network| network.public == Some(true)) {

@@ -14,11 +14,12 @@ use super::{Done, Global, Outcome, run_on, wish};
 use crate::aws::Scope;
 use crate::engine::event::duration;
 use crate::engine::graph::Graph;
+use crate::engine::looks::Looks;
 use crate::engine::walk::{Report, walk};
 use crate::engine::{Run, Stop};
 use crate::names::NodeName;
 use crate::resource::service::{Asked, Output, Service, StandingService};
-use crate::resource::{Owned, Resource as _, Seen};
+use crate::resource::{Owned, Seen};
 use crate::spec::nearest;
 use crate::ui::Screen;
 use crate::wish::FileFlags;
@@ -51,6 +52,8 @@ pub struct ChangeArgs {
 /// Services that are there, before anything is changed.
 pub(super) struct Standing {
     pub(super) existing: Existing,
+    /// What has been looked at, for commands that look at more.
+    pub(super) looks: Looks,
     pub(super) services: Vec<Owned<Output>>,
     pub(super) deadline: Instant,
     looked: Instant,
@@ -72,16 +75,16 @@ pub(super) async fn find(
             return Err(CommandError::new(ErrorKind::Refused));
         };
         let Existing { connection, cx, .. } = &existing;
-        let scope = Scope::Stack(cx.names.clone());
+        let looks = Looks::new(connection.aws.clone(), Scope::Stack(cx.names.clone()));
         let whom = format!("{} to list the services", connection.whom());
-        let services = patiently(screen, &whom, Service::list(&connection.aws, &scope)).await;
-        let mut services = services.map_err(|error| connection.failed(error))?;
+        let services = patiently(screen, &whom, looks.list::<Service>(None)).await;
+        let mut services = services.map_err(|error| connection.failed(error))?.to_vec();
         services.retain(|owned| matches!(owned.seen, Seen::Present(..)));
         if services.is_empty() {
             return Err(existing.missing().await);
         }
         screen.note(&existing.title());
-        Ok(Standing { existing, services, deadline, looked })
+        Ok(Standing { existing, looks, services, deadline, looked })
     })
     .await
 }

@@ -14,9 +14,8 @@ use super::output::{Output, OutputArgs, json};
 use super::standing::{self, Standing};
 use super::{Done, Global, Outcome};
 use crate::arn::last_part;
-use crate::aws::{Cx, Error, Labels, Scope};
+use crate::aws::{Cx, Error, Labels};
 use crate::engine::Stop;
-use crate::engine::looks::Looks;
 use crate::facts::Running;
 use crate::logs::Stream;
 use crate::resource::id::{RoleArn, TaskDefinitionArn};
@@ -31,7 +30,7 @@ use crate::resource::{Owned, Seen};
 use crate::spec::{Image, Nat, Scheme};
 use crate::ui::{Screen, Tone};
 use crate::verify::outside::{Outside, ThisMachine};
-use crate::verify::{Came, Check, Checks, Names, Sender, curl, judge};
+use crate::verify::{Came, Check, Checks, Sender, Ways, curl, judge};
 use crate::wish::FileFlags;
 
 /// What asks from inside: AWS's own smallest image with curl (Amazon Linux 2023 guide, "minimal container
@@ -108,14 +107,10 @@ struct Inside {
 pub async fn verify(args: &VerifyArgs, global: &Global, screen: &Screen) -> Outcome {
     let stack = standing::StackArgs { stack: args.stack.clone(), manifest: args.manifest.clone() };
     let standing = standing::find(&stack, "verify", global, screen).await?;
-    let looks = {
-        let scope = Scope::Stack(standing.existing.cx.names.clone());
-        Looks::new(standing.existing.connection.aws.clone(), scope)
-    };
     let connection = &standing.existing.connection;
     let whom = format!("{} to answer (what has to be asked)", connection.whom());
     let found = async {
-        let found = patiently(screen, &whom, look(&standing, &looks)).await;
+        let found = patiently(screen, &whom, look(&standing)).await;
         found.map_err(|error| connection.failed(error))
     };
     let (mut checks, inside, running) = in_time(standing.deadline, found).await?;
@@ -173,7 +168,8 @@ pub async fn verify(args: &VerifyArgs, global: &Global, screen: &Screen) -> Outc
 }
 
 /// Looks at all that says what has to be asked, and where from.
-async fn look(standing: &Standing, looks: &Looks) -> Result<(Checks, Inside, Running), Error> {
+async fn look(standing: &Standing) -> Result<(Checks, Inside, Running), Error> {
+    let looks = &standing.looks;
     let running = Box::pin(Running::look(looks, |_| true)).await?;
     let balancers = looks.list::<LoadBalancer>(None).await?;
     let namespaces = looks.list::<Namespace>(None).await?;
@@ -181,9 +177,8 @@ async fn look(standing: &Standing, looks: &Looks) -> Result<(Checks, Inside, Run
     let subnets = looks.list::<Subnet>(None).await?;
     let balancers: Vec<_> = balancers.iter().filter(|it| is_staying(it)).map(Owned::it).collect();
     let services = || standing.services.iter().map(Owned::it);
-    let is_on_fargate = |name: &str| running.services.get(name).is_some_and(|it| it.is_on_fargate);
-    let place = services().find(|it| is_on_fargate(&it.name)).or_else(|| services().next());
-    let names = Names {
+    let place = services().find(|it| it.is_on_fargate()).or_else(|| services().next());
+    let ways = Ways {
         balancers: balancers
             .iter()
             .filter_map(|it| Some((Scheme::named(it.scheme.as_deref()?)?, it.dns_name.as_str())))
@@ -195,7 +190,7 @@ async fn look(standing: &Standing, looks: &Looks) -> Result<(Checks, Inside, Run
             .next(),
         place: place.map(|it| it.name.as_str()).unwrap_or_default(),
     };
-    let checks = Checks::of(&running, &names);
+    let checks = Checks::of(&running, &ways);
     // Beside instances without a NAT gateway nothing but a public address leads out.
     let public: Vec<_> = subnets
         .iter()
@@ -205,14 +200,14 @@ async fn look(standing: &Standing, looks: &Looks) -> Result<(Checks, Inside, Run
     let moves = running.nat == Some(Nat::None) && !running.is_closed() && !public.is_empty();
     let networks = services().filter_map(|it| {
         let network = it.network.clone()?;
-        let network = match is_on_fargate(&it.name) {
+        let network = match it.is_on_fargate() {
             true => network,
             false if moves => Network { subnets: public.clone(), public: Some(true), ..network },
             false => Network { public: Some(false), ..network },
         };
         Some((it.name.clone(), network))
     });
-    let own = [format!("role/execution/{}", names.place), "role/execution".to_owned()];
+    let own = [format!("role/execution/{}", ways.place), "role/execution".to_owned()];
     let role = roles.iter().find(|it| own.iter().any(|own| own == it.owner.node.as_str()));
     let labels =
         Labels { pattern: running.pattern.clone().unwrap_or_default(), user: running.tags.clone() };
@@ -220,7 +215,7 @@ async fn look(standing: &Standing, looks: &Looks) -> Result<(Checks, Inside, Run
     let inside = Inside {
         cluster: place.map(|it| it.cluster.clone()).unwrap_or_default(),
         role: role.map(|it| it.it().arn.clone()),
-        log_group: format!("{}{}", cx.names.log_group_prefix(), names.place),
+        log_group: format!("{}{}", cx.names.log_group_prefix(), ways.place),
         networks: networks.collect(),
         cx,
     };

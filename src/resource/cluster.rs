@@ -224,8 +224,8 @@ impl Wanted for Cluster {
         // Enhanced observability is the same and more, and somebody's own wish.
         let is = it.insights.as_ref().filter(|is| *is != ENHANCED_INSIGHTS);
         compare(&mut differences, Change::Insights, "containerInsights", is, &INSIGHTS.to_owned());
-        let lacks =
-            OF_FARGATE.iter().any(|it_is| !it.attachments.providers.iter().any(|is| is == it_is));
+        let knows = |of: &&str| it.attachments.providers.iter().any(|is| is == of);
+        let lacks = !OF_FARGATE.iter().all(knows);
         if self.on_spot && lacks {
             let is = match &it.attachments.providers[..] {
                 [] => "none".to_owned(),

@@ -1076,7 +1076,7 @@ fn moves(it: &Output, to_fargate: bool) -> Option<Difference<Change>> {
     let wanted = if to_fargate { FARGATE } else { "EC2" };
     let why = "a service does not move between instances and Fargate: give it another name, which makes a \
                new one, or destroy the stack first";
-    (is.starts_with(FARGATE) != to_fargate)
+    (it.is_on_fargate() != to_fargate)
         .then(|| Difference::replacement("launchType", is, wanted, why))
 }
 

@@ -3,22 +3,17 @@
 //! One container sends all of them, one after the other, and writes a line behind each that says which it was
 //! and what came of it. Everything else that it writes is the answer.
 
-use super::{Came, Check};
+use super::{ANSWER, CONNECT, Came, Check, HEAD};
 use crate::text::cut;
 
 /// What curl is given before everything else, in place of the image's own entry point.
 pub const PROGRAM: &str = "curl";
-/// Seconds until a connection has to be there.
-const CONNECT: &str = "5";
-/// Seconds until an answer has to be complete.
-const ANSWER: &str = "15";
 /// Bytes of an answer: more than enough to see what answers.
 const LONGEST: &str = "65536";
-/// Longest beginning of an answer that is shown, in characters.
-const HEAD: usize = 60;
 
 /// The arguments. The lines between the answers begin with `mark`, which nobody else knows.
 pub fn arguments(checks: &[&Check], mark: &str) -> Vec<String> {
+    let [connect, answer] = [CONNECT, ANSWER].map(|it| it.as_secs().to_string());
     let mut words = Vec::new();
     for (number, Check { url, .. }) in checks.iter().enumerate() {
         if number > 0 {
@@ -28,8 +23,8 @@ pub fn arguments(checks: &[&Check], mark: &str) -> Vec<String> {
         words.extend(["--silent", "--show-error", "--include", "--insecure"].map(str::to_owned));
         let told = format!("\\n{mark} {number} %{{exitcode}} %{{http_code}} %{{errormsg}}\\n");
         for (option, value) in [
-            ("--connect-timeout", CONNECT),
-            ("--max-time", ANSWER),
+            ("--connect-timeout", connect.as_str()),
+            ("--max-time", &answer),
             ("--max-filesize", LONGEST),
             ("--write-out", &told),
         ] {

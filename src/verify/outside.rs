@@ -2,21 +2,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use reqwest::redirect::Policy;
 use tokio::net::lookup_host;
 
-use super::{Came, Url};
+use super::{ANSWER, CONNECT, Came, HEAD, Url};
 use crate::text::cut;
-
-/// Until a connection has to be there.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Until an answer has to be complete.
-const ANSWER: Duration = Duration::from_secs(15);
-/// Longest beginning of an answer that is shown, in characters.
-const HEAD: usize = 60;
 
 /// Whoever sends requests from outside.
 pub trait Outside: fmt::Debug {

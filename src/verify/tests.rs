@@ -46,7 +46,7 @@ fn running(scheme: Scheme, allow: &[&str], service: RunningService) -> Running {
 
 /// What is asked, a line for each.
 fn asked(running: &Running, scheme: Scheme) -> (Vec<String>, Vec<String>) {
-    let names = Names {
+    let names = Ways {
         balancers: vec![(scheme, "lb.elb.amazonaws.com")],
         namespace: Some("demo.local"),
         place: "api",
@@ -102,7 +102,7 @@ fn who_has_a_name_of_its_own_is_asked_by_somebody_who_may() {
         ..RunningService::default()
     };
     let named = running(Scheme::Internal, &[], it);
-    let names = Names { balancers: Vec::new(), namespace: Some("demo.local"), place: "api" };
+    let names = Ways { balancers: Vec::new(), namespace: Some("demo.local"), place: "api" };
     let checks = Checks::of(&named, &names);
     assert_eq!(checks.places(), BTreeSet::from(["shop"]));
     assert_eq!(checks.asked[0].url.to_string(), "http://api.demo.local:8080/");
